@@ -1,0 +1,55 @@
+/*
+ * Memory that is freed all at once: bump allocation in blocks, the first of which is kept when the arena is emptied.
+ *
+ * One thread at a time. A limit and a shared counter bound what all arenas of a pool hold together.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes that several arenas hold together, and how many they may. */
+struct arena_budget {
+	atomic_size_t used;
+	size_t limit; /* 0: none */
+};
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *first; /* kept by arena_empty() */
+	struct arena_block *last;
+	struct arena_budget *budget; /* may be NULL */
+	size_t block_size;
+	size_t charged; /* what this arena has taken from the budget */
+};
+
+/* `block_size`: of the first block and the least of each further one. Allocates nothing yet. */
+void arena_init(struct arena *arena, size_t block_size, struct arena_budget *budget);
+void arena_finish(struct arena *arena);
+
+/* Frees everything but the first block. */
+void arena_empty(struct arena *arena);
+
+/* Aligned for any type, not zeroed. NULL when the budget is spent (or the heap exhausted). */
+void *arena_alloc(struct arena *arena, size_t size);
+
+/* Makes the newest allocation `pointer` larger in place where there is room; false: allocate anew and copy. */
+bool arena_extend(struct arena *arena, void *pointer, size_t old_size, size_t new_size);
+
+/* Zeroed; of the heap, ends the process when that is exhausted: for what is built at start, without a budget. */
+void *arena_must(struct arena *arena, size_t size);
+char *arena_strdup(struct arena *arena, const char *text);
+char *arena_strndup(struct arena *arena, const char *text, size_t size);
+__attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *arena, const char *format, ...);
+
+/* malloc, calloc, realloc that end the process with a sentence when the heap is exhausted: the one place for it. */
+void *must_alloc(size_t size);
+void *must_calloc(size_t count, size_t size);
+void *must_realloc(void *pointer, size_t size);
+char *must_strdup(const char *text);
+
+#endif

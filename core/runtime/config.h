@@ -1,0 +1,133 @@
+/*
+ * The configuration: a pipeline file with overlays, environment and command line applied, every stage loaded and every
+ * option checked. What it says is what runs: a pipeline is built from this and nothing else.
+ *
+ * Immutable once loaded; any thread may read it.
+ */
+#ifndef RUNTIME_CONFIG_H
+#define RUNTIME_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/error.h>
+#include <sluice/option.h>
+#include <sluice/stage.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "runtime/loader.h"
+
+/* `listen:` — the public door. */
+struct listen_config {
+	const char *address;
+	int64_t port; /* 0: any free one */
+	int64_t threads;
+	const char *path; /* of the webhook route, "/webhooks" */
+	uint64_t max_body;
+	uint64_t max_header; /* all headers together */
+	int64_t max_connections;
+	struct sluice_duration header_timeout; /* total, from the request's first byte (or the connection's start) to its last header */
+	struct sluice_duration body_timeout;   /* total, from the last header to the last byte of the body */
+	struct sluice_duration deadline;       /* from the complete request to its answer; then 503 */
+	struct sluice_duration keep_alive;     /* an idle connection is kept this long; 0: closed after each answer */
+	struct sluice_duration retry_after;    /* what a 503 tells the sender to wait, whole seconds, at least 1 */
+	struct sluice_duration drain;          /* how long SIGTERM waits for what is in flight */
+	bool compression;
+	uint64_t compression_threshold;
+	int64_t compression_level;
+	bool health;        /* serve /api/health here, too */
+	bool server_timing; /* add a Server-Timing header to answers */
+};
+
+/* `admin:` */
+struct admin_config {
+	bool enabled;
+	const char *address;
+	int64_t port;
+	const char *token; /* NULL: none, which only a loopback address may have */
+};
+
+/* `events:` — the event pool. */
+struct events_config {
+	int64_t max;        /* events in flight */
+	uint64_t max_bytes; /* their memory together */
+	uint64_t arena;     /* first block of each */
+};
+
+/* `seeing:` — what is kept and written for people. */
+struct seeing_config {
+	bool latency_profile;   /* the LATENCY_PROFILE log; ENABLE_LATENCY_PROFILING overrides */
+	int64_t lineage_recent; /* requests kept */
+	int64_t lineage_slowest;
+	struct sluice_duration pool_stats; /* how often db_pool_stats is logged; 0: never */
+};
+
+/* What the core itself takes under a stage of kind queue … */
+struct queue_config {
+	int64_t workers;
+};
+
+/* … and of kind persist. */
+struct persist_config {
+	int64_t max_batch;              /* 1 for a stage that only has process() */
+	struct sluice_duration linger;  /* how long an incomplete batch waits for more; 0: not at all */
+	struct sluice_duration retry_min, retry_max; /* bounds of the growing, jittered pause between tries */
+};
+
+enum ack { ACK_STORED, ACK_QUEUED };
+
+/* One stage of the pipeline, in place `kind`. */
+struct stage_config {
+	bool present;
+	const char *use;       /* as written: "memory", "./x.so" */
+	struct plugin *plugin; /* owned by the config */
+	void *options;         /* plugin->ops.config_size bytes, filled; NULL if that is 0 */
+};
+
+struct config {
+	struct arena arena; /* all texts */
+	const char *file;
+	const char *name;   /* `pipeline:` */
+	enum ack ack;
+	struct listen_config listen;
+	struct admin_config admin;
+	struct events_config events;
+	struct seeing_config seeing;
+	struct stage_config stages[KIND_COUNT]; /* by enum sluice_kind */
+	struct queue_config queue;
+	struct persist_config persist;
+	const char *const *optimizations; /* enabled overlays, in the file's order, NULL-terminated */
+	char sha256[DIGEST_HEX_SIZE];     /* of the effective pipeline as config_print() shows it */
+};
+
+/* What the command line and the environment say. All may be NULL. */
+struct config_request {
+	const char *file;
+	const char *enable;      /* "a,b" */
+	const char *disable;     /* "a,b" or "all" */
+	const char *const *sets; /* "listen.port=0", NULL-terminated */
+	const char *stage_path;  /* DIR:DIR */
+};
+
+/* Reads, patches, loads, checks. The environment variables of the contract are read here (ENABLE_OPTIMIZATIONS,
+ * ENABLE_LATENCY_PROFILING, SLUICE_STAGE_PATH, and whatever ${NAME} names). NULL and a sentence with file:line:column
+ * otherwise; `error` may then hold several lines, the first is the cause. */
+struct config *config_load(const struct config_request *request, struct sluice_error *error);
+void config_free(struct config *config); /* also closes the stages' files; NULL is allowed */
+
+/* The effective pipeline as YAML: every option with its value, secrets as "***". */
+void config_print(const struct config *config, struct buffer *out);
+
+/* The tables behind it, for schema, manual and help: the core's sections by name ("listen", "admin", "events", "seeing"),
+ * and what the core takes under a stage of a kind (an empty table for most). */
+struct config_section {
+	const char *name;
+	const char *about;
+	const struct sluice_option *options;
+};
+extern const struct config_section config_sections[]; /* ends with a NULL name */
+const struct sluice_option *config_kind_options(enum sluice_kind kind);
+
+#endif

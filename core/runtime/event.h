@@ -1,0 +1,103 @@
+/*
+ * The core's side of an event: the public struct first, then what only the core sees.
+ */
+#ifndef RUNTIME_EVENT_H
+#define RUNTIME_EVENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/event.h>
+#include <sluice/stage.h>
+
+#include "base/arena.h"
+#include "runtime/config.h"
+#include "runtime/loader.h"
+
+struct pipeline;
+struct event;
+struct lane;
+
+/* How an event ended, for its sender and the counters. */
+enum event_outcome {
+	OUTCOME_ACCEPTED,  /* 202 */
+	OUTCOME_DUPLICATE, /* 200 */
+	OUTCOME_CONFLICT,  /* 422 */
+	OUTCOME_REJECTED,  /* other 4xx */
+	OUTCOME_FAILED,    /* 500, 503 */
+	OUTCOME_COUNT,
+};
+extern const char *const event_outcome_names[OUTCOME_COUNT];
+
+/* Where the time of an event went, in ns. Working, waiting and being parked are three figures. A stage that did not run has
+ * `ran` unset. Together with the gap before the answer they add up to the total. */
+struct event_times {
+	int64_t start_ns; /* monotonic: the request was complete */
+	int64_t wall_ns;  /* the same moment on the wall clock */
+	int64_t ack_ns;   /* monotonic: ack point or failure; 0 before */
+	struct stage_times {
+		bool ran;
+		int64_t exit_ns;   /* monotonic, when it was last left */
+		int64_t work_ns;   /* inside the stage, all tries */
+		int64_t wait_ns;   /* before it, in the queue or between tries */
+		int64_t parked_ns; /* WAIT until resumed */
+		int64_t spans_ns[SLUICE_SPANS_MAX];
+	} stages[KIND_COUNT];
+	uint32_t batch_size; /* events in the batch it was last in; 0: none */
+	uint32_t attempts;
+};
+
+/* What the HTTP side needs to answer. Borrowed for the call of answer(). */
+struct event_answer {
+	enum event_outcome outcome;
+	enum sluice_verdict verdict;
+	int status;              /* 202, 200, or what the stage said */
+	int64_t delay_ns;        /* RETRY: what the stage asked for; 0: nothing */
+	const char *detail;      /* a sentence for the sender; "" if none */
+	const char *stage;       /* kind that ended it: "auth" … */
+	enum ack ack;
+	const struct sluice_event *event;
+	const struct event_times *times;
+};
+typedef void (*event_answer_fn)(void *context, const struct event_answer *answer);
+
+struct event {
+	struct sluice_event pub; /* must be first */
+
+	struct pipeline *pipeline;
+	struct arena arena;
+	struct event_times times;
+	atomic_uint references;
+
+	/* Set by the HTTP side before pipeline_submit(). May be NULL: nobody waits. */
+	event_answer_fn answer;
+	void *answer_context;
+
+	/* Where it is. */
+	int at;                   /* kind of the stage that has it */
+	int64_t entered_ns;       /* when it came to where it is */
+	atomic_int parking;       /* enum in park.c: running, parked, resumed */
+	enum sluice_verdict resumed_with;
+	bool settled;
+	bool digest_known;
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+
+	/* What the last stage said with its verdict. */
+	int status;
+	int64_t delay_ns;
+	char detail[200];
+
+	struct lane *lane;        /* of its stream, while behind the queue */
+	struct event *next;       /* in whatever list has it */
+};
+
+static inline struct event *event_of(struct sluice_event *pub)
+{
+	return (struct event *)(void *)pub;
+}
+
+/* Memory of the event for the HTTP side: like sluice_alloc(). */
+void *event_alloc(struct event *event, size_t size);
+
+#endif

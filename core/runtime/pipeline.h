@@ -1,0 +1,70 @@
+/*
+ * A pipeline alive: stages created, workers running, events going through.
+ *
+ *     server thread:  pipeline_admit() → fill event->pub → pipeline_submit()
+ *     any thread:     event->answer() once, when the event reaches its ack point or its failure
+ *
+ * The answer belongs to the HTTP side, the event to the pipeline: once submitted, an event goes its way whether somebody
+ * still waits for it or not.
+ */
+#ifndef RUNTIME_PIPELINE_H
+#define RUNTIME_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/stage.h>
+
+#include "runtime/config.h"
+#include "runtime/event.h"
+#include "runtime/recorder.h"
+
+struct pipeline;
+
+/* Creates the stages in order and starts the workers. Failing, it leaves nothing behind. The config must outlive it. */
+struct pipeline *pipeline_create(const struct config *config, struct sluice_error *error);
+
+/* Creates the persist stage alone, to be read: for verify and audit. NULL in *stage_out's place if there is none. */
+struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error);
+void pipeline_close_store(struct sluice_stage *stage);
+
+/* An event from the pool, empty but for `host`; NULL when the bound on events or their bytes is reached (answer 503). */
+struct event *pipeline_admit(struct pipeline *pipeline);
+
+/* Gives back an event that was never submitted. */
+void pipeline_discard(struct event *event);
+
+/* Sends the event down; the caller has it no longer. answer() may be called before this returns, on this thread. */
+void pipeline_submit(struct event *event);
+
+/* No more events will be submitted: waits until all inside are through, at most until `until_ns` (monotonic). Returns how
+ * many were still inside. */
+size_t pipeline_drain(struct pipeline *pipeline, int64_t until_ns);
+
+/* Stops the workers and destroys the stages. After a drain that left events inside, they are abandoned: unanswered ones
+ * were not acknowledged. */
+void pipeline_destroy(struct pipeline *pipeline);
+
+/* What is going on, for metrics and health. */
+struct pipeline_stats {
+	size_t in_flight;         /* events admitted and not yet gone */
+	size_t in_flight_bytes;
+	size_t queue_depth;       /* kept by the queue, not yet in a worker's hands */
+	size_t workers;
+	uint64_t outcomes[OUTCOME_COUNT]; /* since start, by enum event_outcome */
+	uint64_t retries;         /* hand-overs that ended in another try */
+	uint64_t dead_letters;
+};
+void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *stats_out);
+
+/* Share of the time since the last call that worker `id` has worked, 0–100. One caller. */
+double pipeline_worker_utilization(struct pipeline *pipeline, size_t id);
+
+/* Calls observe() of every stage that has it. */
+void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observer);
+
+const struct config *pipeline_config(const struct pipeline *pipeline);
+struct recorder *pipeline_recorder(struct pipeline *pipeline);
+
+#endif

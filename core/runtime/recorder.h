@@ -1,0 +1,42 @@
+/*
+ * The recorder: one set of histograms per thread, recorded without a lock, merged when somebody looks.
+ *
+ * A thread's set is made at its first record and lives until the recorder's end; a set is taken over by a later thread when
+ * its own has ended, so threads that come and go cost nothing.
+ */
+#ifndef RUNTIME_RECORDER_H
+#define RUNTIME_RECORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/stage.h>
+
+#include "base/histogram.h"
+#include "runtime/loader.h"
+
+/* What is recorded: for each kind work, wait, parked, whole (all three together) and its spans; then respond and total. */
+enum series_part { PART_WORK, PART_WAIT, PART_PARKED, PART_WHOLE, PART_SPAN, PART_COUNT = PART_SPAN + SLUICE_SPANS_MAX };
+enum {
+	SERIES_RESPOND = KIND_COUNT * PART_COUNT, /* from the ack point until the answer is sent */
+	SERIES_TOTAL,                             /* from the complete request until the answer is sent */
+	SERIES_COUNT,
+};
+
+static inline size_t series_of(enum sluice_kind kind, unsigned part)
+{
+	return (size_t)kind * PART_COUNT + part;
+}
+
+struct recorder;
+
+struct recorder *recorder_create(void);
+void recorder_destroy(struct recorder *recorder);
+
+/* From any thread. */
+void recorder_record(struct recorder *recorder, size_t series, int64_t ns);
+
+/* Adds what all threads have recorded to *into, which starts zeroed. From any thread. */
+void recorder_merge(struct recorder *recorder, size_t series, struct histogram *into);
+
+#endif
