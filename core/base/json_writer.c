@@ -1,0 +1,118 @@
+/*
+ * Writes JSON; see json_writer.h.
+ */
+#include "base/json_writer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+static void quoted(struct buffer *out, const char *data, size_t size)
+{
+	buffer_add(out, "\"", 1);
+	while (size > 0) {
+		size_t length = utf8_character(data, size);
+		unsigned char c = (unsigned char)*data;
+		if (length == 0) {
+			buffer_add_text(out, "\xef\xbf\xbd");
+			length = 1;
+		} else if (c == '"' || c == '\\') {
+			buffer_printf(out, "\\%c", c);
+		} else if (c < 0x20 || c == 0x7f) {
+			buffer_printf(out, "\\u%04x", c);
+		} else {
+			buffer_add(out, data, length);
+		}
+		data += length;
+		size -= length;
+	}
+	buffer_add(out, "\"", 1);
+}
+
+static void before_value(struct json_writer *json, const char *key)
+{
+	if (json->need_comma)
+		buffer_add(json->out, ",", 1);
+	json->need_comma = true;
+	if (!key)
+		return;
+	quoted(json->out, key, strlen(key));
+	buffer_add(json->out, ":", 1);
+}
+
+static void open(struct json_writer *json, const char *key, const char *bracket)
+{
+	before_value(json, key);
+	buffer_add(json->out, bracket, 1);
+	json->need_comma = false;
+}
+
+static void close(struct json_writer *json, const char *bracket)
+{
+	buffer_add(json->out, bracket, 1);
+	json->need_comma = true;
+}
+
+void json_object(struct json_writer *json, const char *key)
+{
+	open(json, key, "{");
+}
+
+void json_end_object(struct json_writer *json)
+{
+	close(json, "}");
+}
+
+void json_array(struct json_writer *json, const char *key)
+{
+	open(json, key, "[");
+}
+
+void json_end_array(struct json_writer *json)
+{
+	close(json, "]");
+}
+
+void json_bytes(struct json_writer *json, const char *key, const char *data, size_t size)
+{
+	before_value(json, key);
+	quoted(json->out, data, size);
+}
+
+void json_text(struct json_writer *json, const char *key, const char *text)
+{
+	if (text)
+		json_bytes(json, key, text, strlen(text));
+	else
+		json_null(json, key);
+}
+
+void json_int(struct json_writer *json, const char *key, int64_t value)
+{
+	before_value(json, key);
+	buffer_printf(json->out, "%" PRId64, value);
+}
+
+void json_real(struct json_writer *json, const char *key, double value, int decimals)
+{
+	if (!isfinite(value)) {
+		json_null(json, key);
+		return;
+	}
+	before_value(json, key);
+	buffer_printf(json->out, "%.*f", decimals, value);
+}
+
+void json_bool(struct json_writer *json, const char *key, bool value)
+{
+	before_value(json, key);
+	buffer_add_text(json->out, value ? "true" : "false");
+}
+
+void json_null(struct json_writer *json, const char *key)
+{
+	before_value(json, key);
+	buffer_add_text(json->out, "null");
+}

@@ -1,0 +1,146 @@
+/*
+ * The log; see log.h. A line is built in memory and written with one call, so lines never mix.
+ */
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/json_writer.h"
+
+static struct {
+	enum sluice_log_level level;
+	enum log_format format;
+	int fd;
+} settings = {.level = SLUICE_LOG_INFO, .format = LOG_FORMAT_TEXT, .fd = STDERR_FILENO};
+
+static const char *const level_names[] = {
+	[SLUICE_LOG_DEBUG] = "debug",
+	[SLUICE_LOG_INFO] = "info",
+	[SLUICE_LOG_WARN] = "warn",
+	[SLUICE_LOG_ERROR] = "error",
+};
+
+void log_setup(enum sluice_log_level level, enum log_format format, int fd)
+{
+	settings.level = level;
+	settings.format = format;
+	settings.fd = fd;
+}
+
+bool log_level_from_text(const char *text, enum sluice_log_level *level_out)
+{
+	for (int i = SLUICE_LOG_DEBUG; i <= SLUICE_LOG_ERROR; i++) {
+		if (strcmp(text, level_names[i]) != 0)
+			continue;
+		*level_out = (enum sluice_log_level)i;
+		return true;
+	}
+	return false;
+}
+
+bool log_format_from_text(const char *text, enum log_format *format_out)
+{
+	bool json = strcmp(text, "json") == 0;
+	if (!json && strcmp(text, "text") != 0)
+		return false;
+	*format_out = json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+	return true;
+}
+
+bool log_wants(enum sluice_log_level level)
+{
+	return level >= settings.level;
+}
+
+/* The log has nowhere to report its own failure. */
+static void write_all(const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(settings.fd, data, size);
+		if (written <= 0)
+			return;
+		data += written;
+		size -= (size_t)written;
+	}
+}
+
+static bool needs_quotes(const char *text)
+{
+	return text[0] == '\0' || strpbrk(text, " \"=\\") || strcspn(text, "\n\r\t\x7f") != strlen(text);
+}
+
+static void text_value(struct buffer *out, const struct sluice_field *field)
+{
+	const char *text = field->text ? field->text : "-";
+	if (field->type == SLUICE_FIELD_INT)
+		buffer_printf(out, "%" PRId64, field->integer);
+	else if (field->type == SLUICE_FIELD_REAL)
+		buffer_printf(out, "%.3f", field->real);
+	else if (needs_quotes(text))
+		json_text(&(struct json_writer){.out = out}, NULL, text);
+	else
+		buffer_add_text(out, text);
+}
+
+static void text_line(struct buffer *out, const char *time, enum sluice_log_level level, const char *source,
+                      const char *name, const struct sluice_field *fields, size_t field_count)
+{
+	buffer_printf(out, "%s %-5s %s", time, level_names[level], name);
+	if (source)
+		buffer_printf(out, " stage=%s", source);
+	for (size_t i = 0; i < field_count; i++) {
+		buffer_printf(out, " %s=", fields[i].name);
+		text_value(out, &fields[i]);
+	}
+}
+
+static void json_line(struct buffer *out, const char *time, enum sluice_log_level level, const char *source,
+                      const char *name, const struct sluice_field *fields, size_t field_count)
+{
+	struct json_writer json = {.out = out};
+	json_object(&json, NULL);
+	json_text(&json, "time", time);
+	json_text(&json, "level", level_names[level]);
+	json_text(&json, "event", name);
+	if (source)
+		json_text(&json, "stage", source);
+	for (size_t i = 0; i < field_count; i++) {
+		const struct sluice_field *field = &fields[i];
+		if (field->type == SLUICE_FIELD_INT)
+			json_int(&json, field->name, field->integer);
+		else if (field->type == SLUICE_FIELD_REAL)
+			json_real(&json, field->name, field->real, 3);
+		else
+			json_text(&json, field->name, field->text);
+	}
+	json_end_object(&json);
+}
+
+void log_fields(enum sluice_log_level level, const char *source, const char *name, const struct sluice_field *fields,
+                size_t field_count)
+{
+	if (!log_wants(level))
+		return;
+	char time[CLOCK_TEXT_SIZE];
+	clock_format_utc(clock_wall_ns(), time);
+	struct buffer line = {0};
+	if (settings.format == LOG_FORMAT_JSON)
+		json_line(&line, time, level, source, name, fields, field_count);
+	else
+		text_line(&line, time, level, source, name, fields, field_count);
+	log_line(line.data, line.size);
+	buffer_finish(&line);
+}
+
+void log_line(const char *text, size_t size)
+{
+	struct buffer line = {0};
+	buffer_add(&line, text, size);
+	buffer_add(&line, "\n", 1);
+	write_all(line.data, line.size);
+	buffer_finish(&line);
+}

@@ -1,0 +1,15 @@
+/*
+ * UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The length of the well-formed character at the start of the `size` bytes, 1–4; 0 if there is none. */
+size_t utf8_character(const char *data, size_t size);
+
+bool utf8_valid(const char *data, size_t size);
+
+#endif
