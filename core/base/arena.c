@@ -77,12 +77,6 @@ static void free_from(struct arena *arena, struct arena_block *block)
 	}
 }
 
-void arena_finish(struct arena *arena)
-{
-	free_from(arena, arena->first);
-	arena->first = arena->last = NULL;
-}
-
 void arena_empty(struct arena *arena)
 {
 	if (!arena->first)
@@ -90,12 +84,42 @@ void arena_empty(struct arena *arena)
 	free_from(arena, arena->first->next);
 	arena->first->next = NULL;
 	arena->first->used = 0;
-	arena->last = arena->first;
+	if (arena->last)
+		refund(arena, arena->first->size);
+	arena->last = NULL;
 	POISON(arena->first->data, arena->first->size);
+}
+
+/* A kept block that is too small for the first allocation gives way to the larger one. */
+static void drop_kept(struct arena *arena)
+{
+	if (!arena->first)
+		return;
+	UNPOISON(arena->first->data, arena->first->size);
+	free(arena->first);
+	arena->first = NULL;
+}
+
+void arena_finish(struct arena *arena)
+{
+	arena_empty(arena);
+	drop_kept(arena);
+}
+
+/* The block that arena_empty() has kept, if it is large enough; charged anew. */
+static struct arena_block *reuse_first(struct arena *arena, size_t at_least)
+{
+	struct arena_block *block = arena->first;
+	if (arena->last || !block || block->size < at_least || !charge(arena, block->size))
+		return NULL;
+	return arena->last = block;
 }
 
 static struct arena_block *add_block(struct arena *arena, size_t at_least)
 {
+	struct arena_block *kept = reuse_first(arena, at_least);
+	if (kept)
+		return kept;
 	size_t size = at_least > arena->block_size ? at_least : arena->block_size;
 	if (size > SIZE_MAX / 2 || !charge(arena, size))
 		return NULL;
@@ -108,10 +132,12 @@ static struct arena_block *add_block(struct arena *arena, size_t at_least)
 	block->size = size;
 	block->used = 0;
 	POISON(block->data, size);
-	if (arena->last)
+	if (arena->last) {
 		arena->last->next = block;
-	else
+	} else {
+		drop_kept(arena);
 		arena->first = block;
+	}
 	arena->last = block;
 	return block;
 }
@@ -138,7 +164,8 @@ bool arena_extend(struct arena *arena, void *pointer, size_t old_size, size_t ne
 	if (!block || new_size > SIZE_MAX / 2)
 		return false;
 	size_t start = (size_t)((unsigned char *)pointer - block->data);
-	bool is_newest = (unsigned char *)pointer >= block->data && start + round_up(old_size ? old_size : 1) == block->used;
+	bool is_newest = (unsigned char *)pointer >= block->data &&
+			 start + round_up(old_size ? old_size : 1) == block->used;
 	if (!is_newest || block->size - start < round_up(new_size))
 		return false;
 	block->used = start + round_up(new_size);

@@ -31,7 +31,7 @@ struct arena {
 void arena_init(struct arena *arena, size_t block_size, struct arena_budget *budget);
 void arena_finish(struct arena *arena);
 
-/* Frees everything but the first block. */
+/* Frees everything; the first block is kept for the next allocation, but no longer charged to the budget. */
 void arena_empty(struct arena *arena);
 
 /* Aligned for any type, not zeroed. NULL when the budget is spent (or the heap exhausted). */

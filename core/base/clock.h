@@ -14,7 +14,8 @@
 int64_t clock_now_ns(void);  /* monotonic */
 int64_t clock_wall_ns(void); /* since the Unix epoch */
 
-/* From now on both clocks return what these return; NULL: the real one again. Not while other threads read the clocks. */
+/* From now on both clocks return what these return; NULL: the real one again. Not while other threads read the clocks.
+ */
 void clock_replace(int64_t (*now_ns)(void), int64_t (*wall_ns)(void));
 
 enum { CLOCK_TEXT_SIZE = 32 };

@@ -1,6 +1,6 @@
 /*
- * SHA-256 and the two rules built on it: what makes two events the same, and how audit rows chain. Also the keyed hash for
- * tables that senders can fill, random bytes, and UUIDv7 (RFC 9562).
+ * SHA-256 and the two rules built on it: what makes two events the same, and how audit rows chain. Also the keyed hash
+ * for tables that senders can fill, random bytes, and UUIDv7 (RFC 9562).
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
@@ -21,10 +21,10 @@ void digest_bytes(const void *data, size_t size, uint8_t digest[SLUICE_DIGEST_SI
 bool digest_file(const char *path, uint8_t digest[SLUICE_DIGEST_SIZE], struct sluice_error *error);
 void digest_hex(const uint8_t digest[SLUICE_DIGEST_SIZE], char text[DIGEST_HEX_SIZE]);
 
-/* SHA-256 over event type, stream, sequence and payload, each but the last preceded by its length (or a mark for absent), so
- * that no two different events run together. */
+/* SHA-256 over event type, stream, sequence and payload, each but the last preceded by its length (or a mark for
+ * absent), so that no two different events run together. */
 void digest_content(struct sluice_bytes event_type, struct sluice_bytes stream, bool has_sequence, int64_t sequence,
-                    struct sluice_bytes payload, uint8_t digest[SLUICE_DIGEST_SIZE]);
+		    struct sluice_bytes payload, uint8_t digest[SLUICE_DIGEST_SIZE]);
 void digest_record(const struct sluice_record *record, uint8_t digest[SLUICE_DIGEST_SIZE]);
 
 /* The hash of an audit row: over the row before, writer, position, time and what it covers. */

@@ -63,7 +63,8 @@ void histogram_add(struct histogram *into, const struct histogram *from)
 		bump(&into->counts[i], more);
 		count += more;
 	}
-	/* The buckets' own sum rather than from->count: read while another thread records, the two may differ by one. */
+	/* The buckets' own sum rather than from->count: read while another thread records, the two may differ by one.
+	 */
 	bump(&into->count, count);
 	bump(&into->sum_ns, load(&from->sum_ns));
 	int64_t max = atomic_load_explicit(&from->max_ns, memory_order_relaxed);

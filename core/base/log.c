@@ -3,6 +3,7 @@
  */
 #include "base/log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,6 +62,8 @@ static void write_all(const char *data, size_t size)
 {
 	while (size > 0) {
 		ssize_t written = write(settings.fd, data, size);
+		if (written < 0 && errno == EINTR)
+			continue;
 		if (written <= 0)
 			return;
 		data += written;
@@ -87,7 +90,7 @@ static void text_value(struct buffer *out, const struct sluice_field *field)
 }
 
 static void text_line(struct buffer *out, const char *time, enum sluice_log_level level, const char *source,
-                      const char *name, const struct sluice_field *fields, size_t field_count)
+		      const char *name, const struct sluice_field *fields, size_t field_count)
 {
 	buffer_printf(out, "%s %-5s %s", time, level_names[level], name);
 	if (source)
@@ -99,7 +102,7 @@ static void text_line(struct buffer *out, const char *time, enum sluice_log_leve
 }
 
 static void json_line(struct buffer *out, const char *time, enum sluice_log_level level, const char *source,
-                      const char *name, const struct sluice_field *fields, size_t field_count)
+		      const char *name, const struct sluice_field *fields, size_t field_count)
 {
 	struct json_writer json = {.out = out};
 	json_object(&json, NULL);
@@ -121,7 +124,7 @@ static void json_line(struct buffer *out, const char *time, enum sluice_log_leve
 }
 
 void log_fields(enum sluice_log_level level, const char *source, const char *name, const struct sluice_field *fields,
-                size_t field_count)
+		size_t field_count)
 {
 	if (!log_wants(level))
 		return;

@@ -25,17 +25,17 @@ enum event_outcome {
 	OUTCOME_DUPLICATE, /* 200 */
 	OUTCOME_CONFLICT,  /* 422 */
 	OUTCOME_REJECTED,  /* other 4xx */
-	OUTCOME_FAILED,    /* 500, 503 */
+	OUTCOME_FAILED,	   /* 500, 503 */
 	OUTCOME_COUNT,
 };
 extern const char *const event_outcome_names[OUTCOME_COUNT];
 
-/* Where the time of an event went, in ns. Working, waiting and being parked are three figures. A stage that did not run has
- * `ran` unset. Together with the gap before the answer they add up to the total. */
+/* Where the time of an event went, in ns. Working, waiting and being parked are three figures. A stage that did not run
+ * has `ran` unset. Together with the gap before the answer they add up to the total. */
 struct event_times {
 	int64_t start_ns; /* monotonic: the request was complete */
 	int64_t wall_ns;  /* the same moment on the wall clock */
-	int64_t ack_ns;   /* monotonic: ack point or failure; 0 before */
+	int64_t ack_ns;	  /* monotonic: ack point or failure; 0 before */
 	struct stage_times {
 		bool ran;
 		int64_t exit_ns;   /* monotonic, when it was last left */
@@ -52,10 +52,10 @@ struct event_times {
 struct event_answer {
 	enum event_outcome outcome;
 	enum sluice_verdict verdict;
-	int status;              /* 202, 200, or what the stage said */
-	int64_t delay_ns;        /* RETRY: what the stage asked for; 0: nothing */
-	const char *detail;      /* a sentence for the sender; "" if none */
-	const char *stage;       /* kind that ended it: "auth" … */
+	int status;	    /* 202, 200, or what the stage said */
+	int64_t delay_ns;   /* RETRY: what the stage asked for; 0: nothing */
+	const char *detail; /* a sentence for the sender; "" if none */
+	const char *stage;  /* kind that ended it: "auth" … */
 	enum ack ack;
 	const struct sluice_event *event;
 	const struct event_times *times;
@@ -68,6 +68,7 @@ struct event {
 	struct pipeline *pipeline;
 	struct arena arena;
 	struct event_times times;
+	struct event_times *times_at_put; /* `ack: queued`: a copy from before the queue had it, for the answer */
 	atomic_uint references;
 
 	/* Set by the HTTP side before pipeline_submit(). May be NULL: nobody waits. */
@@ -75,11 +76,16 @@ struct event {
 	void *answer_context;
 
 	/* Where it is. */
-	int at;                   /* kind of the stage that has it */
-	int64_t entered_ns;       /* when it came to where it is */
-	atomic_int parking;       /* enum in park.c: running, parked, resumed */
+	unsigned at;	    /* kind of the stage that has it */
+	bool in_queue;	    /* the queue stage has kept it and wants to hear done() */
+	int64_t entered_ns; /* when it came to where it is: the stamp of the last boundary */
+	int64_t put_ns;	    /* when it came to the queue; for who called put(), others may have the event by then */
+
+	/* See resumer.h. */
+	atomic_int parking;
 	enum sluice_verdict resumed_with;
-	bool settled;
+	struct event *next_resumed;
+
 	bool digest_known;
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 
@@ -88,8 +94,8 @@ struct event {
 	int64_t delay_ns;
 	char detail[200];
 
-	struct lane *lane;        /* of its stream, while behind the queue */
-	struct event *next;       /* in whatever list has it */
+	struct lane *lane;  /* of its stream, while behind the queue */
+	struct event *next; /* in whatever list has it */
 };
 
 static inline struct event *event_of(struct sluice_event *pub)
@@ -99,5 +105,52 @@ static inline struct event *event_of(struct sluice_event *pub)
 
 /* Memory of the event for the HTTP side: like sluice_alloc(). */
 void *event_alloc(struct event *event, size_t size);
+
+/* A first-in, first-out list of events. Starts as {0}. */
+struct event_list {
+	struct event *first, *last;
+};
+
+static inline void event_list_append(struct event_list *list, struct event *event)
+{
+	event->next = NULL;
+	if (list->last)
+		list->last->next = event;
+	else
+		list->first = event;
+	list->last = event;
+}
+
+static inline struct event *event_list_take(struct event_list *list)
+{
+	struct event *event = list->first;
+	if (!event)
+		return NULL;
+	list->first = event->next;
+	if (!list->first)
+		list->last = NULL;
+	event->next = NULL;
+	return event;
+}
+
+/*
+ * The event pool: events are recycled with the first block of their arenas, and bounded in number and in bytes. From
+ * any thread.
+ */
+struct event_pool;
+
+struct event_pool *event_pool_create(const struct events_config *config, struct pipeline *pipeline);
+void event_pool_destroy(struct event_pool *pool); /* all events are back */
+
+/* An event that holds one reference, empty but for `host`; NULL at the bound. */
+struct event *event_pool_get(struct event_pool *pool);
+void event_reference(struct event *event);
+void event_release(struct event_pool *pool, struct event *event);
+
+size_t event_pool_in_flight(const struct event_pool *pool);
+size_t event_pool_bytes(const struct event_pool *pool);
+
+/* Waits until no event is out, at most until `until_ns` (monotonic). Returns how many still are. */
+size_t event_pool_wait_empty(struct event_pool *pool, int64_t until_ns);
 
 #endif

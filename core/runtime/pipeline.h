@@ -4,8 +4,8 @@
  *     server thread:  pipeline_admit() → fill event->pub → pipeline_submit()
  *     any thread:     event->answer() once, when the event reaches its ack point or its failure
  *
- * The answer belongs to the HTTP side, the event to the pipeline: once submitted, an event goes its way whether somebody
- * still waits for it or not.
+ * The answer belongs to the HTTP side, the event to the pipeline: once submitted, an event goes its way whether
+ * somebody still waits for it or not.
  */
 #ifndef RUNTIME_PIPELINE_H
 #define RUNTIME_PIPELINE_H
@@ -29,7 +29,8 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error);
 void pipeline_close_store(struct sluice_stage *stage);
 
-/* An event from the pool, empty but for `host`; NULL when the bound on events or their bytes is reached (answer 503). */
+/* An event from the pool, empty but for `host`; NULL when the bound on events or their bytes is reached (answer 503).
+ */
 struct event *pipeline_admit(struct pipeline *pipeline);
 
 /* Gives back an event that was never submitted. */
@@ -38,8 +39,8 @@ void pipeline_discard(struct event *event);
 /* Sends the event down; the caller has it no longer. answer() may be called before this returns, on this thread. */
 void pipeline_submit(struct event *event);
 
-/* No more events will be submitted: waits until all inside are through, at most until `until_ns` (monotonic). Returns how
- * many were still inside. */
+/* No more events will be submitted: waits until all inside are through, at most until `until_ns` (monotonic). Returns
+ * how many were still inside. */
 size_t pipeline_drain(struct pipeline *pipeline, int64_t until_ns);
 
 /* Stops the workers and destroys the stages. After a drain that left events inside, they are abandoned: unanswered ones
@@ -48,12 +49,12 @@ void pipeline_destroy(struct pipeline *pipeline);
 
 /* What is going on, for metrics and health. */
 struct pipeline_stats {
-	size_t in_flight;         /* events admitted and not yet gone */
+	size_t in_flight; /* events admitted and not yet gone */
 	size_t in_flight_bytes;
-	size_t queue_depth;       /* kept by the queue, not yet in a worker's hands */
+	size_t queue_depth; /* kept by the queue, not yet in a worker's hands */
 	size_t workers;
 	uint64_t outcomes[OUTCOME_COUNT]; /* since start, by enum event_outcome */
-	uint64_t retries;         /* hand-overs that ended in another try */
+	uint64_t retries;		  /* hand-overs that ended in another try */
 	uint64_t dead_letters;
 };
 void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *stats_out);

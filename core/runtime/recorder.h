@@ -1,8 +1,8 @@
 /*
  * The recorder: one set of histograms per thread, recorded without a lock, merged when somebody looks.
  *
- * A thread's set is made at its first record and lives until the recorder's end; a set is taken over by a later thread when
- * its own has ended, so threads that come and go cost nothing.
+ * A thread's set is made at its first record and lives until the recorder's end; a set is taken over by a later thread
+ * when its own has ended, so threads that come and go cost nothing.
  */
 #ifndef RUNTIME_RECORDER_H
 #define RUNTIME_RECORDER_H
@@ -15,11 +15,19 @@
 #include "base/histogram.h"
 #include "runtime/loader.h"
 
-/* What is recorded: for each kind work, wait, parked, whole (all three together) and its spans; then respond and total. */
-enum series_part { PART_WORK, PART_WAIT, PART_PARKED, PART_WHOLE, PART_SPAN, PART_COUNT = PART_SPAN + SLUICE_SPANS_MAX };
+/* What is recorded: for each kind work, wait, parked, whole (all three together) and its spans; then respond and total.
+ */
+enum series_part {
+	PART_WORK,
+	PART_WAIT,
+	PART_PARKED,
+	PART_WHOLE,
+	PART_SPAN,
+	PART_COUNT = PART_SPAN + SLUICE_SPANS_MAX
+};
 enum {
 	SERIES_RESPOND = KIND_COUNT * PART_COUNT, /* from the ack point until the answer is sent */
-	SERIES_TOTAL,                             /* from the complete request until the answer is sent */
+	SERIES_TOTAL,				  /* from the complete request until the answer is sent */
 	SERIES_COUNT,
 };
 

@@ -84,6 +84,7 @@ struct sluice_record {
 	struct sluice_bytes message_id, event_type, stream, payload, request_id; /* stream: absent if it has none */
 	int64_t sequence;
 	bool has_sequence;
+	bool payload_rewritten; /* payload is not the exact bytes (PostgreSQL's jsonb): the digest does not follow from it */
 	int64_t received_at_ns; /* wall clock, ns since the Unix epoch; a store may round it to µs */
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 };
@@ -151,9 +152,11 @@ struct sluice_stage_ops {
 	enum sluice_verdict (*put)(struct sluice_stage *stage, struct sluice_event *event);
 	/* Yields up to `max` kept events, oldest first, each once; 0 when there are none. Never blocks. One call at a time. */
 	size_t (*take)(struct sluice_stage *stage, struct sluice_event **events, size_t max);
-	/* The event is through: forget it, free its place. From any worker, in any order. */
+	/* The event is through: forget it, free its place. From any thread, in any order. `verdict` RETRY: it was turned away;
+	 * a durable queue that had acknowledged it keeps it for its next life. */
 	void (*done)(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict);
-	/* DURABLE: once, before the first take(): brings what an earlier life left behind back with host->restore(), in order. */
+	/* DURABLE: once, before the first take(): makes ready what an earlier life left behind. take() then yields it, in order and
+	 * before anything newer, as events made by host->restore(); while that gives NULL the pool is full: try at a later take(). */
 	bool (*recover)(struct sluice_stage *stage, struct sluice_error *error);
 
 	/* persist. scan(): every stored event with id > after_id, by id. */

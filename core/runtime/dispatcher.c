@@ -1,0 +1,424 @@
+/*
+ * The workers and their leases; see dispatcher.h.
+ */
+#include "runtime/dispatcher.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/flow.h"
+#include "runtime/lane.h"
+
+enum { TAKE_CHUNK = 256 };
+
+struct worker {
+	struct sluice_worker pub; /* what the persist stage sees */
+	struct dispatcher *dispatcher;
+	pthread_t thread;
+	bool started;
+	enum { WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED } state; /* under the lock */
+	struct sluice_error error;
+
+	/* For utilization: written by the worker, read by who asks. */
+	_Atomic int64_t busy_ns;       /* in batches that have ended */
+	_Atomic int64_t busy_since_ns; /* start of the batch it is in; 0: idle */
+	int64_t last_busy_ns, last_asked_ns;
+
+	struct sluice_event **events; /* room for one batch */
+	enum sluice_verdict *verdicts;
+};
+
+struct dispatcher {
+	struct pipeline *pipeline;
+	struct slot *queue, *persist;
+	size_t max_batch;
+	int64_t linger_ns;
+
+	pthread_mutex_t lock;
+	pthread_cond_t some; /* something came, or a pause changed, or it is time to stop */
+	pthread_cond_t state_changed;
+	struct lanes *lanes;
+	size_t idle;
+	bool stopping;
+	bool hurried;
+
+	_Atomic int64_t depth;
+	size_t worker_count;
+	struct worker *workers;
+};
+
+/* The queue stage hands out one by one what it keeps, in order; the lanes take all of it at once, so that what is
+ * behind a failed event is known. Under the lock, which also makes take() one call at a time. */
+static void pull(struct dispatcher *dispatcher)
+{
+	struct sluice_event *events[TAKE_CHUNK];
+	struct sluice_stage *queue = &dispatcher->queue->stage;
+	size_t count;
+	while ((count = queue->ops->take(queue, events, TAKE_CHUNK)) > 0)
+		for (size_t i = 0; i < count; i++)
+			lanes_add(dispatcher->lanes, event_of(events[i]));
+}
+
+static void wait_until(struct dispatcher *dispatcher, int64_t until_ns)
+{
+	dispatcher->idle++;
+	if (until_ns == INT64_MAX) {
+		(void)pthread_cond_wait(&dispatcher->some, &dispatcher->lock);
+	} else {
+		struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+					 .tv_nsec = (long)(until_ns % NS_PER_S)};
+		(void)pthread_cond_timedwait(&dispatcher->some, &dispatcher->lock, &until);
+	}
+	dispatcher->idle--;
+}
+
+/* The next batch for this worker: waits for one. 0: stop. */
+static size_t take_batch(struct worker *worker)
+{
+	struct dispatcher *dispatcher = worker->dispatcher;
+	size_t count = 0;
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	while (!dispatcher->stopping) {
+		pull(dispatcher);
+		int64_t wake_ns = lanes_wake_held(dispatcher->lanes, clock_now_ns());
+		size_t ready = lanes_ready(dispatcher->lanes);
+		bool lingers = dispatcher->linger_ns && !dispatcher->hurried && ready > 0 &&
+			       ready < dispatcher->max_batch;
+		int64_t full_ns = lingers ? lanes_oldest_ready_ns(dispatcher->lanes) + dispatcher->linger_ns : 0;
+		if (ready > 0 && full_ns <= clock_now_ns()) {
+			count = lanes_lease(dispatcher->lanes, worker->events, dispatcher->max_batch);
+			/* What is left is for another worker: each that goes wakes the next, nobody wakes all. */
+			if (lanes_ready(dispatcher->lanes) > 0 && dispatcher->idle > 0)
+				(void)pthread_cond_signal(&dispatcher->some);
+			break;
+		}
+		wait_until(dispatcher, ready > 0 && full_ns < wake_ns ? full_ns : wake_ns);
+	}
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+	atomic_fetch_sub_explicit(&dispatcher->depth, (int64_t)count, memory_order_relaxed);
+	return count;
+}
+
+/* Waiting ends and work begins for all of the batch at one stamp, and work ends at another. */
+static void stamp_start(struct sluice_batch *batch, int64_t now)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		struct event *event = event_of(batch->events[i]);
+		struct stage_times *queue = &event->times.stages[SLUICE_KIND_QUEUE];
+		queue->wait_ns += now - event->entered_ns;
+		queue->exit_ns = now;
+		event->entered_ns = now;
+		event->at = SLUICE_KIND_PERSIST;
+		event->times.stages[SLUICE_KIND_PERSIST].ran = true;
+		event->times.batch_size = (uint32_t)batch->count;
+		event->times.attempts = ++event->pub.attempt;
+	}
+}
+
+static void stamp_end(struct sluice_batch *batch, int64_t now)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		struct event *event = event_of(batch->events[i]);
+		struct stage_times *persist = &event->times.stages[SLUICE_KIND_PERSIST];
+		persist->work_ns += now - event->entered_ns;
+		persist->exit_ns = now;
+		event->entered_ns = now;
+	}
+}
+
+/* An acknowledged event that is refused for good goes to the dead letters; if even that fails, it is tried again. */
+static enum sluice_verdict bury_if_refused(struct dispatcher *dispatcher, struct event *event,
+					   enum sluice_verdict verdict)
+{
+	if (!event->pub.acknowledged || (verdict != SLUICE_REJECT && verdict != SLUICE_FAIL))
+		return verdict;
+	struct slot *persist = dispatcher->persist;
+	struct sluice_error error = {0};
+	if (!persist->stage.ops->bury(&persist->stage, &event->pub, event->detail, &error)) {
+		log_event(SLUICE_LOG_ERROR, persist->label, "bury_failed", sluice_text("reason", error.text));
+		return SLUICE_RETRY;
+	}
+	atomic_fetch_add(&dispatcher->pipeline->dead_letters, 1);
+	log_event(SLUICE_LOG_ERROR, persist->label, "dead_letter", sluice_text("reason", event->detail));
+	return verdict;
+}
+
+/* Growing from retry.min to retry.max with the number of tries, jittered over its upper half so that writers do not
+ * come back in step; not shorter than what the stage asked for. */
+static int64_t pause_ns(const struct dispatcher *dispatcher, const struct event *event)
+{
+	const struct persist_config *config = &dispatcher->pipeline->config->persist;
+	int64_t pause = config->retry_min.ns;
+	for (uint32_t i = 1; i < event->pub.attempt && pause < config->retry_max.ns; i++)
+		pause *= 2;
+	if (pause > config->retry_max.ns)
+		pause = config->retry_max.ns;
+	uint32_t dice;
+	digest_random(&dice, sizeof(dice));
+	pause = pause / 2 + (int64_t)((double)(pause - pause / 2) * ((double)dice / UINT32_MAX));
+	return pause > event->delay_ns ? pause : event->delay_ns;
+}
+
+static bool may_try_again(const struct event *event, int64_t at_ns)
+{
+	return event->pub.acknowledged || event->pub.deadline_ns == 0 || at_ns < event->pub.deadline_ns;
+}
+
+static void finish_all(struct event_list *list, const char *why)
+{
+	struct event *event;
+	while ((event = event_list_take(list))) {
+		enum sluice_verdict verdict = why ? sluice_retry(&event->pub, 0, "%s", why) : SLUICE_RETRY;
+		int64_t now = clock_now_ns();
+		event->times.stages[SLUICE_KIND_QUEUE].wait_ns += now - event->entered_ns;
+		event->entered_ns = now;
+		flow_finish(event, verdict);
+	}
+}
+
+/* All events of one lane in a batch: ends those that are through, and decides about those that are not. */
+static void conclude_lane(struct worker *worker, size_t from, size_t to)
+{
+	struct dispatcher *dispatcher = worker->dispatcher;
+	struct lane *lane = event_of(worker->events[from])->lane;
+	struct event_list again = {0}, behind = {0};
+	int64_t held_until_ns = 0;
+	bool turns_away = false;
+	for (size_t i = from; i < to; i++) {
+		struct event *event = event_of(worker->events[i]);
+		enum sluice_verdict verdict = bury_if_refused(dispatcher, event, worker->verdicts[i]);
+		if (verdict != SLUICE_RETRY) {
+			flow_finish(event, verdict);
+			continue;
+		}
+		/* The first that must be tried again decides for all of the lane behind it. */
+		if (!held_until_ns) {
+			held_until_ns = clock_now_ns() + pause_ns(dispatcher, event);
+			turns_away = !may_try_again(event, held_until_ns);
+		}
+		if (turns_away)
+			flow_finish(event, SLUICE_RETRY);
+		else
+			event_list_append(&again, event);
+	}
+	size_t retries = 0;
+	for (const struct event *event = again.first; event; event = event->next)
+		retries++;
+	atomic_fetch_add_explicit(&dispatcher->pipeline->retries, retries, memory_order_relaxed);
+	atomic_fetch_add_explicit(&dispatcher->depth, (int64_t)retries, memory_order_relaxed);
+
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	if (turns_away) {
+		pull(dispatcher);
+		behind = lanes_take_waiting(lane);
+	}
+	lanes_release(dispatcher->lanes, lane, &again, held_until_ns);
+	if (dispatcher->idle > 0)
+		(void)pthread_cond_signal(&dispatcher->some);
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+
+	for (const struct event *event = behind.first; event; event = event->next)
+		atomic_fetch_sub_explicit(&dispatcher->depth, 1, memory_order_relaxed);
+	finish_all(&behind, "an earlier event of the stream could not be stored");
+}
+
+static void work_batch(struct worker *worker, size_t count)
+{
+	struct dispatcher *dispatcher = worker->dispatcher;
+	struct sluice_batch batch = {
+		.events = worker->events, .verdicts = worker->verdicts, .count = count, .worker = &worker->pub};
+	int64_t start_ns = clock_now_ns();
+	atomic_store_explicit(&worker->busy_since_ns, start_ns, memory_order_relaxed);
+	stamp_start(&batch, start_ns);
+	flow_process_batch(dispatcher->persist, &batch);
+	stamp_end(&batch, clock_now_ns());
+
+	for (size_t from = 0; from < count;) {
+		const struct lane *lane = event_of(worker->events[from])->lane;
+		size_t to = from + 1;
+		while (to < count && event_of(worker->events[to])->lane == lane)
+			to++;
+		conclude_lane(worker, from, to);
+		from = to;
+	}
+	int64_t spent = clock_now_ns() - start_ns;
+	atomic_store_explicit(&worker->busy_since_ns, 0, memory_order_relaxed);
+	atomic_fetch_add_explicit(&worker->busy_ns, spent, memory_order_relaxed);
+}
+
+static bool enter(struct worker *worker)
+{
+	struct sluice_stage *persist = &worker->dispatcher->persist->stage;
+	bool entered = !persist->ops->worker_create ||
+		       persist->ops->worker_create(persist, &worker->pub, &worker->error);
+	(void)pthread_mutex_lock(&worker->dispatcher->lock);
+	worker->state = entered ? WORKER_RUNNING : WORKER_REFUSED;
+	(void)pthread_cond_broadcast(&worker->dispatcher->state_changed);
+	(void)pthread_mutex_unlock(&worker->dispatcher->lock);
+	return entered;
+}
+
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+	struct sluice_stage *persist = &worker->dispatcher->persist->stage;
+	char name[16];
+	(void)snprintf(name, sizeof(name), "sluice-work%u", worker->pub.id % 1000);
+	(void)pthread_setname_np(pthread_self(), name);
+	if (!enter(worker))
+		return NULL;
+	log_event(SLUICE_LOG_DEBUG, NULL, "worker_started", sluice_int("worker_id", worker->pub.id));
+	size_t count;
+	while ((count = take_batch(worker)) > 0)
+		work_batch(worker, count);
+	if (persist->ops->worker_destroy)
+		persist->ops->worker_destroy(persist, &worker->pub);
+	return NULL;
+}
+
+static void init_worker(struct dispatcher *dispatcher, size_t id)
+{
+	struct worker *worker = &dispatcher->workers[id];
+	worker->pub.id = (unsigned)id;
+	worker->dispatcher = dispatcher;
+	worker->last_asked_ns = clock_now_ns();
+	worker->events = must_calloc(dispatcher->max_batch, sizeof(*worker->events));
+	worker->verdicts = must_calloc(dispatcher->max_batch, sizeof(*worker->verdicts));
+}
+
+struct dispatcher *dispatcher_create(struct pipeline *pipeline)
+{
+	const struct config *config = pipeline->config;
+	struct dispatcher *dispatcher = must_calloc(1, sizeof(*dispatcher));
+	dispatcher->pipeline = pipeline;
+	dispatcher->queue = pipeline->slots[SLUICE_KIND_QUEUE];
+	dispatcher->persist = pipeline->slots[SLUICE_KIND_PERSIST];
+	dispatcher->max_batch = dispatcher->persist->stage.ops->process_batch ? (size_t)config->persist.max_batch : 1;
+	dispatcher->linger_ns = config->persist.linger.ns;
+	dispatcher->lanes = lanes_create();
+	(void)pthread_mutex_init(&dispatcher->lock, NULL);
+	pthread_condattr_t attributes;
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&dispatcher->some, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	(void)pthread_cond_init(&dispatcher->state_changed, NULL);
+	dispatcher->worker_count = (size_t)config->queue.workers;
+	dispatcher->workers = must_calloc(dispatcher->worker_count, sizeof(*dispatcher->workers));
+	for (size_t i = 0; i < dispatcher->worker_count; i++)
+		init_worker(dispatcher, i);
+	return dispatcher;
+}
+
+bool dispatcher_start(struct dispatcher *dispatcher, struct sluice_error *error)
+{
+	for (size_t i = 0; i < dispatcher->worker_count; i++) {
+		struct worker *worker = &dispatcher->workers[i];
+		int problem = pthread_create(&worker->thread, NULL, work, worker);
+		if (problem != 0)
+			return sluice_error_set(error, "cannot start worker %zu: %s", i, strerror(problem));
+		worker->started = true;
+	}
+	bool all = true;
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	for (size_t i = 0; i < dispatcher->worker_count; i++) {
+		struct worker *worker = &dispatcher->workers[i];
+		while (worker->state == WORKER_STARTING)
+			(void)pthread_cond_wait(&dispatcher->state_changed, &dispatcher->lock);
+		if (worker->state == WORKER_REFUSED)
+			all = sluice_error_set(error, "%s: worker %zu: %s", dispatcher->persist->label, i,
+					       worker->error.text);
+	}
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+	if (all)
+		log_event(SLUICE_LOG_INFO, NULL, "workers_started",
+			  sluice_int("count", (int64_t)dispatcher->worker_count));
+	return all;
+}
+
+void dispatcher_stop(struct dispatcher *dispatcher)
+{
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	dispatcher->stopping = true;
+	(void)pthread_cond_broadcast(&dispatcher->some);
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+	for (size_t i = 0; i < dispatcher->worker_count; i++) {
+		struct worker *worker = &dispatcher->workers[i];
+		if (worker->started)
+			(void)pthread_join(worker->thread, NULL);
+		worker->started = false;
+	}
+}
+
+void dispatcher_turn_away(struct dispatcher *dispatcher)
+{
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	pull(dispatcher);
+	struct event_list all = lanes_take_all(dispatcher->lanes);
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+	finish_all(&all, "shutting down");
+}
+
+void dispatcher_destroy(struct dispatcher *dispatcher)
+{
+	for (size_t i = 0; i < dispatcher->worker_count; i++) {
+		free(dispatcher->workers[i].events);
+		free(dispatcher->workers[i].verdicts);
+	}
+	free(dispatcher->workers);
+	lanes_destroy(dispatcher->lanes);
+	(void)pthread_cond_destroy(&dispatcher->some);
+	(void)pthread_cond_destroy(&dispatcher->state_changed);
+	(void)pthread_mutex_destroy(&dispatcher->lock);
+	free(dispatcher);
+}
+
+void dispatcher_expect(struct dispatcher *dispatcher, int events)
+{
+	atomic_fetch_add_explicit(&dispatcher->depth, events, memory_order_relaxed);
+}
+
+void dispatcher_wake(struct dispatcher *dispatcher)
+{
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	if (dispatcher->idle > 0)
+		(void)pthread_cond_signal(&dispatcher->some);
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+void dispatcher_hurry(struct dispatcher *dispatcher)
+{
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	dispatcher->hurried = true;
+	(void)pthread_cond_broadcast(&dispatcher->some);
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+size_t dispatcher_depth(const struct dispatcher *dispatcher)
+{
+	int64_t depth = atomic_load_explicit(&dispatcher->depth, memory_order_relaxed);
+	return depth > 0 ? (size_t)depth : 0;
+}
+
+size_t dispatcher_workers(const struct dispatcher *dispatcher)
+{
+	return dispatcher->worker_count;
+}
+
+double dispatcher_utilization(struct dispatcher *dispatcher, size_t id)
+{
+	struct worker *worker = &dispatcher->workers[id];
+	int64_t now = clock_now_ns();
+	int64_t since = atomic_load_explicit(&worker->busy_since_ns, memory_order_relaxed);
+	int64_t busy = atomic_load_explicit(&worker->busy_ns, memory_order_relaxed) + (since ? now - since : 0);
+	int64_t asked = now - worker->last_asked_ns;
+	double share = asked > 0 ? 100.0 * (double)(busy - worker->last_busy_ns) / (double)asked : 0;
+	worker->last_busy_ns = busy;
+	worker->last_asked_ns = now;
+	return share < 0 ? 0 : share > 100 ? 100 : share;
+}

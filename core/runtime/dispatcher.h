@@ -1,0 +1,48 @@
+/*
+ * The dispatcher: the workers behind the queue, and what each may have.
+ *
+ * It takes what the queue stage keeps, sorts it into lanes, one per stream, and leases lanes to workers: while one
+ * worker holds events of a stream no other gets any of it. A worker that is free takes all that waits, up to max_batch
+ * (natural batching); nobody waits for a batch to fill unless `linger` says so.
+ *
+ * A RETRY before the ack point holds the lane and tries again while the event's deadline allows; then the event and all
+ * of its lane behind it are turned away, so that a stream never overtakes. After the ack point it tries for ever.
+ */
+#ifndef RUNTIME_DISPATCHER_H
+#define RUNTIME_DISPATCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dispatcher;
+struct pipeline;
+struct sluice_error;
+
+/* The queue and the persist stage of the pipeline are created. No worker runs yet. */
+struct dispatcher *dispatcher_create(struct pipeline *pipeline);
+
+/* Starts the workers that the pipeline's config asks for. Failing, some may run: dispatcher_stop(). */
+bool dispatcher_start(struct dispatcher *dispatcher, struct sluice_error *error);
+
+/* Stops the workers after the batches they have; what waits stays where it is. Then turns away all that waits. */
+void dispatcher_stop(struct dispatcher *dispatcher);
+void dispatcher_turn_away(struct dispatcher *dispatcher);
+void dispatcher_destroy(struct dispatcher *dispatcher);
+
+/* Before put(): one more is to come (or -1: it was not kept after all). Counts the depth. */
+void dispatcher_expect(struct dispatcher *dispatcher, int events);
+
+/* After put(): the queue has something to take. From any thread. */
+void dispatcher_wake(struct dispatcher *dispatcher);
+
+/* Nobody lingers any more. */
+void dispatcher_hurry(struct dispatcher *dispatcher);
+
+size_t dispatcher_depth(const struct dispatcher *dispatcher);
+size_t dispatcher_workers(const struct dispatcher *dispatcher);
+
+/* Share of the time since the last call that the worker has worked, 0–100. One caller at a time. */
+double dispatcher_utilization(struct dispatcher *dispatcher, size_t worker);
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * The event pool; see event.h.
+ */
+#include "runtime/event.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "runtime/host.h"
+
+/* How many events rest in the pool with their memory; more are freed, so a burst does not hold its memory for ever. */
+enum { RESTING_MAX = 512 };
+
+struct event_pool {
+	struct pipeline *pipeline;
+	struct arena_budget budget;
+	size_t max;
+	size_t arena_size;
+	atomic_size_t in_flight;
+
+	pthread_mutex_t lock;
+	pthread_cond_t emptied;
+	struct event *resting;
+	size_t resting_count;
+};
+
+const char *const event_outcome_names[OUTCOME_COUNT] = {
+	[OUTCOME_ACCEPTED] = "accepted", [OUTCOME_DUPLICATE] = "duplicate", [OUTCOME_CONFLICT] = "conflict",
+	[OUTCOME_REJECTED] = "rejected", [OUTCOME_FAILED] = "failed",
+};
+
+struct event_pool *event_pool_create(const struct events_config *config, struct pipeline *pipeline)
+{
+	struct event_pool *pool = must_calloc(1, sizeof(*pool));
+	pool->pipeline = pipeline;
+	pool->max = (size_t)config->max;
+	pool->budget.limit = (size_t)config->max_bytes;
+	pool->arena_size = (size_t)config->arena;
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	pthread_condattr_t attributes;
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&pool->emptied, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	return pool;
+}
+
+static void free_event(struct event *event)
+{
+	arena_finish(&event->arena);
+	free(event);
+}
+
+void event_pool_destroy(struct event_pool *pool)
+{
+	while (pool->resting) {
+		struct event *event = pool->resting;
+		pool->resting = event->next;
+		free_event(event);
+	}
+	(void)pthread_cond_destroy(&pool->emptied);
+	(void)pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+static struct event *wake_one(struct event_pool *pool)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	struct event *event = pool->resting;
+	if (event) {
+		pool->resting = event->next;
+		pool->resting_count--;
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	return event;
+}
+
+struct event *event_pool_get(struct event_pool *pool)
+{
+	if (atomic_fetch_add(&pool->in_flight, 1) >= pool->max) {
+		atomic_fetch_sub(&pool->in_flight, 1);
+		return NULL;
+	}
+	struct event *event = wake_one(pool);
+	struct arena arena;
+	if (event)
+		arena = event->arena;
+	else
+		arena_init(&arena, pool->arena_size, &pool->budget);
+	if (!event)
+		event = must_alloc(sizeof(*event));
+	*event = (struct event){.pub.host = &host_table, .pipeline = pool->pipeline, .arena = arena};
+	atomic_init(&event->references, 1);
+	return event;
+}
+
+void event_reference(struct event *event)
+{
+	atomic_fetch_add_explicit(&event->references, 1, memory_order_relaxed);
+}
+
+void event_release(struct event_pool *pool, struct event *event)
+{
+	if (atomic_fetch_sub(&event->references, 1) != 1)
+		return;
+	arena_empty(&event->arena);
+	(void)pthread_mutex_lock(&pool->lock);
+	bool rests = pool->resting_count < RESTING_MAX;
+	if (rests) {
+		event->next = pool->resting;
+		pool->resting = event;
+		pool->resting_count++;
+	}
+	if (atomic_fetch_sub(&pool->in_flight, 1) == 1)
+		(void)pthread_cond_broadcast(&pool->emptied);
+	(void)pthread_mutex_unlock(&pool->lock);
+	if (!rests)
+		free_event(event);
+}
+
+size_t event_pool_in_flight(const struct event_pool *pool)
+{
+	return atomic_load_explicit(&pool->in_flight, memory_order_relaxed);
+}
+
+size_t event_pool_bytes(const struct event_pool *pool)
+{
+	return atomic_load_explicit(&pool->budget.used, memory_order_relaxed);
+}
+
+size_t event_pool_wait_empty(struct event_pool *pool, int64_t until_ns)
+{
+	struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+	(void)pthread_mutex_lock(&pool->lock);
+	while (atomic_load(&pool->in_flight) > 0)
+		if (pthread_cond_timedwait(&pool->emptied, &pool->lock, &until) != 0)
+			break;
+	(void)pthread_mutex_unlock(&pool->lock);
+	return atomic_load(&pool->in_flight);
+}
+
+void *event_alloc(struct event *event, size_t size)
+{
+	return arena_alloc(&event->arena, size);
+}

@@ -1,0 +1,348 @@
+/*
+ * The phase engine; see flow.h.
+ */
+#include "runtime/flow.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/dispatcher.h"
+#include "runtime/resumer.h"
+
+/* What a verdict means for the sender. The status holds where the stage gave none. */
+static const struct {
+	enum event_outcome outcome;
+	int status;
+} meanings[] = {
+	[SLUICE_PASS] = {OUTCOME_ACCEPTED, 202}, [SLUICE_DONE] = {OUTCOME_DUPLICATE, 200},
+	[SLUICE_WAIT] = {OUTCOME_FAILED, 500},	 [SLUICE_REJECT] = {OUTCOME_REJECTED, 400},
+	[SLUICE_RETRY] = {OUTCOME_FAILED, 503},	 [SLUICE_FAIL] = {OUTCOME_FAILED, 500},
+};
+
+static bool verdict_known(enum sluice_verdict verdict)
+{
+	return (unsigned)verdict < sizeof(meanings) / sizeof(*meanings);
+}
+
+static bool is_kept(enum sluice_verdict verdict)
+{
+	return verdict == SLUICE_PASS || verdict == SLUICE_DONE;
+}
+
+/* The one stamp per boundary: what ends here begins the next. */
+static void stamp(struct event *event, int64_t *spent)
+{
+	int64_t now = clock_now_ns();
+	*spent += now - event->entered_ns;
+	event->entered_ns = now;
+	event->times.stages[event->at].exit_ns = now;
+}
+
+static enum sluice_verdict broken_promise(struct slot *slot, struct event *event, enum sluice_verdict verdict)
+{
+	log_event(SLUICE_LOG_ERROR, slot->label, "stage_broke_contract", sluice_int("verdict", verdict),
+		  sluice_text("expected", "a verdict that this stage may give here"));
+	return sluice_fail(&event->pub, "the %s stage gave a verdict it must not give", kind_names[event->at]);
+}
+
+static void forget_explanation(struct event *event)
+{
+	event->status = 0;
+	event->delay_ns = 0;
+	event->detail[0] = '\0';
+}
+
+/* One event through one stage, by whichever of process() and process_batch() the stage has. */
+static enum sluice_verdict process(struct slot *slot, struct event *event)
+{
+	const struct sluice_stage_ops *ops = slot->stage.ops;
+	enum sluice_verdict verdict = SLUICE_FAIL;
+	forget_explanation(event);
+	event->times.stages[event->at].ran = true;
+	if (ops->process) {
+		verdict = ops->process(&slot->stage, &event->pub);
+	} else {
+		struct sluice_event *pub = &event->pub;
+		struct sluice_batch batch = {.events = &pub, .verdicts = &verdict, .count = 1};
+		ops->process_batch(&slot->stage, &batch);
+	}
+	if (!verdict_known(verdict) || (verdict == SLUICE_WAIT && event->at == SLUICE_KIND_PERSIST))
+		return broken_promise(slot, event, verdict);
+	return verdict;
+}
+
+void flow_process_batch(struct slot *slot, struct sluice_batch *batch)
+{
+	const struct sluice_stage_ops *ops = slot->stage.ops;
+	for (size_t i = 0; i < batch->count; i++) {
+		forget_explanation(event_of(batch->events[i]));
+		batch->verdicts[i] = SLUICE_FAIL;
+	}
+	if (ops->process_batch)
+		ops->process_batch(&slot->stage, batch);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct event *event = event_of(batch->events[i]);
+		if (!ops->process_batch)
+			batch->verdicts[i] = ops->process(&slot->stage, &event->pub);
+		if (!verdict_known(batch->verdicts[i]) || batch->verdicts[i] == SLUICE_WAIT)
+			batch->verdicts[i] = broken_promise(slot, event, batch->verdicts[i]);
+	}
+}
+
+/* For an answer that goes out while others work on the event, its times are copied before they get it. */
+static bool copy_times(struct event *event)
+{
+	event->times_at_put = event_alloc(event, sizeof(*event->times_at_put));
+	if (!event->times_at_put)
+		return false;
+	*event->times_at_put = event->times;
+	return true;
+}
+
+static void record_stages(struct pipeline *pipeline, const struct event_times *times, unsigned from, unsigned to)
+{
+	for (unsigned kind = from; kind <= to; kind++) {
+		const struct stage_times *stage = &times->stages[kind];
+		if (!stage->ran)
+			continue;
+		/* put() returns after the event has gone, so its time is recorded where it was called: see enqueue().
+		 */
+		if (kind != SLUICE_KIND_QUEUE)
+			recorder_record(pipeline->recorder, series_of(kind, PART_WORK), stage->work_ns);
+		if (stage->wait_ns)
+			recorder_record(pipeline->recorder, series_of(kind, PART_WAIT), stage->wait_ns);
+		if (stage->parked_ns)
+			recorder_record(pipeline->recorder, series_of(kind, PART_PARKED), stage->parked_ns);
+		recorder_record(pipeline->recorder, series_of(kind, PART_WHOLE),
+				stage->work_ns + stage->wait_ns + stage->parked_ns);
+	}
+}
+
+static void settle(struct event *event, const struct event_times *times, enum sluice_verdict verdict)
+{
+	for (unsigned kind = KIND_COUNT; kind-- > 0;) {
+		struct slot *slot = event->pipeline->slots[kind];
+		if (slot && slot->stage.ops->settle && times->stages[kind].ran)
+			slot->stage.ops->settle(&slot->stage, &event->pub, verdict);
+	}
+}
+
+/* Says why events fail, at most once a second: a store that is away would otherwise fill the log. */
+static void log_failure(const struct event *event, enum sluice_verdict verdict, unsigned kind)
+{
+	static _Atomic int64_t last_ns;
+	static _Atomic uint64_t unsaid;
+	int64_t now = clock_now_ns();
+	int64_t last = atomic_load(&last_ns);
+	if ((last && now - last < NS_PER_S) || !atomic_compare_exchange_strong(&last_ns, &last, now)) {
+		atomic_fetch_add(&unsaid, 1);
+		return;
+	}
+	char id[129];
+	size_t size = event->pub.request_id.size < sizeof(id) ? event->pub.request_id.size : sizeof(id) - 1;
+	if (size)
+		memcpy(id, event->pub.request_id.data, size);
+	id[size] = '\0';
+	log_event(SLUICE_LOG_WARN, NULL, "event_failed", sluice_text("request_id", id),
+		  sluice_text("stage", kind_names[kind]),
+		  sluice_text("verdict", verdict == SLUICE_RETRY ? "retry" : "fail"),
+		  sluice_text("reason", event->detail),
+		  sluice_int("unsaid_before", (int64_t)atomic_exchange(&unsaid, 0)));
+}
+
+static void answer(struct event *event, const struct event_times *times, enum sluice_verdict verdict, unsigned kind)
+{
+	struct pipeline *pipeline = event->pipeline;
+	struct event_answer answer = {
+		.outcome = meanings[verdict].outcome,
+		.verdict = verdict,
+		.status = meanings[verdict].status,
+		.detail = "",
+		.stage = kind_names[kind],
+		.ack = pipeline->config->ack,
+		.event = &event->pub,
+		.times = times,
+	};
+	if (!is_kept(verdict)) {
+		answer.status = event->status ? event->status : answer.status;
+		answer.delay_ns = event->delay_ns;
+		answer.detail = event->detail;
+	}
+	if (verdict == SLUICE_REJECT && answer.status == 422)
+		answer.outcome = OUTCOME_CONFLICT;
+	atomic_fetch_add_explicit(&pipeline->outcomes[answer.outcome], 1, memory_order_relaxed);
+	if (verdict == SLUICE_RETRY || verdict == SLUICE_FAIL)
+		log_failure(event, verdict, kind);
+	if (event->answer)
+		event->answer(event->answer_context, &answer);
+}
+
+/* The ack point of an event that the durable queue has, while others may already work on it. */
+static void acknowledge(struct event *event)
+{
+	struct event_times *times = event->times_at_put;
+	times->ack_ns = clock_now_ns();
+	record_stages(event->pipeline, times, 0, SLUICE_KIND_QUEUE - 1);
+	settle(event, times, SLUICE_PASS);
+	answer(event, times, SLUICE_PASS, SLUICE_KIND_QUEUE);
+}
+
+static void leave_queue(struct event *event, enum sluice_verdict verdict)
+{
+	if (!event->in_queue)
+		return;
+	struct slot *queue = event->pipeline->slots[SLUICE_KIND_QUEUE];
+	queue->stage.ops->done(&queue->stage, &event->pub, verdict);
+	event->in_queue = false;
+}
+
+void flow_finish(struct event *event, enum sluice_verdict verdict)
+{
+	struct pipeline *pipeline = event->pipeline;
+	unsigned last = event->at < KIND_COUNT ? event->at : KIND_COUNT - 1;
+	leave_queue(event, verdict);
+	if (event->pub.acknowledged) {
+		record_stages(pipeline, &event->times, SLUICE_KIND_QUEUE, KIND_COUNT - 1);
+	} else {
+		event->times.ack_ns = event->entered_ns;
+		record_stages(pipeline, &event->times, 0, KIND_COUNT - 1);
+		settle(event, &event->times, verdict);
+		answer(event, &event->times, verdict, last);
+	}
+	event_release(pipeline->pool, event);
+}
+
+/* After PASS the event may be in other hands already: what is touched then is written by nobody else any more. The
+ * reference that enqueue() took keeps it there. */
+static void after_put(struct event *event, enum sluice_verdict verdict)
+{
+	struct pipeline *pipeline = event->pipeline;
+	if (verdict == SLUICE_PASS) {
+		recorder_record(pipeline->recorder, series_of(SLUICE_KIND_QUEUE, PART_WORK),
+				clock_now_ns() - event->put_ns);
+		dispatcher_wake(pipeline->dispatcher);
+		if (event->times_at_put)
+			acknowledge(event);
+		event_release(pipeline->pool, event);
+		return;
+	}
+	dispatcher_expect(pipeline->dispatcher, -1);
+	event_release(pipeline->pool, event);
+	event->in_queue = false;
+	event->pub.acknowledged = false;
+	stamp(event, &event->times.stages[SLUICE_KIND_QUEUE].work_ns);
+	flow_finish(event, verdict);
+}
+
+static void enqueue(struct slot *slot, struct event *event)
+{
+	struct pipeline *pipeline = event->pipeline;
+	bool acknowledges = pipeline->config->ack == ACK_QUEUED;
+	forget_explanation(event);
+	event->times.stages[SLUICE_KIND_QUEUE].ran = true;
+	if (acknowledges && !copy_times(event)) {
+		flow_finish(event, sluice_retry(&event->pub, 0, "the bound on bytes in flight is reached"));
+		return;
+	}
+	event->pub.acknowledged = acknowledges;
+	event->put_ns = event->entered_ns;
+	event->in_queue = true;
+	event_reference(event);
+	resumer_expect(event);
+	dispatcher_expect(pipeline->dispatcher, 1);
+	enum sluice_verdict verdict = slot->stage.ops->put(&slot->stage, &event->pub);
+	if (verdict == SLUICE_WAIT) {
+		if (resumer_park(event))
+			return;
+		verdict = event->resumed_with;
+	}
+	if (!verdict_known(verdict) || verdict == SLUICE_WAIT)
+		verdict = broken_promise(slot, event, verdict);
+	after_put(event, verdict);
+}
+
+void flow_advance(struct event *event)
+{
+	for (; event->at < KIND_COUNT; event->at++) {
+		struct slot *slot = event->pipeline->slots[event->at];
+		if (!slot)
+			continue;
+		if (atomic_load_explicit(&event->pipeline->closing, memory_order_relaxed)) {
+			flow_finish(event, sluice_retry(&event->pub, 0, "shutting down"));
+			return;
+		}
+		if (event->at == SLUICE_KIND_QUEUE) {
+			enqueue(slot, event);
+			return;
+		}
+		resumer_expect(event);
+		enum sluice_verdict verdict = process(slot, event);
+		stamp(event, &event->times.stages[event->at].work_ns);
+		if (verdict == SLUICE_WAIT) {
+			if (resumer_park(event))
+				return;
+			verdict = event->resumed_with;
+		}
+		if (verdict != SLUICE_PASS) {
+			flow_finish(event, verdict);
+			return;
+		}
+	}
+	flow_finish(event, SLUICE_PASS);
+}
+
+void flow_carry_on(struct event *event, enum sluice_verdict verdict)
+{
+	if (!verdict_known(verdict) || verdict == SLUICE_WAIT)
+		verdict = broken_promise(event->pipeline->slots[event->at], event, verdict);
+	if (event->at == SLUICE_KIND_QUEUE) {
+		after_put(event, verdict);
+		return;
+	}
+	stamp(event, &event->times.stages[event->at].parked_ns);
+	if (verdict != SLUICE_PASS) {
+		flow_finish(event, verdict);
+		return;
+	}
+	event->at++;
+	flow_advance(event);
+}
+
+static struct sluice_bytes copy(struct event *event, struct sluice_bytes bytes)
+{
+	return bytes.data ? sluice_copy(&event->pub, bytes.data, bytes.size) : bytes;
+}
+
+struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record)
+{
+	struct event *event = event_pool_get(pipeline->pool);
+	if (!event)
+		return NULL;
+	struct sluice_event *pub = &event->pub;
+	pub->request_id = copy(event, record->request_id);
+	pub->message_id = copy(event, record->message_id);
+	pub->event_type = copy(event, record->event_type);
+	pub->stream = copy(event, record->stream);
+	pub->payload = copy(event, record->payload);
+	bool fits = pub->request_id.data && pub->message_id.data && pub->payload.data &&
+		    (pub->stream.data || !record->stream.data);
+	if (!fits) {
+		event_release(pipeline->pool, event);
+		return NULL;
+	}
+	pub->body = pub->payload;
+	pub->sequence = record->sequence;
+	pub->has_sequence = record->has_sequence;
+	pub->received_at_ns = record->received_at_ns;
+	pub->acknowledged = true;
+	memcpy(event->digest, record->digest, SLUICE_DIGEST_SIZE);
+	event->digest_known = true;
+	event->at = SLUICE_KIND_QUEUE;
+	event->in_queue = true;
+	event->entered_ns = event->times.start_ns = clock_now_ns();
+	event->times.wall_ns = clock_wall_ns();
+	event->times.stages[SLUICE_KIND_QUEUE].ran = true;
+	dispatcher_expect(pipeline->dispatcher, 1);
+	return event;
+}

@@ -1,0 +1,242 @@
+/*
+ * Lanes; see lane.h. A hash table from stream to lane, a list of the ready ones, a list of the held ones.
+ */
+#include "runtime/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+
+enum lane_state { LANE_IDLE, LANE_READY, LANE_LEASED, LANE_HELD };
+
+struct lane {
+	enum lane_state state;
+	struct event_list waiting;
+	size_t waiting_count;
+	int64_t held_until_ns;
+	struct lane *next; /* in the ready, held or spare list */
+	struct lane *in_bucket;
+	uint64_t hash;
+	size_t stream_size; /* 0: the lane of one event without a stream, in no bucket */
+	char stream[SLUICE_NAME_MAX];
+};
+
+struct lanes {
+	struct lane **buckets;
+	size_t bucket_count; /* a power of two */
+	size_t stream_count;
+	struct lane *first_ready, *last_ready;
+	size_t ready_events;
+	struct lane *held;
+	struct lane *spare;
+};
+
+struct lanes *lanes_create(void)
+{
+	struct lanes *lanes = must_calloc(1, sizeof(*lanes));
+	lanes->bucket_count = 256;
+	lanes->buckets = must_calloc(lanes->bucket_count, sizeof(*lanes->buckets));
+	return lanes;
+}
+
+void lanes_destroy(struct lanes *lanes)
+{
+	while (lanes->spare) {
+		struct lane *lane = lanes->spare;
+		lanes->spare = lane->next;
+		free(lane);
+	}
+	free(lanes->buckets);
+	free(lanes);
+}
+
+static struct lane **bucket_of(struct lanes *lanes, uint64_t hash)
+{
+	return &lanes->buckets[hash & (lanes->bucket_count - 1)];
+}
+
+static void grow(struct lanes *lanes)
+{
+	struct lane **old = lanes->buckets;
+	size_t old_count = lanes->bucket_count;
+	lanes->bucket_count *= 2;
+	lanes->buckets = must_calloc(lanes->bucket_count, sizeof(*lanes->buckets));
+	for (size_t i = 0; i < old_count; i++) {
+		while (old[i]) {
+			struct lane *lane = old[i];
+			old[i] = lane->in_bucket;
+			struct lane **bucket = bucket_of(lanes, lane->hash);
+			lane->in_bucket = *bucket;
+			*bucket = lane;
+		}
+	}
+	free(old);
+}
+
+static struct lane *new_lane(struct lanes *lanes)
+{
+	struct lane *lane = lanes->spare;
+	if (lane)
+		lanes->spare = lane->next;
+	else
+		lane = must_alloc(sizeof(*lane));
+	lane->state = LANE_IDLE;
+	lane->waiting = (struct event_list){0};
+	lane->waiting_count = 0;
+	lane->stream_size = 0;
+	lane->next = NULL;
+	return lane;
+}
+
+static struct lane *lane_of_stream(struct lanes *lanes, struct sluice_bytes stream)
+{
+	uint64_t hash = digest_hash(stream.data, stream.size);
+	for (struct lane *lane = *bucket_of(lanes, hash); lane; lane = lane->in_bucket)
+		if (lane->hash == hash && lane->stream_size == stream.size &&
+		    memcmp(lane->stream, stream.data, stream.size) == 0)
+			return lane;
+	if (++lanes->stream_count > lanes->bucket_count)
+		grow(lanes);
+	struct lane *lane = new_lane(lanes);
+	lane->hash = hash;
+	lane->stream_size = stream.size;
+	memcpy(lane->stream, stream.data, stream.size);
+	struct lane **bucket = bucket_of(lanes, hash);
+	lane->in_bucket = *bucket;
+	*bucket = lane;
+	return lane;
+}
+
+static void make_ready(struct lanes *lanes, struct lane *lane)
+{
+	lane->state = LANE_READY;
+	lane->next = NULL;
+	if (lanes->first_ready)
+		lanes->last_ready->next = lane;
+	else
+		lanes->first_ready = lane;
+	lanes->last_ready = lane;
+	lanes->ready_events += lane->waiting_count;
+}
+
+static void drop(struct lanes *lanes, struct lane *lane)
+{
+	if (lane->stream_size) {
+		struct lane **link = bucket_of(lanes, lane->hash);
+		while (*link != lane)
+			link = &(*link)->in_bucket;
+		*link = lane->in_bucket;
+		lanes->stream_count--;
+	}
+	lane->next = lanes->spare;
+	lanes->spare = lane;
+}
+
+void lanes_add(struct lanes *lanes, struct event *event)
+{
+	struct sluice_bytes stream = event->pub.stream;
+	bool has_stream = stream.size > 0 && stream.size <= SLUICE_NAME_MAX;
+	struct lane *lane = has_stream ? lane_of_stream(lanes, stream) : new_lane(lanes);
+	event->lane = lane;
+	event_list_append(&lane->waiting, event);
+	lane->waiting_count++;
+	if (lane->state == LANE_READY)
+		lanes->ready_events++;
+	else if (lane->state == LANE_IDLE)
+		make_ready(lanes, lane);
+}
+
+size_t lanes_lease(struct lanes *lanes, struct sluice_event **batch, size_t max)
+{
+	size_t count = 0;
+	while (count < max && lanes->first_ready) {
+		struct lane *lane = lanes->first_ready;
+		lanes->first_ready = lane->next;
+		lanes->ready_events -= lane->waiting_count;
+		lane->state = LANE_LEASED;
+		while (count < max && lane->waiting.first) {
+			batch[count++] = &event_list_take(&lane->waiting)->pub;
+			lane->waiting_count--;
+		}
+	}
+	return count;
+}
+
+void lanes_release(struct lanes *lanes, struct lane *lane, struct event_list *again, int64_t held_until_ns)
+{
+	if (again->first) {
+		for (struct event *event = again->first; event; event = event->next)
+			lane->waiting_count++;
+		again->last->next = lane->waiting.first;
+		lane->waiting.first = again->first;
+		if (!lane->waiting.last)
+			lane->waiting.last = again->last;
+		lane->state = LANE_HELD;
+		lane->held_until_ns = held_until_ns;
+		lane->next = lanes->held;
+		lanes->held = lane;
+	} else if (lane->waiting.first) {
+		make_ready(lanes, lane);
+	} else {
+		drop(lanes, lane);
+	}
+}
+
+struct event_list lanes_take_waiting(struct lane *lane)
+{
+	struct event_list waiting = lane->waiting;
+	lane->waiting = (struct event_list){0};
+	lane->waiting_count = 0;
+	return waiting;
+}
+
+static void take_list(struct lanes *lanes, struct lane *lane, struct event_list *all)
+{
+	while (lane) {
+		struct lane *next = lane->next;
+		struct event *event;
+		while ((event = event_list_take(&lane->waiting)))
+			event_list_append(all, event);
+		drop(lanes, lane);
+		lane = next;
+	}
+}
+
+struct event_list lanes_take_all(struct lanes *lanes)
+{
+	struct event_list all = {0};
+	take_list(lanes, lanes->first_ready, &all);
+	take_list(lanes, lanes->held, &all);
+	lanes->first_ready = lanes->held = NULL;
+	lanes->ready_events = 0;
+	return all;
+}
+
+int64_t lanes_wake_held(struct lanes *lanes, int64_t now_ns)
+{
+	int64_t next_ns = INT64_MAX;
+	struct lane **link = &lanes->held;
+	while (*link) {
+		struct lane *lane = *link;
+		if (lane->held_until_ns <= now_ns) {
+			*link = lane->next;
+			make_ready(lanes, lane);
+			continue;
+		}
+		if (lane->held_until_ns < next_ns)
+			next_ns = lane->held_until_ns;
+		link = &lane->next;
+	}
+	return next_ns;
+}
+
+size_t lanes_ready(const struct lanes *lanes)
+{
+	return lanes->ready_events;
+}
+
+int64_t lanes_oldest_ready_ns(const struct lanes *lanes)
+{
+	return lanes->first_ready ? lanes->first_ready->waiting.first->entered_ns : 0;
+}

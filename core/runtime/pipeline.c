@@ -1,0 +1,214 @@
+/*
+ * A pipeline alive; see pipeline.h.
+ */
+#include "runtime/pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/dispatcher.h"
+#include "runtime/flow.h"
+#include "runtime/resumer.h"
+
+static struct slot *create_slot(const struct config *config, unsigned kind, struct pipeline *pipeline, bool read_only,
+				struct sluice_error *error)
+{
+	const struct stage_config *stage = &config->stages[kind];
+	const struct sluice_stage_ops *ops = &stage->plugin->ops;
+	struct slot *slot = must_calloc(1, sizeof(*slot));
+	slot->stage.host = &host_table;
+	slot->stage.ops = ops;
+	slot->stage.config = stage->options;
+	slot->stage.read_only = read_only;
+	slot->pipeline = pipeline;
+	(void)snprintf(slot->label, sizeof(slot->label), "%s/%s", kind_names[kind], ops->name);
+	struct sluice_error cause = {0};
+	if (ops->self_test && !ops->self_test(&cause)) {
+		sluice_error_set(error, "%s: its self-test failed: %s", slot->label, cause.text);
+	} else if (ops->create && !ops->create(&slot->stage, &cause)) {
+		sluice_error_set(error, "%s: %s", slot->label, cause.text);
+	} else {
+		return slot;
+	}
+	free(slot);
+	return NULL;
+}
+
+static void destroy_slot(struct slot *slot)
+{
+	if (!slot)
+		return;
+	if (slot->stage.ops->destroy)
+		slot->stage.ops->destroy(&slot->stage);
+	free(slot);
+}
+
+static bool create_stages(struct pipeline *pipeline, struct sluice_error *error)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		if (!pipeline->config->stages[kind].present)
+			continue;
+		pipeline->slots[kind] = create_slot(pipeline->config, kind, pipeline, false, error);
+		if (!pipeline->slots[kind])
+			return false;
+	}
+	return true;
+}
+
+static bool start_queue(struct pipeline *pipeline, struct sluice_error *error)
+{
+	struct slot *queue = pipeline->slots[SLUICE_KIND_QUEUE];
+	struct slot *persist = pipeline->slots[SLUICE_KIND_PERSIST];
+	if (!queue)
+		return true;
+	if (!persist)
+		return sluice_error_set(error, "%s: there is no persist stage behind the queue", queue->label);
+	if (pipeline->config->ack == ACK_QUEUED && !persist->stage.ops->bury)
+		return sluice_error_set(error, "%s keeps no dead letters, which `ack: queued` needs; use `ack: stored`",
+					persist->label);
+	pipeline->dispatcher = dispatcher_create(pipeline);
+	struct sluice_error cause = {0};
+	if (queue->stage.ops->recover && !queue->stage.ops->recover(&queue->stage, &cause))
+		return sluice_error_set(error, "%s: %s", queue->label, cause.text);
+	return dispatcher_start(pipeline->dispatcher, error);
+}
+
+struct pipeline *pipeline_create(const struct config *config, struct sluice_error *error)
+{
+	struct pipeline *pipeline = must_calloc(1, sizeof(*pipeline));
+	pipeline->config = config;
+	pipeline->recorder = recorder_create();
+	pipeline->pool = event_pool_create(&config->events, pipeline);
+	if (!pipeline->recorder)
+		sluice_error_set(error, "no thread-specific key is left for the histograms");
+	else if ((pipeline->resumer = resumer_create(flow_carry_on, error)) && create_stages(pipeline, error) &&
+		 start_queue(pipeline, error))
+		return pipeline;
+	pipeline_destroy(pipeline);
+	return NULL;
+}
+
+struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error)
+{
+	if (!config->stages[SLUICE_KIND_PERSIST].present) {
+		sluice_error_set(error, "%s: has no persist stage, so there is no store to read", config->file);
+		return NULL;
+	}
+	struct slot *slot = create_slot(config, SLUICE_KIND_PERSIST, NULL, true, error);
+	return slot ? &slot->stage : NULL;
+}
+
+void pipeline_close_store(struct sluice_stage *stage)
+{
+	destroy_slot(slot_of(stage));
+}
+
+struct event *pipeline_admit(struct pipeline *pipeline)
+{
+	return event_pool_get(pipeline->pool);
+}
+
+void pipeline_discard(struct event *event)
+{
+	event_release(event->pipeline->pool, event);
+}
+
+void pipeline_submit(struct event *event)
+{
+	/* What a parse stage may overrule: without one the payload is the whole body. */
+	if (!event->pub.payload.data)
+		event->pub.payload = event->pub.body;
+	event->times.start_ns = event->entered_ns = clock_now_ns();
+	event->times.wall_ns = event->pub.received_at_ns;
+	flow_advance(event);
+}
+
+static void hurry(struct pipeline *pipeline)
+{
+	if (pipeline->dispatcher)
+		dispatcher_hurry(pipeline->dispatcher);
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		struct slot *slot = pipeline->slots[kind];
+		if (slot && slot->stage.ops->drain)
+			slot->stage.ops->drain(&slot->stage);
+	}
+}
+
+size_t pipeline_drain(struct pipeline *pipeline, int64_t until_ns)
+{
+	hurry(pipeline);
+	return event_pool_wait_empty(pipeline->pool, until_ns);
+}
+
+/* Turning one event away may resume another that waited for its fate, which then comes back to the queue: until all are
+ * out. */
+static void turn_all_away(struct pipeline *pipeline)
+{
+	atomic_store(&pipeline->closing, true);
+	if (pipeline->dispatcher)
+		dispatcher_stop(pipeline->dispatcher);
+	const int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
+	size_t left;
+	do {
+		if (pipeline->dispatcher)
+			dispatcher_turn_away(pipeline->dispatcher);
+		left = event_pool_wait_empty(pipeline->pool, clock_now_ns() + 10 * NS_PER_MS);
+	} while (left > 0 && clock_now_ns() < until_ns);
+	if (left > 0)
+		log_event(SLUICE_LOG_ERROR, NULL, "events_left_behind", sluice_int("count", (int64_t)left));
+}
+
+void pipeline_destroy(struct pipeline *pipeline)
+{
+	turn_all_away(pipeline);
+	if (pipeline->resumer)
+		resumer_destroy(pipeline->resumer);
+	for (unsigned kind = KIND_COUNT; kind-- > 0;)
+		destroy_slot(pipeline->slots[kind]);
+	if (pipeline->dispatcher)
+		dispatcher_destroy(pipeline->dispatcher);
+	event_pool_destroy(pipeline->pool);
+	if (pipeline->recorder)
+		recorder_destroy(pipeline->recorder);
+	free(pipeline);
+}
+
+void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *stats_out)
+{
+	*stats_out = (struct pipeline_stats){
+		.in_flight = event_pool_in_flight(pipeline->pool),
+		.in_flight_bytes = event_pool_bytes(pipeline->pool),
+		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
+		.workers = pipeline->dispatcher ? dispatcher_workers(pipeline->dispatcher) : 0,
+		.retries = atomic_load_explicit(&pipeline->retries, memory_order_relaxed),
+		.dead_letters = atomic_load_explicit(&pipeline->dead_letters, memory_order_relaxed),
+	};
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		stats_out->outcomes[i] = atomic_load_explicit(&pipeline->outcomes[i], memory_order_relaxed);
+}
+
+double pipeline_worker_utilization(struct pipeline *pipeline, size_t id)
+{
+	return dispatcher_utilization(pipeline->dispatcher, id);
+}
+
+void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observer)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		struct slot *slot = pipeline->slots[kind];
+		if (slot && slot->stage.ops->observe)
+			slot->stage.ops->observe(&slot->stage, observer);
+	}
+}
+
+const struct config *pipeline_config(const struct pipeline *pipeline)
+{
+	return pipeline->config;
+}
+
+struct recorder *pipeline_recorder(struct pipeline *pipeline)
+{
+	return pipeline->recorder;
+}

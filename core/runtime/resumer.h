@@ -1,0 +1,32 @@
+/*
+ * Parking: an event that a stage keeps with SLUICE_WAIT, and the thread that takes it on when it is resumed.
+ *
+ * Parking is atomic. process() returning WAIT and sluice_resume() may come in either order and on different threads;
+ * who comes second carries the event on: the thread that ran the stage if the resume was first, else the resumer's
+ * thread. So no stage ever runs on the stack of who resumes.
+ */
+#ifndef RUNTIME_RESUMER_H
+#define RUNTIME_RESUMER_H
+
+#include <stdbool.h>
+
+#include "runtime/event.h"
+
+struct resumer;
+
+/* `carry_on` is called on the resumer's thread for each event that was parked and resumed. */
+struct resumer *resumer_create(void (*carry_on)(struct event *event, enum sluice_verdict verdict),
+			       struct sluice_error *error);
+
+/* No event is parked any more, or none will be resumed. */
+void resumer_destroy(struct resumer *resumer);
+
+/* Before a stage's process(), and after it returned WAIT: true: the event is parked and in other hands; false: it was
+ * resumed already, with event->resumed_with. */
+void resumer_expect(struct event *event);
+bool resumer_park(struct event *event);
+
+/* What sluice_resume() does. */
+void resumer_resume(struct event *event, enum sluice_verdict verdict);
+
+#endif

@@ -1,0 +1,304 @@
+/*
+ * The nouns that know no pipeline.
+ */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/histogram.h"
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+START_TEST(test_arena_alloc_is_aligned_and_apart)
+{
+	struct arena arena;
+	arena_init(&arena, 64, NULL);
+	char *first = arena_alloc(&arena, 3), *second = arena_alloc(&arena, 200), *third = arena_alloc(&arena, 1);
+	memset(first, 'a', 3);
+	memset(second, 'b', 200);
+	memset(third, 'c', 1);
+	ck_assert_uint_eq((uintptr_t)second % _Alignof(max_align_t), 0);
+	ck_assert_int_eq(first[2], 'a');
+	ck_assert_int_eq(second[199], 'b');
+	arena_finish(&arena);
+}
+END_TEST
+
+START_TEST(test_arena_budget_bounds_all_arenas_together)
+{
+	struct arena_budget budget = {.limit = 4096};
+	struct arena one, two;
+	arena_init(&one, 1024, &budget);
+	arena_init(&two, 1024, &budget);
+	ck_assert_ptr_nonnull(arena_alloc(&one, 3000));
+	ck_assert_ptr_null(arena_alloc(&two, 3000));
+	arena_empty(&one);
+	ck_assert_uint_eq(budget.used, 0);
+	ck_assert_ptr_nonnull(arena_alloc(&two, 3000));
+	arena_finish(&one);
+	arena_finish(&two);
+	ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
+START_TEST(test_arena_emptied_uses_its_first_block_again)
+{
+	struct arena_budget budget = {0};
+	struct arena arena;
+	arena_init(&arena, 256, &budget);
+	void *first = arena_alloc(&arena, 16);
+	arena_empty(&arena);
+	ck_assert_uint_eq(budget.used, 0);
+	ck_assert_ptr_eq(arena_alloc(&arena, 16), first);
+	ck_assert_uint_eq(budget.used, 256);
+	arena_empty(&arena);
+	ck_assert_ptr_nonnull(arena_alloc(&arena, 1000)); /* larger than the block that was kept */
+	arena_finish(&arena);
+	ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
+START_TEST(test_arena_extends_the_newest_only)
+{
+	struct arena arena;
+	arena_init(&arena, 256, NULL);
+	char *first = arena_alloc(&arena, 10);
+	ck_assert(arena_extend(&arena, first, 10, 100));
+	char *second = arena_alloc(&arena, 10);
+	ck_assert(!arena_extend(&arena, first, 100, 120));
+	ck_assert(!arena_extend(&arena, second, 10, 5000));
+	arena_finish(&arena);
+}
+END_TEST
+
+/* The promise is 1 % from 100 ns to 60 s. */
+START_TEST(test_histogram_error_is_at_most_one_percent)
+{
+	for (double value = 100; value < 60e9; value *= 1.003) {
+		struct histogram histogram = {0};
+		histogram_record(&histogram, (int64_t)value);
+		histogram_record(&histogram, (int64_t)61e9); /* so that the exact maximum does not hide the error */
+		double seen = (double)histogram_quantile(&histogram, 0.5);
+		ck_assert_msg(fabs(seen - value) <= 0.01 * value, "%f seen as %f", value, seen);
+	}
+}
+END_TEST
+
+START_TEST(test_histogram_quantiles_by_nearest_rank)
+{
+	struct histogram histogram = {0};
+	for (int i = 1; i <= 100; i++)
+		histogram_record(&histogram, i * NS_PER_MS);
+	ck_assert_double_eq_tol((double)histogram_quantile(&histogram, 0.50), 50e6, 50e4);
+	ck_assert_double_eq_tol((double)histogram_quantile(&histogram, 0.95), 95e6, 95e4);
+	ck_assert_int_eq(histogram_quantile(&histogram, 1.0), 100 * NS_PER_MS);
+	ck_assert_uint_eq(histogram_count_at_most(&histogram, 20 * NS_PER_MS + NS_PER_MS / 2), 20);
+	ck_assert_uint_eq(histogram.count, 100);
+}
+END_TEST
+
+START_TEST(test_histogram_takes_what_lies_outside)
+{
+	struct histogram histogram = {0};
+	histogram_record(&histogram, -5);
+	histogram_record(&histogram, INT64_MAX / 4);
+	ck_assert_uint_eq(histogram.count, 2);
+	ck_assert_int_eq(histogram_quantile(&histogram, 0.5), 64);
+}
+END_TEST
+
+START_TEST(test_histogram_difference_of_two_moments)
+{
+	static struct histogram now, before, window;
+	histogram_record(&now, 1000);
+	histogram_add(&before, &now);
+	histogram_record(&now, 9000);
+	histogram_add(&window, &now);
+	histogram_subtract(&window, &before);
+	ck_assert_uint_eq(window.count, 1);
+	ck_assert_uint_eq(window.sum_ns, 9000);
+	ck_assert_double_eq_tol((double)histogram_quantile(&window, 0.5), 9000, 90);
+}
+END_TEST
+
+START_TEST(test_sha256_of_the_standard)
+{
+	/* FIPS 180-4, "abc". */
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	char text[DIGEST_HEX_SIZE];
+	digest_bytes("abc", 3, digest);
+	digest_hex(digest, text);
+	ck_assert_str_eq(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+END_TEST
+
+static struct sluice_bytes bytes(const char *text)
+{
+	return (struct sluice_bytes){text, text ? strlen(text) : 0};
+}
+
+START_TEST(test_content_digest_tells_every_field_apart)
+{
+	const struct {
+		const char *type, *stream;
+		bool has_sequence;
+		int64_t sequence;
+		const char *payload;
+	} events[] = {
+		{"a", "b", true, 1, "{}"},  {"ab", "", true, 1, "{}"},	{"a", NULL, true, 1, "{}"},
+		{"a", "", true, 1, "{}"},   {"a", "b", false, 0, "{}"}, {"a", "b", true, 0, "{}"},
+		{"a", "b", true, 1, "{} "}, {"", "ab", true, 1, "{}"},
+	};
+	enum { COUNT = sizeof(events) / sizeof(*events) };
+	uint8_t digests[COUNT][SLUICE_DIGEST_SIZE];
+	for (size_t i = 0; i < COUNT; i++)
+		digest_content(bytes(events[i].type), bytes(events[i].stream), events[i].has_sequence,
+			       events[i].sequence, bytes(events[i].payload), digests[i]);
+	for (size_t i = 0; i < COUNT; i++)
+		for (size_t k = i + 1; k < COUNT; k++)
+			ck_assert_msg(memcmp(digests[i], digests[k], SLUICE_DIGEST_SIZE) != 0, "%zu and %zu", i, k);
+}
+END_TEST
+
+START_TEST(test_audit_hash_covers_every_field)
+{
+	struct sluice_audit_row row = {
+		.writer = bytes("w"), .position = 1, .written_at_ns = 1000, .covers = bytes("0123")};
+	struct sluice_audit_row rows[6] = {row, row, row, row, row, row};
+	rows[1].writer = bytes("x");
+	rows[2].position = 2;
+	rows[3].written_at_ns = 2000;
+	rows[4].covers = bytes("0124");
+	rows[5].previous[31] = 1;
+	uint8_t hashes[6][SLUICE_DIGEST_SIZE];
+	for (size_t i = 0; i < 6; i++)
+		digest_audit_row(&rows[i], hashes[i]);
+	for (size_t i = 1; i < 6; i++)
+		ck_assert_msg(memcmp(hashes[0], hashes[i], SLUICE_DIGEST_SIZE) != 0, "%zu", i);
+}
+END_TEST
+
+START_TEST(test_uuid7_grows_with_time_and_has_its_version)
+{
+	char early[UUID_TEXT_SIZE], late[UUID_TEXT_SIZE];
+	digest_uuid7(INT64_C(1700000000000000000), early);
+	digest_uuid7(INT64_C(1700000000001000000), late);
+	ck_assert_int_lt(strcmp(early, late), 0);
+	ck_assert_uint_eq(strlen(early), 36);
+	ck_assert_int_eq(early[14], '7');
+	ck_assert_ptr_nonnull(strchr("89ab", early[19]));
+	ck_assert_mem_eq(early, "018bcfe5-6800", 13);
+}
+END_TEST
+
+START_TEST(test_json_escapes_what_must_be)
+{
+	struct buffer out = {0};
+	struct json_writer json = {.out = &out};
+	json_object(&json, NULL);
+	json_text(&json, "a\"b", "line\nend\\\x01");
+	json_bytes(&json, "bad", "\xff\xc3\xa9", 3);
+	json_array(&json, "list");
+	json_int(&json, NULL, -1);
+	json_real(&json, NULL, 1.5, 2);
+	json_real(&json, NULL, NAN, 2);
+	json_bool(&json, NULL, true);
+	json_end_array(&json);
+	json_object(&json, "empty");
+	json_end_object(&json);
+	json_end_object(&json);
+	ck_assert_str_eq(out.data, "{\"a\\\"b\":\"line\\u000aend\\\\\\u0001\",\"bad\":\"\xef\xbf\xbd\xc3\xa9\","
+				   "\"list\":[-1,1.50,null,true],\"empty\":{}}");
+	buffer_finish(&out);
+}
+END_TEST
+
+START_TEST(test_utf8_refuses_what_is_not)
+{
+	static const char *const bad[] = {
+		"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80",
+		"\xf5", "\xe2\x82", "a\xff"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		ck_assert_msg(!utf8_valid(bad[i], strlen(bad[i])), "%zu", i);
+	ck_assert(utf8_valid("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 10));
+}
+END_TEST
+
+static char *logged(enum log_format format)
+{
+	int ends[2];
+	ck_assert_int_eq(pipe(ends), 0);
+	log_setup(SLUICE_LOG_INFO, format, ends[1]);
+	log_event(SLUICE_LOG_DEBUG, NULL, "unseen", sluice_int("n", 1));
+	log_event(SLUICE_LOG_WARN, "persist/x", "batch_failed", sluice_int("count", 2),
+		  sluice_text("reason", "a \"b\"\nc"), sluice_real("ms", 1.25), sluice_text("none", NULL));
+	close(ends[1]);
+	char *text = calloc(1, 1024);
+	ck_assert_int_gt(read(ends[0], text, 1023), 0);
+	close(ends[0]);
+	log_setup(SLUICE_LOG_INFO, LOG_FORMAT_TEXT, STDERR_FILENO);
+	return text;
+}
+
+START_TEST(test_log_lines_hold_names_and_values)
+{
+	char *text = logged(LOG_FORMAT_TEXT);
+	ck_assert_str_eq(strstr(text, " warn"), " warn  batch_failed stage=persist/x count=2 "
+						"reason=\"a \\\"b\\\"\\u000ac\" ms=1.250 none=-\n");
+	free(text);
+	text = logged(LOG_FORMAT_JSON);
+	ck_assert_str_eq(strstr(text, "\"level\""),
+			 "\"level\":\"warn\",\"event\":\"batch_failed\",\"stage\":\"persist/x\",\"count\":2,"
+			 "\"reason\":\"a \\\"b\\\"\\u000ac\",\"ms\":1.250,\"none\":null}\n");
+	free(text);
+}
+END_TEST
+
+START_TEST(test_time_is_written_in_utc)
+{
+	char text[CLOCK_TEXT_SIZE];
+	clock_format_utc(INT64_C(1769889600123456789), text);
+	ck_assert_str_eq(text, "2026-01-31T20:00:00.123456Z");
+	clock_format_time(INT64_C(1769889600123456789), text);
+	ck_assert_str_eq(text, "20:00:00.123456");
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		test_arena_alloc_is_aligned_and_apart,
+		test_arena_budget_bounds_all_arenas_together,
+		test_arena_emptied_uses_its_first_block_again,
+		test_arena_extends_the_newest_only,
+		test_histogram_error_is_at_most_one_percent,
+		test_histogram_quantiles_by_nearest_rank,
+		test_histogram_takes_what_lies_outside,
+		test_histogram_difference_of_two_moments,
+		test_sha256_of_the_standard,
+		test_content_digest_tells_every_field_apart,
+		test_audit_hash_covers_every_field,
+		test_uuid7_grows_with_time_and_has_its_version,
+		test_json_escapes_what_must_be,
+		test_utf8_refuses_what_is_not,
+		test_log_lines_hold_names_and_values,
+		test_time_is_written_in_utc,
+	};
+	TCase *all = tcase_create("base");
+	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+		tcase_add_test(all, tests[i]);
+	Suite *suite = suite_create("base");
+	suite_add_tcase(suite, all);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
