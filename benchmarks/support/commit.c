@@ -1,0 +1,119 @@
+/*
+ * bench-commit DATABASE RATE COUNT PREFIX: the bare loop that a store is held against. Commits the rows that bench-send's
+ * webhooks become, one transaction each, to the tables Sluice has made, on the same schedule, with nothing around it: no HTTP,
+ * no queue, no other thread. Prints one line of names and values.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "support/load.h"
+
+_Noreturn static void fail(sqlite3 *database, const char *what)
+{
+	(void)fprintf(stderr, "bench-commit: %s: %s\n", what, sqlite3_errmsg(database));
+	exit(2);
+}
+
+static void run(sqlite3 *database, const char *sql)
+{
+	if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail(database, sql);
+}
+
+static sqlite3_stmt *prepare(sqlite3 *database, const char *sql)
+{
+	sqlite3_stmt *statement;
+	if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
+		fail(database, sql);
+	return statement;
+}
+
+static void step(sqlite3 *database, sqlite3_stmt *statement)
+{
+	if (sqlite3_step(statement) != SQLITE_DONE)
+		fail(database, "step");
+	(void)sqlite3_reset(statement);
+}
+
+static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+	(void)sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
+}
+
+static void commit_one(sqlite3 *database, sqlite3_stmt *event, sqlite3_stmt *audit, const char *prefix, size_t i)
+{
+	char id[64], stream[64], payload[1024];
+	uint8_t digest[SLUICE_DIGEST_SIZE], covers[40] = {0};
+	(void)snprintf(id, sizeof(id), "%s-%zu", prefix, i);
+	(void)snprintf(stream, sizeof(stream), "customer-%zu", i % 50);
+	int size = snprintf(payload, sizeof(payload),
+	                    "{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
+	                    "\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}",
+	                    i, 7);
+	digest_bytes(payload, (size_t)size, digest);
+	run(database, "BEGIN IMMEDIATE");
+	bind_text(event, 1, id);
+	bind_text(event, 2, stream);
+	(void)sqlite3_bind_int64(event, 3, (sqlite3_int64)(i / 50));
+	(void)sqlite3_bind_blob(event, 4, payload, size, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob(event, 5, digest, sizeof(digest), SQLITE_TRANSIENT);
+	(void)sqlite3_bind_int64(event, 6, clock_wall_ns() / NS_PER_US);
+	step(database, event);
+	bind_text(audit, 1, prefix);
+	(void)sqlite3_bind_int64(audit, 2, (sqlite3_int64)i + 1);
+	(void)sqlite3_bind_int64(audit, 3, clock_wall_ns() / NS_PER_US);
+	memcpy(covers + 8, digest, sizeof(digest));
+	(void)sqlite3_bind_blob(audit, 4, covers, sizeof(covers), SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob(audit, 5, digest, sizeof(digest), SQLITE_TRANSIENT);
+	step(database, audit);
+	run(database, "COMMIT");
+}
+
+static void wait_until(int64_t due_ns)
+{
+	struct timespec until = {.tv_sec = (time_t)(due_ns / NS_PER_S), .tv_nsec = (long)(due_ns % NS_PER_S)};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+		;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 5) {
+		(void)fprintf(stderr, "usage: %s DATABASE RATE COUNT PREFIX\n", argv[0]);
+		return 2;
+	}
+	double rate = strtod(argv[2], NULL);
+	size_t count = strtoul(argv[3], NULL, 10);
+	sqlite3 *database;
+	if (sqlite3_open_v2(argv[1], &database, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		fail(database, argv[1]);
+	run(database, "PRAGMA journal_mode=WAL");
+	run(database, "PRAGMA synchronous=FULL");
+	run(database, "PRAGMA wal_autocheckpoint=0"); /* its stalls are not what the bare loop is to be blamed for */
+	sqlite3_stmt *event = prepare(database, "INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
+	                                        "request_id, received_at) VALUES (?1, 'order.created', ?2, ?3, ?4, ?5, ?1, ?6)");
+	sqlite3_stmt *audit = prepare(database, "INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) "
+	                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?5)");
+	int64_t *latency = must_calloc(count, sizeof(*latency));
+	int64_t start = clock_now_ns();
+	for (size_t i = 0; i < count; i++) {
+		int64_t due = start + (int64_t)((double)i * 1e9 / rate);
+		wait_until(due);
+		commit_one(database, event, audit, argv[4], i);
+		latency[i] = clock_now_ns() - due;
+	}
+	(void)sqlite3_finalize(event);
+	(void)sqlite3_finalize(audit);
+	(void)sqlite3_close(database);
+	(void)printf("p50_us=%.1f p95_us=%.1f p99_us=%.1f count=%zu\n", (double)load_quantile(latency, count, 0.50) / 1e3,
+	             (double)load_quantile(latency, count, 0.95) / 1e3, (double)load_quantile(latency, count, 0.99) / 1e3, count);
+	free(latency);
+	return 0;
+}
