@@ -9,10 +9,25 @@
 
 #include "base/utf8.h"
 
+/* How many bytes at the start stand for themselves in a JSON text: most texts are of these alone. */
+static size_t plain(const char *data, size_t size)
+{
+	size_t count = 0;
+	while (count < size && data[count] >= 0x20 && data[count] < 0x7f && data[count] != '"' && data[count] != '\\')
+		count++;
+	return count;
+}
+
 static void quoted(struct buffer *out, const char *data, size_t size)
 {
 	buffer_add(out, "\"", 1);
 	while (size > 0) {
+		size_t run = plain(data, size);
+		buffer_add(out, data, run);
+		data += run;
+		size -= run;
+		if (size == 0)
+			break;
 		size_t length = utf8_character(data, size);
 		unsigned char c = (unsigned char)*data;
 		if (length == 0) {

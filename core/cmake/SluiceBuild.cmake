@@ -26,7 +26,8 @@ target_compile_options(sluice_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow 
 if(SLUICE_SANITIZE)
   # What the sanitizers insert makes gcc see null format strings where there are none.
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer
-                                                -fno-sanitize-recover=all -Wno-format-truncation)
+                                                -fno-sanitize-recover=all
+                                                $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
   target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
 endif()
 if(SLUICE_COVERAGE)

@@ -28,7 +28,8 @@ struct listen_config {
 	uint64_t max_body;
 	uint64_t max_header; /* all headers together */
 	int64_t max_connections;
-	struct sluice_duration header_timeout; /* total, from the request's first byte (or the connection's start) to its last header */
+	struct sluice_duration header_timeout; /* total, from the request's first byte (or the connection's start) to
+	                                          its last header */
 	struct sluice_duration body_timeout;   /* total, from the last header to the last byte of the body */
 	struct sluice_duration deadline;       /* from the complete request to its answer; then 503 */
 	struct sluice_duration keep_alive;     /* an idle connection is kept this long; 0: closed after each answer */
@@ -71,8 +72,8 @@ struct queue_config {
 
 /* … and of kind persist. */
 struct persist_config {
-	int64_t max_batch;              /* 1 for a stage that only has process() */
-	struct sluice_duration linger;  /* how long an incomplete batch waits for more; 0: not at all */
+	int64_t max_batch;                           /* 1 for a stage that only has process() */
+	struct sluice_duration linger;               /* how long an incomplete batch waits for more; 0: not at all */
 	struct sluice_duration retry_min, retry_max; /* bounds of the growing, jittered pause between tries */
 };
 
@@ -89,7 +90,7 @@ struct stage_config {
 struct config {
 	struct arena arena; /* all texts */
 	const char *file;
-	const char *name;   /* `pipeline:` */
+	const char *name; /* `pipeline:` */
 	enum ack ack;
 	struct listen_config listen;
 	struct admin_config admin;
@@ -120,12 +121,13 @@ void config_free(struct config *config); /* also closes the stages' files; NULL 
 /* The effective pipeline as YAML: every option with its value, secrets as "***". */
 void config_print(const struct config *config, struct buffer *out);
 
-/* The tables behind it, for schema, manual and help: the core's sections by name ("listen", "admin", "events", "seeing"),
- * and what the core takes under a stage of a kind (an empty table for most). */
+/* The tables behind it, for schema, manual and help: the core's sections by name ("listen", "admin", "events",
+ * "seeing"), and what the core takes under a stage of a kind (an empty table for most). */
 struct config_section {
 	const char *name;
 	const char *about;
 	const struct sluice_option *options;
+	size_t offset; /* of the struct that the options fill, in struct config */
 };
 extern const struct config_section config_sections[]; /* ends with a NULL name */
 const struct sluice_option *config_kind_options(enum sluice_kind kind);

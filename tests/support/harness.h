@@ -49,6 +49,7 @@ void harness_process_batch(struct harness *harness, struct sluice_event **events
 int harness_status(const struct sluice_event *event);
 const char *harness_detail(const struct sluice_event *event);
 int64_t harness_delay_ns(const struct sluice_event *event);
+int64_t harness_span_ns(const struct sluice_event *event, unsigned span);
 
 /* Whether sluice_resume() was called for it, and with what. Waits up to 5 s. */
 bool harness_wait_resumed(struct sluice_event *event, enum sluice_verdict *verdict_out);

@@ -1,0 +1,247 @@
+/*
+ * Shared flags and a subcommand's own become one table for getopt_long(), each row with its index as the value
+ * returned.
+ */
+#include "arguments.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli.h"
+#include "runtime/option.h"
+
+enum { FLAGS_MAX = 48, SETS_MAX = 256 };
+
+/* Where the shared flags go before they are put together. */
+struct shared {
+	bool help, json;
+	const char *log_level, *log_format, *stage_path;
+	const char *enable, *disable;
+	const char *sets[SETS_MAX + 1];
+	size_t set_count;
+};
+
+enum take { TAKE_TARGET, TAKE_JOIN, TAKE_SET };
+
+struct row {
+	struct flag flag;
+	enum take take;
+	unsigned needs; /* enum command_common */
+};
+
+struct parser {
+	const struct command *command;
+	struct row rows[FLAGS_MAX];
+	size_t row_count;
+	struct shared shared;
+};
+
+static void add_rows(struct parser *parser)
+{
+	struct shared *shared = &parser->shared;
+	const struct row rows[] = {
+		{{"enable", "A,B", "switch these optimizations on, too", NULL, &shared->enable},
+	         TAKE_JOIN,
+	         FLAGS_OVERLAYS},
+		{{"disable", "A,B|all", "switch these optimizations off", NULL, &shared->disable},
+	         TAKE_JOIN,
+	         FLAGS_OVERLAYS},
+		{{"set", "PATH=VALUE", "set anything, e.g. listen.port=0; may be given again", NULL, NULL},
+	         TAKE_SET,
+	         FLAGS_OVERLAYS},
+		{{"stage-path", "DIR:DIR", "where stages are looked for (SLUICE_STAGE_PATH)", NULL,
+	          &shared->stage_path},
+	         TAKE_TARGET,
+	         FLAGS_STAGE_PATH},
+		{{"json", NULL, "print JSON", &shared->json, NULL}, TAKE_TARGET, FLAGS_JSON},
+		{{"log-level", "LEVEL", "debug, info, warn or error", NULL, &shared->log_level}, TAKE_TARGET, 0},
+		{{"log-format", "FORMAT", "text or json", NULL, &shared->log_format}, TAKE_TARGET, 0},
+		{{"help", NULL, "print this", &shared->help, NULL}, TAKE_TARGET, 0},
+	};
+	for (const struct flag *flag = parser->command->flags; flag && flag->name; flag++)
+		parser->rows[parser->row_count++] = (struct row){*flag, TAKE_TARGET, 0};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if ((rows[i].needs & ~parser->command->common) == 0)
+			parser->rows[parser->row_count++] = rows[i];
+	}
+}
+
+/* "check" of "check PIPELINE" */
+static int name_length(const struct command *command)
+{
+	return (int)strcspn(command->usage, " ");
+}
+
+static void print_help(const struct parser *parser)
+{
+	const struct command *command = parser->command;
+	printf("Usage: sluice %s [FLAGS]\n\n%s\n\nFlags:\n", command->usage, command->about);
+	for (size_t i = 0; i < parser->row_count; i++) {
+		const struct flag *flag = &parser->rows[i].flag;
+		char left[64];
+		(void)snprintf(left, sizeof(left), "--%s%s%s", flag->name, flag->value ? " " : "",
+		               flag->value ? flag->value : "");
+		printf("  %-22s  %s\n", left, flag->help);
+	}
+	printf("\nExample:\n  %s\n", command->example);
+}
+
+static const char *row_name(const void *context, size_t i)
+{
+	return ((const struct row *)context)[i].flag.name;
+}
+
+static void complain(const struct parser *parser, const char *what, const char *argument)
+{
+	int length = name_length(parser->command);
+	fprintf(stderr, "sluice %.*s: %s%s; see sluice %.*s --help\n", length, parser->command->usage, what, argument,
+	        length, parser->command->usage);
+}
+
+/* getopt_long() has refused argv[optind - 1]. */
+static void complain_of_flag(const struct parser *parser, char **argv, int why)
+{
+	const char *given = argv[optind - 1];
+	char name[64];
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(given, "="), given);
+	if (why == ':') {
+		complain(parser, "a value must follow ", name);
+		return;
+	}
+	const char *bare = name + strspn(name, "-");
+	for (size_t i = 0; i < parser->row_count; i++) {
+		if (strcmp(parser->rows[i].flag.name, bare) == 0) {
+			complain(parser, "no value may follow ", name);
+			return;
+		}
+	}
+	const char *close = option_did_you_mean(bare, parser->row_count, row_name, parser->rows);
+	char what[128] = "unknown flag ";
+	if (close)
+		(void)snprintf(what, sizeof(what), "unknown flag, did you mean --%s instead of ", close);
+	complain(parser, what, name);
+}
+
+static bool take(struct parser *parser, const struct row *row, const char *value, struct arena *arena)
+{
+	struct shared *shared = &parser->shared;
+	switch (row->take) {
+	case TAKE_TARGET:
+		if (row->flag.set)
+			*row->flag.set = true;
+		else
+			*row->flag.text = value;
+		return true;
+	case TAKE_JOIN:
+		*row->flag.text = *row->flag.text ? arena_printf(arena, "%s,%s", *row->flag.text, value) : value;
+		return true;
+	case TAKE_SET:
+		if (shared->set_count == SETS_MAX) {
+			complain(parser, "too many of ", "--set");
+			return false;
+		}
+		shared->sets[shared->set_count++] = value;
+		return true;
+	}
+	return false;
+}
+
+static bool take_flags(struct parser *parser, int argc, char **argv, struct arena *arena)
+{
+	struct option options[FLAGS_MAX + 1] = {{0}};
+	for (size_t i = 0; i < parser->row_count; i++) {
+		const struct flag *flag = &parser->rows[i].flag;
+		options[i] = (struct option){flag->name, flag->value ? required_argument : no_argument, NULL,
+		                             (int)i + 256};
+	}
+	optind = 0; /* glibc: start anew, the main command may have used it */
+	opterr = 0;
+	int found;
+	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (found < 256) {
+			complain_of_flag(parser, argv, found);
+			return false;
+		}
+		if (!take(parser, &parser->rows[found - 256], optarg, arena))
+			return false;
+	}
+	return true;
+}
+
+static bool set_up_log(const struct parser *parser)
+{
+	const struct shared *shared = &parser->shared;
+	enum sluice_log_level level = SLUICE_LOG_INFO;
+	enum log_format format = LOG_FORMAT_TEXT;
+	if (shared->log_level && !log_level_from_text(shared->log_level, &level)) {
+		complain(parser, "--log-level: expected debug, info, warn or error, got ", shared->log_level);
+		return false;
+	}
+	if (shared->log_format && !log_format_from_text(shared->log_format, &format)) {
+		complain(parser, "--log-format: expected text or json, got ", shared->log_format);
+		return false;
+	}
+	log_setup(level, format, STDERR_FILENO);
+	return true;
+}
+
+static bool take_operands(const struct parser *parser, int argc, char **argv, struct arguments *arguments)
+{
+	arguments->operands = argv + optind;
+	arguments->operand_count = argc - optind;
+	if (arguments->operand_count < parser->command->operands_min) {
+		complain(parser, "something is missing: sluice ", parser->command->usage);
+		return false;
+	}
+	if (arguments->operand_count > parser->command->operands_max) {
+		complain(parser, "did not expect ", arguments->operands[parser->command->operands_max]);
+		return false;
+	}
+	return true;
+}
+
+static void fill_request(const struct parser *parser, struct arguments *arguments)
+{
+	const struct shared *shared = &parser->shared;
+	const char **sets = arena_must(&arguments->arena, (shared->set_count + 1) * sizeof(*sets));
+	memcpy(sets, shared->sets, shared->set_count * sizeof(*sets));
+	arguments->json = shared->json;
+	arguments->request = (struct config_request){
+		.file = parser->command->common & FLAGS_OVERLAYS ? arguments->operands[0] : NULL,
+		.enable = shared->enable,
+		.disable = shared->disable,
+		.sets = sets,
+		.stage_path = shared->stage_path,
+	};
+}
+
+bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *arguments, int *status_out)
+{
+	struct parser parser = {.command = command};
+	*arguments = (struct arguments){0};
+	*status_out = STATUS_CANNOT;
+	arena_init(&arguments->arena, 4096, NULL);
+	add_rows(&parser);
+	if (!take_flags(&parser, argc, argv, &arguments->arena))
+		goto over;
+	if (parser.shared.help) {
+		print_help(&parser);
+		*status_out = STATUS_YES;
+		goto over;
+	}
+	if (!set_up_log(&parser) || !take_operands(&parser, argc, argv, arguments))
+		goto over;
+	fill_request(&parser, arguments);
+	return true;
+over:
+	arguments_finish(arguments);
+	return false;
+}
+
+void arguments_finish(struct arguments *arguments)
+{
+	arena_finish(&arguments->arena);
+}

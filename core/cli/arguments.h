@@ -1,0 +1,68 @@
+/*
+ * The command line of a subcommand: the flags that several share, its own, and what is left.
+ *
+ *     bool print = false;
+ *     const struct flag flags[] = {{"print", NULL, "show the effective pipeline", .set = &print}, {NULL}};
+ *     const struct command command = {
+ *         .usage = "check PIPELINE",
+ *         .about = "Says everything that `run` would refuse, without starting.",
+ *         .example = "sluice check pipelines/quickstart.yaml --print",
+ *         .flags = flags, .common = FLAGS_PIPELINE, .operands_min = 1, .operands_max = 1};
+ *     struct arguments arguments;
+ *     int status;
+ *     if (!arguments_parse(&command, argc, argv, &arguments, &status))
+ *         return status;
+ *     …
+ *     arguments_finish(&arguments);
+ */
+#ifndef CLI_ARGUMENTS_H
+#define CLI_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "runtime/config.h"
+
+/* A flag of one subcommand; a table of them ends with a NULL name. Exactly one of the targets is given. */
+struct flag {
+	const char *name;  /* without the dashes */
+	const char *value; /* what follows it, "URL"; NULL: nothing does */
+	const char *help;  /* one phrase */
+	bool *set;         /* becomes true when the flag is there */
+	const char **text; /* becomes what follows it; the last one wins */
+};
+
+/* Which shared flags a subcommand takes. --help, --log-level and --log-format always are. */
+enum command_common {
+	FLAGS_STAGE_PATH = 1u << 0, /* --stage-path */
+	FLAGS_JSON = 1u << 1,       /* --json */
+	FLAGS_OVERLAYS = 1u << 2,   /* --enable --disable --set */
+	FLAGS_PIPELINE = FLAGS_STAGE_PATH | FLAGS_OVERLAYS,
+};
+
+struct command {
+	const char *usage;   /* "check PIPELINE": what follows "sluice " */
+	const char *about;   /* sentences */
+	const char *example; /* lines to type */
+	const struct flag *flags;
+	unsigned common; /* enum command_common */
+	int operands_min, operands_max;
+};
+
+struct arguments {
+	struct arena arena;
+	struct config_request request; /* `file` is the first operand, if the subcommand takes FLAGS_OVERLAYS */
+	bool json;
+	char **operands; /* NULL-terminated */
+	int operand_count;
+};
+
+/* Reads argv and sets up the log as asked. False: the subcommand is over with *status_out, after --help or after a
+ * sentence on stderr that says what is wrong. What `arguments` points to lives until arguments_finish() and as long as
+ * argv. */
+bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *arguments,
+                     int *status_out);
+void arguments_finish(struct arguments *arguments);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * The subcommands. Each gets its own argv, argv[0] being its name, and returns the exit status of the process: 0 yes or
+ * done, 1 no, 2 could not answer. Data goes to stdout, talk to stderr.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+enum { STATUS_YES = 0, STATUS_NO = 1, STATUS_CANNOT = 2 };
+
+int cmd_run(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_stages(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_lineage(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
+
+#endif

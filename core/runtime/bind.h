@@ -1,0 +1,41 @@
+/*
+ * Binding: from a map of the file to config structs, by option tables.
+ */
+#ifndef RUNTIME_BIND_H
+#define RUNTIME_BIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sluice/error.h>
+#include <sluice/option.h>
+
+#include "base/arena.h"
+#include "runtime/yaml.h"
+
+/* A table and the struct it fills. */
+struct bind_table {
+	const struct sluice_option *options;
+	void *config;
+};
+
+struct bind {
+	const char *where; /* stands before an option's name in errors: "listen.", "queue/memory: " */
+	const struct bind_table *tables;
+	size_t table_count;
+	bool drop_unknown; /* what no layer has set (see yaml.h) and no table knows is passed over instead of refused */
+	struct arena *arena;
+};
+
+/* Fills every struct: fallbacks first, then what the map says. `map` may be NULL: nothing is said; `place` is where
+ * errors about what is missing point to. */
+bool bind_map(const struct bind *bind, const struct yaml_node *map, const struct yaml_node *place,
+              struct sluice_error *error);
+
+/* Whether any table knows that option. */
+const struct sluice_option *bind_find(const struct bind *bind, const char *name);
+
+/* The member at a dotted path, "pool.min", or NULL; `map` may be NULL. */
+const struct yaml_node *bind_get(const struct yaml_node *map, const char *path);
+
+#endif

@@ -1,0 +1,325 @@
+/*
+ * From a file to a config in one pass: read, draft, overlays, sections, stages, and at last what only the whole can
+ * tell.
+ */
+#include "runtime/config.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/bind.h"
+#include "runtime/draft.h"
+#include "runtime/option.h"
+#include "runtime/overlay.h"
+#include "runtime/settings.h"
+#include "runtime/substitute.h"
+#include "runtime/yaml.h"
+
+struct load {
+	struct config *config;
+	struct draft draft;
+	char **stage_path;
+	struct sluice_error *error;
+};
+
+/* Where a setting stands, or the nearest thing around it that is written. */
+static const struct yaml_node *place_of(const struct load *load, const char *path)
+{
+	const struct yaml_node *node = bind_get(load->draft.top, path);
+	if (!node)
+		node = bind_get(load->draft.top, arena_strndup(load->draft.arena, path, strcspn(path, ".")));
+	return node ? node : load->draft.top;
+}
+
+/* "pipelines/github.yaml" → "github" */
+static const char *name_from_file(struct arena *arena, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	const char *base = slash ? slash + 1 : file;
+	size_t size = strcspn(base + (*base == '.'), ".") + (*base == '.');
+	return size ? arena_strndup(arena, base, size) : "pipeline";
+}
+
+static bool bind_top(struct load *load)
+{
+	struct config *config = load->config;
+	struct settings_top top;
+	struct yaml_node *map = yaml_new_map(&config->arena, load->draft.top);
+	for (const struct yaml_node *member = load->draft.top->first; member; member = member->next) {
+		const struct config_section *section = config_sections;
+		while (section->name && strcmp(section->name, member->key) != 0)
+			section++;
+		if (!section->name)
+			yaml_put(map, member->key, yaml_copy(&config->arena, member));
+	}
+	const struct bind_table table = {settings_top_options, &top};
+	const struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &config->arena};
+	if (!bind_map(&bind, map, map, load->error))
+		return false;
+	config->name = top.pipeline ? top.pipeline : name_from_file(&config->arena, config->file);
+	config->ack = (enum ack)top.ack;
+	return true;
+}
+
+static bool bind_sections(struct load *load)
+{
+	struct config *config = load->config;
+	for (const struct config_section *section = config_sections; section->name; section++) {
+		const struct bind_table table = {section->options, (char *)config + section->offset};
+		const struct bind bind = {.where = arena_printf(&config->arena, "%s.", section->name),
+		                          .tables = &table,
+		                          .table_count = 1,
+		                          .arena = &config->arena};
+		const struct yaml_node *map = yaml_get(load->draft.top, section->name);
+		if (!bind_map(&bind, map, map ? map : load->draft.top, load->error))
+			return false;
+	}
+	return true;
+}
+
+static bool check_address(const struct load *load, const char *path, const char *address)
+{
+	struct in6_addr scratch;
+	if (inet_pton(AF_INET, address, &scratch) == 1 || inet_pton(AF_INET6, address, &scratch) == 1)
+		return true;
+	return yaml_fail(place_of(load, path), load->error,
+	                 "%s: expected an IP address such as 127.0.0.1 or ::1, got %s", path, address);
+}
+
+static bool is_loopback(const char *address)
+{
+	struct in6_addr six;
+	if (inet_pton(AF_INET6, address, &six) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&six);
+	return strncmp(address, "127.", 4) == 0;
+}
+
+static bool check_listen(const struct load *load)
+{
+	const struct listen_config *listen = &load->config->listen;
+	struct sluice_error *error = load->error;
+	if (!check_address(load, "listen.address", listen->address))
+		return false;
+	if (listen->path[0] != '/' || strpbrk(listen->path, "?# \t\r\n"))
+		return yaml_fail(place_of(load, "listen.path"), error,
+		                 "listen.path: expected a path such as /webhooks, without query, got %s", listen->path);
+	if (listen->health && strcmp(listen->path, "/api/health") == 0)
+		return yaml_fail(place_of(load, "listen.path"), error,
+		                 "listen.path: /api/health is taken by `health: true`; choose another");
+	if (listen->retry_after.ns % 1000000000 != 0)
+		return yaml_fail(
+			place_of(load, "listen.retry_after"), error,
+			"listen.retry_after: expected whole seconds; HTTP's Retry-After knows nothing smaller");
+	return true;
+}
+
+static bool check_admin(const struct load *load)
+{
+	const struct admin_config *admin = &load->config->admin;
+	const struct listen_config *listen = &load->config->listen;
+	struct sluice_error *error = load->error;
+	if (!admin->enabled)
+		return true;
+	if (!check_address(load, "admin.address", admin->address))
+		return false;
+	if (!admin->token && !is_loopback(admin->address))
+		return yaml_fail(place_of(load, "admin.address"), error,
+		                 "admin.address: %s is not loopback, so anyone who reaches it could control Sluice; "
+		                 "set admin.token, "
+		                 "or listen on 127.0.0.1",
+		                 admin->address);
+	if (admin->port && admin->port == listen->port && strcmp(admin->address, listen->address) == 0)
+		return yaml_fail(place_of(load, "admin.port"), error,
+		                 "admin.port: %lld is listen.port, too; choose another", (long long)admin->port);
+	return true;
+}
+
+static bool check_events(const struct load *load)
+{
+	const struct config *config = load->config;
+	uint64_t largest = config->listen.max_body + config->events.arena;
+	if (config->events.max_bytes >= largest)
+		return true;
+	return yaml_fail(place_of(load, "events.max_bytes"), load->error,
+	                 "events.max_bytes: is less than one event may need: listen.max_body and events.arena together "
+	                 "are %llu bytes",
+	                 (unsigned long long)largest);
+}
+
+static bool is_persist_without_batch(enum sluice_kind kind, const struct plugin *plugin)
+{
+	return kind == SLUICE_KIND_PERSIST && !plugin->ops.process_batch;
+}
+
+/* A stage that takes one event at a time has batches of one, whatever the file it was swapped into says. */
+static bool settle_max_batch(struct load *load, const struct draft_stage *draft, const char *where)
+{
+	struct persist_config *persist = &load->config->persist;
+	const struct yaml_node *node = yaml_get(draft->options, "max_batch");
+	if (node && persist->max_batch != 1 && (node->layer || !draft->replaced))
+		return yaml_fail(node, load->error,
+		                 "%smax_batch: expected 1, as this stage stores one event at a time, got %lld", where,
+		                 (long long)persist->max_batch);
+	persist->max_batch = 1;
+	return true;
+}
+
+static void *kind_config(struct config *config, enum sluice_kind kind)
+{
+	return (char *)config + settings_kind_offset(kind);
+}
+
+static bool bind_stage(struct load *load, enum sluice_kind kind)
+{
+	struct config *config = load->config;
+	struct stage_config *stage = &config->stages[kind];
+	const struct draft_stage *draft = &load->draft.stages[kind];
+	const struct sluice_stage_ops *ops = &stage->plugin->ops;
+	const char *where = arena_printf(&config->arena, "%s/%s: ", kind_names[kind], ops->name);
+	stage->options = ops->config_size ? arena_must(&config->arena, ops->config_size) : NULL;
+	const struct bind_table tables[] = {{config_kind_options(kind), kind_config(config, kind)},
+	                                    {ops->options, stage->options}};
+	const struct bind bind = {.where = where,
+	                          .tables = tables,
+	                          .table_count = 2,
+	                          .drop_unknown = draft->replaced,
+	                          .arena = &config->arena};
+	if (!bind_map(&bind, draft->options, draft->place, load->error))
+		return false;
+	return !is_persist_without_batch(kind, stage->plugin) || settle_max_batch(load, draft, where);
+}
+
+/* What the stage itself has to say. */
+static bool ask_stage(struct load *load, enum sluice_kind kind)
+{
+	const struct stage_config *stage = &load->config->stages[kind];
+	const struct sluice_stage_ops *ops = &stage->plugin->ops;
+	struct sluice_error cause = {0};
+	if (ops->check && !ops->check(stage->options, &cause))
+		return yaml_fail(load->draft.stages[kind].place, load->error, "%s/%s: %s", kind_names[kind], ops->name,
+		                 cause.text[0] ? cause.text : "the stage refuses its settings and does not say why");
+	if (ops->self_test && !ops->self_test(&cause))
+		return yaml_fail(load->draft.stages[kind].place, load->error, "%s/%s: fails its self-test: %s",
+		                 kind_names[kind], ops->name, cause.text);
+	return true;
+}
+
+static bool load_stage(struct load *load, enum sluice_kind kind)
+{
+	struct stage_config *stage = &load->config->stages[kind];
+	const struct draft_stage *draft = &load->draft.stages[kind];
+	struct sluice_error cause = {0};
+	if (!draft->place)
+		return true;
+	stage->use = substitute(draft->use, arena_printf(&load->config->arena, "%s: ", kind_names[kind]),
+	                        &load->config->arena, load->error);
+	if (!stage->use)
+		return false;
+	stage->plugin = loader_open(load->stage_path, kind, stage->use, &cause);
+	if (!stage->plugin)
+		return yaml_fail(draft->use, load->error, "%s: %s", kind_names[kind], cause.text);
+	stage->present = true;
+	return bind_stage(load, kind) && ask_stage(load, kind);
+}
+
+static bool load_stages(struct load *load)
+{
+	struct sluice_error cause = {0};
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		struct config *config = load->config;
+		const struct sluice_option *options = config_kind_options((enum sluice_kind)kind);
+		if (!option_fill_fallbacks(options, kind_config(config, (enum sluice_kind)kind), &config->arena,
+		                           &cause))
+			return sluice_error_set(load->error, "%s", cause.text);
+		if (!load_stage(load, (enum sluice_kind)kind))
+			return false;
+	}
+	return true;
+}
+
+/* A 2xx may only rest on what keeps the event. */
+static bool check_ack(const struct load *load)
+{
+	const struct config *config = load->config;
+	const struct stage_config *queue = &config->stages[SLUICE_KIND_QUEUE];
+	const struct yaml_node *place = place_of(load, "ack");
+	if (config->ack == ACK_STORED && !config->stages[SLUICE_KIND_PERSIST].present)
+		return yaml_fail(
+			place, load->error,
+			"ack: stored needs a persist stage, and there is none; add one, such as `- persist: sqlite`");
+	if (config->ack == ACK_QUEUED && !queue->present)
+		return yaml_fail(place, load->error,
+		                 "ack: queued needs a durable queue stage, and there is no queue; add one, or write "
+		                 "`ack: stored`");
+	if (config->ack == ACK_QUEUED && !(queue->plugin->ops.flags & SLUICE_STAGE_DURABLE))
+		return yaml_fail(place, load->error,
+		                 "ack: queued needs a durable queue stage, and queue/%s forgets its events in a crash; "
+		                 "write `ack: "
+		                 "stored`, or use a queue that keeps them",
+		                 queue->plugin->ops.name);
+	return true;
+}
+
+static bool check_retry(const struct load *load)
+{
+	const struct persist_config *persist = &load->config->persist;
+	const struct draft_stage *draft = &load->draft.stages[SLUICE_KIND_PERSIST];
+	if (!draft->place || persist->retry_min.ns <= persist->retry_max.ns)
+		return true;
+	const struct yaml_node *node = bind_get(draft->options, "retry");
+	return yaml_fail(node ? node : draft->place, load->error, "persist/%s: retry.min: expected at most retry.max",
+	                 load->config->stages[SLUICE_KIND_PERSIST].plugin->ops.name);
+}
+
+static bool load_all(struct load *load, const struct config_request *request)
+{
+	struct config *config = load->config;
+	const struct yaml_node *file = yaml_read_file(config->file, &config->arena, load->error);
+	return file && draft_read(&load->draft, file, &config->arena, load->error) &&
+	       overlay_apply(&load->draft, request, &config->optimizations, load->error) && bind_top(load) &&
+	       bind_sections(load) && check_listen(load) && check_admin(load) && check_events(load) &&
+	       load_stages(load) && check_ack(load) && check_retry(load);
+}
+
+static void fingerprint(struct config *config)
+{
+	struct buffer text = {0};
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	config_print(config, &text);
+	digest_bytes(text.data, text.size, digest);
+	digest_hex(digest, config->sha256);
+	buffer_finish(&text);
+}
+
+struct config *config_load(const struct config_request *request, struct sluice_error *error)
+{
+	struct config *config = must_calloc(1, sizeof(*config));
+	struct load load = {.config = config, .error = error};
+	arena_init(&config->arena, 16384, NULL);
+	if (!request->file) {
+		sluice_error_set(error, "expected the name of a pipeline file, got none");
+		config_free(config);
+		return NULL;
+	}
+	config->file = arena_strdup(&config->arena, request->file);
+	load.stage_path = loader_stage_path(request->stage_path);
+	bool loaded = load_all(&load, request);
+	loader_free_path(load.stage_path);
+	if (!loaded) {
+		config_free(config);
+		return NULL;
+	}
+	fingerprint(config);
+	return config;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		loader_close(config->stages[kind].plugin);
+	arena_finish(&config->arena);
+	free(config);
+}

@@ -1,0 +1,392 @@
+#include "runtime/overlay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/utf8.h"
+#include "runtime/option.h"
+
+enum { SET_DEPTH_MAX = 6 /* levels of a --set path */ };
+
+static const char *const overlay_keys[] = {"about", "excludes", "listen", "events", "ack", "stages", NULL};
+
+/* Which overlays are on: a flag per member of `optimizations`. */
+struct choice {
+	struct draft *draft;
+	bool *on;
+	size_t count;
+};
+
+static const char *name_at(const void *context, size_t i)
+{
+	const struct yaml_node *overlay = ((const struct yaml_node *)context)->first;
+	while (i--)
+		overlay = overlay->next;
+	return overlay->key;
+}
+
+/* Switches the overlay of that name; false if there is none. */
+static bool switch_one(struct choice *choice, const char *name, bool on)
+{
+	size_t i = 0;
+	const struct yaml_node *optimizations = choice->draft->optimizations;
+	for (const struct yaml_node *overlay = optimizations ? optimizations->first : NULL; overlay;
+	     overlay = overlay->next, i++) {
+		if (strcmp(overlay->key, name) == 0) {
+			choice->on[i] = on;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Refuses a name that is none of the overlays'. `place` as for yaml_fail(). */
+static bool refuse_name(const struct draft *draft, const struct yaml_node *place, const char *where, const char *name,
+                        size_t count, struct sluice_error *error)
+{
+	const char *close = count ? option_did_you_mean(name, count, name_at, draft->optimizations) : NULL;
+	if (count == 0)
+		return yaml_fail(place, error, "%sthere is no optimization \"%s\"; the file has none", where, name);
+	if (close)
+		return yaml_fail(place, error, "%sthere is no optimization \"%s\"; did you mean \"%s\"?", where, name,
+		                 close);
+	const char *all = "";
+	for (size_t i = 0; i < count; i++)
+		all = arena_printf(draft->arena, "%s%s%s", all, i ? ", " : "", name_at(draft->optimizations, i));
+	return yaml_fail(place, error, "%sthere is no optimization \"%s\"; expected one of: %s", where, name, all);
+}
+
+/* Switches each of "a, b"; `origin` says where the names come from. */
+static bool switch_names(struct choice *choice, const char *names, bool on, const char *origin,
+                         struct sluice_error *error)
+{
+	while (names && *names) {
+		names += strspn(names, ", ");
+		size_t size = strcspn(names, ", ");
+		const char *name = arena_strndup(choice->draft->arena, names, size);
+		if (size && !switch_one(choice, name, on)) {
+			struct yaml_node place = {.origin = origin};
+			return refuse_name(choice->draft, &place, "", name, choice->count, error);
+		}
+		names += size;
+	}
+	return true;
+}
+
+/* Calls `each` for the items of a list of names (or a single one). */
+static bool each_name(struct choice *choice, const struct yaml_node *list, const char *where,
+                      bool (*each)(struct choice *choice, const struct yaml_node *item), struct sluice_error *error)
+{
+	const struct yaml_node *item = list->type == YAML_LIST ? list->first : list;
+	for (; item; item = list->type == YAML_LIST ? item->next : NULL) {
+		if (item->type != YAML_TEXT || yaml_is_null(item))
+			return yaml_fail(item, error, "%sexpected a list of names of optimizations, got %s", where,
+			                 yaml_describe(item));
+		if (!each(choice, item))
+			return refuse_name(choice->draft, item, where, item->text, choice->count, error);
+	}
+	return true;
+}
+
+static bool switch_on(struct choice *choice, const struct yaml_node *item)
+{
+	return switch_one(choice, item->text, true);
+}
+
+static bool is_known(struct choice *choice, const struct yaml_node *item)
+{
+	return yaml_get(choice->draft->optimizations, item->text) != NULL;
+}
+
+static bool is_word(const char *text, const char *const *words)
+{
+	for (; text && *words; words++) {
+		if (strcasecmp(text, *words) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *const yes_words[] = {"true", "1", "on", "yes", NULL};
+static const char *const no_words[] = {"false", "0", "off", "no", NULL};
+
+static bool choose(struct choice *choice, const struct config_request *request, const char *environment,
+                   struct sluice_error *error)
+{
+	struct draft *draft = choice->draft;
+	if (draft->enable && !each_name(choice, draft->enable, "enable: ", switch_on, error))
+		return false;
+	if (environment && *environment && !is_word(environment, yes_words)) {
+		memset(choice->on, 0, choice->count * sizeof(*choice->on));
+		if (!switch_names(choice, environment, true, "ENABLE_OPTIMIZATIONS", error))
+			return false;
+	}
+	if (request->disable && strcmp(request->disable, "all") == 0)
+		memset(choice->on, 0, choice->count * sizeof(*choice->on));
+	else if (!switch_names(choice, request->disable, false, "--disable", error))
+		return false;
+	return switch_names(choice, request->enable, true, "--enable", error);
+}
+
+static bool check_stages(const struct yaml_node *stages, const char *where, struct sluice_error *error)
+{
+	if (stages->type != YAML_MAP)
+		return yaml_fail(stages, error, "%sstages: expected a map by kind, such as { persist: { … } }, got %s",
+		                 where, yaml_describe(stages));
+	for (const struct yaml_node *stage = stages->first; stage; stage = stage->next) {
+		enum sluice_kind kind;
+		if (!kind_from_name(stage->key, &kind))
+			return draft_refuse_kind(stage, where, error);
+	}
+	return true;
+}
+
+static bool check_key(struct choice *choice, const struct yaml_node *member, const char *where,
+                      struct sluice_error *error)
+{
+	static const char *const maps[] = {"listen", "events", NULL};
+	static const char *const untouchable[] = {"pipeline", "admin", "seeing", "enable", "optimizations", NULL};
+	if (draft_is_one_of(member->key, untouchable))
+		return yaml_fail_at_key(member, error,
+		                        "%s%s: an optimization may change listen, events, ack and stages only", where,
+		                        member->key);
+	if (!draft_is_one_of(member->key, overlay_keys))
+		return draft_refuse_key(member, where, overlay_keys, error);
+	if (draft_is_one_of(member->key, maps) && member->type != YAML_MAP)
+		return yaml_fail(member, error, "%s%s: expected a map of settings, got %s", where, member->key,
+		                 yaml_describe(member));
+	if (strcmp(member->key, "about") == 0 && member->type != YAML_TEXT)
+		return yaml_fail(member, error, "%sabout: expected a text, got %s", where, yaml_describe(member));
+	if (strcmp(member->key, "excludes") == 0)
+		return each_name(choice, member, arena_printf(choice->draft->arena, "%sexcludes: ", where), is_known,
+		                 error);
+	return strcmp(member->key, "stages") != 0 || check_stages(member, where, error);
+}
+
+/* The shape of every overlay, also of those that are off. */
+static bool check_overlays(struct choice *choice, struct sluice_error *error)
+{
+	const struct yaml_node *overlay = choice->draft->optimizations->first;
+	for (; overlay; overlay = overlay->next) {
+		const char *where = arena_printf(choice->draft->arena, "optimizations.%s: ", overlay->key);
+		if (is_word(overlay->key, yes_words) || is_word(overlay->key, no_words) ||
+		    strcmp(overlay->key, "all") == 0 || strpbrk(overlay->key, ", "))
+			return yaml_fail_at_key(
+				overlay, error,
+				"optimizations: \"%s\" cannot be a name; expected one word, and none of all, true, "
+				"false, on, off, yes, no",
+				overlay->key);
+		if (overlay->type != YAML_MAP)
+			return yaml_fail(overlay, error, "%sexpected a map of what it changes, got %s", where,
+			                 yaml_describe(overlay));
+		for (const struct yaml_node *member = overlay->first; member; member = member->next) {
+			if (!check_key(choice, member, where, error))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool excludes(const struct yaml_node *overlay, const struct yaml_node *other)
+{
+	const struct yaml_node *list = yaml_get(overlay, "excludes");
+	const struct yaml_node *item = list && list->type == YAML_LIST ? list->first : list;
+	for (; item; item = list->type == YAML_LIST ? item->next : NULL) {
+		if (strcmp(item->text, other->key) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether what both overlays set is the same. */
+static bool agree(const struct choice *choice, const struct yaml_node *one, const struct yaml_node *other,
+                  const char *const names[2], const char *path, struct sluice_error *error)
+{
+	for (const struct yaml_node *a = one->first; a; a = a->next) {
+		const struct yaml_node *b = yaml_get(other, a->key);
+		if (!b || (!*path && (strcmp(a->key, "about") == 0 || strcmp(a->key, "excludes") == 0)))
+			continue;
+		const char *place = arena_printf(choice->draft->arena, "%s%s%s", path, *path ? "." : "", a->key);
+		bool same = a->type == YAML_MAP && b->type == YAML_MAP ? agree(choice, a, b, names, place, error)
+		                                                       : yaml_equal(a, b);
+		if (!same)
+			return yaml_fail(b, error,
+			                 "optimizations \"%s\" and \"%s\" are both on and set %s to different values "
+			                 "(the first in "
+			                 "line %u); disable one of them",
+			                 names[0], names[1], place, a->line);
+	}
+	return true;
+}
+
+static bool check_pair(const struct choice *choice, const struct yaml_node *one, const struct yaml_node *other,
+                       struct sluice_error *error)
+{
+	const char *const names[2] = {one->key, other->key};
+	if (excludes(one, other) || excludes(other, one))
+		return yaml_fail_at_key(other, error,
+		                        "optimizations \"%s\" and \"%s\" exclude each other; disable one of them",
+		                        one->key, other->key);
+	return agree(choice, one, other, names, "", error);
+}
+
+static bool patch_stages(struct draft *draft, const struct yaml_node *stages, const char *layer,
+                         struct sluice_error *error)
+{
+	for (const struct yaml_node *stage = stages->first; stage; stage = stage->next) {
+		enum sluice_kind kind;
+		(void)kind_from_name(stage->key, &kind);
+		if (!draft_patch_stage(draft, kind, stage, layer, error))
+			return false;
+	}
+	return true;
+}
+
+static bool apply_one(struct draft *draft, const struct yaml_node *overlay, struct sluice_error *error)
+{
+	for (const struct yaml_node *member = overlay->first; member; member = member->next) {
+		if (strcmp(member->key, "stages") == 0) {
+			if (!patch_stages(draft, member, overlay->key, error))
+				return false;
+		} else if (strcmp(member->key, "about") != 0 && strcmp(member->key, "excludes") != 0) {
+			draft_patch(draft, member->key, member, overlay->key);
+		}
+	}
+	return true;
+}
+
+/* Checks those that are on against each other, applies them and lists their names. */
+static bool apply_chosen(const struct choice *choice, const char **enabled, struct sluice_error *error)
+{
+	struct draft *draft = choice->draft;
+	size_t i = 0;
+	for (const struct yaml_node *overlay = draft->optimizations->first; overlay; overlay = overlay->next, i++) {
+		size_t j = i + 1;
+		for (const struct yaml_node *later = overlay->next; later; later = later->next, j++) {
+			if (choice->on[i] && choice->on[j] && !check_pair(choice, overlay, later, error))
+				return false;
+		}
+	}
+	i = 0;
+	for (const struct yaml_node *overlay = draft->optimizations->first; overlay; overlay = overlay->next, i++) {
+		if (!choice->on[i])
+			continue;
+		if (!apply_one(draft, overlay, error))
+			return false;
+		*enabled++ = overlay->key;
+	}
+	return true;
+}
+
+static bool apply_overlays(struct draft *draft, const struct config_request *request, const char *const **enabled_out,
+                           struct sluice_error *error)
+{
+	const char *environment = getenv("ENABLE_OPTIMIZATIONS");
+	static const char *const none[] = {NULL};
+	struct choice choice = {.draft = draft};
+	*enabled_out = none;
+	if (is_word(environment, no_words))
+		return true;
+	if (draft->optimizations && draft->optimizations->type != YAML_MAP)
+		return yaml_fail(draft->optimizations, error,
+		                 "optimizations: expected a map of overlays by name, got %s",
+		                 yaml_describe(draft->optimizations));
+	for (const struct yaml_node *i = draft->optimizations ? draft->optimizations->first : NULL; i; i = i->next)
+		choice.count++;
+	choice.on = arena_must(draft->arena, (choice.count + 1) * sizeof(*choice.on));
+	if ((choice.count && !check_overlays(&choice, error)) || !choose(&choice, request, environment, error))
+		return false;
+	const char **enabled = arena_must(draft->arena, (choice.count + 1) * sizeof(*enabled));
+	*enabled_out = enabled;
+	return choice.count == 0 || apply_chosen(&choice, enabled, error);
+}
+
+static bool apply_latency_profiling(struct draft *draft, struct sluice_error *error)
+{
+	const char *environment = getenv("ENABLE_LATENCY_PROFILING");
+	if (!environment || !*environment)
+		return true;
+	bool on = is_word(environment, yes_words);
+	if (!on && !is_word(environment, no_words))
+		return sluice_error_set(error, "ENABLE_LATENCY_PROFILING: expected true or false, got %.40s",
+		                        environment);
+	const struct yaml_node place = {.origin = "ENABLE_LATENCY_PROFILING"};
+	struct yaml_node *seeing = yaml_new_map(draft->arena, &place);
+	yaml_put(seeing, "latency_profile", yaml_new_text(draft->arena, &place, on ? "true" : "false"));
+	draft_patch(draft, "seeing", seeing, place.origin);
+	return true;
+}
+
+/* The value of a --set: a list or map as YAML in one line, everything else a text as it is. */
+static struct yaml_node *read_value(struct draft *draft, const struct yaml_node *place, const char *text,
+                                    struct sluice_error *error)
+{
+	if (!utf8_valid(text, strlen(text))) {
+		yaml_fail(place, error, "the value is not UTF-8");
+		return NULL;
+	}
+	if (*text != '[' && *text != '{')
+		return yaml_new_text(draft->arena, place, text);
+	return yaml_read_text(place->origin, text, strlen(text), draft->arena, error);
+}
+
+/* { a: { b: value } } for "a.b" */
+static struct yaml_node *nest(struct draft *draft, const char *path, struct yaml_node *value,
+                              const struct yaml_node *place, unsigned depth, struct sluice_error *error)
+{
+	if (!path)
+		return value;
+	size_t size = strcspn(path, ".");
+	if (size == 0 || depth > SET_DEPTH_MAX) {
+		yaml_fail(place, error, "expected PATH=VALUE with a path such as persist.pool.max");
+		return NULL;
+	}
+	struct yaml_node *map = yaml_new_map(draft->arena, place);
+	struct yaml_node *member = nest(draft, path[size] ? path + size + 1 : NULL, value, place, depth + 1, error);
+	if (!member)
+		return NULL;
+	yaml_put(map, arena_strndup(draft->arena, path, size), member);
+	return map;
+}
+
+static bool apply_set(struct draft *draft, const char *set, struct sluice_error *error)
+{
+	static const char *const first_names[] = {"pipeline", "ack",   "listen",      "admin", "events",  "seeing",
+	                                          "auth",     "parse", "idempotency", "queue", "persist", NULL};
+	const char *equals = strchr(set, '=');
+	const char *path = arena_strndup(draft->arena, set, equals ? (size_t)(equals - set) : 0);
+	const struct yaml_node place = {.origin = "--set"};
+	if (!equals)
+		return yaml_fail(&place, error, "expected PATH=VALUE, such as listen.port=0, got no \"=\"");
+	struct yaml_node *value = read_value(draft, &place, equals + 1, error);
+	struct yaml_node *tree = value ? nest(draft, path, value, &place, 0, error) : NULL;
+	if (!tree)
+		return false;
+	struct yaml_node *top = tree->first;
+	enum sluice_kind kind;
+	if (!draft_is_one_of(top->key, first_names))
+		return draft_refuse_key(top, "", first_names, error);
+	if (!kind_from_name(top->key, &kind)) {
+		draft_patch(draft, top->key, top, "--set");
+		return true;
+	}
+	if (top->type == YAML_TEXT) { /* persist=sqlite, as the file would have it */
+		struct yaml_node *stage = yaml_new_map(draft->arena, &place);
+		yaml_put(stage, "use", top);
+		top = stage;
+	}
+	return draft_patch_stage(draft, kind, top, "--set", error);
+}
+
+bool overlay_apply(struct draft *draft, const struct config_request *request, const char *const **enabled_out,
+                   struct sluice_error *error)
+{
+	if (!apply_overlays(draft, request, enabled_out, error) || !apply_latency_profiling(draft, error))
+		return false;
+	for (const char *const *set = request->sets; set && *set; set++) {
+		if (!apply_set(draft, *set, error))
+			return false;
+	}
+	return true;
+}

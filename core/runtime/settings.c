@@ -1,0 +1,154 @@
+/*
+ * What the core itself can be told, as option tables: the same kind that stages have.
+ */
+#include "runtime/settings.h"
+
+#include "runtime/config.h"
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define MS INT64_C(1000000)
+#define S (1000 * MS)
+#define HOUR (3600 * S)
+
+static const char *const ack_names[] = {[ACK_STORED] = "stored", [ACK_QUEUED] = "queued", NULL};
+
+const struct sluice_option settings_top_options[] = {
+	SLUICE_OPTION_STRING(struct settings_top, pipeline, .name = "pipeline", .min = 1, .max = 100,
+                             .help = "what reports and metrics call it; the file's name if left out"),
+	SLUICE_OPTION_CHOICE(
+		struct settings_top, ack, .name = "ack", .fallback = "stored", .choices = ack_names,
+		.help = "when the sender gets its 2xx: once the event is stored, or once a durable queue has it"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_option listen_options[] = {
+	SLUICE_OPTION_STRING(struct listen_config, address, .name = "address", .fallback = "127.0.0.1", .min = 1,
+                             .max = 64, .help = "the IP address it listens on"),
+	SLUICE_OPTION_INT(struct listen_config, port, .name = "port", .fallback = "5000", .min = 0, .max = 65535,
+                          .help = "the TCP port; 0 picks a free one"),
+	SLUICE_OPTION_INT(struct listen_config, threads, .name = "threads", .fallback = "2", .min = 1, .max = 256,
+                          .unit = "threads",
+                          .help = "threads that serve connections and run the stages before the queue"),
+	SLUICE_OPTION_STRING(struct listen_config, path, .name = "path", .fallback = "/webhooks", .min = 1, .max = 1024,
+                             .help = "where webhooks are posted to"),
+	SLUICE_OPTION_SIZE(struct listen_config, max_body, .name = "max_body", .fallback = "1MiB", .min = 1, .max = GIB,
+                           .help = "the largest body taken; a larger one gets 413"),
+	SLUICE_OPTION_SIZE(struct listen_config, max_header, .name = "max_header", .fallback = "32KiB", .min = KIB,
+                           .max = MIB, .help = "the most that all headers of a request may have; more gets 431"),
+	SLUICE_OPTION_INT(struct listen_config, max_connections, .name = "max_connections", .fallback = "12000",
+                          .min = 1, .max = 1000000, .unit = "connections", .help = "connections open at the same time"),
+	SLUICE_OPTION_DURATION(struct listen_config, header_timeout, .name = "header_timeout", .fallback = "10s",
+                               .min = MS, .max = HOUR,
+                               .help = "how long the headers of a request may take, all together"),
+	SLUICE_OPTION_DURATION(struct listen_config, body_timeout, .name = "body_timeout", .fallback = "30s", .min = MS,
+                               .max = HOUR, .help = "how long a body may take, all of it"),
+	SLUICE_OPTION_DURATION(struct listen_config, deadline, .name = "deadline", .fallback = "10s", .min = MS,
+                               .max = HOUR, .help = "how long a sender waits for its answer; then it gets 503"),
+	SLUICE_OPTION_DURATION(struct listen_config, keep_alive, .name = "keep_alive", .fallback = "65s", .min = 0,
+                               .max = HOUR,
+                               .help = "how long an idle connection is kept; 0s closes it after each answer"),
+	SLUICE_OPTION_DURATION(struct listen_config, retry_after, .name = "retry_after", .fallback = "1s", .min = S,
+                               .max = HOUR, .help = "how long a 503 tells the sender to wait, in whole seconds"),
+	SLUICE_OPTION_DURATION(struct listen_config, drain, .name = "drain", .fallback = "30s", .min = 0, .max = HOUR,
+                               .help = "how long a stop waits for what is in flight"),
+	SLUICE_OPTION_BOOL(struct listen_config, compression, .name = "compression.enabled", .fallback = "false",
+                           .help = "compress answers for senders that accept it"),
+	SLUICE_OPTION_SIZE(struct listen_config, compression_threshold, .name = "compression.threshold",
+                           .fallback = "1KiB", .min = 0, .max = GIB,
+                           .help = "answers smaller than this are not compressed"),
+	SLUICE_OPTION_INT(struct listen_config, compression_level, .name = "compression.level", .fallback = "6",
+                          .min = 1, .max = 9, .help = "1 is fastest, 9 is smallest"),
+	SLUICE_OPTION_BOOL(struct listen_config, health, .name = "health", .fallback = "false",
+                           .help = "serve /api/health on the public door, too"),
+	SLUICE_OPTION_BOOL(struct listen_config, server_timing, .name = "server_timing", .fallback = "false",
+                           .help = "tell the sender in a Server-Timing header how long each stage took"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_option admin_options[] = {
+	SLUICE_OPTION_BOOL(struct admin_config, enabled, .name = "enabled", .fallback = "true",
+                           .help = "open the admin door"),
+	SLUICE_OPTION_STRING(struct admin_config, address, .name = "address", .fallback = "127.0.0.1", .min = 1,
+                             .max = 64, .help = "the IP address it listens on; one that is not loopback needs a token"),
+	SLUICE_OPTION_INT(struct admin_config, port, .name = "port", .fallback = "9464", .min = 0, .max = 65535,
+                          .help = "the TCP port; 0 picks a free one"),
+	SLUICE_OPTION_STRING(struct admin_config, token, .name = "token", .min = 1, .max = 1024,
+                             .flags = SLUICE_OPTION_SECRET, .help = "the bearer token that every request must carry"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_option events_options[] = {
+	SLUICE_OPTION_INT(struct events_config, max, .name = "max", .fallback = "10000", .min = 1, .max = 10000000,
+                          .unit = "events", .help = "events in flight; one more gets 503"),
+	SLUICE_OPTION_SIZE(struct events_config, max_bytes, .name = "max_bytes", .fallback = "256MiB", .min = 64 * KIB,
+                           .max = 1024 * GIB, .help = "what all events in flight hold together; more gets 503"),
+	SLUICE_OPTION_SIZE(struct events_config, arena, .name = "arena", .fallback = "16KiB", .min = KIB,
+                           .max = 16 * MIB, .help = "memory that an event has at once; it takes more in steps of this"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_option seeing_options[] = {
+	SLUICE_OPTION_BOOL(struct seeing_config, latency_profile, .name = "latency_profile", .fallback = "false",
+                           .help = "log a LATENCY_PROFILE line per request"),
+	SLUICE_OPTION_INT(struct seeing_config, lineage_recent, .name = "lineage.recent", .fallback = "10000", .min = 0,
+                          .max = 10000000, .unit = "requests",
+                          .help = "how many of the last requests can be looked up"),
+	SLUICE_OPTION_INT(struct seeing_config, lineage_slowest, .name = "lineage.slowest", .fallback = "100", .min = 0,
+                          .max = 100000, .unit = "requests", .help = "how many of the slowest are kept besides"),
+	SLUICE_OPTION_DURATION(struct seeing_config, pool_stats, .name = "pool_stats", .fallback = "30s", .min = 0,
+                               .max = 24 * HOUR, .help = "how often db_pool_stats is logged; 0s: never"),
+	SLUICE_OPTION_END,
+};
+
+const struct config_section config_sections[] = {
+	{"listen", "the public door", listen_options, offsetof(struct config, listen)},
+	{"admin", "the admin door: metrics, health, control", admin_options, offsetof(struct config, admin)},
+	{"events", "what may be in flight", events_options, offsetof(struct config, events)},
+	{"seeing", "what is kept and written for people", seeing_options, offsetof(struct config, seeing)},
+	{NULL, NULL, NULL, 0},
+};
+
+static const struct sluice_option queue_options[] = {
+	SLUICE_OPTION_INT(struct queue_config, workers, .name = "workers", .fallback = "1", .min = 1, .max = 1024,
+                          .unit = "workers", .help = "threads that take from the queue and run persist"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_option persist_options[] = {
+	SLUICE_OPTION_INT(struct persist_config, max_batch, .name = "max_batch", .fallback = "256", .min = 1,
+                          .max = 4096, .unit = "events", .help = "the most that are stored as one transaction"),
+	SLUICE_OPTION_DURATION(
+		struct persist_config, linger, .name = "linger", .fallback = "0s", .min = 0, .max = 60 * S,
+		.help = "how long an incomplete batch waits for more; 0s: it goes as soon as a worker is free"),
+	SLUICE_OPTION_DURATION(struct persist_config, retry_min, .name = "retry.min", .fallback = "50ms", .min = MS,
+                               .max = HOUR,
+                               .help = "the first pause before a failed attempt is repeated; it doubles from there"),
+	SLUICE_OPTION_DURATION(struct persist_config, retry_max, .name = "retry.max", .fallback = "2s", .min = MS,
+                               .max = HOUR, .help = "the longest pause between attempts"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_option no_options[] = {SLUICE_OPTION_END};
+
+static const struct {
+	const struct sluice_option *options;
+	size_t offset;
+} kinds[KIND_COUNT] = {
+	[SLUICE_KIND_AUTH] = {no_options, 0},
+	[SLUICE_KIND_PARSE] = {no_options, 0},
+	[SLUICE_KIND_IDEMPOTENCY] = {no_options, 0},
+	[SLUICE_KIND_QUEUE] = {queue_options, offsetof(struct config, queue)},
+	[SLUICE_KIND_PERSIST] = {persist_options, offsetof(struct config, persist)},
+};
+
+const struct sluice_option *config_kind_options(enum sluice_kind kind)
+{
+	return kinds[kind].options;
+}
+
+size_t settings_kind_offset(enum sluice_kind kind)
+{
+	return kinds[kind].offset;
+}

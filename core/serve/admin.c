@@ -1,0 +1,348 @@
+/*
+ * The admin door; see admin.h.
+ */
+#include "serve/admin.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/json_writer.h"
+#include "runtime/option.h"
+#include "serve/health.h"
+#include "serve/metrics.h"
+#include "serve/reply.h"
+
+struct admin {
+	struct service *service;
+	struct MHD_Daemon *daemon;
+	char url[LISTENER_URL_SIZE];
+	uint8_t token[SLUICE_DIGEST_SIZE]; /* digest of it: its length does not show in a comparison either */
+	bool guarded;
+};
+
+/* One request and its answer. */
+struct visit {
+	struct service *service;
+	struct MHD_Connection *mhd;
+	const char *rest; /* of the path, behind the route's own */
+	struct reply reply;
+	struct buffer body;
+	char request_id[UUID_TEXT_SIZE];
+};
+
+static void refuse(struct visit *visit, int status, const char *detail)
+{
+	visit->reply.status = status;
+	visit->reply.content_type = REPLY_PROBLEM;
+	reply_write_problem(&visit->body, status, detail, visit->request_id);
+}
+
+static void get_metrics(struct visit *visit)
+{
+	visit->reply.content_type = METRICS_CONTENT_TYPE;
+	metrics_write(visit->service, &visit->body);
+}
+
+static void get_health(struct visit *visit)
+{
+	visit->reply.status = health_write(visit->service, &visit->body);
+}
+
+static double seconds_since(int64_t ns)
+{
+	return (double)(clock_now_ns() - ns) / (double)NS_PER_S;
+}
+
+static void write_counts(struct service *service, struct json_writer *json)
+{
+	struct pipeline_stats now;
+	pipeline_get_stats(service->pipeline, &now);
+	json_object(json, "requests");
+	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
+		char name[16];
+		const uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
+		(void)snprintf(name, sizeof(name), "%d", status);
+		if (count > 0)
+			json_int(json, name, (int64_t)count);
+	}
+	json_end_object(json);
+	json_object(json, "events");
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		json_int(json, event_outcome_names[i], (int64_t)now.outcomes[i]);
+	json_end_object(json);
+	json_int(json, "retries", (int64_t)now.retries);
+	json_int(json, "dead_letters", (int64_t)now.dead_letters);
+	json_int(json, "queue_depth", (int64_t)now.queue_depth);
+	json_int(json, "in_flight", (int64_t)now.in_flight);
+	json_int(json, "in_flight_bytes", (int64_t)now.in_flight_bytes);
+	json_array(json, "worker_utilization");
+	for (size_t id = 0; id < now.workers; id++)
+		json_real(json, NULL, stats_worker_utilization(service->stats, id), 2);
+	json_end_array(json);
+}
+
+static void write_throughput(struct service *service, struct json_writer *json)
+{
+	struct histogram total;
+	size_t count;
+	(void)stats_series(service->stats, &count);
+	const double recent_s = stats_get_recent(service->stats, count - 1, &total);
+	json_object(json, "throughput");
+	json_real(json, "last_10s", recent_s > 0 ? (double)total.count / recent_s : 0, 1);
+	stats_get(service->stats, count - 1, &total);
+	json_real(json, "since_start", (double)total.count / seconds_since(service->started_ns), 1);
+	json_end_object(json);
+}
+
+static void get_stats(struct visit *visit)
+{
+	struct service *service = visit->service;
+	struct json_writer json = {.out = &visit->body};
+	json_object(&json, NULL);
+	json_text(&json, "pipeline", service->config->name);
+	json_real(&json, "uptime_s", seconds_since(service->started_ns), 3);
+	json_object(&json, "health");
+	(void)health_write_members(service, &json);
+	json_end_object(&json);
+	write_throughput(service, &json);
+	write_counts(service, &json);
+	stats_write_stages(service->stats, &json, "stages");
+	json_end_object(&json);
+	buffer_add_text(&visit->body, "\n");
+}
+
+static void write_options(struct json_writer *json, const struct stage_config *stage)
+{
+	json_object(json, "options");
+	for (const struct sluice_option *option = stage->plugin->ops.options; option->type != SLUICE_TYPE_END; option++) {
+		struct buffer text = {0};
+		option_print(option, stage->options, &text);
+		json_text(json, option->name, text.data ? text.data : "");
+		buffer_finish(&text);
+	}
+	json_end_object(json);
+}
+
+static void write_stage(struct json_writer *json, const char *kind, const struct stage_config *stage)
+{
+	json_object(json, NULL);
+	json_text(json, "kind", kind);
+	json_text(json, "name", stage->plugin->ops.name);
+	json_text(json, "use", stage->use);
+	json_text(json, "version", stage->plugin->ops.version);
+	json_text(json, "sha256", stage->plugin->sha256);
+	write_options(json, stage);
+	json_end_object(json);
+}
+
+static void get_pipeline(struct visit *visit)
+{
+	const struct config *config = visit->service->config;
+	struct buffer effective = {0};
+	config_print(config, &effective);
+	struct json_writer json = {.out = &visit->body};
+	json_object(&json, NULL);
+	json_text(&json, "pipeline", config->name);
+	json_text(&json, "file", config->file);
+	json_int(&json, "generation", 1);
+	json_text(&json, "sha256", config->sha256);
+	json_text(&json, "ack", config->ack == ACK_STORED ? "stored" : "queued");
+	json_array(&json, "optimizations");
+	for (size_t i = 0; config->optimizations && config->optimizations[i]; i++)
+		json_text(&json, NULL, config->optimizations[i]);
+	json_end_array(&json);
+	json_array(&json, "stages");
+	for (size_t kind = 0; kind < KIND_COUNT; kind++)
+		if (config->stages[kind].present)
+			write_stage(&json, kind_names[kind], &config->stages[kind]);
+	json_end_array(&json);
+	json_text(&json, "effective", effective.data ? effective.data : "");
+	json_end_object(&json);
+	buffer_add_text(&visit->body, "\n");
+	buffer_finish(&effective);
+}
+
+static bool wants_text(struct visit *visit)
+{
+	const char *format = MHD_lookup_connection_value(visit->mhd, MHD_GET_ARGUMENT_KIND, "format");
+	if (format)
+		return strcmp(format, "text") == 0;
+	const char *accept = MHD_lookup_connection_value(visit->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	return accept && strncasecmp(accept, "text/plain", strlen("text/plain")) == 0;
+}
+
+static void get_lineage(struct visit *visit)
+{
+	struct lineage_entry entry;
+	if (!lineage_find(visit->service->lineage, visit->rest, strlen(visit->rest), &entry)) {
+		refuse(visit, MHD_HTTP_NOT_FOUND, "no request or message of this id is among those kept");
+		return;
+	}
+	if (wants_text(visit)) {
+		visit->reply.content_type = REPLY_TEXT;
+		lineage_write_text(&entry, &visit->body);
+	} else {
+		lineage_write_json(&entry, visit->service->config, &visit->body);
+	}
+}
+
+static void post_not_implemented(struct visit *visit)
+{
+	refuse(visit, MHD_HTTP_NOT_IMPLEMENTED, "this version keeps the pipeline it has started with");
+}
+
+/* A path that ends in a slash stands for all that begin with it. */
+static const struct route {
+	const char *method, *path;
+	void (*serve)(struct visit *visit);
+} routes[] = {
+	{"GET", "/metrics", get_metrics},
+	{"GET", "/api/health", get_health},
+	{"GET", "/api/stats", get_stats},
+	{"GET", "/api/pipeline", get_pipeline},
+	{"GET", "/api/lineage/", get_lineage},
+	{"POST", "/api/reload", post_not_implemented},
+	{"POST", "/api/canary", post_not_implemented},
+	{"POST", "/api/rollback", post_not_implemented},
+};
+
+static const struct route *find_route(const char *path, const char **rest_out)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const size_t length = strlen(routes[i].path);
+		const bool is_prefix = routes[i].path[length - 1] == '/';
+		if (strncmp(path, routes[i].path, length) != 0 || (is_prefix ? !path[length] : path[length] != '\0'))
+			continue;
+		*rest_out = path + length;
+		return &routes[i];
+	}
+	return NULL;
+}
+
+static bool may_enter(const struct admin *admin, struct MHD_Connection *mhd)
+{
+	static const char scheme[] = "Bearer ";
+	uint8_t token[SLUICE_DIGEST_SIZE];
+	uint8_t difference = 0;
+	if (!admin->guarded)
+		return true;
+	const char *given = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+	if (!given || strncasecmp(given, scheme, strlen(scheme)) != 0)
+		return false;
+	given += strlen(scheme);
+	digest_bytes(given, strlen(given), token);
+	for (size_t i = 0; i < sizeof(token); i++)
+		difference |= (uint8_t)(token[i] ^ admin->token[i]);
+	return difference == 0;
+}
+
+static bool method_fits(const char *method, const char *wanted)
+{
+	return strcmp(method, wanted) == 0 || (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+static void serve(const struct admin *admin, struct visit *visit, const char *path, const char *method)
+{
+	const struct route *route = find_route(path, &visit->rest);
+	if (!may_enter(admin, visit->mhd)) {
+		reply_header(&visit->reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+		refuse(visit, MHD_HTTP_UNAUTHORIZED, "expected the bearer token of the admin door");
+	} else if (!route) {
+		refuse(visit, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
+	} else if (!method_fits(method, route->method)) {
+		reply_header(&visit->reply, MHD_HTTP_HEADER_ALLOW, strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
+		refuse(visit, MHD_HTTP_METHOD_NOT_ALLOWED, "this path is asked in another way");
+	} else {
+		route->serve(visit);
+	}
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
+                              const char *version, const char *data, size_t *data_size, void **request)
+{
+	const struct admin *admin = context;
+	struct visit *visit = *request;
+	(void)version, (void)data;
+	if (!visit) {
+		visit = must_calloc(1, sizeof(*visit));
+		visit->service = admin->service;
+		visit->mhd = mhd;
+		*request = visit;
+		return MHD_YES;
+	}
+	if (*data_size > 0) {
+		*data_size = 0;
+		return MHD_YES;
+	}
+	digest_uuid7(clock_wall_ns(), visit->request_id);
+	visit->reply = (struct reply){.status = MHD_HTTP_OK, .content_type = REPLY_JSON, .body = &visit->body};
+	serve(admin, visit, path, method);
+	reply_header(&visit->reply, "X-Request-Id", visit->request_id);
+	return reply_queue(mhd, &visit->reply, &admin->service->config->listen);
+}
+
+static void end_visit(void *context, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode code)
+{
+	struct visit *visit = *request;
+	(void)context, (void)mhd, (void)code;
+	if (!visit)
+		return;
+	buffer_finish(&visit->body);
+	free(visit);
+	*request = NULL;
+}
+
+static struct MHD_Daemon *start_daemon(struct admin *admin, int listener)
+{
+	enum { CONNECTIONS_MAX = 64, IDLE_S = 60 };
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, admin,
+	                        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, end_visit, NULL,
+	                        MHD_OPTION_END);
+}
+
+struct admin *admin_start(struct service *service, struct sluice_error *error)
+{
+	const struct admin_config *config = &service->config->admin;
+	int listener = listener_open(config->address, config->port, error);
+	if (listener < 0)
+		return NULL;
+	if (!config->token && !listener_is_loopback(listener)) {
+		(void)sluice_error_set(error,
+		                       "admin: others can reach %s, so it needs a `token`; or let it listen on 127.0.0.1",
+		                       config->address);
+		goto close_listener;
+	}
+	struct admin *admin = must_calloc(1, sizeof(*admin));
+	admin->service = service;
+	admin->guarded = config->token != NULL;
+	if (admin->guarded)
+		digest_bytes(config->token, strlen(config->token), admin->token);
+	listener_get_url(listener, admin->url);
+	admin->daemon = start_daemon(admin, listener);
+	if (admin->daemon)
+		return admin;
+	(void)sluice_error_set(error, "cannot start the thread of the admin door");
+	free(admin);
+close_listener:
+	(void)close(listener);
+	return NULL;
+}
+
+void admin_get_url(const struct admin *admin, char url[LISTENER_URL_SIZE])
+{
+	memcpy(url, admin->url, LISTENER_URL_SIZE);
+}
+
+void admin_stop(struct admin *admin)
+{
+	if (!admin)
+		return;
+	MHD_stop_daemon(admin->daemon);
+	free(admin);
+}

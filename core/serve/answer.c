@@ -1,0 +1,112 @@
+/*
+ * Answers of the public door; see answer.h.
+ */
+#include "serve/answer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/json_writer.h"
+#include "serve/health.h"
+#include "serve/intake.h"
+#include "serve/service.h"
+
+/* Of outcomes that mean "kept"; the others are problems. */
+static const char *const kept_words[OUTCOME_COUNT] = {
+	[OUTCOME_ACCEPTED] = "accepted",
+	[OUTCOME_DUPLICATE] = "duplicate",
+};
+
+static const char *const ack_words[] = {[ACK_STORED] = "stored", [ACK_QUEUED] = "queued"};
+
+/* RFC 9110 wants a challenge beside 401; a signature has no registered scheme. */
+static const char challenge[] = "Signature";
+
+enum { TIMING_SIZE = 48 * (KIND_COUNT + 1), SECONDS_SIZE = 24 };
+
+static void write_kept(struct exchange *exchange)
+{
+	const struct lineage_entry *entry = &exchange->entry;
+	struct json_writer json = {.out = &exchange->answer};
+	json_object(&json, NULL);
+	json_text(&json, "status", kept_words[entry->outcome]);
+	json_text(&json, "request_id", entry->request_id);
+	if (entry->message_id_size)
+		json_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
+	json_text(&json, "ack", ack_words[exchange->ack]);
+	json_end_object(&json);
+}
+
+static double ms(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_MS;
+}
+
+/* https://www.w3.org/TR/server-timing/, with the total up to the ack point. */
+static const char *write_timing(const struct event_times *times, char text[TIMING_SIZE])
+{
+	int size = 0;
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		const struct stage_times *stage = &times->stages[kind];
+		if (stage->ran)
+			size += snprintf(text + size, (size_t)(TIMING_SIZE - size), "%s;dur=%.3f, ", kind_names[kind],
+			                 ms(stage->work_ns + stage->wait_ns + stage->parked_ns));
+	}
+	(void)snprintf(text + size, (size_t)(TIMING_SIZE - size), "total;dur=%.3f", ms(times->ack_ns - times->start_ns));
+	return text;
+}
+
+/* What a 503 tells the sender to wait: what the stage asked for, at least what the config says. */
+static const char *write_retry_after(const struct exchange *exchange, char text[SECONDS_SIZE])
+{
+	const struct listen_config *listen = &exchange->service->config->listen;
+	const int64_t ns = exchange->delay_ns > listen->retry_after.ns ? exchange->delay_ns : listen->retry_after.ns;
+	const int64_t seconds = (ns + NS_PER_S - 1) / NS_PER_S;
+	(void)snprintf(text, SECONDS_SIZE, "%" PRId64, seconds > 0 ? seconds : 1);
+	return text;
+}
+
+static void take_refusal(struct exchange *exchange, struct reply *reply)
+{
+	const struct refusal *refusal = exchange->refusal;
+	exchange->entry.status = refusal->status;
+	exchange->entry.outcome = refusal->status < 500 ? OUTCOME_REJECTED : OUTCOME_FAILED;
+	reply_header(reply, MHD_HTTP_HEADER_ALLOW, refusal->allow);
+	if (refusal->detail[0])
+		(void)snprintf(exchange->detail, sizeof(exchange->detail), "%s", refusal->detail);
+}
+
+enum MHD_Result answer_send(struct exchange *exchange)
+{
+	struct service *service = exchange->service;
+	const struct listen_config *listen = &service->config->listen;
+	struct lineage_entry *entry = &exchange->entry;
+	struct reply reply = {.content_type = REPLY_PROBLEM, .body = &exchange->answer};
+	char timing[TIMING_SIZE], seconds[SECONDS_SIZE];
+	if (exchange->refusal)
+		take_refusal(exchange, &reply);
+	else if (exchange->asks_health)
+		entry->status = health_write(service, &exchange->answer);
+	if (exchange->asks_health) {
+		reply.content_type = REPLY_JSON;
+	} else if (!exchange->refusal && kept_words[entry->outcome]) {
+		reply.content_type = REPLY_JSON;
+		write_kept(exchange);
+	} else {
+		reply_write_problem(&exchange->answer, entry->status, exchange->detail, entry->request_id);
+	}
+	reply.status = entry->status;
+	reply_header(&reply, "X-Request-Id", entry->request_id);
+	if (entry->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		reply_header(&reply, MHD_HTTP_HEADER_RETRY_AFTER, write_retry_after(exchange, seconds));
+	if (entry->status == MHD_HTTP_UNAUTHORIZED)
+		reply_header(&reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);
+	if (listen->server_timing && entry->times.ack_ns)
+		reply_header(&reply, "Server-Timing", write_timing(&entry->times, timing));
+	if (listen->keep_alive.ns == 0 || atomic_load_explicit(&service->draining, memory_order_relaxed))
+		reply_header(&reply, MHD_HTTP_HEADER_CONNECTION, "close");
+	exchange->responded = true;
+	service_count(service, entry->status);
+	return reply_queue(exchange->mhd, &reply, listen);
+}

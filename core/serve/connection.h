@@ -1,0 +1,89 @@
+/*
+ * Connections and how long each may take.
+ *
+ * libmicrohttpd's own timeout counts inactivity only, so a sender of one byte a second stays for ever; and a suspended
+ * connection never times out. Here every connection has one phase and one deadline for the whole of it. The HTTP thread moves
+ * it from phase to phase; a sweeper looks at all of them now and then and ends what is overdue.
+ *
+ * The phase is also the lock between the two. To look closer the sweeper takes the connection out of its phase for a moment
+ * (HELD); the HTTP thread's next step waits that moment out. So neither needs a mutex, and what the sweeper finds in a
+ * connection that it holds stays there.
+ */
+#ifndef SERVE_CONNECTION_H
+#define SERVE_CONNECTION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum connection_phase {
+	CONNECTION_IDLE,    /* no request line yet: opened, or kept open after an answer */
+	CONNECTION_HEADERS, /* the request line is there */
+	CONNECTION_BODY,    /* the headers are there */
+	CONNECTION_BUSY,    /* the request is complete: being worked on or answered */
+	CONNECTION_HELD,    /* the sweeper looks at it */
+	CONNECTION_EXPIRED, /* the sweeper has given it up and shut its socket down */
+};
+
+struct exchange;
+struct roster;
+
+struct connection {
+	struct roster *roster;
+	struct connection *next, *previous; /* under the roster's lock */
+	int fd;
+	atomic_int phase;
+	_Atomic int64_t deadline_ns;
+	bool asked;                /* a request line has come; HTTP thread, and the sweeper while HELD */
+	bool overdue;              /* its answer was due and is not through; the sweeper while HELD */
+	struct exchange *exchange; /* of the current request; stays while BUSY */
+	struct exchange *spare;    /* for the next request; HTTP thread only */
+};
+
+/* All connections of a door. */
+struct roster {
+	pthread_mutex_t lock;
+	struct connection *first;
+	size_t count;
+	_Atomic int64_t now_ns; /* monotonic, as of the last sweep: exact enough for deadlines, and free */
+
+	/* What ends a request that is BUSY past its deadline: settles its answer and returns true, or returns false when
+	 * that has happened already. Called with the connection HELD, on the sweeper's thread. */
+	bool (*settle)(struct connection *connection);
+	/* Says 408 on the socket of a request that will never be complete. */
+	void (*time_out)(struct connection *connection);
+	int64_t grace_ns; /* for sending an answer that was settled late */
+};
+
+enum { SWEEP_EVERY_MS = 50 };
+
+void roster_init(struct roster *roster);
+void roster_finish(struct roster *roster); /* empty again */
+
+/* On the HTTP thread. The first deadline is `timeout_ns` from now. */
+struct connection *connection_open(struct roster *roster, int fd, int64_t timeout_ns);
+
+/* On the HTTP thread, before the socket is closed. */
+void connection_close(struct connection *connection);
+
+/* On the HTTP thread: goes on to `phase`, which may last `timeout_ns`. False: the sweeper has given the connection up. */
+bool connection_enter(struct connection *connection, enum connection_phase phase, int64_t timeout_ns);
+
+/* Ends what is overdue at `now_ns`. One thread at a time. */
+void roster_sweep(struct roster *roster, int64_t now_ns);
+
+/* Shuts down what waits for a request. */
+void roster_dismiss_idle(struct roster *roster);
+
+/* Shuts down what is not BUSY: a request that has come in part will not be complete. */
+void roster_dismiss_unfinished(struct roster *roster);
+
+/* Settles all that is BUSY, whatever its deadline. */
+void roster_settle_all(struct roster *roster);
+
+size_t roster_count(struct roster *roster);
+size_t roster_count_in(struct roster *roster, enum connection_phase phase);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * Exchanges; see exchange.h.
+ */
+#include "serve/exchange.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "serve/service.h"
+
+struct exchange_pool {
+	pthread_mutex_t lock;
+	struct exchange *resting;
+	struct service *service;
+};
+
+struct exchange_pool *exchange_pool_create(struct service *service)
+{
+	struct exchange_pool *pool = must_calloc(1, sizeof(*pool));
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	pool->service = service;
+	return pool;
+}
+
+void exchange_pool_destroy(struct exchange_pool *pool)
+{
+	while (pool->resting) {
+		struct exchange *exchange = pool->resting;
+		pool->resting = exchange->next;
+		buffer_finish(&exchange->answer);
+		free(exchange);
+	}
+	(void)pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+void exchange_reset(struct exchange *exchange)
+{
+	exchange->event = NULL;
+	exchange->body = NULL;
+	exchange->body_size = exchange->body_room = 0;
+	exchange->discarded = 0;
+	exchange->refusal = NULL;
+	exchange->asks_health = exchange->submitted = exchange->responded = false;
+	atomic_store_explicit(&exchange->claimed, false, memory_order_relaxed);
+	atomic_store_explicit(&exchange->state, EXCHANGE_RUNNING, memory_order_relaxed);
+	exchange->entry.message_id_size = 0;
+	exchange->entry.timed_out = false;
+	exchange->entry.times = (struct event_times){0};
+	exchange->delay_ns = 0;
+	exchange->detail[0] = '\0';
+	buffer_empty(&exchange->answer);
+}
+
+struct exchange *exchange_take(struct exchange_pool *pool)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	struct exchange *exchange = pool->resting;
+	if (exchange)
+		pool->resting = exchange->next;
+	(void)pthread_mutex_unlock(&pool->lock);
+	if (!exchange) {
+		exchange = must_calloc(1, sizeof(*exchange));
+		exchange->pool = pool;
+		exchange->service = pool->service;
+	}
+	atomic_store_explicit(&exchange->references, 1, memory_order_relaxed);
+	exchange_reset(exchange);
+	return exchange;
+}
+
+void exchange_release(struct exchange *exchange)
+{
+	struct exchange_pool *pool = exchange->pool;
+	if (atomic_fetch_sub(&exchange->references, 1) != 1)
+		return;
+	(void)pthread_mutex_lock(&pool->lock);
+	exchange->next = pool->resting;
+	pool->resting = exchange;
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+bool exchange_is_mine(const struct exchange *exchange)
+{
+	return atomic_load(&exchange->references) == 1;
+}
+
+static bool claim(struct exchange *exchange)
+{
+	return !atomic_exchange(&exchange->claimed, true);
+}
+
+static void settle(struct exchange *exchange)
+{
+	struct MHD_Connection *mhd = exchange->mhd;
+	if (atomic_exchange(&exchange->state, EXCHANGE_ANSWERED) == EXCHANGE_SUSPENDED)
+		MHD_resume_connection(mhd);
+}
+
+static void copy_answer(struct lineage_entry *entry, const struct event_answer *answer)
+{
+	const struct sluice_bytes id = answer->event->message_id;
+	entry->status = answer->status;
+	entry->outcome = answer->outcome;
+	entry->times = *answer->times;
+	entry->message_id_size = (uint16_t)(id.size <= sizeof(entry->message_id) ? id.size : 0);
+	if (entry->message_id_size)
+		memcpy(entry->message_id, id.data, entry->message_id_size);
+}
+
+/* The sender has gone with a 503, but where the time went is worth knowing. */
+static void record_late(struct exchange *exchange, const struct event_answer *answer)
+{
+	struct service *service = exchange->service;
+	const struct sluice_bytes id = answer->event->request_id;
+	struct lineage_entry entry = {.timed_out = true, .sent_ns = answer->times->ack_ns};
+	copy_answer(&entry, answer);
+	memcpy(entry.request_id, id.data, id.size < sizeof(entry.request_id) ? id.size : 0);
+	if (service->keeps_lineage)
+		lineage_add(service->lineage, &entry);
+}
+
+static void take_answer(void *context, const struct event_answer *answer)
+{
+	struct exchange *exchange = context;
+	if (claim(exchange)) {
+		copy_answer(&exchange->entry, answer);
+		exchange->ack = answer->ack;
+		exchange->delay_ns = answer->delay_ns;
+		const size_t size = strnlen(answer->detail, sizeof(exchange->detail) - 1);
+		memcpy(exchange->detail, answer->detail, size);
+		exchange->detail[size] = '\0';
+		settle(exchange);
+	} else {
+		record_late(exchange, answer);
+	}
+	exchange_release(exchange);
+}
+
+bool exchange_submit(struct exchange *exchange)
+{
+	struct event *event = exchange->event;
+	exchange->event = NULL;
+	event->answer = take_answer;
+	event->answer_context = exchange;
+	(void)atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
+	pipeline_submit(event);
+	if (exchange_is_answered(exchange))
+		return true;
+	MHD_suspend_connection(exchange->mhd);
+	int state = EXCHANGE_RUNNING;
+	if (!atomic_compare_exchange_strong(&exchange->state, &state, EXCHANGE_SUSPENDED))
+		MHD_resume_connection(exchange->mhd);
+	return false;
+}
+
+bool exchange_is_answered(const struct exchange *exchange)
+{
+	return atomic_load(&exchange->state) == EXCHANGE_ANSWERED;
+}
+
+bool exchange_time_out(struct exchange *exchange)
+{
+	if (!exchange->submitted || !claim(exchange))
+		return false;
+	exchange->entry.status = MHD_HTTP_SERVICE_UNAVAILABLE;
+	exchange->entry.outcome = OUTCOME_FAILED;
+	exchange->entry.timed_out = true;
+	(void)strcpy(exchange->detail, "there was no answer in time; the event may still be stored: send it again");
+	settle(exchange);
+	return true;
+}

@@ -1,0 +1,81 @@
+/*
+ * An exchange: one request and its answer, between the HTTP thread that owns the connection and the pipeline that owns the
+ * event.
+ *
+ * The two sides hold a reference each. Whoever settles the answer first (the pipeline, or the sweeper when the sender's
+ * deadline has passed) claims it; the other finds it claimed and leaves. The answer itself goes out on the HTTP thread:
+ *
+ *     HTTP thread                                      who settles
+ *     submit; ANSWERED already? answer at once         claim, fill the entry, state → ANSWERED
+ *     suspend; RUNNING → SUSPENDED                     it was SUSPENDED: resume the connection
+ *     it was ANSWERED meanwhile: resume it at once
+ *
+ * So a resume never comes before its suspend, and an answer that is there when submit returns costs no suspend at all.
+ */
+#ifndef SERVE_EXCHANGE_H
+#define SERVE_EXCHANGE_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "runtime/pipeline.h"
+#include "serve/connection.h"
+#include "serve/lineage.h"
+#include "serve/reply.h"
+
+enum exchange_state { EXCHANGE_RUNNING, EXCHANGE_SUSPENDED, EXCHANGE_ANSWERED };
+
+struct exchange_pool;
+struct service;
+
+struct exchange {
+	struct exchange_pool *pool;
+	struct exchange *next; /* in the pool */
+	struct service *service;
+	struct MHD_Connection *mhd;
+
+	/* The HTTP thread's, until it submits. */
+	struct event *event; /* NULL: refused, or submitted */
+	char *body;          /* of the event, with room for a NUL */
+	size_t body_size, body_room;
+	uint64_t body_length; /* as announced; UINT64_MAX: chunked */
+	uint64_t discarded;   /* bytes of a refused request's body */
+	const struct refusal *refusal;
+	bool asks_health;
+	bool submitted; /* it goes into the pipeline; set before the connection is BUSY */
+	bool responded;
+
+	/* Between the two sides. */
+	atomic_uint references;
+	atomic_bool claimed;
+	atomic_int state;
+
+	/* Written by who claimed. The times' start and the request id are there from the submit on. */
+	struct lineage_entry entry;
+	enum ack ack;
+	int64_t delay_ns;
+	char detail[200]; /* of struct event */
+
+	struct buffer answer; /* the body that goes out */
+};
+
+/* Exchanges are recycled and stay where they are until the pool's end, which comes after the pipeline's. */
+struct exchange_pool *exchange_pool_create(struct service *service);
+void exchange_pool_destroy(struct exchange_pool *pool);
+
+/* With the HTTP thread's reference, ready for a request. */
+struct exchange *exchange_take(struct exchange_pool *pool);
+void exchange_reset(struct exchange *exchange); /* one that has only this reference left, for the next request */
+void exchange_release(struct exchange *exchange);
+bool exchange_is_mine(const struct exchange *exchange); /* no other reference is left */
+
+/* Sends the event down, its connection being BUSY. True: the answer is there. False: the connection is suspended and will be resumed. */
+bool exchange_submit(struct exchange *exchange);
+
+bool exchange_is_answered(const struct exchange *exchange);
+
+/* The sender's deadline has passed (or the server goes): settles with 503. False: it was settled already. */
+bool exchange_time_out(struct exchange *exchange);
+
+#endif

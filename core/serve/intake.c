@@ -1,0 +1,196 @@
+/*
+ * Reading requests; see intake.h.
+ */
+#include "serve/intake.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "serve/request.h"
+#include "serve/service.h"
+
+enum {
+	DISCARD_MAX = 64 * 1024,     /* bytes of a refused body that are read for the sake of the connection */
+	BODY_FIRST_ROOM = 16 * 1024, /* more comes as the body does: who announces a lot reserves nothing */
+};
+
+#define LENGTH_UNKNOWN UINT64_MAX
+#define HEALTH_PATH "/api/health"
+
+static const struct refusal not_found = {MHD_HTTP_NOT_FOUND, "there is nothing at this path", NULL, false};
+static const struct refusal not_post = {MHD_HTTP_METHOD_NOT_ALLOWED, "a webhook comes with POST", "POST", false};
+static const struct refusal not_get = {MHD_HTTP_METHOD_NOT_ALLOWED, "the health is read with GET", "GET, HEAD", false};
+static const struct refusal no_length = {MHD_HTTP_LENGTH_REQUIRED,
+                                         "expected Content-Length or Transfer-Encoding: chunked", NULL, false};
+static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than this server takes", NULL, false};
+static const struct refusal encoded = {MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                       "the body must come as it is, without Content-Encoding", NULL, false};
+static const struct refusal large_headers = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+                                             "the header fields are larger than this server takes", NULL, true};
+static const struct refusal full = {MHD_HTTP_SERVICE_UNAVAILABLE, "too much is in flight: try again later", NULL, false};
+static const struct refusal leaving = {MHD_HTTP_SERVICE_UNAVAILABLE, "the server is shutting down: try again later", NULL,
+                                       false};
+/* One for each sentence of request_framing_conflict(), which says more. */
+static const struct refusal bad_framing = {MHD_HTTP_BAD_REQUEST, "", NULL, true};
+
+static struct sluice_bytes bytes_of(const char *data, size_t size)
+{
+	return (struct sluice_bytes){data ? data : "", size};
+}
+
+static enum MHD_Result add_header(void *head, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
+                                  size_t value_size)
+{
+	(void)kind;
+	request_add_header(head, bytes_of(name, name_size), bytes_of(value, value_size));
+	return MHD_YES;
+}
+
+static void choose_request_id(struct exchange *exchange, struct sluice_bytes sent)
+{
+	char *id = exchange->entry.request_id;
+	if (request_id_is_usable(sent)) {
+		memcpy(id, sent.data, sent.size);
+		id[sent.size] = '\0';
+	} else {
+		digest_uuid7(clock_wall_ns(), id);
+	}
+}
+
+/* What is refused by the head alone, in the order of what would be read first. */
+static const struct refusal *screen(struct exchange *exchange, const struct request_head *head, const char *path,
+                                    const char *method)
+{
+	const struct listen_config *listen = &exchange->service->config->listen;
+	const char *conflict = request_framing_conflict(head);
+	if (conflict) {
+		(void)strncpy(exchange->detail, conflict, sizeof(exchange->detail) - 1);
+		return &bad_framing;
+	}
+	if (head->header_count > REQUEST_HEADERS_MAX || head->header_bytes > listen->max_header)
+		return &large_headers;
+	if (listen->health && strcmp(path, HEALTH_PATH) == 0) {
+		exchange->asks_health = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+		return exchange->asks_health ? NULL : &not_get;
+	}
+	if (strcmp(path, listen->path) != 0)
+		return &not_found;
+	if (strcmp(method, "POST") != 0)
+		return &not_post;
+	if (!head->has_length && !head->chunked)
+		return &no_length;
+	if (head->has_length && head->length > listen->max_body)
+		return &too_large;
+	return request_is_identity(head) ? NULL : &encoded;
+}
+
+static bool make_room(struct exchange *exchange, size_t room)
+{
+	struct event *event = exchange->event;
+	if (exchange->body && arena_extend(&event->arena, exchange->body, exchange->body_room + 1, room + 1)) {
+		exchange->body_room = room;
+		return true;
+	}
+	char *body = event_alloc(event, room + 1);
+	if (!body)
+		return false;
+	if (exchange->body_size)
+		memcpy(body, exchange->body, exchange->body_size);
+	exchange->body = body;
+	exchange->body_room = room;
+	return true;
+}
+
+static void refuse(struct exchange *exchange, const struct refusal *refusal)
+{
+	intake_abandon(exchange);
+	exchange->refusal = refusal;
+}
+
+static void admit(struct exchange *exchange, const struct request_head *head)
+{
+	struct service *service = exchange->service;
+	exchange->event = pipeline_admit(service->pipeline);
+	if (!exchange->event) {
+		exchange->refusal = &full;
+		return;
+	}
+	exchange->event->pub.path = bytes_of(service->config->listen.path, strlen(service->config->listen.path));
+	const struct sluice_bytes id = bytes_of(exchange->entry.request_id, strlen(exchange->entry.request_id));
+	size_t room = BODY_FIRST_ROOM;
+	if (head->has_length && head->length < room)
+		room = (size_t)head->length;
+	if (!request_copy(head, id, exchange->event) || !make_room(exchange, room))
+		refuse(exchange, &full);
+}
+
+bool intake_begin(struct exchange *exchange, const char *path, const char *method, const char *version)
+{
+	struct request_head head;
+	request_head_init(&head);
+	head.is_http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+	(void)MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, add_header, &head);
+	choose_request_id(exchange, head.request_id);
+	exchange->body_length = head.has_length ? head.length : head.chunked ? LENGTH_UNKNOWN : 0;
+	exchange->refusal = screen(exchange, &head, path, method);
+	if (!exchange->refusal && !exchange->asks_health)
+		admit(exchange, &head);
+	const struct refusal *refusal = exchange->refusal;
+	return !refusal || (!refusal->closes && (head.chunked || exchange->body_length <= DISCARD_MAX));
+}
+
+static bool discard(struct exchange *exchange, size_t size)
+{
+	exchange->discarded += size;
+	if (exchange->discarded <= DISCARD_MAX)
+		return true;
+	if (!exchange->refusal)
+		exchange->refusal = &too_large;
+	return false;
+}
+
+bool intake_receive(struct exchange *exchange, const char *data, size_t size)
+{
+	if (!exchange->event)
+		return discard(exchange, size);
+	const uint64_t limit = exchange->body_length == LENGTH_UNKNOWN ? exchange->service->config->listen.max_body
+	                                                               : exchange->body_length;
+	const size_t need = exchange->body_size + size;
+	if (need > limit) {
+		refuse(exchange, &too_large);
+		return discard(exchange, size);
+	}
+	if (need > exchange->body_room) {
+		size_t room = exchange->body_room * 2;
+		room = room < need ? need : room;
+		if (!make_room(exchange, room > limit ? (size_t)limit : room)) {
+			refuse(exchange, &full);
+			return discard(exchange, size);
+		}
+	}
+	memcpy(exchange->body + exchange->body_size, data, size);
+	exchange->body_size = need;
+	return true;
+}
+
+bool intake_finish(struct exchange *exchange)
+{
+	struct event *event = exchange->event;
+	if (!event)
+		return false;
+	if (atomic_load(&exchange->service->refusing)) {
+		refuse(exchange, &leaving);
+		return false;
+	}
+	exchange->body[exchange->body_size] = '\0';
+	event->pub.body = bytes_of(exchange->body, exchange->body_size);
+	event->pub.received_at_ns = clock_wall_ns();
+	return true;
+}
+
+void intake_abandon(struct exchange *exchange)
+{
+	if (exchange->event)
+		pipeline_discard(exchange->event);
+	exchange->event = NULL;
+}

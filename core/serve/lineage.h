@@ -1,0 +1,47 @@
+/*
+ * Lineage: where each request's time went, kept for the last requests and the slowest ones.
+ *
+ * Memory is fixed at start: one slot per request kept. Adding copies one entry under a lock that few share.
+ */
+#ifndef SERVE_LINEAGE_H
+#define SERVE_LINEAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "runtime/config.h"
+#include "runtime/event.h"
+#include "serve/request.h"
+
+/* One request, from its arrival to its answer. */
+struct lineage_entry {
+	char request_id[REQUEST_ID_MAX + 1];
+	uint16_t message_id_size; /* bytes; 0: no stage has said */
+	char message_id[SLUICE_NAME_MAX];
+	int status; /* of HTTP */
+	enum event_outcome outcome;
+	bool timed_out;   /* the sender's deadline came first: the event went on without an answer to give */
+	int64_t sent_ns;  /* monotonic: the answer was sent */
+	struct event_times times;
+};
+
+struct lineage;
+
+/* `recent` and `slowest` may be 0. */
+struct lineage *lineage_create(size_t recent, size_t slowest);
+void lineage_destroy(struct lineage *lineage);
+
+/* From any thread. */
+void lineage_add(struct lineage *lineage, const struct lineage_entry *entry);
+
+/* The newest entry with that request id or message id. From any thread. */
+bool lineage_find(struct lineage *lineage, const char *id, size_t size, struct lineage_entry *entry_out);
+
+/* The tree for people, the document for programs, and the line of the profile log. `config` names the spans. */
+void lineage_write_text(const struct lineage_entry *entry, struct buffer *out);
+void lineage_write_json(const struct lineage_entry *entry, const struct config *config, struct buffer *out);
+void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out);
+
+#endif

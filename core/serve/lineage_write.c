@@ -1,0 +1,157 @@
+/*
+ * How a lineage is written: as a tree, as JSON, as a line of the profile log; see lineage.h.
+ */
+#include "serve/lineage.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_writer.h"
+
+/* A boundary the request passed: what it came out of, and when. */
+struct step {
+	const char *name;
+	int kind; /* enum sluice_kind; -1 for ingress and response */
+	int64_t at_ns;
+};
+
+enum { STEPS_MAX = KIND_COUNT + 2 };
+
+static int64_t total_of(const struct lineage_entry *entry)
+{
+	return entry->sent_ns - entry->times.start_ns;
+}
+
+/* A durable queue answers before the stages behind it have run: a step without an exit ends at the ack point. */
+static int64_t exit_of(const struct event_times *times, int kind)
+{
+	return times->stages[kind].exit_ns ? times->stages[kind].exit_ns : times->ack_ns;
+}
+
+static size_t list_steps(const struct lineage_entry *entry, struct step steps[STEPS_MAX])
+{
+	size_t count = 0;
+	steps[count++] = (struct step){"ingress", -1, entry->times.start_ns};
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (entry->times.stages[kind].ran)
+			steps[count++] = (struct step){kind_names[kind], kind, exit_of(&entry->times, kind)};
+	steps[count++] = (struct step){"response", -1, entry->sent_ns};
+	return count;
+}
+
+static void write_duration(struct buffer *out, int64_t ns)
+{
+	if (ns >= NS_PER_MS || ns <= 0)
+		buffer_printf(out, "%lldms", (long long)(ns / NS_PER_MS));
+	else
+		buffer_printf(out, "%lldµs", (long long)(ns / NS_PER_US));
+}
+
+/* Milliseconds, or microseconds for a request so quick that they would all look alike. */
+static void write_time(struct buffer *out, const struct lineage_entry *entry, int64_t at_ns)
+{
+	enum { TO_MILLISECONDS = sizeof("20:00:00.000") - 1, QUICK_MS = 10 };
+	char text[CLOCK_TEXT_SIZE];
+	clock_format_time(entry->times.wall_ns + (at_ns - entry->times.start_ns), text);
+	if (total_of(entry) >= QUICK_MS * NS_PER_MS)
+		text[TO_MILLISECONDS] = '\0';
+	buffer_add_text(out, text);
+}
+
+void lineage_write_text(const struct lineage_entry *entry, struct buffer *out)
+{
+	struct step steps[STEPS_MAX];
+	const size_t count = list_steps(entry, steps);
+	buffer_printf(out, "request_id: %s\n", entry->request_id);
+	for (size_t i = 0; i < count; i++) {
+		buffer_printf(out, "  %s %s: ", i + 1 < count ? "├─" : "└─", steps[i].name);
+		write_time(out, entry, steps[i].at_ns);
+		buffer_add_text(out, i > 0 ? " (+" : " (");
+		write_duration(out, i > 0 ? steps[i].at_ns - steps[i - 1].at_ns : 0);
+		buffer_add_text(out, ")\n");
+	}
+	buffer_add_text(out, "  TOTAL: ");
+	write_duration(out, total_of(entry));
+	buffer_add_text(out, "\n");
+}
+
+static void write_ms(struct json_writer *json, const char *key, int64_t ns)
+{
+	json_real(json, key, (double)ns / (double)NS_PER_MS, 3);
+}
+
+static void write_spans(struct json_writer *json, const struct stage_config *stage, const struct stage_times *times)
+{
+	const char *const *names = stage->present ? stage->plugin->ops.spans : NULL;
+	if (!names || !names[0])
+		return;
+	json_object(json, "spans");
+	for (size_t i = 0; i < SLUICE_SPANS_MAX && names[i]; i++)
+		write_ms(json, names[i], times->spans_ns[i]);
+	json_end_object(json);
+}
+
+static void write_step(struct json_writer *json, const struct step *step, const struct step *before,
+                       const struct lineage_entry *entry, const struct config *config)
+{
+	char at[CLOCK_TEXT_SIZE];
+	clock_format_utc(entry->times.wall_ns + (step->at_ns - entry->times.start_ns), at);
+	json_object(json, NULL);
+	json_text(json, "stage", step->name);
+	json_text(json, "at", at);
+	write_ms(json, "offset_ms", step->at_ns - entry->times.start_ns);
+	write_ms(json, "took_ms", before ? step->at_ns - before->at_ns : 0);
+	if (step->kind >= 0) {
+		const struct stage_times *times = &entry->times.stages[step->kind];
+		write_ms(json, "work_ms", times->work_ns);
+		write_ms(json, "wait_ms", times->wait_ns);
+		write_ms(json, "parked_ms", times->parked_ns);
+		write_spans(json, &config->stages[step->kind], times);
+	}
+	json_end_object(json);
+}
+
+void lineage_write_json(const struct lineage_entry *entry, const struct config *config, struct buffer *out)
+{
+	struct step steps[STEPS_MAX];
+	const size_t count = list_steps(entry, steps);
+	char received[CLOCK_TEXT_SIZE];
+	clock_format_utc(entry->times.wall_ns, received);
+	struct json_writer json = {.out = out};
+	json_object(&json, NULL);
+	json_text(&json, "request_id", entry->request_id);
+	if (entry->message_id_size)
+		json_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
+	json_int(&json, "status", entry->status);
+	json_text(&json, "outcome", entry->timed_out ? "timed_out" : event_outcome_names[entry->outcome]);
+	json_text(&json, "received_at", received);
+	json_array(&json, "stages");
+	for (size_t i = 0; i < count; i++)
+		write_step(&json, &steps[i], i > 0 ? &steps[i - 1] : NULL, entry, config);
+	json_end_array(&json);
+	write_ms(&json, "total_ms", total_of(entry));
+	json_int(&json, "attempts", entry->times.attempts);
+	json_int(&json, "batch_size", entry->times.batch_size);
+	json_end_object(&json);
+	buffer_add_text(out, "\n");
+}
+
+void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out)
+{
+	struct step steps[STEPS_MAX];
+	const size_t count = list_steps(entry, steps);
+	buffer_add_text(out, "LATENCY_PROFILE: ");
+	struct json_writer json = {.out = out};
+	json_object(&json, NULL);
+	json_text(&json, "requestId", entry->request_id);
+	if (entry->message_id_size)
+		json_bytes(&json, "messageId", entry->message_id, entry->message_id_size);
+	else
+		json_null(&json, "messageId");
+	json_object(&json, "stages");
+	for (size_t i = 1; i < count; i++)
+		write_ms(&json, steps[i].name, steps[i].at_ns - steps[i - 1].at_ns);
+	json_end_object(&json);
+	write_ms(&json, "total", total_of(entry));
+	json_end_object(&json);
+}

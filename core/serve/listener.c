@@ -1,0 +1,87 @@
+/*
+ * Listening sockets; see listener.h.
+ */
+#include "serve/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The kernel cuts this to net.core.somaxconn. */
+enum { BACKLOG = 4096 };
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in4;
+	struct sockaddr_in6 in6;
+};
+
+static int listen_on(const struct addrinfo *info)
+{
+	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	const int on = 1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	const int cause = errno;
+	(void)close(fd);
+	errno = cause;
+	return -1;
+}
+
+int listener_open(const char *address, int64_t port, struct sluice_error *error)
+{
+	char service[24];
+	(void)snprintf(service, sizeof(service), "%lld", (long long)port);
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *found = NULL;
+	int failure = getaddrinfo(address, service, &hints, &found);
+	if (failure != 0) {
+		(void)sluice_error_set(error, "cannot listen on %s port %lld: %s", address, (long long)port,
+		                       gai_strerror(failure));
+		return -1;
+	}
+	int fd = listen_on(found);
+	const int cause = errno;
+	freeaddrinfo(found);
+	if (fd >= 0)
+		return fd;
+	(void)sluice_error_set(error, "cannot listen on %s port %lld: %s%s", address, (long long)port, strerror(cause),
+	                       cause == EADDRINUSE ? "; another program has it, or use port 0 for any free one" : "");
+	return -1;
+}
+
+static union address name_of(int fd)
+{
+	union address address = {.any = {.sa_family = AF_UNSPEC}};
+	socklen_t size = sizeof(address);
+	(void)getsockname(fd, &address.any, &size);
+	return address;
+}
+
+void listener_get_url(int fd, char url[LISTENER_URL_SIZE])
+{
+	const union address address = name_of(fd);
+	char host[INET6_ADDRSTRLEN] = "";
+	if (address.any.sa_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &address.in6.sin6_addr, host, sizeof(host));
+		(void)snprintf(url, LISTENER_URL_SIZE, "http://[%s]:%u", host, ntohs(address.in6.sin6_port));
+	} else {
+		(void)inet_ntop(AF_INET, &address.in4.sin_addr, host, sizeof(host));
+		(void)snprintf(url, LISTENER_URL_SIZE, "http://%s:%u", host, ntohs(address.in4.sin_port));
+	}
+}
+
+bool listener_is_loopback(int fd)
+{
+	const union address address = name_of(fd);
+	if (address.any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&address.in6.sin6_addr);
+	return address.any.sa_family == AF_INET && (ntohl(address.in4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+}

@@ -1,0 +1,245 @@
+/*
+ * Prometheus metrics; see metrics.h.
+ */
+#include "serve/metrics.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "serve/observation.h"
+
+/* Upper bounds, ms. */
+static const double bounds[] = {0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 50, 100, 120, 200, 500, 1000, 2000};
+enum { BOUND_COUNT = sizeof(bounds) / sizeof(bounds[0]) };
+
+/* The generation of the pipeline: there is one in a process. */
+#define GENERATION "1"
+
+static void head(struct buffer *out, const char *name, const char *type, const char *help)
+{
+	buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A label's value: backslash, quote and line feed are escaped. */
+static void write_escaped(struct buffer *out, const char *text)
+{
+	for (; *text; text++) {
+		const char *escape = *text == '\\' ? "\\\\" : *text == '"' ? "\\\"" : *text == '\n' ? "\\n" : NULL;
+		buffer_add(out, escape ? escape : text, escape ? 2 : 1);
+	}
+}
+
+static void write_label(struct buffer *out, const char *before, const char *label, const char *value)
+{
+	buffer_printf(out, "%s%s=\"", before, label);
+	write_escaped(out, value);
+	buffer_add_text(out, "\"");
+}
+
+static void write_histogram(struct buffer *out, const char *name, const char *label, const char *value,
+                            const struct histogram *histogram)
+{
+	/* Read while others record: the count may be behind its buckets, which must not show. */
+	const uint64_t largest = histogram_count_at_most(histogram, (int64_t)(bounds[BOUND_COUNT - 1] * (double)NS_PER_MS));
+	const uint64_t count = histogram->count > largest ? histogram->count : largest;
+	for (size_t i = 0; i < BOUND_COUNT; i++)
+		buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, value, bounds[i],
+		              histogram_count_at_most(histogram, (int64_t)(bounds[i] * (double)NS_PER_MS)));
+	buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, label, value, count);
+	buffer_printf(out, "%s_sum{%s=\"%s\"} %.6f\n", name, label, value, (double)histogram->sum_ns / (double)NS_PER_MS);
+	buffer_printf(out, "%s_count{%s=\"%s\"} %" PRIu64 "\n", name, label, value, count);
+}
+
+static void write_stages(struct service *service, struct buffer *out)
+{
+	static const char name[] = "webhook_http_latency_by_stage_ms";
+	struct histogram histogram;
+	size_t count;
+	const struct series *series = stats_series(service->stats, &count);
+	head(out, name, "histogram", "Time of a request in each stage, waiting included, in milliseconds.");
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(series[i].part, "whole") != 0 || series[i].is_span)
+			continue;
+		stats_get(service->stats, i, &histogram);
+		write_histogram(out, name, "stage", series[i].stage, &histogram);
+	}
+}
+
+/* The parts of the work that the store times itself; its whole work where it times none. */
+static bool is_database_operation(const struct service *service, const struct series *series)
+{
+	if (series->kind != SLUICE_KIND_PERSIST)
+		return false;
+	const char *const *spans = service->config->stages[SLUICE_KIND_PERSIST].plugin->ops.spans;
+	return spans && spans[0] ? series->is_span : series->id == series_of(SLUICE_KIND_PERSIST, PART_WORK);
+}
+
+static void write_database(struct service *service, struct buffer *out)
+{
+	static const char name[] = "webhook_db_latency_ms";
+	struct histogram histogram;
+	size_t count;
+	const struct series *series = stats_series(service->stats, &count);
+	head(out, name, "histogram", "Time of a request in each operation of the store, in milliseconds.");
+	for (size_t i = 0; i < count; i++) {
+		if (!is_database_operation(service, &series[i]))
+			continue;
+		stats_get(service->stats, i, &histogram);
+		write_histogram(out, name, "operation", series[i].part, &histogram);
+	}
+}
+
+static void write_value(struct buffer *out, const char *name, const char *type, const char *help, double value)
+{
+	head(out, name, type, help);
+	buffer_printf(out, "%s %.15g\n", name, value);
+}
+
+static void write_answers(struct service *service, struct buffer *out)
+{
+	head(out, "webhook_requests_total", "counter", "Answers on the public door, by HTTP status.");
+	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
+		const uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
+		if (count > 0)
+			buffer_printf(out, "webhook_requests_total{status=\"%d\"} %" PRIu64 "\n", status, count);
+	}
+}
+
+static void write_pipeline(struct service *service, struct buffer *out)
+{
+	struct pipeline_stats now;
+	pipeline_get_stats(service->pipeline, &now);
+	head(out, "webhook_events_total", "counter", "Events that have come to an end for their sender, by outcome.");
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		buffer_printf(out, "webhook_events_total{outcome=\"%s\"} %" PRIu64 "\n", event_outcome_names[i], now.outcomes[i]);
+	write_value(out, "webhook_retries_total", "counter", "Hand-overs to the store that ended in another try.",
+	            (double)now.retries);
+	write_value(out, "webhook_dead_letters_total", "counter", "Acknowledged events that the store refused for good.",
+	            (double)now.dead_letters);
+	write_value(out, "webhook_queue_depth", "gauge", "Events that the queue keeps and no worker has.",
+	            (double)now.queue_depth);
+	write_value(out, "webhook_in_flight", "gauge", "Events inside the pipeline.", (double)now.in_flight);
+	write_value(out, "webhook_in_flight_bytes", "gauge", "Memory of the events inside the pipeline, in bytes.",
+	            (double)now.in_flight_bytes);
+	head(out, "webhook_worker_utilization", "gauge", "Share of the last 10 seconds that a worker has worked, 0 to 100.");
+	for (size_t id = 0; id < now.workers; id++)
+		buffer_printf(out, "webhook_worker_utilization{worker_id=\"%zu\"} %.2f\n", id,
+		              stats_worker_utilization(service->stats, id));
+}
+
+static void write_optimizations(const struct config *config, struct buffer *out)
+{
+	for (size_t i = 0; config->optimizations && config->optimizations[i]; i++) {
+		if (i > 0)
+			buffer_add_text(out, ",");
+		buffer_add_text(out, config->optimizations[i]);
+	}
+}
+
+static void write_info(struct service *service, struct buffer *out)
+{
+	struct buffer optimizations = {0};
+	write_optimizations(service->config, &optimizations);
+	head(out, "webhook_pipeline_info", "gauge", "The pipeline that runs.");
+	write_label(out, "webhook_pipeline_info{", "pipeline", service->config->name);
+	write_label(out, ",", "generation", GENERATION);
+	write_label(out, ",", "optimizations", optimizations.data ? optimizations.data : "");
+	write_label(out, ",", "sha256", service->config->sha256);
+	buffer_add_text(out, "} 1\n");
+	buffer_finish(&optimizations);
+}
+
+/* Gauges of one name stand together, whichever stages they are of. */
+static void write_gauges_named(const struct observation *seen, size_t first, struct buffer *out)
+{
+	char name[128];
+	(void)snprintf(name, sizeof(name), "webhook_%s", seen->gauges[first].name);
+	head(out, name, "gauge", seen->gauges[first].help);
+	for (size_t i = first; i < seen->gauge_count; i++) {
+		const struct gauge *gauge = &seen->gauges[i];
+		if (strcmp(gauge->name, seen->gauges[first].name) != 0)
+			continue;
+		buffer_add_text(out, name);
+		if (gauge->label) {
+			write_label(out, "{", gauge->label, gauge->label_value);
+			buffer_add_text(out, "}");
+		}
+		buffer_printf(out, " %.15g\n", gauge->value);
+	}
+}
+
+static bool is_first_of_its_name(const struct observation *seen, size_t place)
+{
+	for (size_t i = 0; i < place; i++)
+		if (strcmp(seen->gauges[i].name, seen->gauges[place].name) == 0)
+			return false;
+	return true;
+}
+
+static void write_observation(struct service *service, struct buffer *out)
+{
+	struct observation seen;
+	observation_take(&seen, service->pipeline);
+	for (size_t i = 0; i < seen.gauge_count; i++)
+		if (is_first_of_its_name(&seen, i))
+			write_gauges_named(&seen, i, out);
+	observation_finish(&seen);
+}
+
+static double count_open_files(void)
+{
+	double count = 0;
+	DIR *directory = opendir("/proc/self/fd");
+	if (!directory)
+		return 0;
+	for (const struct dirent *entry; (entry = readdir(directory));)
+		count += entry->d_name[0] != '.';
+	(void)closedir(directory);
+	return count - 1; /* the directory itself */
+}
+
+static double seconds_of(struct timeval time)
+{
+	return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+static void write_process(struct service *service, struct buffer *out)
+{
+	struct rusage usage = {0};
+	struct rlimit files = {0};
+	unsigned long size = 0, resident = 0;
+	(void)getrusage(RUSAGE_SELF, &usage);
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	FILE *memory = fopen("/proc/self/statm", "re");
+	if (memory) {
+		if (fscanf(memory, "%lu %lu", &size, &resident) != 2)
+			size = resident = 0;
+		(void)fclose(memory);
+	}
+	const double page = (double)sysconf(_SC_PAGESIZE);
+	write_value(out, "process_cpu_seconds_total", "counter", "Processor time of the process, in seconds.",
+	            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+	write_value(out, "process_resident_memory_bytes", "gauge", "Resident memory, in bytes.", (double)resident * page);
+	write_value(out, "process_virtual_memory_bytes", "gauge", "Virtual memory, in bytes.", (double)size * page);
+	write_value(out, "process_open_fds", "gauge", "Open file descriptors.", count_open_files());
+	write_value(out, "process_max_fds", "gauge", "The limit on open file descriptors.", (double)files.rlim_cur);
+	write_value(out, "process_start_time_seconds", "gauge", "When the service started, in seconds since the Unix epoch.",
+	            (double)service->started_wall_ns / (double)NS_PER_S);
+}
+
+void metrics_write(struct service *service, struct buffer *out)
+{
+	write_stages(service, out);
+	if (service->config->stages[SLUICE_KIND_PERSIST].present)
+		write_database(service, out);
+	write_pipeline(service, out);
+	write_answers(service, out);
+	write_observation(service, out);
+	write_info(service, out);
+	write_process(service, out);
+}

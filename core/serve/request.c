@@ -1,0 +1,141 @@
+/*
+ * Heads of requests; see request.h.
+ */
+#include "serve/request.h"
+
+#include <string.h>
+#include <strings.h>
+
+void request_head_init(struct request_head *head)
+{
+	memset(head, 0, offsetof(struct request_head, headers));
+}
+
+static void read_length(struct request_head *head, struct sluice_bytes value)
+{
+	if (head->has_length || value.size == 0 || value.size > 18) {
+		head->bad_framing = true;
+		return;
+	}
+	for (size_t i = 0; i < value.size; i++) {
+		if (value.data[i] < '0' || value.data[i] > '9') {
+			head->bad_framing = true;
+			return;
+		}
+		head->length = head->length * 10 + (uint64_t)(value.data[i] - '0');
+	}
+	head->has_length = true;
+}
+
+static void read_coding(struct request_head *head, struct sluice_bytes value)
+{
+	if (head->chunked || value.size != 7 || strncasecmp(value.data, "chunked", 7) != 0)
+		head->bad_framing = true;
+	head->chunked = true;
+}
+
+static void read_request_id(struct request_head *head, struct sluice_bytes value)
+{
+	head->request_id = value;
+}
+
+static void read_traceparent(struct request_head *head, struct sluice_bytes value)
+{
+	head->traceparent = value;
+}
+
+static void read_encoding(struct request_head *head, struct sluice_bytes value)
+{
+	head->content_encoding = value;
+}
+
+static const struct field {
+	const char *name;
+	size_t size;
+	void (*read)(struct request_head *head, struct sluice_bytes value);
+} fields[] = {
+	{"Content-Length", 14, read_length},    {"Transfer-Encoding", 17, read_coding},
+	{"X-Request-Id", 12, read_request_id},  {"traceparent", 11, read_traceparent},
+	{"Content-Encoding", 16, read_encoding},
+};
+
+/* The characters of a token, RFC 9110, section 5.6.2. A space before the colon would hide a field from the next server. */
+static bool is_token(struct sluice_bytes name)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+	for (size_t i = 0; i < name.size; i++) {
+		const char c = name.data[i];
+		const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		if (!alphanumeric && (c == '\0' || !strchr(others, c)))
+			return false;
+	}
+	return name.size > 0;
+}
+
+void request_add_header(struct request_head *head, struct sluice_bytes name, struct sluice_bytes value)
+{
+	if (head->header_count < REQUEST_HEADERS_MAX)
+		head->headers[head->header_count] = (struct sluice_header){name, value};
+	head->header_count++;
+	head->header_bytes += name.size + value.size + 4;
+	if (!is_token(name))
+		head->bad_framing = true;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (name.size == fields[i].size && strncasecmp(name.data, fields[i].name, name.size) == 0)
+			fields[i].read(head, value);
+}
+
+const char *request_framing_conflict(const struct request_head *head)
+{
+	if (head->has_length && head->chunked)
+		return "Content-Length and Transfer-Encoding exclude each other";
+	if (head->bad_framing)
+		return "the header fields do not say in one way how long the body is: expected one Content-Length in digits, "
+		       "or Transfer-Encoding: chunked";
+	if (head->chunked && head->is_http_1_0)
+		return "HTTP/1.0 knows no Transfer-Encoding";
+	return NULL;
+}
+
+bool request_is_identity(const struct request_head *head)
+{
+	const struct sluice_bytes encoding = head->content_encoding;
+	return encoding.size == 0 || (encoding.size == 8 && strncasecmp(encoding.data, "identity", 8) == 0);
+}
+
+bool request_id_is_usable(struct sluice_bytes id)
+{
+	for (size_t i = 0; i < id.size; i++)
+		if (id.data[i] < 0x20 || id.data[i] > 0x7e)
+			return false;
+	return id.size >= 1 && id.size <= REQUEST_ID_MAX;
+}
+
+static struct sluice_bytes copy(char **at, struct sluice_bytes from)
+{
+	const struct sluice_bytes bytes = {*at, from.size};
+	memcpy(*at, from.data, from.size);
+	(*at)[from.size] = '\0';
+	*at += from.size + 1;
+	return bytes;
+}
+
+bool request_copy(const struct request_head *head, struct sluice_bytes request_id, struct event *event)
+{
+	/* The 4 bytes counted between fields leave room for the two NULs. */
+	const size_t table = head->header_count * sizeof(struct sluice_header);
+	struct sluice_header *headers = event_alloc(event, table + head->header_bytes + request_id.size + 1);
+	if (!headers)
+		return false;
+	char *at = (char *)headers + table;
+	event->pub.request_id = copy(&at, request_id);
+	for (size_t i = 0; i < head->header_count; i++) {
+		headers[i].name = copy(&at, head->headers[i].name);
+		headers[i].value = copy(&at, head->headers[i].value);
+		if (head->headers[i].value.data == head->traceparent.data)
+			event->pub.traceparent = headers[i].value;
+	}
+	event->pub.headers = headers;
+	event->pub.header_count = head->header_count;
+	return true;
+}

@@ -1,0 +1,374 @@
+/*
+ * The public door; see server.h.
+ *
+ * libmicrohttpd parses and sends, on its own threads, and calls the functions below. It neither listens nor times anything:
+ * that is the doorman's.
+ */
+#include "serve/server.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "serve/answer.h"
+#include "serve/doorman.h"
+#include "serve/exchange.h"
+#include "serve/intake.h"
+
+enum {
+	DESCRIPTORS_APART = 64,  /* that the rest of the process needs */
+	ARRIVAL_GRACE_MS = 100,  /* for requests that are on their way when the door shuts */
+	SENDING_GRACE_MS = 2000, /* for the last answers */
+	LOOK_EVERY_MS = 5,       /* while waiting for connections to end */
+};
+
+struct server {
+	struct service *service;
+	const struct listen_config *listen;
+	struct MHD_Daemon *daemon;
+	struct exchange_pool *exchanges;
+	struct roster roster;
+	struct doorman doorman;
+	size_t connections_max;
+	atomic_size_t connections; /* handed to libmicrohttpd and not yet closed */
+	char url[LISTENER_URL_SIZE];
+};
+
+static struct connection *connection_of(struct MHD_Connection *mhd)
+{
+	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void notify_connection(void *context, struct MHD_Connection *mhd, void **place, enum MHD_ConnectionNotificationCode code)
+{
+	struct server *server = context;
+	struct connection *connection = *place;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		const int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		*place = connection_open(&server->roster, fd, server->listen->header_timeout.ns);
+		return;
+	}
+	if (connection->spare)
+		exchange_release(connection->spare);
+	connection_close(connection);
+	(void)atomic_fetch_sub(&server->connections, 1);
+}
+
+/* The request line is there. What it returns is the request's context in all further calls. */
+static void *begin_request(void *context, const char *uri, struct MHD_Connection *mhd)
+{
+	const struct server *server = context;
+	struct connection *connection = connection_of(mhd);
+	(void)uri;
+	if (connection_enter(connection, CONNECTION_HEADERS, server->listen->header_timeout.ns))
+		connection->asked = true;
+	return connection;
+}
+
+static struct exchange *take_exchange(struct server *server, struct connection *connection, struct MHD_Connection *mhd)
+{
+	struct exchange *exchange = connection->spare;
+	connection->spare = NULL;
+	if (exchange)
+		exchange_reset(exchange);
+	else
+		exchange = exchange_take(server->exchanges);
+	exchange->mhd = mhd;
+	connection->exchange = exchange;
+	return exchange;
+}
+
+/* The sender is still writing and libmicrohttpd will not let us answer: so it is said past it, and the connection ends. */
+static enum MHD_Result refuse_at_once(struct connection *connection)
+{
+	struct exchange *exchange = connection->exchange;
+	struct lineage_entry *entry = &exchange->entry;
+	if (!connection_enter(connection, CONNECTION_BUSY, 0))
+		return MHD_NO;
+	entry->status = exchange->refusal->status;
+	reply_raw(connection->fd, entry->status, exchange->refusal->detail, entry->request_id);
+	service_count(exchange->service, entry->status);
+	exchange->responded = true;
+	return MHD_NO;
+}
+
+static enum MHD_Result answer(struct server *server, struct connection *connection)
+{
+	if (!connection_enter(connection, CONNECTION_BUSY, server->listen->body_timeout.ns))
+		return MHD_NO;
+	return answer_send(connection->exchange);
+}
+
+static enum MHD_Result submit(struct server *server, struct connection *connection)
+{
+	struct exchange *exchange = connection->exchange;
+	const int64_t deadline_ns = server->listen->deadline.ns;
+	struct event_times *times = &exchange->entry.times;
+	times->start_ns = atomic_load_explicit(&server->roster.now_ns, memory_order_relaxed);
+	times->wall_ns = exchange->event->pub.received_at_ns;
+	exchange->event->pub.deadline_ns = times->start_ns + deadline_ns;
+	exchange->submitted = true;
+	connection->overdue = false;
+	if (!connection_enter(connection, CONNECTION_BUSY, deadline_ns))
+		return MHD_NO;
+	/* Again, now that the sweeper sees the connection BUSY: either server_stop() finds it, or it is found here. */
+	if (atomic_load(&server->service->refusing)) {
+		(void)exchange_time_out(exchange);
+		return answer(server, connection);
+	}
+	return exchange_submit(exchange) ? answer_send(exchange) : MHD_YES;
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
+                              const char *version, const char *data, size_t *data_size, void **request)
+{
+	struct server *server = context;
+	struct connection *connection = *request;
+	struct exchange *exchange = connection->exchange;
+	if (!exchange) {
+		exchange = take_exchange(server, connection, mhd);
+		if (!intake_begin(exchange, path, method, version))
+			return answer(server, connection);
+		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? MHD_YES : MHD_NO;
+	}
+	if (*data_size > 0) {
+		if (!intake_receive(exchange, data, *data_size))
+			return refuse_at_once(connection);
+		*data_size = 0;
+		return MHD_YES;
+	}
+	if (exchange->submitted)
+		return exchange_is_answered(exchange) ? answer_send(exchange) : MHD_YES;
+	return intake_finish(exchange) ? submit(server, connection) : answer(server, connection);
+}
+
+static void end_request(void *context, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode code)
+{
+	struct server *server = context;
+	struct connection *connection = *request;
+	struct exchange *exchange = connection->exchange;
+	(void)mhd, (void)code;
+	(void)connection_enter(connection, CONNECTION_IDLE, server->listen->keep_alive.ns);
+	if (!exchange)
+		return;
+	connection->exchange = NULL;
+	intake_abandon(exchange);
+	if (exchange->responded) {
+		exchange->entry.sent_ns = clock_now_ns();
+		if (exchange->submitted)
+			service_record(server->service, &exchange->entry);
+		else
+			service_record_refusal(server->service, &exchange->entry);
+	}
+	if (exchange_is_mine(exchange))
+		connection->spare = exchange;
+	else
+		exchange_release(exchange);
+}
+
+static bool settle(struct connection *connection)
+{
+	return exchange_time_out(connection->exchange);
+}
+
+/* Whether a sender has begun its first request: on an untouched connection nobody asked for an answer. */
+static bool has_received(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_bytes_received > 0;
+}
+
+static void time_out(struct connection *connection)
+{
+	struct server *server = (struct server *)((char *)connection->roster - offsetof(struct server, roster));
+	char id[UUID_TEXT_SIZE];
+	if (!connection->asked && !has_received(connection->fd))
+		return;
+	digest_uuid7(clock_wall_ns(), id);
+	reply_raw(connection->fd, MHD_HTTP_REQUEST_TIMEOUT, "the request was not complete in time", id);
+	service_count(server->service, MHD_HTTP_REQUEST_TIMEOUT);
+}
+
+static void turn_away(struct server *server, int fd)
+{
+	char id[UUID_TEXT_SIZE], ignored[4096];
+	digest_uuid7(clock_wall_ns(), id);
+	/* Bytes that nobody has read would turn the close into a reset, which can overtake the answer. */
+	(void)!recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT);
+	reply_raw(fd, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections: try again later", id);
+	(void)close(fd);
+	service_count(server->service, MHD_HTTP_SERVICE_UNAVAILABLE);
+}
+
+static void admit(void *context, int fd, const struct sockaddr *address, socklen_t address_size)
+{
+	struct server *server = context;
+	if (atomic_fetch_add(&server->connections, 1) >= server->connections_max) {
+		(void)atomic_fetch_sub(&server->connections, 1);
+		turn_away(server, fd);
+	} else if (MHD_add_connection(server->daemon, fd, address, address_size) != MHD_YES) {
+		(void)atomic_fetch_sub(&server->connections, 1);
+	}
+}
+
+static void tick(void *context, int64_t now_ns)
+{
+	struct server *server = context;
+	roster_sweep(&server->roster, now_ns);
+}
+
+static void log_complaint(void *context, const char *format, va_list arguments)
+{
+	char text[256];
+	(void)context;
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	text[strcspn(text, "\n")] = '\0';
+	log_event(SLUICE_LOG_DEBUG, "http", "http_complaint", sluice_text("text", text));
+}
+
+/* As many connections as the configuration wants, if the system lets us have the descriptors. */
+static size_t connections_allowed(int64_t wanted)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return (size_t)wanted;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= (rlim_t)wanted + DESCRIPTORS_APART)
+		return (size_t)wanted;
+	const size_t allowed = limit.rlim_max > 2 * DESCRIPTORS_APART ? limit.rlim_max - DESCRIPTORS_APART : DESCRIPTORS_APART;
+	log_event(SLUICE_LOG_WARN, NULL, "connections_limited", sluice_int("max_connections", wanted),
+	          sluice_int("allowed", (int64_t)allowed), sluice_text("reason", "the limit on open files (ulimit -n)"));
+	return allowed;
+}
+
+static struct MHD_Daemon *start_daemon(struct server *server)
+{
+	enum { HEAD_OVERHEAD = 6 * 1024 };
+	const unsigned threads = (unsigned)server->listen->threads;
+	/* Zeroed by libmicrohttpd for every request, so no more than what the fields, their entries and our head need. */
+	const size_t memory = (size_t)server->listen->max_header + HEAD_OVERHEAD;
+	const struct MHD_OptionItem options[] = {
+		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(server->connections_max + threads), NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notify_connection, server},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)end_request, server},
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)begin_request, server},
+		{threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+	                       MHD_USE_ERROR_LOG;
+	return MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_complaint, NULL,
+	                        MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+struct server *server_start(struct service *service, struct sluice_error *error)
+{
+	struct server *server = must_calloc(1, sizeof(*server));
+	server->service = service;
+	server->listen = &service->config->listen;
+	server->connections_max = connections_allowed(server->listen->max_connections);
+	server->exchanges = exchange_pool_create(service);
+	server->roster.settle = settle;
+	server->roster.time_out = time_out;
+	server->roster.grace_ns = SENDING_GRACE_MS * NS_PER_MS;
+	roster_init(&server->roster);
+	server->doorman = (struct doorman){
+		.listener = listener_open(server->listen->address, server->listen->port, error),
+		.tick_ms = SWEEP_EVERY_MS,
+		.admit = admit,
+		.tick = tick,
+		.context = server,
+	};
+	if (server->doorman.listener < 0)
+		goto free_server;
+	listener_get_url(server->doorman.listener, server->url);
+	server->daemon = start_daemon(server);
+	if (!server->daemon) {
+		(void)sluice_error_set(error, "cannot start the HTTP threads");
+		goto close_listener;
+	}
+	if (doorman_start(&server->doorman, error))
+		return server;
+	MHD_stop_daemon(server->daemon);
+close_listener:
+	(void)close(server->doorman.listener);
+free_server:
+	server_free(server);
+	return NULL;
+}
+
+void server_get_url(const struct server *server, char url[LISTENER_URL_SIZE])
+{
+	memcpy(url, server->url, LISTENER_URL_SIZE);
+}
+
+/* Looks again and again until it is done or the time has come. */
+static bool wait_until(struct server *server, bool (*done)(struct server *server), int64_t until_ns)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * NS_PER_MS};
+	while (!done(server)) {
+		if (clock_now_ns() >= until_ns)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+static bool is_empty(struct server *server)
+{
+	return roster_count(&server->roster) == 0;
+}
+
+static bool has_received_all(struct server *server)
+{
+	roster_dismiss_idle(&server->roster);
+	return roster_count_in(&server->roster, CONNECTION_HEADERS) + roster_count_in(&server->roster, CONNECTION_BODY) == 0;
+}
+
+static bool has_answered_all(struct server *server)
+{
+	roster_dismiss_idle(&server->roster);
+	return roster_count_in(&server->roster, CONNECTION_BUSY) == 0;
+}
+
+static bool has_settled_all(struct server *server)
+{
+	roster_settle_all(&server->roster);
+	return has_answered_all(server);
+}
+
+size_t server_stop(struct server *server, int64_t until_ns)
+{
+	struct service *service = server->service;
+	const int64_t now_ns = clock_now_ns();
+	atomic_store(&service->draining, true);
+	doorman_close(&server->doorman);
+	(void)wait_until(server, is_empty, now_ns + ARRIVAL_GRACE_MS * NS_PER_MS);
+	(void)wait_until(server, has_received_all, now_ns + (until_ns - now_ns) / 2);
+	atomic_store(&service->refusing, true);
+	roster_dismiss_unfinished(&server->roster);
+	size_t left = pipeline_drain(service->pipeline, until_ns);
+	if (!wait_until(server, has_answered_all, left ? 0 : clock_now_ns() + SENDING_GRACE_MS * NS_PER_MS))
+		(void)wait_until(server, has_settled_all, clock_now_ns() + SENDING_GRACE_MS * NS_PER_MS);
+	doorman_stop(&server->doorman);
+	/* A connection whose answer came at the very last is resumed by now: libmicrohttpd lets it go by itself. */
+	MHD_stop_daemon(server->daemon);
+	return left;
+}
+
+void server_free(struct server *server)
+{
+	exchange_pool_destroy(server->exchanges);
+	roster_finish(&server->roster);
+	free(server);
+}

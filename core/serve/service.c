@@ -1,0 +1,89 @@
+/*
+ * What both doors share; see service.h.
+ */
+#include "serve/service.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+void service_init(struct service *service, struct pipeline *pipeline, struct trace_writer *trace)
+{
+	const struct config *config = pipeline_config(pipeline);
+	memset(service, 0, sizeof(*service));
+	service->pipeline = pipeline;
+	service->config = config;
+	service->recorder = pipeline_recorder(pipeline);
+	service->keeps_lineage = config->seeing.lineage_recent > 0 || config->seeing.lineage_slowest > 0;
+	service->lineage =
+		lineage_create((size_t)config->seeing.lineage_recent, (size_t)config->seeing.lineage_slowest);
+	service->stats = stats_create(pipeline);
+	service->trace = trace;
+	service->started_ns = clock_now_ns();
+	service->started_wall_ns = clock_wall_ns();
+}
+
+void service_finish(struct service *service)
+{
+	stats_destroy(service->stats);
+	lineage_destroy(service->lineage);
+}
+
+static void write_profile(const struct lineage_entry *entry)
+{
+	struct buffer line = {0};
+	lineage_write_profile(entry, &line);
+	log_line(line.data, line.size);
+	buffer_finish(&line);
+}
+
+static void fill_stages(struct trace_record *record, const struct event_times *times)
+{
+	for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+		const struct stage_times *from = &times->stages[kind];
+		struct trace_stage *to = &record->stages[kind];
+		if (!from->ran)
+			continue;
+		*to = (struct trace_stage){from->work_ns, from->wait_ns, from->parked_ns, {0}};
+		memcpy(to->spans_ns, from->spans_ns, sizeof(to->spans_ns));
+	}
+}
+
+static void write_trace(struct service *service, const struct lineage_entry *entry)
+{
+	const struct event_times *times = &entry->times;
+	const int64_t start_ns = trace_start_ns(service->trace);
+	struct trace_record record;
+	trace_record_init(&record);
+	record.intended_ns = record.sent_ns = times->start_ns - start_ns;
+	record.answered_ns = entry->sent_ns - start_ns;
+	record.request = trace_key(entry->request_id, strlen(entry->request_id));
+	record.message = entry->message_id_size ? trace_key(entry->message_id, entry->message_id_size) : 0;
+	record.status = (uint16_t)entry->status;
+	record.attempts = (uint8_t)(times->attempts < UINT8_MAX ? times->attempts : UINT8_MAX);
+	record.batch_size = times->batch_size;
+	if (times->ack_ns)
+		record.respond_ns = entry->sent_ns - times->ack_ns;
+	fill_stages(&record, times);
+	trace_write(service->trace, &record);
+}
+
+void service_record(struct service *service, const struct lineage_entry *entry)
+{
+	if (entry->times.ack_ns)
+		recorder_record(service->recorder, SERIES_RESPOND, entry->sent_ns - entry->times.ack_ns);
+	recorder_record(service->recorder, SERIES_TOTAL, entry->sent_ns - entry->times.start_ns);
+	if (service->keeps_lineage)
+		lineage_add(service->lineage, entry);
+	if (service->config->seeing.latency_profile)
+		write_profile(entry);
+	if (service->trace)
+		write_trace(service, entry);
+}
+
+void service_record_refusal(struct service *service, const struct lineage_entry *entry)
+{
+	if (service->trace)
+		write_trace(service, entry);
+}

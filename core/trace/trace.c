@@ -1,0 +1,167 @@
+/*
+ * Writing and reading traces; see trace.h.
+ */
+#include "trace/trace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+enum { BUFFER_SIZE = 256 * 1024 };
+
+struct trace_writer {
+	pthread_mutex_t lock;
+	FILE *file;
+	char *path;
+	int failure; /* errno of the first write that failed */
+	struct trace_header header;
+};
+
+struct trace_reader {
+	FILE *file;
+	struct trace_header header;
+	unsigned char *record; /* header.record_size bytes */
+};
+
+uint64_t trace_key(const void *data, size_t size)
+{
+	uint64_t key = UINT64_C(0xcbf29ce484222325);
+	const unsigned char *bytes = data;
+	for (size_t i = 0; i < size; i++)
+		key = (key ^ bytes[i]) * UINT64_C(0x100000001b3);
+	return key;
+}
+
+void trace_record_init(struct trace_record *record)
+{
+	*record = (struct trace_record){.answered_ns = -1, .input = UINT32_MAX, .respond_ns = -1};
+	for (size_t i = 0; i < SLUICE_KIND_SLOTS; i++)
+		record->stages[i].work_ns = -1;
+}
+
+static void put(struct trace_writer *writer, const void *data, size_t size)
+{
+	if (fwrite(data, size, 1, writer->file) != 1 && !writer->failure)
+		writer->failure = errno ? errno : EIO;
+}
+
+struct trace_writer *trace_create(const char *path, enum trace_source source, struct sluice_error *error)
+{
+	FILE *file = fopen(path, "wbe");
+	if (!file) {
+		(void)sluice_error_set(error, "%s: cannot write the trace: %s", path, strerror(errno));
+		return NULL;
+	}
+	struct trace_writer *writer = must_calloc(1, sizeof(*writer));
+	(void)pthread_mutex_init(&writer->lock, NULL);
+	(void)setvbuf(file, NULL, _IOFBF, BUFFER_SIZE);
+	writer->file = file;
+	writer->path = must_strdup(path);
+	writer->header = (struct trace_header){
+		.magic = {'S', 'L', 'U', 'I', 'C', 'E', 'T', 'R'},
+		.version = TRACE_VERSION,
+		.header_size = sizeof(struct trace_header),
+		.record_size = sizeof(struct trace_record),
+		.source = source,
+		.start_ns = clock_now_ns(),
+		.wall_ns = clock_wall_ns(),
+	};
+	put(writer, &writer->header, sizeof(writer->header));
+	return writer;
+}
+
+int64_t trace_start_ns(const struct trace_writer *writer)
+{
+	return writer->header.start_ns;
+}
+
+void trace_write(struct trace_writer *writer, const struct trace_record *record)
+{
+	(void)pthread_mutex_lock(&writer->lock);
+	put(writer, record, sizeof(*record));
+	(void)pthread_mutex_unlock(&writer->lock);
+}
+
+bool trace_close(struct trace_writer *writer, struct sluice_error *error)
+{
+	if (!writer)
+		return true;
+	if (fclose(writer->file) != 0 && !writer->failure)
+		writer->failure = errno;
+	bool written = writer->failure == 0;
+	if (!written)
+		(void)sluice_error_set(error, "%s: the trace is not whole: %s", writer->path, strerror(writer->failure));
+	(void)pthread_mutex_destroy(&writer->lock);
+	free(writer->path);
+	free(writer);
+	return written;
+}
+
+static bool header_fits(const struct trace_header *header, const char *path, struct sluice_error *error)
+{
+	if (memcmp(header->magic, TRACE_MAGIC, sizeof(header->magic)) != 0)
+		return sluice_error_set(error, "%s: not a trace: expected it to begin with " TRACE_MAGIC, path);
+	if (header->version > TRACE_VERSION)
+		return sluice_error_set(error, "%s: a trace of version %u; this program reads up to version %d: use a newer one",
+		                        path, header->version, TRACE_VERSION);
+	enum { SIZE_LIMIT = 1 << 20 };
+	if (header->header_size < sizeof(*header) || header->header_size > SIZE_LIMIT || header->record_size == 0 ||
+	    header->record_size > SIZE_LIMIT)
+		return sluice_error_set(error, "%s: a damaged trace: its header says %u bytes of header and %u a record", path,
+		                        header->header_size, header->record_size);
+	return true;
+}
+
+struct trace_reader *trace_open(const char *path, struct sluice_error *error)
+{
+	FILE *file = fopen(path, "rbe");
+	if (!file) {
+		(void)sluice_error_set(error, "%s: cannot read the trace: %s", path, strerror(errno));
+		return NULL;
+	}
+	struct trace_header header = {.version = 0};
+	(void)!fread(&header, sizeof(header), 1, file); /* a short file fails at the magic */
+	if (!header_fits(&header, path, error))
+		goto close;
+	if (fseek(file, (long)header.header_size, SEEK_SET) != 0) {
+		(void)sluice_error_set(error, "%s: cannot read the trace: %s", path, strerror(errno));
+		goto close;
+	}
+	struct trace_reader *reader = must_calloc(1, sizeof(*reader));
+	reader->file = file;
+	reader->header = header;
+	reader->record = must_alloc(header.record_size);
+	return reader;
+close:
+	(void)fclose(file);
+	return NULL;
+}
+
+const struct trace_header *trace_get_header(const struct trace_reader *reader)
+{
+	return &reader->header;
+}
+
+bool trace_read(struct trace_reader *reader, struct trace_record *record_out)
+{
+	size_t size = reader->header.record_size;
+	if (fread(reader->record, size, 1, reader->file) != 1)
+		return false;
+	trace_record_init(record_out);
+	memcpy(record_out, reader->record, size < sizeof(*record_out) ? size : sizeof(*record_out));
+	return true;
+}
+
+void trace_free(struct trace_reader *reader)
+{
+	if (!reader)
+		return;
+	(void)fclose(reader->file);
+	free(reader->record);
+	free(reader);
+}

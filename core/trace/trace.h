@@ -1,0 +1,94 @@
+/*
+ * A trace: one fixed record per request, as a server saw it (`sluice run --trace FILE`) or as a sender did (`sluice replay`,
+ * the requests.bin of a run directory). Read by the laboratory.
+ *
+ * The file is the two structs below, little-endian, without anything between or behind them:
+ *
+ *     offset 0    struct trace_header, 64 bytes
+ *     offset 64   struct trace_record, 512 bytes each, to the end of the file, in the order the answers were complete
+ *
+ * Both sizes stand in the header: a reader takes header_size bytes of header and record_size bytes per record and looks at
+ * as many of them as it knows, so records may grow at their end. A record that is cut (the writer was killed) is not read.
+ * A new `version` means that what is known has changed its meaning; a reader refuses a version above its own.
+ */
+#ifndef TRACE_TRACE_H
+#define TRACE_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/error.h>
+#include <sluice/event.h>
+#include <sluice/stage.h>
+
+enum { TRACE_VERSION = 1 };
+#define TRACE_MAGIC "SLUICETR"
+
+enum trace_source { TRACE_OF_SERVER = 1, TRACE_OF_SENDER = 2 };
+
+struct trace_header {
+	char magic[8];        /* TRACE_MAGIC, without a NUL */
+	uint32_t version;     /* TRACE_VERSION */
+	uint32_t header_size; /* bytes: sizeof(struct trace_header) of the writer */
+	uint32_t record_size; /* bytes: sizeof(struct trace_record) of the writer */
+	uint32_t source;      /* enum trace_source */
+	int64_t start_ns;     /* monotonic clock of the writer: what the times in the records count from */
+	int64_t wall_ns;      /* the same moment, ns since the Unix epoch */
+	uint8_t reserved[24]; /* zero */
+};
+
+/* What one stage took, ns; work_ns is -1 if the stage did not run or the source cannot know. */
+struct trace_stage {
+	int64_t work_ns, wait_ns, parked_ns;
+	int64_t spans_ns[SLUICE_SPANS_MAX]; /* in the order the stage declares them */
+};
+
+struct trace_record {
+	int64_t intended_ns; /* since start_ns: when the schedule wanted it sent; of a server: when the request was complete */
+	int64_t sent_ns;     /* since start_ns: when it was sent; of a server: as intended_ns */
+	int64_t answered_ns; /* since start_ns: when the answer was complete (sender: received, server: sent); -1: never */
+	uint64_t request;    /* trace_key() of the request id: joins a sender's record with the server's */
+	uint64_t message;    /* trace_key() of the message id; 0: unknown */
+	uint32_t input;      /* sender: number of the input line, from 0; of a server: UINT32_MAX */
+	uint32_t block;      /* sender: block of the schedule */
+	uint16_t status;     /* of HTTP; 0: no answer */
+	uint8_t arm;         /* sender: which configuration, 0 is A */
+	uint8_t attempts;    /* hand-overs to the stages behind the queue, at most 255; 0: unknown */
+	uint32_t batch_size; /* events in the batch it was last in; 0: none or unknown */
+	int64_t respond_ns;  /* from the ack point until the answer was sent; -1: unknown */
+	struct trace_stage stages[SLUICE_KIND_SLOTS]; /* by enum sluice_kind */
+};
+
+_Static_assert(sizeof(struct trace_header) == 64, "the layout of a trace file is fixed");
+_Static_assert(sizeof(struct trace_record) == 512, "the layout of a trace file is fixed");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "trace files are little-endian");
+
+/* FNV-1a, 64 bits: the same in every process and language. */
+uint64_t trace_key(const void *data, size_t size);
+
+/* A record of nothing: unknown everywhere. */
+void trace_record_init(struct trace_record *record);
+
+struct trace_writer;
+
+/* Makes the file anew. NULL and a sentence if it cannot. The times count from now. */
+struct trace_writer *trace_create(const char *path, enum trace_source source, struct sluice_error *error);
+int64_t trace_start_ns(const struct trace_writer *writer);
+
+/* From any thread. Buffered; a failing disk shows at trace_close(). */
+void trace_write(struct trace_writer *writer, const struct trace_record *record);
+
+/* Writes what is buffered and frees the writer; false and a sentence if not everything could be written. NULL is allowed. */
+bool trace_close(struct trace_writer *writer, struct sluice_error *error);
+
+struct trace_reader;
+
+struct trace_reader *trace_open(const char *path, struct sluice_error *error);
+const struct trace_header *trace_get_header(const struct trace_reader *reader);
+
+/* The next record; false at the end. */
+bool trace_read(struct trace_reader *reader, struct trace_record *record_out);
+void trace_free(struct trace_reader *reader);
+
+#endif

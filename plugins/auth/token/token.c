@@ -1,0 +1,55 @@
+/*
+ * Lets requests through that carry one of a few fixed bearer tokens (RFC 6750): the smallest useful stage, and the
+ * example of docs/writing-a-stage.md.
+ */
+#include <sluice/stage.h>
+
+struct config {
+	struct sluice_strings tokens;
+};
+
+static const struct sluice_option options[] = {
+	SLUICE_OPTION_STRINGS(struct config, tokens, .name = "tokens", .min = 1, .max = 64,
+                              .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET,
+                              .help = "the tokens that are let in"),
+	SLUICE_OPTION_END,
+};
+
+static bool check(const void *config_, struct sluice_error *error)
+{
+	const struct config *config = config_;
+	for (size_t i = 0; i < config->tokens.count; i++) {
+		if (!config->tokens.items[i][0])
+			return sluice_error_set(error, "tokens: item %zu: expected a token, got an empty text", i + 1);
+	}
+	return true;
+}
+
+/* Takes as long for a nearly right token as for a wrong one. */
+static bool same(struct sluice_bytes given, const char *token)
+{
+	size_t size = strlen(token);
+	unsigned difference = given.size != size;
+	for (size_t i = 0; i < given.size; i++)
+		difference |= (unsigned char)(given.data[i] ^ token[i % size]);
+	return difference == 0;
+}
+
+static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
+{
+	static const char scheme[] = "Bearer ";
+	const size_t scheme_size = sizeof(scheme) - 1;
+	const struct config *config = stage->config;
+	struct sluice_bytes given = sluice_get_header(event, "Authorization");
+	if (given.size <= scheme_size || strncasecmp(given.data, scheme, scheme_size) != 0)
+		return sluice_reject(event, 401, "the bearer token is missing or wrong");
+	given = (struct sluice_bytes){given.data + scheme_size, given.size - scheme_size};
+	bool known = false;
+	for (size_t i = 0; i < config->tokens.count; i++)
+		known |= same(given, config->tokens.items[i]);
+	return known ? SLUICE_PASS : sluice_reject(event, 401, "the bearer token is missing or wrong");
+}
+
+SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "token", .version = "1.0.0",
+             .summary = "lets requests through that carry a fixed bearer token", .options = options,
+             .config_size = sizeof(struct config), .check = check, .process = process);

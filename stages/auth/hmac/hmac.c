@@ -1,0 +1,308 @@
+/*
+ * Lets through what was signed with a shared secret. The raw body is verified, before anything looks into it; the
+ * sender is never told which part of a signature failed.
+ */
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/stage.h>
+
+#include "scheme.h"
+#include "verify.h"
+
+enum { SECRET_FILE_MAX = 65536 };
+
+static const char *const digest_names[] = {"sha256", "sha512", "sha1", NULL};
+static const char *const unit_names[] = {"s", "ms", "us", NULL};
+static const int64_t units_ns[] = {INT64_C(1000000000), 1000000, 1000};
+
+struct config {
+	int scheme;
+	struct sluice_strings secrets, secret_files;
+	struct sluice_duration tolerance;
+	struct custom {
+		const char *signature_header, *timestamp_header, *id_header;
+		const char *signed_text, *prefix, *separator, *timestamp_prefix;
+		int digest, encoding, key_encoding, unit;
+	} custom;
+};
+
+static const struct sluice_option options[] = {
+	SLUICE_OPTION_CHOICE(struct config, scheme, .name = "scheme", .choices = scheme_names,
+                             .fallback = "standard-webhooks", .help = "whose signatures they are"),
+	SLUICE_OPTION_STRINGS(struct config, secrets, .name = "secrets", .flags = SLUICE_OPTION_SECRET,
+                              .help = "the shared secrets; any of them may have signed"),
+	SLUICE_OPTION_STRINGS(struct config, secret_files, .name = "secret_files",
+                              .help = "files with one more secret each; a newline at the end does not count"),
+	SLUICE_OPTION_DURATION(struct config, tolerance, .name = "tolerance",
+                               .help = "how old a timestamp may be, or how far ahead; 0s: as the scheme says"),
+	SLUICE_OPTION_STRING(struct config, custom.signature_header, .name = "template.signature_header",
+                             .help = "the header that has the signature"),
+	SLUICE_OPTION_STRING(struct config, custom.timestamp_header, .name = "template.timestamp_header",
+                             .help = "the header that has the timestamp"),
+	SLUICE_OPTION_STRING(struct config, custom.id_header, .name = "template.id_header",
+                             .help = "the header that has the message id"),
+	SLUICE_OPTION_STRING(struct config, custom.signed_text, .name = "template.signed", .fallback = "{body}",
+                             .help = "what is signed, of {id}, {timestamp}, {body} and text between them"),
+	SLUICE_OPTION_STRING(struct config, custom.prefix, .name = "template.prefix", .fallback = "",
+                             .help = "what stands before a signature"),
+	SLUICE_OPTION_STRING(struct config, custom.separator, .name = "template.separator", .fallback = "",
+                             .help = "what stands between the entries of the signature header; empty: it has one"),
+	SLUICE_OPTION_STRING(struct config, custom.timestamp_prefix, .name = "template.timestamp_prefix",
+                             .help = "what stands before the timestamp, if the signature header has it"),
+	SLUICE_OPTION_CHOICE(struct config, custom.digest, .name = "template.digest", .choices = digest_names,
+                             .fallback = "sha256", .help = "the hash that HMAC is made with"),
+	SLUICE_OPTION_CHOICE(struct config, custom.encoding, .name = "template.encoding", .choices = encoding_names,
+                             .fallback = "hex", .help = "how the signature is written"),
+	SLUICE_OPTION_CHOICE(struct config, custom.key_encoding, .name = "template.key_encoding",
+                             .choices = key_encoding_names, .fallback = "text", .help = "how the secrets are written"),
+	SLUICE_OPTION_CHOICE(struct config, custom.unit, .name = "template.timestamp_unit", .choices = unit_names,
+                             .fallback = "s", .help = "what the timestamp counts since 1970"),
+	SLUICE_OPTION_END,
+};
+
+struct state {
+	struct scheme scheme;
+	struct verifier *verifier;
+};
+
+static const char *unless_empty(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
+static bool is_signed(const struct custom *custom, const char *placeholder)
+{
+	return strstr(custom->signed_text, placeholder) != NULL;
+}
+
+static bool check_template(const struct custom *custom, struct sluice_error *error)
+{
+	struct part parts[PARTS_MAX];
+	struct sluice_error cause = {0};
+	if (!unless_empty(custom->signature_header))
+		return sluice_error_set(error, "template.signature_header: expected the header that has the signature");
+	if (!scheme_split(custom->signed_text, parts, &cause))
+		return sluice_error_set(error, "template.signed: %s", cause.text);
+	bool sent = unless_empty(custom->timestamp_header) || unless_empty(custom->timestamp_prefix);
+	if (sent != is_signed(custom, "{timestamp}"))
+		return sluice_error_set(
+			error,
+			sent ? "template.signed: expected {timestamp} in it: one that is not signed proves nothing"
+			     : "template.timestamp_header: expected the header that has the {timestamp}");
+	sent = unless_empty(custom->id_header);
+	if (sent != is_signed(custom, "{id}"))
+		return sluice_error_set(
+			error, sent ? "template.signed: expected {id} in it: one that is not signed proves nothing"
+				    : "template.id_header: expected the header that has the {id}");
+	return true;
+}
+
+static bool make_scheme(const struct config *config, struct scheme *scheme_out, struct sluice_error *error)
+{
+	const struct custom *custom = &config->custom;
+	if (config->scheme != SCHEME_TEMPLATE) {
+		if (unless_empty(custom->signature_header))
+			return sluice_error_set(error,
+			                        "template: scheme %s has its own; set scheme: template to use it",
+			                        scheme_names[config->scheme]);
+		*scheme_out = schemes[config->scheme];
+	} else {
+		if (!check_template(custom, error))
+			return false;
+		*scheme_out = (struct scheme){
+			.headers = {{custom->signature_header, unless_empty(custom->timestamp_header),
+		                     unless_empty(custom->id_header)}},
+			.signed_text = custom->signed_text,
+			.separator = unless_empty(custom->separator),
+			.prefix = custom->prefix,
+			.timestamp_prefix = unless_empty(custom->timestamp_prefix),
+			.digest = digest_names[custom->digest],
+			.encoding = (enum encoding)custom->encoding,
+			.key_encoding = (enum key_encoding)custom->key_encoding,
+			.unit_ns = units_ns[custom->unit],
+			.tolerance_ns = schemes[SCHEME_STANDARD_WEBHOOKS].tolerance_ns,
+		};
+	}
+	if (config->tolerance.ns == 0)
+		return true;
+	if (!strstr(scheme_out->signed_text, "{timestamp}"))
+		return sluice_error_set(error,
+		                        "tolerance: the scheme signs no timestamp that could be too old: leave it out");
+	scheme_out->tolerance_ns = config->tolerance.ns;
+	return true;
+}
+
+static void state_finish(struct state *state)
+{
+	verifier_destroy(state->verifier);
+}
+
+/* All that the config itself holds; the secret files are not read. */
+static bool state_init(struct state *state, const struct config *config, struct sluice_error *error)
+{
+	if (!make_scheme(config, &state->scheme, error))
+		return false;
+	state->verifier = verifier_create(&state->scheme, error);
+	for (size_t i = 0; state->verifier && i < config->secrets.count; i++) {
+		const char *text = config->secrets.items[i];
+		struct sluice_error cause = {0};
+		if (!verifier_add_secret(state->verifier, (struct sluice_bytes){text, strlen(text)}, &cause)) {
+			sluice_error_set(error, "secrets: item %zu: %s", i + 1, cause.text);
+			state_finish(state);
+			return false;
+		}
+	}
+	return state->verifier != NULL;
+}
+
+static bool check(const void *config_, struct sluice_error *error)
+{
+	const struct config *config = config_;
+	if (config->secrets.count + config->secret_files.count == 0)
+		return sluice_error_set(error, "secrets: expected at least one, here or in secret_files");
+	struct state state;
+	if (!state_init(&state, config, error))
+		return false;
+	state_finish(&state);
+	return true;
+}
+
+static bool add_file(struct verifier *verifier, const char *path, struct sluice_error *error)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return sluice_error_set(error, "secret_files: %s: %s", path, strerror(errno));
+	setvbuf(file, NULL, _IONBF, 0); /* no second copy of the secret */
+	char text[SECRET_FILE_MAX];
+	size_t size = fread(text, 1, sizeof(text), file);
+	bool whole = !ferror(file) && size < sizeof(text);
+	(void)fclose(file);
+	if (size && text[size - 1] == '\n')
+		size--;
+	struct sluice_error cause = {0};
+	bool added = whole ? verifier_add_secret(verifier, (struct sluice_bytes){text, size}, &cause)
+	                   : sluice_error_set(&cause, "expected a file of less than %d bytes", SECRET_FILE_MAX);
+	OPENSSL_cleanse(text, sizeof(text));
+	return added || sluice_error_set(error, "secret_files: %s: %s", path, cause.text);
+}
+
+static bool create(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct state *state = malloc(sizeof(*state));
+	if (!state)
+		return sluice_error_set(error, "no memory");
+	if (!state_init(state, config, error))
+		goto allocated;
+	for (size_t i = 0; i < config->secret_files.count; i++) {
+		if (!add_file(state->verifier, config->secret_files.items[i], error))
+			goto initialised;
+	}
+	stage->state = state;
+	return true;
+initialised:
+	state_finish(state);
+allocated:
+	free(state);
+	return false;
+}
+
+static void destroy(struct sluice_stage *stage)
+{
+	state_finish(stage->state);
+	free(stage->state);
+}
+
+static struct sluice_bytes header(const struct sluice_event *event, const char *name)
+{
+	return name ? sluice_get_header(event, name) : (struct sluice_bytes){NULL, 0};
+}
+
+static struct signed_request read_request(const struct scheme *scheme, const struct sluice_event *event)
+{
+	struct signed_request request = {.body = event->body, .received_at_ns = event->received_at_ns};
+	for (size_t i = 0; i < SCHEME_HEADER_SETS && !request.signature.data; i++) {
+		const struct scheme_headers *set = &scheme->headers[i];
+		request.signature = header(event, set->signature);
+		request.timestamp = header(event, set->timestamp);
+		request.id = header(event, set->id);
+	}
+	return request;
+}
+
+static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
+{
+	const struct state *state = stage->state;
+	struct signed_request request = read_request(&state->scheme, event);
+	const char *flaw = verifier_find_flaw(state->verifier, &request);
+	if (!flaw)
+		return SLUICE_PASS;
+	sluice_log(stage, SLUICE_LOG_DEBUG, "signature_refused", sluice_text("why", flaw));
+	return sluice_reject(event, 401, "the signature is missing, wrong, too old or too far ahead");
+}
+
+/* What the authors of the schemes have published. */
+static const struct vector {
+	int scheme;
+	const char *secret, *id, *timestamp, *signature, *body;
+	int64_t received_at_s;
+} vectors[] = {
+	{SCHEME_STANDARD_WEBHOOKS, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek",
+         "1614265330", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "{\"test\": 2432232314}", 1614265330},
+	{SCHEME_GITHUB, "It's a Secret to Everybody", NULL, NULL,
+         "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17", "Hello, World!", 0},
+	{SCHEME_SLACK, "8f742231b10e8888abcd99yyyzzz85a5", NULL, "1531420618",
+         "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+         "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name="
+         "foobar&"
+         "user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks."
+         "slack.com"
+         "%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121."
+         "803a0bc887a14d10d2c447fce8b6703c",
+         1531420618},
+};
+
+static struct sluice_bytes bytes_of(const char *text)
+{
+	return (struct sluice_bytes){text, text ? strlen(text) : 0};
+}
+
+static bool vector_holds(const struct vector *vector, struct sluice_error *error)
+{
+	struct verifier *verifier = verifier_create(&schemes[vector->scheme], error);
+	if (!verifier)
+		return false;
+	struct signed_request request = {
+		.signature = bytes_of(vector->signature),
+		.timestamp = bytes_of(vector->timestamp),
+		.id = bytes_of(vector->id),
+		.body = bytes_of(vector->body),
+		.received_at_ns = vector->received_at_s * INT64_C(1000000000),
+	};
+	const char *flaw = NULL;
+	if (verifier_add_secret(verifier, bytes_of(vector->secret), error))
+		flaw = verifier_find_flaw(verifier, &request);
+	verifier_destroy(verifier);
+	if (flaw)
+		sluice_error_set(error, "the published signature of scheme %s is refused: %s",
+		                 scheme_names[vector->scheme], flaw);
+	return !flaw;
+}
+
+static bool self_test(struct sluice_error *error)
+{
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		if (!vector_holds(&vectors[i], error))
+			return false;
+	}
+	return true;
+}
+
+SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "hmac", .version = "1.0.0",
+             .summary = "lets through what was signed with a shared secret", .options = options,
+             .config_size = sizeof(struct config), .check = check, .create = create, .process = process,
+             .destroy = destroy, .self_test = self_test);

@@ -1,0 +1,398 @@
+/*
+ * Takes message id, event type, stream, sequence and payload out of a JSON body. jansson says whether the body is JSON
+ * at all; what is kept are the bytes themselves, found by span.h.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <sluice/stage.h>
+
+#include "source.h"
+#include "span.h"
+
+enum {
+	SOURCES_MAX = 8,  /* of one field */
+	DEPTH_MAX = 1000, /* jansson recurses, and has a bound of its own at 2048 */
+};
+
+enum { FIELD_MESSAGE_ID, FIELD_EVENT_TYPE, FIELD_PAYLOAD, FIELD_STREAM, FIELD_SEQUENCE, FIELD_COUNT };
+
+struct config {
+	struct sluice_strings message_id, event_type, payload, stream, sequence;
+	int64_t max_depth;
+};
+
+#define SOURCES(field, least, otherwise, about)                                                                        \
+	SLUICE_OPTION_STRINGS(struct config, field, .name = #field, .fallback = (otherwise), .min = (least),           \
+	                      .max = SOURCES_MAX, .help = (about))
+
+static const struct sluice_option options[] = {
+	SOURCES(message_id, 1, "/messageId",
+                "sources of the idempotency key, tried in order: JSON Pointers, header:NAME"),
+	SOURCES(event_type, 0, "/eventType", "sources of the event type; an empty list: it has none"),
+	SOURCES(payload, 1, "/payload", "JSON Pointers to the payload; an empty one is the whole body"),
+	SOURCES(stream, 0, "/stream", "sources of the stream, whose events stay in order; it may be missing"),
+	SOURCES(sequence, 0, "/sequence", "sources of the sender's number in the stream; it may be missing"),
+	SLUICE_OPTION_INT(struct config, max_depth, .name = "max_depth", .fallback = "64", .min = 1, .max = DEPTH_MAX,
+                          .unit = "levels", .help = "how deep arrays and objects may be nested"),
+	SLUICE_OPTION_END,
+};
+
+static const struct field_rule {
+	const char *name;
+	size_t sources; /* offset in the config */
+	const char *expected;
+	bool optional;
+	size_t least; /* bytes of a text */
+	size_t text;  /* offset in the event, of those that are a text */
+} rules[FIELD_COUNT] = {
+	[FIELD_MESSAGE_ID] = {.name = "message_id",
+                              .expected = "a non-empty string",
+                              .least = 1,
+                              .sources = offsetof(struct config, message_id),
+                              .text = offsetof(struct sluice_event, message_id)},
+	[FIELD_EVENT_TYPE] = {.name = "event_type",
+                              .expected = "a string",
+                              .sources = offsetof(struct config, event_type),
+                              .text = offsetof(struct sluice_event, event_type)},
+	[FIELD_PAYLOAD] = {.name = "payload", .expected = "a value", .sources = offsetof(struct config, payload)},
+	[FIELD_STREAM] = {.name = "stream",
+                          .expected = "a non-empty string",
+                          .optional = true,
+                          .least = 1,
+                          .sources = offsetof(struct config, stream),
+                          .text = offsetof(struct sluice_event, stream)},
+	[FIELD_SEQUENCE] = {.name = "sequence",
+                            .expected = "an integer of 64 bits",
+                            .optional = true,
+                            .sources = offsetof(struct config, sequence)},
+};
+
+/* The sources of all fields stand in one array, so that one pass over the body finds them all. */
+struct state {
+	struct source sources[FIELD_COUNT * SOURCES_MAX];
+	struct pointer pointers[FIELD_COUNT * SOURCES_MAX]; /* those of the sources */
+	size_t source_count;
+	struct field {
+		const struct field_rule *rule;
+		size_t first, count; /* sources */
+	} fields[FIELD_COUNT];
+	size_t max_depth;
+};
+
+/* What a source gave. */
+struct value {
+	const struct source *source;
+	enum span_type type; /* a header is SPAN_STRING */
+	struct sluice_bytes bytes;
+};
+
+static const char *const type_names[] = {
+	[SPAN_NOTHING] = "nothing",  [SPAN_NULL] = "null",        [SPAN_BOOLEAN] = "a boolean",
+	[SPAN_INTEGER] = "a number", [SPAN_REAL] = "a number",    [SPAN_STRING] = "a string",
+	[SPAN_ARRAY] = "an array",   [SPAN_OBJECT] = "an object",
+};
+
+static void state_finish(struct state *state)
+{
+	for (size_t i = 0; i < state->source_count; i++)
+		source_finish(&state->sources[i]);
+}
+
+static bool add_source(struct state *state, const char *text, struct sluice_error *error)
+{
+	struct source *source = &state->sources[state->source_count];
+	if (!source_parse(source, text, error))
+		return false;
+	state->pointers[state->source_count++] = source->pointer;
+	return true;
+}
+
+static bool state_init(struct state *state, const struct config *config, struct sluice_error *error)
+{
+	*state = (struct state){.max_depth = (size_t)config->max_depth};
+	for (int i = 0; i < FIELD_COUNT; i++) {
+		const struct sluice_strings *texts = (const void *)((const char *)config + rules[i].sources);
+		struct sluice_error cause = {0};
+		state->fields[i] = (struct field){&rules[i], state->source_count, texts->count};
+		for (size_t j = 0; j < texts->count && add_source(state, texts->items[j], &cause); j++) {
+			if (i == FIELD_PAYLOAD && state->sources[state->source_count - 1].header)
+				sluice_error_set(&cause, "expected a JSON Pointer, got \"%s\"", texts->items[j]);
+		}
+		if (cause.text[0]) {
+			sluice_error_set(error, "%s: %s", rules[i].name, cause.text);
+			state_finish(state);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool check(const void *config, struct sluice_error *error)
+{
+	struct state state;
+	if (!state_init(&state, config, error))
+		return false;
+	state_finish(&state);
+	return true;
+}
+
+static bool create(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct state *state = malloc(sizeof(*state));
+	if (!state)
+		return sluice_error_set(error, "no memory");
+	if (!state_init(state, stage->config, error)) {
+		free(state);
+		return false;
+	}
+	stage->state = state;
+	return true;
+}
+
+static void destroy(struct sluice_stage *stage)
+{
+	state_finish(stage->state);
+	free(stage->state);
+}
+
+/* Absent, application/json, or anything that says it is JSON with another name (RFC 6839). */
+static bool is_json(struct sluice_bytes type)
+{
+	const char *end = type.size ? memchr(type.data, ';', type.size) : NULL;
+	size_t size = end ? (size_t)(end - type.data) : type.size;
+	while (size && type.data[size - 1] == ' ')
+		size--;
+	static const char plain[] = "application/json", suffix[] = "+json";
+	const size_t plain_size = strlen(plain), suffix_size = strlen(suffix);
+	if (size == plain_size && strncasecmp(type.data, plain, size) == 0)
+		return true;
+	return size == 0 ||
+	       (size > suffix_size && strncasecmp(type.data + size - suffix_size, suffix, suffix_size) == 0);
+}
+
+/* jansson takes no NUL in a key, not even as \u0000. For its judgement any other character does as well. */
+static char *without_nul(struct sluice_bytes body)
+{
+	static const char nul[] = "\\u0000", other[] = "\\ufdd0";
+	const size_t size = strlen(nul);
+	char *copy = malloc(body.size);
+	if (!copy)
+		return NULL;
+	memcpy(copy, body.data, body.size);
+	for (char *at = copy; (at = memmem(at, body.size - (size_t)(at - copy), nul, size)); at += size)
+		memcpy(at, other, size);
+	return copy;
+}
+
+static enum sluice_verdict refuse_syntax(struct sluice_event *event, const json_error_t *error)
+{
+	static const char *const found[] = {
+		[json_error_invalid_utf8] = "bytes that are not UTF-8",
+		[json_error_premature_end_of_input] = "an early end",
+		[json_error_end_of_input_expected] = "more after its end",
+		[json_error_numeric_overflow] = "a number beyond the range of a double",
+	};
+	enum json_error_code code = json_error_code(error);
+	if (code == json_error_out_of_memory)
+		return sluice_retry(event, 0, "no memory to parse the body");
+	const char *what = (size_t)code < sizeof(found) / sizeof(found[0]) && found[code] ? found[code]
+	                                                                                  : "a syntax error";
+	return sluice_reject(event, 400, "the body: expected JSON, got %s at byte %d", what, error->position);
+}
+
+/* Says whether the body is JSON, and how many different keys its outermost object has. */
+static enum sluice_verdict validate(struct sluice_event *event, size_t *key_count_out)
+{
+	struct sluice_bytes body = event->body;
+	const char *nul = memchr(body.data, '\0', body.size);
+	if (nul) /* jansson does not see one that follows a number */
+		return sluice_reject(event, 400, "the body: expected JSON, got a NUL at byte %zu",
+		                     (size_t)(nul - body.data));
+	char *copy = NULL;
+	if (memmem(body.data, body.size, "\\u0000", 6)) {
+		copy = without_nul(body);
+		if (!copy)
+			return sluice_retry(event, 0, "no memory to parse the body");
+	}
+	json_error_t error;
+	json_t *root = json_loadb(copy ? copy : body.data, body.size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL,
+	                          &error);
+	free(copy);
+	if (!root)
+		return refuse_syntax(event, &error);
+	*key_count_out = json_object_size(root);
+	json_decref(root);
+	return SLUICE_PASS;
+}
+
+/* The first source of the field that has something but null, which the body as a whole may be. */
+static struct value find_value(const struct state *state, const struct field *field, const struct sluice_event *event,
+                               const struct sluice_bytes *spans)
+{
+	for (size_t i = field->first; i < field->first + field->count; i++) {
+		const struct source *source = &state->sources[i];
+		struct value value = {source, span_type(spans[i]), spans[i]};
+		if (source->header) {
+			value.bytes = sluice_get_header(event, source->header);
+			value.type = value.bytes.size ? SPAN_STRING : SPAN_NOTHING;
+		}
+		bool is_whole_body = !source->header && source->pointer.count == 0;
+		if (is_whole_body || (value.type != SPAN_NOTHING && value.type != SPAN_NULL))
+			return value;
+	}
+	return (struct value){NULL, SPAN_NOTHING, {NULL, 0}};
+}
+
+/* Names the sources of a field that is in none of them. */
+static enum sluice_verdict refuse_missing(const struct state *state, const struct field *field,
+                                          struct sluice_event *event)
+{
+	const struct source *first = &state->sources[field->first];
+	if (field->count == 1)
+		return sluice_reject(event, 400, "%s: expected %s, got nothing", first->label, field->rule->expected);
+	char labels[256] = "";
+	for (size_t i = 0; i < field->count; i++) {
+		size_t used = strlen(labels);
+		(void)snprintf(labels + used, sizeof(labels) - used, "%s%s", i ? ", " : "", first[i].label);
+	}
+	return sluice_reject(event, 400, "%s: expected %s in one of %s, got nothing", field->rule->name,
+	                     field->rule->expected, labels);
+}
+
+static enum sluice_verdict refuse_value(const struct field *field, const struct value *value,
+                                        struct sluice_event *event)
+{
+	return sluice_reject(event, 400, "%s: expected %s, got %s", value->source->label, field->rule->expected,
+	                     type_names[value->type]);
+}
+
+/* The characters of a string; an integer counts as the text it is written in. */
+static struct sluice_bytes read_text(struct sluice_event *event, const struct value *value)
+{
+	if (value->source->header || value->type == SPAN_INTEGER)
+		return value->bytes;
+	struct sluice_bytes inside = span_inside(value->bytes);
+	if (inside.size == 0 || !memchr(inside.data, '\\', inside.size))
+		return inside;
+	char *text = sluice_alloc(event, inside.size);
+	return (struct sluice_bytes){text, text ? span_unescape(inside, text) : 0};
+}
+
+static bool is_utf8(struct sluice_bytes text)
+{
+	json_t *string = json_stringn(text.data, text.size);
+	json_decref(string);
+	return string != NULL;
+}
+
+static enum sluice_verdict set_text(const struct state *state, const struct field *field, struct sluice_event *event,
+                                    const struct sluice_bytes *spans)
+{
+	const struct field_rule *rule = field->rule;
+	struct value value = find_value(state, field, event, spans);
+	if (!value.source)
+		return rule->optional || field->count == 0 ? SLUICE_PASS : refuse_missing(state, field, event);
+	const char *label = value.source->label;
+	if (value.type != SPAN_STRING && value.type != SPAN_INTEGER)
+		return refuse_value(field, &value, event);
+	struct sluice_bytes text = read_text(event, &value);
+	if (!text.data)
+		return sluice_retry(event, 0, "no memory for the event's fields");
+	if (text.size < rule->least)
+		return sluice_reject(event, 400, "%s: expected %s, got an empty one", label, rule->expected);
+	if (text.size > SLUICE_NAME_MAX)
+		return sluice_reject(event, 400, "%s: expected at most %d bytes, got %zu", label, SLUICE_NAME_MAX,
+		                     text.size);
+	if (memchr(text.data, '\0', text.size))
+		return sluice_reject(event, 400, "%s: expected %s without U+0000, got one with it", label,
+		                     rule->expected);
+	if (value.source->header && !is_utf8(text))
+		return sluice_reject(event, 400, "%s: expected UTF-8, got other bytes", label);
+	*(struct sluice_bytes *)(void *)((char *)event + rule->text) = text;
+	return SLUICE_PASS;
+}
+
+/* Digits with a minus or without; false if that is no integer of 64 bits. */
+static bool read_integer(struct sluice_bytes text, int64_t *value_out)
+{
+	bool negative = text.size && text.data[0] == '-';
+	int64_t value = 0;
+	for (size_t i = negative; i < text.size; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_sub_overflow(value, text.data[i] - '0', &value))
+			return false;
+	}
+	/* Counted downwards, as there is one more negative number. */
+	if (text.size == (size_t)negative || (!negative && value == INT64_MIN))
+		return false;
+	*value_out = negative ? value : -value;
+	return true;
+}
+
+static enum sluice_verdict set_sequence(const struct state *state, struct sluice_event *event,
+                                        const struct sluice_bytes *spans)
+{
+	const struct field *field = &state->fields[FIELD_SEQUENCE];
+	struct value value = find_value(state, field, event, spans);
+	if (!value.source)
+		return SLUICE_PASS;
+	if (value.type != SPAN_INTEGER && !value.source->header)
+		return refuse_value(field, &value, event);
+	event->has_sequence = read_integer(value.bytes, &event->sequence);
+	return event->has_sequence ? SLUICE_PASS
+	                           : sluice_reject(event, 400, "%s: expected %s, got something else",
+	                                           value.source->label, field->rule->expected);
+}
+
+static enum sluice_verdict set_payload(const struct state *state, struct sluice_event *event,
+                                       const struct sluice_bytes *spans)
+{
+	const struct field *field = &state->fields[FIELD_PAYLOAD];
+	struct value value = find_value(state, field, event, spans);
+	if (!value.source)
+		return refuse_missing(state, field, event);
+	event->payload = value.source->pointer.count ? value.bytes : event->body;
+	return SLUICE_PASS;
+}
+
+static enum sluice_verdict inspect(const struct state *state, struct sluice_event *event, size_t *key_count_out)
+{
+	struct sluice_bytes body = event->body;
+	if (!is_json(sluice_get_header(event, "Content-Type")))
+		return sluice_reject(event, 415,
+		                     "Content-Type: expected application/json or a type that ends in +json");
+	if (body.size >= 3 && memcmp(body.data, "\xef\xbb\xbf", 3) == 0)
+		return sluice_reject(event, 400, "the body: expected JSON without a byte order mark, got one");
+	if (span_deeper_than(body, state->max_depth))
+		return sluice_reject(event, 400,
+		                     "the body: expected at most %zu levels of arrays and objects, got more",
+		                     state->max_depth);
+	return validate(event, key_count_out);
+}
+
+static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
+{
+	const struct state *state = stage->state;
+	size_t key_count = 0;
+	enum sluice_verdict verdict = inspect(state, event, &key_count);
+	if (verdict != SLUICE_PASS)
+		return verdict;
+	struct sluice_bytes spans[FIELD_COUNT * SOURCES_MAX];
+	if (span_find(event->body, state->pointers, spans, state->source_count) > key_count)
+		return sluice_reject(event, 400,
+		                     "the body: expected each key once in the outermost object, got one twice");
+	static const int texts[] = {FIELD_MESSAGE_ID, FIELD_EVENT_TYPE, FIELD_STREAM};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && verdict == SLUICE_PASS; i++)
+		verdict = set_text(state, &state->fields[texts[i]], event, spans);
+	if (verdict == SLUICE_PASS)
+		verdict = set_sequence(state, event, spans);
+	return verdict == SLUICE_PASS ? set_payload(state, event, spans) : verdict;
+}
+
+SLUICE_STAGE(.kind = SLUICE_KIND_PARSE, .name = "json", .version = "1.0.0",
+             .summary = "takes the fields of an event out of a JSON body and keeps the payload's exact bytes",
+             .options = options, .config_size = sizeof(struct config), .check = check, .create = create,
+             .process = process, .destroy = destroy);

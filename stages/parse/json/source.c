@@ -1,0 +1,105 @@
+/*
+ * Sources as a pipeline file writes them; see source.h.
+ */
+#include "source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKEN_MAX = 255 };
+
+static const char header_mark[] = "header:";
+
+static bool is_header_name(const char *name)
+{
+	/* RFC 9110, 5.6.2: a token */
+	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	return *name && name[strspn(name, allowed)] == '\0';
+}
+
+/* Resolves ~0 and ~1 of the token at `text`, which ends at a slash or the end; false if ~ stands before something else.
+ */
+static bool unescape(const char *text, size_t size, char *token, size_t *size_out)
+{
+	*size_out = 0;
+	for (size_t i = 0; i < size; i++) {
+		char c = text[i];
+		if (c == '~') {
+			i++;
+			if (i == size || (text[i] != '0' && text[i] != '1'))
+				return false;
+			c = text[i] == '0' ? '~' : '/';
+		}
+		token[(*size_out)++] = c;
+	}
+	return true;
+}
+
+/* One block of memory: the tokens, then their bytes. */
+static bool parse_pointer(struct pointer *pointer, const char *text, struct sluice_error *error)
+{
+	size_t count = 0, size = strlen(text);
+	for (const char *c = text; *c; c++)
+		count += *c == '/';
+	*pointer = (struct pointer){NULL, count};
+	if (count == 0)
+		return true;
+	pointer->tokens = calloc(1, count * sizeof(struct sluice_bytes) + size);
+	if (!pointer->tokens)
+		return sluice_error_set(error, "no memory");
+	char *bytes = (char *)(pointer->tokens + count);
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strcspn(++text, "/");
+		struct sluice_bytes *token = &pointer->tokens[i];
+		token->data = bytes;
+		if (!unescape(text, length, bytes, &token->size))
+			return sluice_error_set(error, "expected 0 or 1 after each ~ of a JSON Pointer");
+		if (token->size > TOKEN_MAX)
+			return sluice_error_set(error, "expected keys of at most %d bytes", TOKEN_MAX);
+		bytes += token->size;
+		text += length;
+	}
+	return true;
+}
+
+static char *label_of(const char *text)
+{
+	char *label = NULL;
+	int size;
+	if (!*text)
+		size = asprintf(&label, "the body");
+	else if (strncmp(text, header_mark, strlen(header_mark)) == 0)
+		size = asprintf(&label, "the header %s", text + strlen(header_mark));
+	else
+		size = asprintf(&label, "%s", strchr(text + 1, '/') ? text : text + 1);
+	return size < 0 ? NULL : label;
+}
+
+bool source_parse(struct source *source_out, const char *text, struct sluice_error *error)
+{
+	struct source source = {NULL, {NULL, 0}, NULL};
+	struct sluice_error cause = {0};
+	if (strncmp(text, header_mark, strlen(header_mark)) == 0) {
+		source.header = text + strlen(header_mark);
+		if (!is_header_name(source.header))
+			sluice_error_set(&cause, "expected the name of a header after \"header:\"");
+	} else if (*text && *text != '/') {
+		sluice_error_set(&cause, "expected a JSON Pointer such as /%s, or header:NAME", text);
+	} else {
+		parse_pointer(&source.pointer, text, &cause);
+	}
+	source.label = label_of(text);
+	if (!cause.text[0] && source.label) {
+		*source_out = source;
+		return true;
+	}
+	source_finish(&source);
+	return sluice_error_set(error, "%s, got \"%s\"", cause.text[0] ? cause.text : "no memory", text);
+}
+
+void source_finish(struct source *source)
+{
+	free(source->pointer.tokens);
+	free(source->label);
+}

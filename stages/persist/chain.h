@@ -1,0 +1,42 @@
+/*
+ * The audit chain of one writer: what every store that keeps the trail does the same way.
+ *
+ * A chain is one sequence of committed transactions. chain_next() makes the row that belongs into the transaction,
+ * chain_advance() moves on once it is committed; after a rollback there is nothing to undo. When it cannot be known
+ * whether a commit came through, the chain must be given up and a new one begun. One thread at a time.
+ */
+#ifndef PERSIST_CHAIN_H
+#define PERSIST_CHAIN_H
+
+#include <sluice/stage.h>
+
+enum {
+	CHAIN_WRITER_SIZE = 33, /* 16 random bytes in hex and a NUL */
+	CHAIN_COVER_SIZE = 40,  /* an id and a digest in sluice_audit_row.covers */
+};
+
+struct chain {
+	char writer[CHAIN_WRITER_SIZE];
+	int64_t position; /* of the last committed row; 0: none yet */
+	uint8_t head[SLUICE_DIGEST_SIZE];
+	int64_t logged_position;
+	int64_t logged_at_ns;
+};
+
+/* Begins a chain under a name that is unique for all time. */
+void chain_init(struct chain *chain, const struct sluice_host *host);
+
+/* Writes the CHAIN_COVER_SIZE bytes that say: this event is part of the transaction. */
+void chain_cover(uint8_t *cover, int64_t id, const uint8_t digest[SLUICE_DIGEST_SIZE]);
+
+/* The row for a transaction that covers `count` events. It borrows from the chain and from `covers`. */
+void chain_next(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
+                struct sluice_audit_row *row_out);
+
+/* The row is committed. Logs the head now and then, so that a cut tail can be told from the log. */
+void chain_advance(struct chain *chain, struct sluice_stage *stage, const struct sluice_audit_row *row);
+
+/* Logs the head as `audit_head`, unless it has been logged already or there is none. */
+void chain_log_head(struct chain *chain, struct sluice_stage *stage);
+
+#endif

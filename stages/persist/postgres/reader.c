@@ -1,0 +1,99 @@
+/* The reader. */
+#include "reader.h"
+
+#include <stdio.h>
+
+#include "payload.h"
+#include "schema.h"
+
+struct connection *reader_open(struct sluice_stage *stage, bool one_moment, struct sluice_error *error)
+{
+	struct connection *connection = connection_open(stage, CONNECTION_READS, error);
+	if (!connection)
+		return NULL;
+	/* A transaction begins to see with its first query, which is schema_check()'s. */
+	if ((!one_moment || connection_run(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", error)) &&
+	    schema_check(connection, error))
+		return connection;
+	connection_close(connection);
+	return NULL;
+}
+
+struct walk {
+	const struct payload_form *form;
+	sluice_record_fn each_record;
+	sluice_audit_fn each_row;
+	void *context;
+	int64_t last_id;
+	int64_t rows;
+	bool stopped;
+};
+
+static bool yield_record(void *context, const PGresult *row)
+{
+	struct walk *walk = context;
+	struct sluice_record record = {
+		.id = column_int64(row, 0, 0),
+		.message_id = column_bytes(row, 0, 1),
+		.event_type = column_bytes(row, 0, 2),
+		.stream = column_bytes(row, 0, 3),
+		.has_sequence = !PQgetisnull(row, 0, 4),
+		.sequence = column_int64(row, 0, 4),
+		.payload = column_bytes(row, 0, 5),
+		.payload_rewritten = !walk->form->exact,
+		.request_id = column_bytes(row, 0, 7),
+		.received_at_ns = column_time_ns(row, 0, 8),
+	};
+	column_digest(row, 0, 6, record.digest);
+	walk->last_id = record.id;
+	walk->rows++;
+	walk->stopped = !walk->each_record(walk->context, &record);
+	return !walk->stopped;
+}
+
+/* In pages: PostgreSQL would otherwise sort or hold all that is yet to come while a slow taker takes. */
+bool reader_scan(struct connection *connection, int64_t after_id, sluice_record_fn each, void *context,
+                 struct sluice_error *error)
+{
+	const struct config *config = connection->stage->config;
+	struct walk walk = {.form = &payload_forms[config->payload_type],
+	                    .each_record = each,
+	                    .context = context,
+	                    .last_id = after_id};
+	char sql[200];
+	(void)snprintf(sql, sizeof(sql),
+	               "SELECT id, message_id, event_type, stream, sequence, %s, digest, request_id, received_at"
+	               " FROM webhook_events WHERE id > $1 ORDER BY id LIMIT 1000",
+	               walk.form->read_as);
+	bool ok;
+	do {
+		struct parameters parameters = {0};
+		parameters_int64(&parameters, walk.last_id);
+		walk.rows = 0;
+		ok = connection_stream(connection, sql, &parameters, yield_record, &walk, error);
+	} while (ok && walk.rows > 0 && !walk.stopped);
+	return ok;
+}
+
+static bool yield_row(void *context, const PGresult *row)
+{
+	struct walk *walk = context;
+	struct sluice_audit_row audit_row = {
+		.writer = column_bytes(row, 0, 0),
+		.position = column_int64(row, 0, 1),
+		.written_at_ns = column_time_ns(row, 0, 2),
+		.covers = column_bytes(row, 0, 3),
+	};
+	column_digest(row, 0, 4, audit_row.previous);
+	column_digest(row, 0, 5, audit_row.hash);
+	return walk->each_row(walk->context, &audit_row);
+}
+
+bool reader_audit_scan(struct connection *connection, sluice_audit_fn each, void *context, struct sluice_error *error)
+{
+	struct walk walk = {.each_row = each, .context = context};
+	return connection_stream(connection,
+	                         "SELECT writer, position, written_at, covers, previous, hash FROM webhook_audit_trail"
+	                         " ORDER BY writer, position",
+	                         NULL, yield_row, &walk, error);
+}

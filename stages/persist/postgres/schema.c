@@ -1,0 +1,159 @@
+/* The schema. Texts that are compared compare as bytes (COLLATE "C"): it is exact, and half the price. */
+#include "schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "payload.h"
+
+#define EVENT_COLUMNS                                                                                                  \
+	"event_type text,"                                                                                             \
+	"stream text COLLATE \"C\","                                                                                   \
+	"sequence bigint,"                                                                                             \
+	"payload %s NOT NULL,"                                                                                         \
+	"digest bytea NOT NULL CHECK (octet_length(digest) = 32),"                                                     \
+	"request_id text NOT NULL,"                                                                                    \
+	"received_at timestamptz NOT NULL"
+
+/* The trigger is ENABLE ALWAYS, so that session_replication_role does not switch it off. */
+static const char first_version[] =
+	"CREATE TABLE webhook_events ("
+	"id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+	"message_id text COLLATE \"C\" UNIQUE," EVENT_COLUMNS ");"
+
+	"CREATE TABLE webhook_audit_trail ("
+	"writer text COLLATE \"C\" NOT NULL,"
+	"position bigint NOT NULL,"
+	"written_at timestamptz NOT NULL,"
+	"covers bytea NOT NULL,"
+	"previous bytea NOT NULL CHECK (octet_length(previous) = 32),"
+	"hash bytea NOT NULL CHECK (octet_length(hash) = 32),"
+	"PRIMARY KEY (writer, position));"
+
+	"CREATE FUNCTION webhook_audit_trail_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	" RAISE EXCEPTION 'webhook_audit_trail is append-only' USING ERRCODE = 'restrict_violation'; END $$;"
+	"CREATE TRIGGER webhook_audit_trail_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON webhook_audit_trail"
+	" FOR EACH STATEMENT EXECUTE FUNCTION webhook_audit_trail_refuse();"
+	"ALTER TABLE webhook_audit_trail ENABLE ALWAYS TRIGGER webhook_audit_trail_append_only;"
+
+	"CREATE TABLE webhook_dead_letters ("
+	"id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+	"message_id text COLLATE \"C\"," EVENT_COLUMNS ","
+	"reason text NOT NULL,"
+	"buried_at timestamptz NOT NULL,"
+	"UNIQUE (message_id, digest));";
+
+/* schema_steps[n] leads from version n to n + 1. A step that was released never changes. In the first, %s is the type
+ * of an event's payload and then that of a dead letter's, which keeps what no other type would take. */
+static const char *const schema_steps[] = {first_version};
+
+enum { SCHEMA_VERSION = sizeof(schema_steps) / sizeof(schema_steps[0]) };
+
+/* "sluice" in ASCII */
+#define ADVISORY_LOCK "SELECT pg_advisory_xact_lock(126939359044453)"
+
+/* The single value that `sql` yields, as text; "" if it is NULL or there is none. */
+static bool ask(struct connection *connection, const char *sql, char *answer, size_t room, struct sluice_error *error)
+{
+	PGresult *result = connection_query(connection, sql, NULL);
+	bool ok = connection_judge(connection, result) == FAULT_NONE;
+	if (ok)
+		(void)snprintf(answer, room, "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+	else
+		(void)sluice_error_set(error, "PostgreSQL: %s", connection->trouble);
+	PQclear(result);
+	return ok;
+}
+
+static bool read_version(struct connection *connection, int *version_out, struct sluice_error *error)
+{
+	char text[32];
+	*version_out = 0;
+	if (!ask(connection, "SELECT to_regclass('webhook_schema')::text", text, sizeof(text), error))
+		return false;
+	if (!text[0])
+		return true;
+	if (!ask(connection, "SELECT version::text FROM webhook_schema", text, sizeof(text), error))
+		return false;
+	if (sscanf(text, "%d", version_out) == 1 && *version_out <= SCHEMA_VERSION)
+		return true;
+	return sluice_error_set(
+		error,
+		"url: the database's schema has version %s and this Sluice knows up to %d: use the Sluice "
+		"that made it, or another database",
+		text, (int)SCHEMA_VERSION);
+}
+
+static bool check_payload_type(struct connection *connection, struct sluice_error *error)
+{
+	const struct config *config = connection->stage->config;
+	const char *wanted = payload_forms[config->payload_type].type;
+	char found[64];
+	if (!ask(connection,
+	         "SELECT atttypid::regtype::text FROM pg_attribute"
+	         " WHERE attrelid = to_regclass('webhook_events') AND attname = 'payload'",
+	         found, sizeof(found), error))
+		return false;
+	if (strcmp(found, wanted) == 0)
+		return true;
+	return sluice_error_set(error,
+	                        "payload_type: webhook_events.payload is %s, not %s: say `payload_type: %s`, or use "
+	                        "another database",
+	                        found[0] ? found : "missing", wanted, found);
+}
+
+static bool apply_step(struct connection *connection, int version, struct sluice_error *error)
+{
+	const struct config *config = connection->stage->config;
+	char sql[4096];
+	(void)snprintf(sql, sizeof(sql), schema_steps[version], payload_forms[config->payload_type].type,
+	               payload_forms[PAYLOAD_BYTEA].type);
+	return connection_run(connection, sql, error);
+}
+
+static bool apply_steps(struct connection *connection, struct sluice_error *error)
+{
+	int version; /* read under the lock: another process may have been faster */
+	char mark[128];
+	if (!connection_run(connection, ADVISORY_LOCK, error) || !read_version(connection, &version, error))
+		return false;
+	if (version == SCHEMA_VERSION)
+		return true;
+	for (int step = version; step < SCHEMA_VERSION; step++) {
+		if (!apply_step(connection, step, error))
+			return false;
+	}
+	(void)snprintf(mark, sizeof(mark),
+	               version ? "UPDATE webhook_schema SET version = %d"
+	                       : "CREATE TABLE webhook_schema AS SELECT %d AS version",
+	               (int)SCHEMA_VERSION);
+	return connection_run(connection, mark, error);
+}
+
+bool schema_migrate(struct connection *connection, struct sluice_error *error)
+{
+	int version;
+	if (!read_version(connection, &version, error))
+		return false;
+	if (version < SCHEMA_VERSION) {
+		bool ok = connection_run(connection, "BEGIN", error) && apply_steps(connection, error) &&
+		          connection_run(connection, "COMMIT", error);
+		connection_roll_back(connection);
+		if (!ok)
+			return false;
+	}
+	return check_payload_type(connection, error);
+}
+
+bool schema_check(struct connection *connection, struct sluice_error *error)
+{
+	int version;
+	if (!read_version(connection, &version, error))
+		return false;
+	if (version != SCHEMA_VERSION)
+		return sluice_error_set(error,
+		                        "url: the database's schema has version %d instead of %d: start Sluice on "
+		                        "it once",
+		                        version, (int)SCHEMA_VERSION);
+	return check_payload_type(connection, error);
+}

@@ -1,0 +1,23 @@
+/*
+ * The schema, created and migrated at start under an advisory lock, so that any number of processes may start at once.
+ *
+ * What an event does not have (no parse stage ran) is NULL, never an empty text. The type of webhook_events.payload is
+ * that of the option payload_type when the table was made.
+ */
+#ifndef PERSIST_POSTGRES_SCHEMA_H
+#define PERSIST_POSTGRES_SCHEMA_H
+
+#include <stdbool.h>
+
+#include <sluice/error.h>
+
+#include "connection.h"
+
+/* Brings the tables to the newest version. A database of a newer Sluice, and a payload column of another type than the
+ * options say, are refused. */
+bool schema_migrate(struct connection *connection, struct sluice_error *error);
+
+/* Refuses what schema_migrate() would have to change: for who only reads. */
+bool schema_check(struct connection *connection, struct sluice_error *error);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * A connection to the database file, and the schema in it.
+ *
+ * Times are INTEGER microseconds since the Unix epoch: exact, small, and `datetime(received_at / 1000000, 'unixepoch')`
+ * shows them to people. What an event does not have (no parse stage ran) is NULL, never an empty text.
+ */
+#ifndef PERSIST_SQLITE_DATABASE_H
+#define PERSIST_SQLITE_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sluice/stage.h>
+#include <sqlite3.h>
+
+enum synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL, SYNCHRONOUS_OFF };
+
+/* The options, as the table in sqlite.c fills them. */
+struct config {
+	const char *path;
+	int durability;  /* enum durability in sqlite.c */
+	int synchronous; /* enum synchronous */
+	struct sluice_duration busy_timeout;
+	uint64_t checkpoint_size; /* bytes of WAL that call for a checkpoint beside the writer */
+	uint64_t wal_limit;       /* bytes of WAL that make the writer wait for one */
+};
+
+/* Opens a connection that writes: WAL, the configured `synchronous`, no automatic checkpoints. Creates the file if
+ * there is none. NULL and a sentence otherwise. Connections are used by one thread at a time. */
+sqlite3 *database_open(const struct config *config, struct sluice_error *error);
+
+/* Opens a connection that only reads and creates no file. `*still_out` says that nobody had the file open, so it is
+ * read as a still image: see database_is_still(). */
+sqlite3 *database_open_to_read(const struct config *config, bool *still_out, struct sluice_error *error);
+
+/* Whether still nobody writes to a database that was opened as a still image; what was read is worth nothing otherwise.
+ */
+bool database_is_still(const struct config *config);
+
+/* Brings the schema to the newest version, as one transaction. A file of a newer Sluice is refused. */
+bool database_migrate(sqlite3 *db, const struct config *config, struct sluice_error *error);
+
+/* Refuses a schema of another version: for who only reads. */
+bool database_check_version(sqlite3 *db, const struct config *config, struct sluice_error *error);
+
+/* Runs statements without results. */
+bool database_run(sqlite3 *db, const char *sql, struct sluice_error *error);
+
+/* Inside a transaction: makes it write a page as it is. */
+bool database_touch(sqlite3 *db);
+
+/* Bytes of the file, and of the WAL beside it; 0 if there is none. */
+void database_sizes(const struct config *config, int64_t *file_out, int64_t *wal_out);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * The reader: yields what is stored, on a connection of its own, next to a running writer or without one.
+ *
+ * A reader of one moment sees the database as it is at its creation, whatever is written meanwhile; the price is that
+ * the writer's WAL cannot start over while it is open. Otherwise a scan of events takes a new look every thousand rows.
+ */
+#ifndef PERSIST_SQLITE_READER_H
+#define PERSIST_SQLITE_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/stage.h>
+
+#include "database.h"
+
+struct reader {
+	const struct config *config;
+	sqlite3 *db;
+	bool still; /* nobody had the file open when this began */
+};
+
+bool reader_create(struct reader *reader, const struct config *config, bool one_moment, struct sluice_error *error);
+void reader_destroy(struct reader *reader);
+
+/* As the stage's scan() and audit_scan(). */
+bool reader_scan(struct reader *reader, int64_t after_id, sluice_record_fn each, void *context,
+                 struct sluice_error *error);
+bool reader_audit_scan(struct reader *reader, sluice_audit_fn each, void *context, struct sluice_error *error);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * persist/sqlite: the embedded store. A batch is one transaction, durable when process_batch() returns: WAL with
+ * synchronous=FULL syncs the log inside each COMMIT.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sluice/stage.h>
+
+#include "database.h"
+#include "keeper.h"
+#include "reader.h"
+#include "writer.h"
+
+enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
+
+struct store {
+	struct writer writer; /* and keeper: unless the stage is read-only */
+	struct keeper keeper;
+	struct reader reader; /* of one moment, of a read-only stage */
+};
+
+static bool check(const void *options, struct sluice_error *error)
+{
+	const struct config *config = options;
+	if (!config->path[0])
+		return sluice_error_set(error, "path: expected a file name, got nothing");
+	if (config->synchronous != SYNCHRONOUS_FULL && config->durability == DURABILITY_STRICT)
+		return sluice_error_set(error, "synchronous: anything below full loses answered events when the power "
+		                               "fails; if that may be, say `durability: relaxed`");
+	if (config->wal_limit < config->checkpoint_size)
+		return sluice_error_set(error, "wal_limit: expected at least checkpoint_size (%llu bytes), got %llu",
+		                        (unsigned long long)config->checkpoint_size,
+		                        (unsigned long long)config->wal_limit);
+	return true;
+}
+
+static bool create(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return sluice_error_set(error, "out of memory");
+	if (stage->read_only) {
+		if (!reader_create(&store->reader, stage->config, true, error))
+			goto free_store;
+	} else {
+		if (!writer_create(&store->writer, stage, error))
+			goto free_store;
+		if (!keeper_create(&store->keeper, &store->writer, error))
+			goto destroy_writer;
+	}
+	stage->state = store;
+	return true;
+
+destroy_writer:
+	writer_destroy(&store->writer);
+free_store:
+	free(store);
+	return false;
+}
+
+static void destroy(struct sluice_stage *stage)
+{
+	struct store *store = stage->state;
+	if (stage->read_only) {
+		reader_destroy(&store->reader);
+	} else {
+		keeper_destroy(&store->keeper);
+		writer_destroy(&store->writer);
+	}
+	free(store);
+}
+
+static void process_batch(struct sluice_stage *stage, struct sluice_batch *batch)
+{
+	struct store *store = stage->state;
+	writer_store(&store->writer, batch);
+}
+
+static bool bury(struct sluice_stage *stage, struct sluice_event *event, const char *reason, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	return writer_bury(&store->writer, event, reason, error);
+}
+
+static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
+                 struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	if (stage->read_only)
+		return reader_scan(&store->reader, after_id, each, context, error);
+	struct reader reader;
+	if (!reader_create(&reader, stage->config, false, error))
+		return false;
+	bool ok = reader_scan(&reader, after_id, each, context, error);
+	reader_destroy(&reader);
+	return ok;
+}
+
+static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	if (stage->read_only)
+		return reader_audit_scan(&store->reader, each, context, error);
+	struct reader reader;
+	if (!reader_create(&reader, stage->config, false, error))
+		return false;
+	bool ok = reader_audit_scan(&reader, each, context, error);
+	reader_destroy(&reader);
+	return ok;
+}
+
+static void observe(struct sluice_stage *stage, struct sluice_observer *observer)
+{
+	struct store *store = stage->state;
+	int64_t file, wal;
+	database_sizes(stage->config, &file, &wal);
+	observer->gauge(observer, "db_size_bytes", NULL, NULL, (double)file, "Size of the database file.");
+	observer->gauge(observer, "db_wal_bytes", NULL, NULL, (double)wal, "Size of the write-ahead log beside it.");
+	char trouble[TROUBLE_SIZE];
+	if (stage->read_only || !writer_in_trouble(&store->writer, trouble))
+		return;
+	char reason[TROUBLE_SIZE + 32];
+	(void)snprintf(reason, sizeof(reason), "SQLite could not commit: %s", trouble);
+	observer->unhealthy(observer, reason);
+}
+
+static const char *const spans[] = {[SPAN_EXECUTE] = "execute", [SPAN_COMMIT] = "commit", NULL};
+static const char *const durabilities[] = {[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
+static const char *const synchronous_levels[] = {
+	[SYNCHRONOUS_FULL] = "full", [SYNCHRONOUS_NORMAL] = "normal", [SYNCHRONOUS_OFF] = "off", NULL};
+
+static const struct sluice_option options[] = {
+	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "sluice.db",
+                             .help = "the database file; created if there is none"),
+	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",
+                             .choices = durabilities,
+                             .help = "relaxed allows settings that lose answered events when the power fails"),
+	SLUICE_OPTION_CHOICE(struct config, synchronous, .name = "synchronous", .fallback = "full",
+                             .choices = synchronous_levels,
+                             .help = "how SQLite syncs; below full only where durability is relaxed"),
+	SLUICE_OPTION_DURATION(struct config, busy_timeout, .name = "busy_timeout", .fallback = "1s", .min = 0,
+                               .max = INT64_C(60000000000), .help = "how long to wait while another process writes"),
+	SLUICE_OPTION_SIZE(struct config, checkpoint_size, .name = "checkpoint_size", .fallback = "4MiB", .min = 65536,
+                           .max = INT64_C(1) << 30,
+                           .help = "write-ahead log that calls for a checkpoint beside the writer"),
+	SLUICE_OPTION_SIZE(struct config, wal_limit, .name = "wal_limit", .fallback = "64MiB", .min = 65536,
+                           .max = INT64_C(1) << 40,
+                           .help = "write-ahead log that makes the writer wait for a checkpoint"),
+	SLUICE_OPTION_END,
+};
+
+SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "sqlite", .version = "1.0.0",
+             .summary = "stores events in an SQLite file, a batch as one durable transaction", .options = options,
+             .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
+             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe);

@@ -1,0 +1,136 @@
+// Where a request ends must not be a matter of opinion; and what HTTP/1.1 allows must work.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { makeDirectory } from './support/cleanup.mjs';
+import { Connection, render } from './support/client.mjs';
+import { webhook } from './support/events.mjs';
+import { Flaky } from './support/flaky.mjs';
+import { around, start } from './support/sluice.mjs';
+import { until, within } from './support/wait.mjs';
+
+async function startPlain(t, listen = {}) {
+  const directory = await makeDirectory(t);
+  const store = new Flaky(directory);
+  const server = await start(t, around(store.stage(), { listen }), { directory });
+  return { store, server };
+}
+
+const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: s\r\n\r\n';
+
+const conflicts = {
+  'Content-Length and Transfer-Encoding': `Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+  'Transfer-Encoding and Content-Length': `Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${smuggled}`,
+  'two different Content-Lengths': `Content-Length: 0\r\nContent-Length: 30\r\n\r\n${smuggled}`,
+  'two equal Content-Lengths': `Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}${smuggled}`,
+  'a list of Content-Lengths': `Content-Length: 2, 2\r\n\r\n{}${smuggled}`,
+  'a negative Content-Length': `Content-Length: -1\r\n\r\n${smuggled}`,
+  'a signed Content-Length': `Content-Length: +2\r\n\r\n{}${smuggled}`,
+  'a Content-Length in hex': `Content-Length: 0x2\r\n\r\n{}${smuggled}`,
+  'a Content-Length that is no number': `Content-Length: two\r\n\r\n{}${smuggled}`,
+  'an unknown transfer coding': `Transfer-Encoding: gzip\r\n\r\n${smuggled}`,
+  'chunked that is not the only coding': `Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+  'chunked twice': `Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+  'identity as a coding': `Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}${smuggled}`,
+  'a space before the colon': `Content-Length : 2\r\n\r\n{}${smuggled}`,
+  'a chunk size that is no number': `Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n${smuggled}`,
+};
+
+for (const [name, rest] of Object.entries(conflicts)) {
+  test(`conflicting framing is 400 and the connection is closed: ${name}`, async (t) => {
+    const { store, server } = await startPlain(t);
+    const connection = await Connection.open(server.url);
+    connection.write(`POST /webhooks HTTP/1.1\r\nHost: s\r\n${rest}`);
+    await within(5, 'the connection to be closed', connection.closed);
+    const statuses = connection.unasked.map((response) => response.status);
+    assert.deepEqual(statuses, [400], 'expected one answer, 400');
+    assert.deepEqual(await store.ids(), []);
+  });
+}
+
+test('HTTP/1.0 with a transfer coding is refused, without one it is served and closed', async (t) => {
+  const { server } = await startPlain(t);
+  const chunked = await Connection.open(server.url);
+  chunked.write('POST /webhooks HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n');
+  await within(5, 'the connection to be closed', chunked.closed);
+  assert.equal(chunked.unasked[0].status, 400);
+  const plain = await Connection.open(server.url);
+  const body = webhook('old');
+  plain.write(`POST /webhooks HTTP/1.0\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await within(5, 'the connection to be closed', plain.closed);
+  assert.equal(plain.unasked[0].status, 202);
+});
+
+test('a chunked body arrives as it was meant, however it is cut', async (t) => {
+  const { store, server } = await startPlain(t);
+  const connection = await Connection.open(server.url);
+  const cuts = [1, 7, 30, 10000];
+  for (const [i, size] of cuts.entries()) {
+    const body = webhook(`chunked-${i}`, { payload: `"${'y'.repeat(3000)}"` });
+    let chunks = '';
+    for (let at = 0; at < body.length; at += size) {
+      const chunk = body.slice(at, at + size);
+      chunks += `${chunk.length.toString(16)};extension=1\r\n${chunk}\r\n`;
+    }
+    const fields = { 'Transfer-Encoding': 'chunked' };
+    const response = await connection.request({ headers: fields, body: `${chunks}0\r\nX-Trailer: 1\r\n\r\n` });
+    assert.equal(response.status, 202, response.text);
+    assert.equal((await server.post(body)).status, 200, 'the same with a Content-Length is a duplicate');
+  }
+  assert.equal((await store.ids()).length, cuts.length);
+});
+
+test('a request that arrives byte by byte is served', async (t) => {
+  const { server } = await startPlain(t);
+  const connection = await Connection.open(server.url);
+  const bytes = render({ body: webhook('byte by byte') });
+  const response = connection.response();
+  for (const byte of bytes) {
+    connection.write(Buffer.from([byte]));
+    await new Promise(setImmediate);
+  }
+  assert.equal((await response).status, 202);
+});
+
+test('Expect: 100-continue is answered before the body, or with a refusal instead', async (t) => {
+  const { server } = await startPlain(t, { max_body: '1000' });
+  const body = webhook('expected');
+  const connection = await Connection.open(server.url);
+  const response = connection.response();
+  connection.write(`POST /webhooks HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+  await until('100 Continue', () => connection.informational.length > 0);
+  assert.equal(connection.informational[0].status, 100);
+  connection.write(body);
+  assert.equal((await response).status, 202);
+
+  const refused = await Connection.open(server.url);
+  refused.write('POST /webhooks HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n');
+  assert.equal((await refused.response()).status, 413);
+  assert.deepEqual(refused.informational, []);
+});
+
+test('pipelined requests are answered in their order', async (t) => {
+  const { store, server } = await startPlain(t);
+  const connection = await Connection.open(server.url);
+  const ids = Array.from({ length: 50 }, (_, i) => `pipelined-${i}`);
+  const responses = await Promise.all(ids.map((id) => connection.request({ body: webhook(id, { stream: 'one' }) })));
+  assert.deepEqual(responses.map((response) => response.json().message_id), ids);
+  assert.deepEqual(await store.ids(), ids);
+});
+
+test('keep_alive: 0s closes after each answer, otherwise an idle connection is closed after that time', async (t) => {
+  const { server } = await startPlain(t, { keep_alive: '0s' });
+  const once = await Connection.open(server.url);
+  const response = await once.request({ body: webhook('once') });
+  assert.equal(response.status, 202);
+  assert.match(response.headers.connection, /close/i);
+  await within(5, 'the connection to be closed', once.closed);
+
+  const { server: second } = await startPlain(t, { keep_alive: '300ms' });
+  const kept = await Connection.open(second.url);
+  for (const id of ['a', 'b']) assert.equal((await kept.request({ body: webhook(id) })).status, 202);
+  const begun = performance.now();
+  const closedAt = await within(5, 'the idle connection to be closed', kept.closed);
+  assert.ok(closedAt - begun >= 250, `closed after ${closedAt - begun} ms`);
+});

@@ -1,0 +1,66 @@
+#!/bin/sh
+# The integration tests: the real binary, real sockets, real stores.
+#
+#   tests/integration/run.sh                  all of them, against build/
+#   tests/integration/run.sh order bounds     those of order.test.mjs and bounds.test.mjs
+#
+#   SLUICE_BUILD=build-asan     another build, from the top of the tree
+#   SLUICE_PATIENCE=5           deadlines this many times as long (a sanitizer build, a loaded machine)
+#   SLUICE_LONG=1               kill campaigns of 20 rounds instead of 3
+#   SLUICE_SEED=N               the random moments of an earlier run
+#   SLUICE_CONNECTIONS=N        no more connections than this at once
+set -eu
+
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+build=${SLUICE_BUILD:-build}
+case $build in
+/*) ;;
+*) build=$root/$build ;;
+esac
+[ -x "$build/sluice" ] || {
+	echo "run.sh: $build/sluice is not there: ./dev build" >&2
+	exit 2
+}
+for program in node npm sqlite3 psql promtool; do
+	command -v "$program" >/dev/null || {
+		echo "run.sh: $program is missing: apt install nodejs npm sqlite3 postgresql-client prometheus" >&2
+		exit 2
+	}
+done
+[ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] ||
+	npm ci --no-audit --no-fund --loglevel=error
+
+if [ $# -eq 0 ]; then
+	set -- *.test.mjs
+else
+	for name in "$@"; do
+		set -- "$@" "$name.test.mjs"
+		shift
+	done
+fi
+
+# One PostgreSQL for all that do not kill theirs.
+place=$(mktemp -d)
+chmod 755 "$place"
+clean() {
+	"$root/tests/support/postgres.sh" stop "$place/postgres" >/dev/null 2>&1 || true
+	rm -rf "$place"
+}
+trap clean EXIT
+trap 'exit 130' INT TERM
+SLUICE_TEST_POSTGRES=$("$root/tests/support/postgres.sh" start "$place/postgres")
+export SLUICE_TEST_POSTGRES SLUICE_BUILD="$build"
+
+# Descriptors for ten thousand connections, if they may be had.
+ulimit -n "$(ulimit -H -n)" 2>/dev/null || true
+
+failed=0
+for file in "$@"; do
+	if node --help | grep -q -- --test-reporter; then
+		node --test --test-reporter=spec "$file" || failed=1
+	else
+		node --test "$file" || failed=1
+	fi
+done
+exit $failed

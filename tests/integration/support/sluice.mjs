@@ -1,0 +1,147 @@
+// The binary under test: its commands, and a server in a directory of its own.
+
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { cleanup, makeDirectory } from './cleanup.mjs';
+import { request } from './client.mjs';
+import { parseMetrics } from './metrics.mjs';
+import { until, within } from './wait.mjs';
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+export const build = resolve(root, process.env.SLUICE_BUILD || 'build');
+const binary = join(build, 'sluice');
+
+/** A stage made for tests, as a pipeline names it. */
+export const fixture = (kind, name) => join(build, 'tests/stages', kind, `${name}.so`);
+
+const switches = ['ENABLE_OPTIMIZATIONS', 'ENABLE_LATENCY_PROFILING', 'SLUICE_STAGE_PATH'];
+const ownEnvironment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !switches.includes(name)));
+
+/** Runs a program to its end. */
+export function execute(program, args, { env = {}, cwd, input, seconds = 60 } = {}) {
+  const child = spawn(program, args, { cwd, env: { ...ownEnvironment, ...env } });
+  const out = [];
+  const err = [];
+  child.stdout.on('data', (bytes) => out.push(bytes));
+  child.stderr.on('data', (bytes) => err.push(bytes));
+  child.stdin.on('error', () => {}); // it may end before it has read everything
+  child.stdin.end(input ?? '');
+  const ended = new Promise((done, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) =>
+      done({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+    );
+  });
+  return within(seconds, `the end of ${program} ${args[0]}`, ended).catch((error) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+}
+
+/** Runs a subcommand to its end. */
+export const sluice = (args, options) => execute(binary, args, options);
+
+/** A pipeline as an object, in the file that a user would have written. JSON is YAML. */
+export async function writePipeline(directory, pipeline, name = 'pipeline.yaml') {
+  const file = join(directory, name);
+  await writeFile(file, JSON.stringify(pipeline, null, 2));
+  return file;
+}
+
+/** The plainest pipeline around a persist stage, `{ persist: 'sqlite', path: … }`; whatever is given replaces its part. */
+export function around(persist, { auth, parse, idempotency, queue, ...sections } = {}) {
+  return {
+    pipeline: 'test',
+    stages: [
+      { auth: 'none', ...auth },
+      { parse: 'json', ...parse },
+      { idempotency: 'memory', ...idempotency },
+      { queue: 'memory', workers: 4, ...queue },
+      persist,
+    ],
+    ...sections,
+  };
+}
+
+class Server {
+  constructor(child) {
+    this.child = child;
+    this.pid = child.pid;
+    this.lines = []; // of stdout
+    this.log = '';
+    let rest = '';
+    child.stdout.on('data', (bytes) => {
+      const lines = (rest + bytes).split('\n');
+      rest = lines.pop();
+      this.lines.push(...lines);
+    });
+    child.stderr.on('data', (bytes) => (this.log += bytes));
+    this.exited = new Promise((done) => {
+      child.on('close', (code, signal) => {
+        this.end = { code, signal };
+        done(this.end);
+      });
+    });
+  }
+
+  #announced(word) {
+    return this.lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
+  }
+
+  async ready() {
+    await until('the line `ready` of sluice run', () => this.end || this.#announced('ready'), { within: 20 });
+    if (this.end) throw new Error(`sluice run ended with ${JSON.stringify(this.end)}:\n${this.log}`);
+    this.url = this.#announced('ready');
+    this.admin = this.#announced('admin');
+    return this;
+  }
+
+  signal(name) {
+    if (!this.end) this.child.kill(name);
+  }
+
+  /** Sends the signal and waits for the end of the process. */
+  async stop(name = 'SIGTERM', seconds = 20) {
+    this.signal(name);
+    return within(seconds, `the end of sluice after ${name}; its log:\n${this.log.slice(-2000)}`, this.exited);
+  }
+
+  post(body, headers) {
+    return request(this.url, { body: typeof body === 'object' && !Buffer.isBuffer(body) ? JSON.stringify(body) : body, headers });
+  }
+
+  ask(path, options) {
+    return request(this.admin, { method: 'GET', path, ...options });
+  }
+
+  async metrics() {
+    return parseMetrics((await this.ask('/metrics')).text);
+  }
+
+  /** Waits until the metric has at least that value. */
+  atLeast(count, name, labels, options) {
+    const what = `${name} ${JSON.stringify(labels ?? {})} to reach ${count}`;
+    return until(what, async () => (await this.metrics()).value(name, labels) >= count, options);
+  }
+}
+
+/** Starts `sluice run` on a file or on a pipeline as an object, on free ports. It ends with the test. */
+export async function start(t, pipeline, { args = [], env = {}, directory } = {}) {
+  const place = directory ?? (await makeDirectory(t));
+  const file = typeof pipeline === 'string' ? pipeline : await writePipeline(place, pipeline);
+  const flags = ['--set', 'listen.port=0', '--set', 'admin.port=0', ...args];
+  const child = spawn(binary, ['run', file, ...flags], {
+    cwd: place,
+    env: { ...ownEnvironment, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const server = new Server(child);
+  cleanup(t, () => server.stop('SIGKILL'));
+  await server.ready();
+  server.file = file;
+  server.directory = place;
+  return server;
+}

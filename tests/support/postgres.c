@@ -1,0 +1,47 @@
+/* A private PostgreSQL for a test. */
+#include "support/postgres.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void run(const char *verb, const char *directory, const char *settings, char *output, int room)
+{
+	char command[1024], line[512] = "";
+	(void)snprintf(command, sizeof(command), TEST_SOURCE_DIR "/tests/support/postgres.sh %s %s %s", verb, directory,
+	               settings);
+	FILE *pipe = popen(command, "re");
+	ck_assert_msg(pipe != NULL, "cannot run %s", command);
+	while (fgets(line, sizeof(line), pipe) && output)
+		(void)snprintf(output, (size_t)room, "%.*s", (int)strcspn(line, "\n"), line);
+	ck_assert_msg(pclose(pipe) == 0, "postgres.sh %s failed", verb);
+}
+
+void postgres_start(struct postgres *postgres, const char *settings)
+{
+	(void)strcpy(postgres->directory, "/tmp/sluice-postgres-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(postgres->directory));
+	run("start", postgres->directory, settings, postgres->url, sizeof(postgres->url));
+	ck_assert_int_eq(sscanf(postgres->url, "postgresql://sluice:%63[^@]", postgres->password), 1);
+}
+
+void postgres_kill(const struct postgres *postgres)
+{
+	run("kill", postgres->directory, "", NULL, 0);
+}
+
+void postgres_halt(const struct postgres *postgres)
+{
+	run("halt", postgres->directory, "", NULL, 0);
+}
+
+void postgres_restart(const struct postgres *postgres, const char *settings)
+{
+	run("restart", postgres->directory, settings, NULL, 0);
+}
+
+void postgres_stop(const struct postgres *postgres)
+{
+	run("stop", postgres->directory, "", NULL, 0);
+}

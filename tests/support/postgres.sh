@@ -1,0 +1,144 @@
+#!/bin/sh
+# A private PostgreSQL for tests: in a directory of its own, on a free loopback port, with a password of its own.
+#
+#   postgres.sh start DIR [SETTING=VALUE …]   creates the cluster, starts it, prints its URL
+#   postgres.sh url DIR                       prints the URL again
+#   postgres.sh kill DIR                      SIGKILL to all its processes: a crash
+#   postgres.sh halt DIR                      an orderly stop; the data stays
+#   postgres.sh restart DIR [SETTING=VALUE …] starts it again after kill or halt (or halts it first), on the same port
+#   postgres.sh stop DIR                      stops it and removes DIR
+#
+# Root runs it as the user postgres, who then owns DIR and must be able to reach it.
+set -eu
+
+die() {
+	echo "postgres.sh: $*" >&2
+	exit 2
+}
+
+[ $# -ge 2 ] || die "usage: postgres.sh start|url|kill|halt|restart|stop DIR [SETTING=VALUE …]"
+verb=$1
+directory=$2
+shift 2
+case $directory in
+/*) ;;
+*) directory=$PWD/$directory ;;
+esac
+data=$directory/data
+
+as_server() {
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=postgres --regid=postgres --init-groups env -C / HOME=/ "$@"
+	else
+		"$@"
+	fi
+}
+
+find_binaries() {
+	for binaries in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -t/ -k5 -rn); do
+		[ -x "$binaries/initdb" ] && return
+	done
+	initdb=$(command -v initdb) || die "no PostgreSQL server found: apt install postgresql-15"
+	binaries=$(dirname "$initdb")
+}
+
+# A process nobody has waited for yet is gone all the same.
+alive() {
+	[ -e "/proc/$1" ] && ! grep -q '^State:.*[ZX]' "/proc/$1/status" 2>/dev/null
+}
+
+# Prints the postmaster's process id if it is alive.
+postmaster() {
+	[ -f "$data/postmaster.pid" ] || return 1
+	read -r pid <"$data/postmaster.pid"
+	alive "$pid" && echo "$pid"
+}
+
+launch() {
+	as_server "$binaries/pg_ctl" start -w -t 60 -D "$data" -l "$directory/log" -o "-p $1" >/dev/null 2>&1 </dev/null
+}
+
+random_hex() {
+	od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'
+}
+
+configure() {
+	for setting in "$@"; do
+		echo "${setting%%=*} = '${setting#*=}'" >>"$data/postgresql.conf"
+	done
+}
+
+create() {
+	mkdir -p "$directory"
+	password=$(random_hex 16)
+	(umask 077 && echo "$password" >"$directory/password")
+	if [ "$(id -u)" = 0 ]; then
+		chown -R postgres:postgres "$directory"
+		as_server test -x "$directory" || die "the user postgres cannot enter $directory: open the folders above it"
+	fi
+	as_server "$binaries/initdb" -D "$data" -U sluice --pwfile="$directory/password" -A scram-sha-256 \
+		-E UTF8 --locale=C.UTF-8 --no-sync >"$directory/initdb.log" 2>&1 || {
+		cat "$directory/initdb.log" >&2
+		die "initdb failed"
+	}
+	configure "listen_addresses=127.0.0.1" "unix_socket_directories=" "shared_buffers=32MB" "$@"
+}
+
+start() {
+	find_binaries
+	postmaster >/dev/null && die "already running in $directory"
+	rm -rf "$data"
+	create "$@"
+	for attempt in 1 2 3 4 5 6 7 8 9 10; do
+		port=$((20000 + 0x$(random_hex 2) % 12000))
+		if launch "$port"; then
+			echo "$port" >"$directory/port"
+			url=postgresql://sluice:$password@127.0.0.1:$port
+			"$binaries/psql" -q "$url/postgres" -c 'CREATE DATABASE sluice' >/dev/null
+			echo "$url/sluice" >"$directory/url"
+			cat "$directory/url"
+			return
+		fi
+	done
+	tail -n 20 "$directory/log" >&2
+	die "the server did not start ($attempt tries)"
+}
+
+crash() {
+	pid=$(postmaster) || return 0
+	kill -STOP "$pid"
+	victims="$pid $(cat "/proc/$pid/task/$pid/children")"
+	kill -KILL $victims 2>/dev/null || true
+	for victim in $victims; do
+		while alive "$victim"; do
+			sleep 0.01
+		done
+	done
+	rm -f "$data/postmaster.pid" # its number may live on as a zombie, which the next start would take for a server
+}
+
+halt() {
+	find_binaries
+	[ -z "$(postmaster)" ] || as_server "$binaries/pg_ctl" stop -w -t 60 -m fast -D "$data" >/dev/null
+}
+
+case $verb in
+start) start "$@" ;;
+url) cat "$directory/url" ;;
+kill) crash ;;
+halt) halt ;;
+restart)
+	halt
+	configure "$@"
+	launch "$(cat "$directory/port")" || {
+		tail -n 20 "$directory/log" >&2
+		die "the server did not start again"
+	}
+	;;
+stop)
+	[ -e "$directory/password" ] || die "no server of mine in $directory"
+	halt
+	rm -rf "$directory"
+	;;
+*) die "unknown verb $verb" ;;
+esac

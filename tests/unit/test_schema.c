@@ -1,0 +1,122 @@
+/*
+ * The JSON Schema of a pipeline file says what the option tables say.
+ */
+#include <check.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/config.h"
+#include "runtime/schema.h"
+#include "support/harness.h"
+
+static json_t *schema;
+
+static void setup(void)
+{
+	struct buffer text = {0};
+	json_error_t error;
+	char **path = loader_stage_path(TEST_BUILD_DIR "/tests/stages");
+	schema_print(path, &text);
+	loader_free_path(path);
+	schema = json_loads(text.data, 0, &error);
+	ck_assert_msg(schema != NULL, "%s", error.text);
+	buffer_finish(&text);
+}
+
+static void teardown(void)
+{
+	json_decref(schema);
+}
+
+static const char *text_at(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	ck_assert_msg(text != NULL, "%s is missing", key);
+	return text;
+}
+
+/* The member at a path such as "listen/properties/port". */
+static json_t *at(json_t *object, const char *path)
+{
+	char copy[256];
+	char *rest = copy;
+	(void)snprintf(copy, sizeof(copy), "%s", path);
+	for (char *key; object && (key = strsep(&rest, "/"));)
+		object = json_object_get(object, key);
+	return object;
+}
+
+/* The schema of that stage among the items of `stages`, or NULL. */
+static json_t *find_stage(const char *kind, const char *name)
+{
+	json_t *alternatives = at(schema, "properties/stages/items/anyOf"), *stage;
+	size_t i;
+	json_array_foreach(alternatives, i, stage)
+	{
+		const char *found = json_string_value(json_object_get(at(at(stage, "properties"), kind), "const"));
+		if (found && strcmp(found, name) == 0)
+			return stage;
+	}
+	return NULL;
+}
+
+START_TEST(test_every_setting_of_the_core_is_in_it)
+{
+	for (const struct config_section *section = config_sections; section->name; section++) {
+		for (const struct sluice_option *option = section->options; option->type != SLUICE_TYPE_END; option++) {
+			json_t *place = at(at(schema, "properties"), section->name);
+			char copy[128];
+			char *rest = copy;
+			(void)snprintf(copy, sizeof(copy), "%s", option->name);
+			for (char *key; (key = strsep(&rest, "."));)
+				place = at(at(place, "properties"), key);
+			ck_assert_msg(place != NULL, "%s.%s is missing", section->name, option->name);
+			ck_assert_msg(!option->fallback || strcmp(text_at(place, "default"), option->fallback) == 0,
+			              "%s.%s", section->name, option->name);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_every_stage_found_is_in_it_with_its_options)
+{
+	json_t *stage = find_stage("persist", "config_store");
+	ck_assert_ptr_nonnull(stage);
+	ck_assert_ptr_nonnull(at(stage, "properties/url"));
+	ck_assert_ptr_nonnull(at(stage, "properties/max_batch"));
+	json_t *max = json_array_get(at(stage, "properties/pool/properties/max/anyOf"), 0);
+	ck_assert_int_eq(json_integer_value(at(max, "minimum")), 1);
+	ck_assert_int_eq(json_integer_value(at(max, "maximum")), 100);
+	ck_assert_str_eq(json_string_value(json_array_get(at(stage, "required"), 0)), "persist");
+	ck_assert_str_eq(json_string_value(json_array_get(at(stage, "required"), 1)), "url");
+	ck_assert_ptr_nonnull(find_stage("queue", "config_journal"));
+	ck_assert_ptr_null(find_stage("queue", "config_store"));
+}
+END_TEST
+
+START_TEST(test_nothing_unknown_is_allowed)
+{
+	ck_assert(json_is_false(at(schema, "additionalProperties")));
+	ck_assert(json_is_false(at(schema, "properties/listen/additionalProperties")));
+	ck_assert(json_is_false(at(schema, "properties/listen/properties/compression/additionalProperties")));
+	ck_assert(json_is_false(at(find_stage("persist", "config_store"), "additionalProperties")));
+	ck_assert(json_is_false(at(schema, "properties/optimizations/additionalProperties/additionalProperties")));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("schema");
+	TCase *tcase = tcase_create("schema");
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_every_setting_of_the_core_is_in_it);
+	tcase_add_test(tcase, test_every_stage_found_is_in_it_with_its_options);
+	tcase_add_test(tcase, test_nothing_unknown_is_allowed);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
