@@ -35,7 +35,7 @@ static const struct sluice_option listen_options[] = {
                              .help = "where webhooks are posted to"),
 	SLUICE_OPTION_SIZE(struct listen_config, max_body, .name = "max_body", .fallback = "1MiB", .min = 1, .max = GIB,
                            .help = "the largest body taken; a larger one gets 413"),
-	SLUICE_OPTION_SIZE(struct listen_config, max_header, .name = "max_header", .fallback = "32KiB", .min = KIB,
+	SLUICE_OPTION_SIZE(struct listen_config, max_header, .name = "max_header", .fallback = "16KiB", .min = KIB,
                            .max = MIB, .help = "the most that all headers of a request may have; more gets 431"),
 	SLUICE_OPTION_INT(struct listen_config, max_connections, .name = "max_connections", .fallback = "12000",
                           .min = 1, .max = 1000000, .unit = "connections", .help = "connections open at the same time"),

@@ -11,6 +11,8 @@ import { patience, until } from './support/wait.mjs';
 
 const deadline = 1000; // ms
 const settings = { listen: { deadline: `${deadline}ms` } };
+// One request at a time on each connection, so that none waits for another one's answer.
+const depths = new Array(8).fill(1);
 const impatient = { retry: { min: '10ms', max: '100ms' } };
 
 async function seeOutage(server, load, { away, back }) {
@@ -49,7 +51,7 @@ test('PostgreSQL stopped under load: 503 within the deadline, health says why, a
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'postgres', directory, { apart: true });
   const server = await start(t, around(store.stage(impatient), settings), { directory });
-  const load = new Load(server.url);
+  const load = new Load(server.url, { depths });
   await seeOutage(server, load, { away: store.server.halt, back: store.server.restart });
   await judge(t, server, load, store);
   assert.ok(!server.log.includes(new URL(store.url).password), 'the password of the database is in the log');
@@ -59,7 +61,7 @@ test('SQLite locked under load: 503 within the deadline, health says why, and it
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'sqlite', directory);
   const server = await start(t, around(store.stage({ ...impatient, busy_timeout: '50ms' }), settings), { directory });
-  const load = new Load(server.url);
+  const load = new Load(server.url, { depths });
   let release;
   await seeOutage(server, load, { away: async () => (release = await store.lock(t)), back: () => release() });
   await judge(t, server, load, store);

@@ -1,5 +1,6 @@
 /*
- * The bench: a host of its own that keeps what a stage says, for the test to look at.
+ * The bench: a host of its own that keeps what a stage says, for the test to look at. It ends a test with
+ * ck_abort_msg() alone: Check's assertions work only inside a test, and the fuzz targets use the bench, too.
  */
 #include "support/harness.h"
 

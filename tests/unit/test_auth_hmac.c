@@ -199,7 +199,7 @@ START_TEST(test_cut_and_overlong_signatures_are_refused)
 	}
 	format(text, sizeof(text), "%s%s", GITHUB_SIGNATURE, "0");
 	assert_refused(h, &request);
-	format(text, sizeof(text), "%s%s", GITHUB_SIGNATURE, GITHUB_SIGNATURE + 7);
+	format(text, sizeof(text), "%s%s", GITHUB_SIGNATURE, &GITHUB_SIGNATURE[7]);
 	assert_refused(h, &request);
 	harness_close(h);
 }

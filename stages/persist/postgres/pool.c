@@ -123,9 +123,10 @@ struct pool_counts pool_count(struct pool *pool)
 
 static bool wants_another(const struct pool *pool)
 {
+	const struct config *config = config_of(pool);
 	size_t count = total(pool);
-	return count < (size_t)config_of(pool)->pool_min ||
-	       ((pool->waiting > 0 || pool->trouble[0]) && count < (size_t)config_of(pool)->pool_max);
+	return count < (size_t)config->pool_min || (count == 0 && pool->trouble[0]) ||
+	       (pool->waiting > 0 && count < (size_t)config->pool_max);
 }
 
 static void note_success(struct pool *pool, struct connection *connection)
@@ -191,7 +192,9 @@ static void *look_after(void *context)
 	while (!pool->stopping) {
 		look_after_idle(pool);
 		int64_t until_ns = now_ns() + ROUND_NS;
-		if (wants_another(pool) && !is_pausing(pool)) {
+		if (!wants_another(pool))
+			pool->trouble[0] = '\0'; /* one more could not be had, and is needed no more */
+		else if (!is_pausing(pool)) {
 			open_another(pool);
 			continue;
 		}

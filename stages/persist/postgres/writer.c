@@ -8,12 +8,6 @@
 
 #define PAYLOAD_MAX ((size_t)1000000000) /* what PostgreSQL keeps in a field, with room for its own */
 
-const struct payload_form payload_forms[] = {
-	[PAYLOAD_BYTEA] = {"bytea", "$5", "payload", .exact = true},
-	[PAYLOAD_JSON] = {"json", "$5::json", "payload::text", .takes_text = true, .exact = true},
-	[PAYLOAD_JSONB] = {"jsonb", "$5::jsonb", "payload::text", .takes_text = true},
-};
-
 static const struct config *config_of(const struct connection *connection)
 {
 	return connection->stage->config;
@@ -183,7 +177,7 @@ bool writer_bury(struct connection *connection, struct sluice_event *event, cons
 	PGresult *result = connection_query(
 		connection,
 		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
-	        "request_id,"
+		"request_id,"
 		" received_at, reason, buried_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 		" ON CONFLICT (message_id, digest) DO NOTHING",
 		&parameters);
