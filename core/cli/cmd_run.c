@@ -16,7 +16,10 @@
 #include "serve/observation.h"
 #include "serve/server.h"
 
-enum { STATUS_INTERRUPTED = 130 };
+enum {
+	STATUS_INTERRUPTED = 130,
+	LEFT_BEHIND_S = 2, /* for workers that are still busy when the drain is over */
+};
 
 /* All that is running, in the order it was started. */
 struct run {
@@ -32,6 +35,13 @@ static void leave_now(int signal_number)
 {
 	(void)signal_number;
 	_exit(STATUS_INTERRUPTED);
+}
+
+/* Whoever waited for what is left has been told 503: a store that does not come back must not keep the process. */
+static void leave_behind(int signal_number)
+{
+	(void)signal_number;
+	_exit(STATUS_YES);
 }
 
 /* Blocked in every thread, so that the main thread alone takes them, when it looks. */
@@ -123,8 +133,11 @@ static void drain(struct run *run)
 {
 	log_event(SLUICE_LOG_INFO, NULL, "draining", sluice_real("seconds_at_most", (double)run->config->listen.drain.ns / 1e9));
 	const size_t left = server_stop(run->server, clock_now_ns() + run->config->listen.drain.ns);
-	if (left > 0)
+	if (left > 0) {
 		log_event(SLUICE_LOG_WARN, NULL, "drain_incomplete", sluice_int("events_left", (int64_t)left));
+		(void)signal(SIGALRM, leave_behind);
+		(void)alarm(LEFT_BEHIND_S);
+	}
 	log_event(SLUICE_LOG_INFO, NULL, "stopped", sluice_int("events_left", (int64_t)left));
 }
 

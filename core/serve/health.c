@@ -5,6 +5,7 @@
 
 #include <microhttpd.h>
 
+#include "base/json_writer.h"
 #include "serve/observation.h"
 
 int health_write_members(struct service *service, struct json_writer *json)

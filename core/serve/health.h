@@ -5,8 +5,9 @@
 #define SERVE_HEALTH_H
 
 #include "base/buffer.h"
-#include "base/json_writer.h"
 #include "serve/service.h"
+
+struct json_writer;
 
 /* Writes {"status":"ok"}, or "unavailable" with the reasons; returns the HTTP status to go with it, 200 or 503. */
 int health_write(struct service *service, struct buffer *out);

@@ -72,8 +72,17 @@ static bool is_token(struct sluice_bytes name)
 	return name.size > 0;
 }
 
+/* libmicrohttpd drops the white space before a value, not that behind it. */
+static struct sluice_bytes trimmed(struct sluice_bytes value)
+{
+	while (value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
+		value.size--;
+	return value;
+}
+
 void request_add_header(struct request_head *head, struct sluice_bytes name, struct sluice_bytes value)
 {
+	value = trimmed(value);
 	if (head->header_count < REQUEST_HEADERS_MAX)
 		head->headers[head->header_count] = (struct sluice_header){name, value};
 	head->header_count++;

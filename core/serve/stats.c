@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/json_writer.h"
 
 enum {
 	SERIES_MAX = SERIES_COUNT,

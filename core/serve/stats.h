@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "base/histogram.h"
-#include "base/json_writer.h"
 #include "runtime/pipeline.h"
 
 enum { STATS_WINDOW_S = 10 };
@@ -26,6 +25,7 @@ struct series {
 };
 
 struct stats;
+struct json_writer;
 
 struct stats *stats_create(struct pipeline *pipeline);
 void stats_destroy(struct stats *stats);

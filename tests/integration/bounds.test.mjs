@@ -56,7 +56,7 @@ test('events in flight are bounded', async (t) => {
 });
 
 test('the bytes of events in flight are bounded', async (t) => {
-  const { store, server } = await startFlaky(t, { events: { max_bytes: '256KiB', arena: '4KiB' } });
+  const { store, server } = await startFlaky(t, { listen: { max_body: '110KiB' }, events: { max_bytes: '600KiB' } });
   const large = `"${'x'.repeat(100 * 1024)}"`;
   await seeBound(store, server, 2, (id) => webhook(id, { payload: large }));
 });
@@ -161,13 +161,18 @@ test('a body that is no JSON, or misses a field, or has one of another type, is 
     ['{', /JSON/i],
     ['[]', /./],
     ['{"eventType":"t","payload":1}', /messageId/],
-    ['{"messageId":7,"eventType":"t","payload":1}', /messageId/],
+    ['{"messageId":null,"eventType":"t","payload":1}', /messageId/],
+    ['{"messageId":{"id":"m"},"eventType":"t","payload":1}', /messageId/],
+    ['{"messageId":1.5,"eventType":"t","payload":1}', /messageId/],
+    ['{"messageId":"m","eventType":true,"payload":1}', /eventType/],
+    ['{"messageId":"m","eventType":"t","payload":1,"stream":[]}', /stream/],
+    ['{"messageId":"m","eventType":"t","payload":1,"sequence":"first"}', /sequence/],
     ['{"messageId":"","eventType":"t","payload":1}', /messageId/],
     ['{"messageId":"m","payload":1}', /eventType/],
     ['{"messageId":"m","eventType":"t"}', /payload/],
     [`{"messageId":"${'m'.repeat(256)}","eventType":"t","payload":1}`, /messageId/],
     ['{"messageId":"m","messageId":"n","eventType":"t","payload":1}', /duplicate|twice|messageId/i],
-    [`{"messageId":"m","eventType":"t","payload":${'['.repeat(65)}${']'.repeat(65)}}`, /dep|nest/i],
+    [`{"messageId":"m","eventType":"t","payload":${'['.repeat(65)}${']'.repeat(65)}}`, /64 levels/],
     [Buffer.from('{"messageId":"m","eventType":"t","payload":"\xff"}', 'latin1'), /./],
     ['{"messageId":"m","eventType":"t","payload":1e999}', /./],
     ['{"messageId":"m","eventType":"t","payload":"\\ud800"}', /./],

@@ -206,6 +206,22 @@ START_TEST(test_array_is_a_body_like_any_other)
 }
 END_TEST
 
+START_TEST(test_index_is_written_in_one_way_only)
+{
+	static const char *const sources[] = {"/01", "/-", "/-1", "/ 1", "/+1", "/2", "/0x1", "/9999999999999999999999",
+	                                      "/"};
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		char option[60], sentence[100];
+		(void)snprintf(option, sizeof(option), "message_id=%s", sources[i]);
+		(void)snprintf(sentence, sizeof(sentence), "%s: expected a non-empty string, got nothing",
+		               sources[i] + 1);
+		struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", (const char *[]){option, NULL});
+		assert_refused(h, "[\"a\",\"b\"]", sentence);
+		harness_close(h);
+	}
+}
+END_TEST
+
 /* `value` as the message id, and the text it becomes. */
 START_TEST(test_text_is_what_the_string_means)
 {
@@ -530,6 +546,7 @@ static Suite *suite(void)
 	tcase_add_test(fields, test_sources_are_tried_in_order);
 	tcase_add_test(fields, test_missing_field_names_all_its_sources);
 	tcase_add_test(fields, test_array_is_a_body_like_any_other);
+	tcase_add_test(fields, test_index_is_written_in_one_way_only);
 	tcase_add_test(fields, test_text_is_what_the_string_means);
 	tcase_add_test(fields, test_wrong_field_is_named_with_what_was_expected);
 	tcase_add_test(fields, test_sequence_takes_all_64_bits);

@@ -142,7 +142,7 @@ static bool set_up(struct connection *connection, const struct config *config, e
 	PGresult *result = connection_query(connection, sql, &parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (!ok)
-		(void)sluice_error_set(error, "cannot set up the connection to PostgreSQL: %s", connection->trouble);
+		(void)sluice_error_set(error, "cannot connect to PostgreSQL: %s", connection->trouble);
 	else if (use == CONNECTION_WRITES && config->durability == DURABILITY_STRICT &&
 	         (strcmp(PQgetvalue(result, 0, 0), "off") == 0 || strcmp(PQgetvalue(result, 0, 1), "off") == 0))
 		ok = sluice_error_set(error,
@@ -187,12 +187,14 @@ void connection_close(struct connection *connection)
 	free(connection);
 }
 
-/* A server that goes away says so, or its system closes the socket: there is something to read either way. */
+/* A server that goes away says so, or its system closes the socket. Both may be there to be read, one after the other. */
 bool connection_is_alive(struct connection *connection)
 {
 	struct pollfd socket = {.fd = PQsocket(connection->pg), .events = POLLIN};
-	if (poll(&socket, 1, 0) > 0 && !PQconsumeInput(connection->pg))
-		set_broken(connection, PQerrorMessage(connection->pg));
+	while (!connection->broken && poll(&socket, 1, 0) > 0) {
+		if (!PQconsumeInput(connection->pg))
+			set_broken(connection, PQerrorMessage(connection->pg));
+	}
 	return !connection->broken && PQstatus(connection->pg) == CONNECTION_OK;
 }
 
