@@ -14,17 +14,17 @@
 
 enum { COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
 
-const char *const audit_violation_phrases[AUDIT_VIOLATIONS] = {
-	[AUDIT_GAP] = "a position is missing or there twice",
-	[AUDIT_BROKEN_LINK] = "does not hold the hash of the row before",
-	[AUDIT_WRONG_HASH] = "its hash is not that of its content",
-	[AUDIT_BAD_COVERS] = "what it covers cannot be read",
-	[AUDIT_CUT_TAIL] = "was logged and is not in the trail",
-	[AUDIT_ALTERED_EVENT] = "its content does not fit its digest",
-	[AUDIT_OTHER_EVENT] = "its digest is not the one the trail covers",
-	[AUDIT_UNCOVERED] = "no row of the trail covers it",
-	[AUDIT_COVERED_TWICE] = "two rows of the trail cover it",
-	[AUDIT_MISSING_EVENT] = "the trail covers it and it is not there",
+const struct audit_words audit_violation_words[AUDIT_VIOLATIONS] = {
+	[AUDIT_GAP] = {"gap", "a position is missing or there twice"},
+	[AUDIT_BROKEN_LINK] = {"broken_link", "it does not hold the hash of the row before"},
+	[AUDIT_WRONG_HASH] = {"wrong_hash", "its hash is not that of its content"},
+	[AUDIT_BAD_COVERS] = {"bad_covers", "what it covers cannot be read"},
+	[AUDIT_CUT_TAIL] = {"cut_tail", "it was logged and is not in the trail"},
+	[AUDIT_ALTERED_EVENT] = {"altered_event", "its content does not fit its digest"},
+	[AUDIT_OTHER_EVENT] = {"other_event", "its digest is not the one the trail covers"},
+	[AUDIT_UNCOVERED] = {"uncovered", "no row of the trail covers it"},
+	[AUDIT_COVERED_TWICE] = {"covered_twice", "two rows of the trail cover it"},
+	[AUDIT_MISSING_EVENT] = {"missing_event", "the trail covers it and it is not there"},
 };
 
 struct cover {
@@ -64,9 +64,9 @@ static void report_cover(struct audit *audit, enum audit_violation violation, co
 {
 	const char *writer = audit->result->heads[cover->chain].writer;
 	report(audit, (struct audit_finding){.violation = violation,
-					     .event_id = cover->id,
-					     .writer = {writer, strlen(writer)},
-					     .position = cover->position});
+	                                     .event_id = cover->id,
+	                                     .writer = {writer, strlen(writer)},
+	                                     .position = cover->position});
 }
 
 static void report_event(struct audit *audit, enum audit_violation violation, int64_t id)
@@ -123,8 +123,8 @@ static void compare_known(struct audit *audit, const struct audit_head *head)
 		if (known->position == head->position && strcmp(known->writer, head->writer) == 0 &&
 		    memcmp(known->hash, head->hash, SLUICE_DIGEST_SIZE) != 0)
 			report(audit, (struct audit_finding){.violation = AUDIT_CUT_TAIL,
-							     .writer = {known->writer, strlen(known->writer)},
-							     .position = known->position});
+			                                     .writer = {known->writer, strlen(known->writer)},
+			                                     .position = known->position});
 	}
 }
 
@@ -164,8 +164,8 @@ static void check_tails(struct audit *audit)
 		const struct audit_head *known = &audit->known[i];
 		if (known->position > last_position(audit->result, known->writer))
 			report(audit, (struct audit_finding){.violation = AUDIT_CUT_TAIL,
-							     .writer = {known->writer, strlen(known->writer)},
-							     .position = known->position});
+			                                     .writer = {known->writer, strlen(known->writer)},
+			                                     .position = known->position});
 	}
 }
 
@@ -209,7 +209,7 @@ static bool check_event(void *context, const struct sluice_record *record)
 }
 
 bool audit_verify(const struct audit_source *source, const struct audit_head *known, size_t known_count,
-		  audit_finding_fn each, void *context, struct audit_result *result_out, struct sluice_error *error)
+                  audit_finding_fn each, void *context, struct audit_result *result_out, struct sluice_error *error)
 {
 	*result_out = (struct audit_result){0};
 	struct audit audit = {

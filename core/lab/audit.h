@@ -23,11 +23,11 @@ struct audit_source {
 };
 
 enum audit_violation {
-	AUDIT_GAP,	     /* a position is missing, or there twice */
+	AUDIT_GAP,           /* a position is missing, or there twice */
 	AUDIT_BROKEN_LINK,   /* a row does not hold the hash of the row before */
 	AUDIT_WRONG_HASH,    /* a row's hash is not that of its content */
 	AUDIT_BAD_COVERS,    /* what a row covers cannot be read */
-	AUDIT_CUT_TAIL,	     /* a head that was logged is not in the trail */
+	AUDIT_CUT_TAIL,      /* a head that was logged is not in the trail */
 	AUDIT_ALTERED_EVENT, /* an event's content does not fit its digest */
 	AUDIT_OTHER_EVENT,   /* an event's digest is not the one that the trail covers */
 	AUDIT_UNCOVERED,     /* an event that no row covers */
@@ -35,13 +35,16 @@ enum audit_violation {
 	AUDIT_MISSING_EVENT, /* a row covers an event that is not there */
 	AUDIT_VIOLATIONS,
 };
-/* "position missing" … one phrase each, for people. */
-extern const char *const audit_violation_phrases[AUDIT_VIOLATIONS];
+/* Each for programs, "gap", and for people, "a position is missing or there twice". */
+struct audit_words {
+	const char *name, *phrase;
+};
+extern const struct audit_words audit_violation_words[AUDIT_VIOLATIONS];
 
 /* One thing that does not agree. Borrowed for the call. */
 struct audit_finding {
 	enum audit_violation violation;
-	int64_t event_id;	    /* 0: it is not about an event */
+	int64_t event_id;           /* 0: it is not about an event */
 	struct sluice_bytes writer; /* of the row; absent and position 0: it is not about a row */
 	int64_t position;
 };
@@ -69,7 +72,7 @@ bool audit_head_from_text(const char *text, struct audit_head *head_out);
 /* Goes through all of it. False: it could not be read, and the result means nothing. `known` are heads that the log has
  * kept; `each` may be NULL. The result is freed with audit_result_finish() in either case. */
 bool audit_verify(const struct audit_source *source, const struct audit_head *known, size_t known_count,
-		  audit_finding_fn each, void *context, struct audit_result *result_out, struct sluice_error *error);
+                  audit_finding_fn each, void *context, struct audit_result *result_out, struct sluice_error *error);
 void audit_result_finish(struct audit_result *result);
 
 #endif

@@ -59,7 +59,7 @@ static int file_open(const char *path, size_t *size_out, struct sluice_error *er
 		refuse_file(error);
 	} else if (!S_ISREG(status.st_mode)) {
 		sluice_error_set(error, "is %s: name a stage's .so file",
-				 S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
+		                 S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
 	} else {
 		*size_out = (size_t)status.st_size;
 		return fd;
@@ -185,8 +185,8 @@ struct image *image_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct 
 	image.handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
 	if (!image.handle) {
 		sluice_error_set(error,
-				 "cannot be linked: %s: install the library that has it, and link the stage with it",
-				 link_error(copy));
+		                 "cannot be linked: %s: install the library that has it, and link the stage with it",
+		                 link_error(copy));
 		close(image.fd);
 		return NULL;
 	}

@@ -174,9 +174,9 @@ static char *find_file(char *const *stage_path, enum sluice_kind kind, const cha
 			buffer_printf(&folders, "%s%s", folder == stage_path ? "" : ":", *folder);
 		const char *close = option_did_you_mean(use, list.count, found_name_at, list.items);
 		sluice_error_set(error, "there is no stage %s/%s on the stage path %s%s%s%s", kind_names[kind], use,
-				 folders.data ? folders.data : "",
-				 close ? "; did you mean \"" : ": build it there, or give the path of its .so file",
-				 close ? close : "", close ? "\"?" : "");
+		                 folders.data ? folders.data : "",
+		                 close ? "; did you mean \"" : ": build it there, or give the path of its .so file",
+		                 close ? close : "", close ? "\"?" : "");
 		buffer_finish(&folders);
 	}
 	found_finish(&list);
@@ -234,7 +234,7 @@ struct plugin *loader_open(char *const *stage_path, enum sluice_kind kind, const
 	if (plugin && plugin->ops.kind != kind) {
 		const char *is = kind_names[plugin->ops.kind];
 		sluice_error_set(error, "%s: is a stage of kind %s, not %s: give it under \"%s:\"", file, is,
-				 kind_names[kind], is);
+		                 kind_names[kind], is);
 		loader_close(plugin);
 		plugin = NULL;
 	}
@@ -253,7 +253,7 @@ void loader_close(struct plugin *plugin)
 }
 
 void loader_list(char *const *stage_path, void (*each)(void *context, enum sluice_kind kind, const char *file),
-		 void *context)
+                 void *context)
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		struct found_list list = find_all(stage_path, (enum sluice_kind)kind);

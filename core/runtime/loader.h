@@ -21,9 +21,9 @@ struct image;
  * its option table is copied likewise, ends with SLUICE_OPTION_END and is never NULL. */
 struct plugin {
 	struct sluice_stage_ops ops;
-	char *path;		      /* where the file was found */
+	char *path;                   /* where the file was found */
 	char sha256[DIGEST_HEX_SIZE]; /* of its bytes as loaded */
-	struct image *image;	      /* its code, runtime/image.h */
+	struct image *image;          /* its code, runtime/image.h */
 };
 
 extern const char *const kind_names[]; /* "auth", "parse" …, by enum sluice_kind; NULL-terminated */
@@ -51,6 +51,6 @@ void loader_close(struct plugin *plugin);
 /* Calls `each` with kind and path of every *.so found on the path, kinds in order, names sorted; a name hidden by an
  * earlier folder is skipped. */
 void loader_list(char *const *stage_path, void (*each)(void *context, enum sluice_kind kind, const char *file),
-		 void *context);
+                 void *context);
 
 #endif

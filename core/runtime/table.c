@@ -27,9 +27,9 @@ static bool version_fits(const struct preamble *stage, struct sluice_error *erro
 		return true;
 	bool newer = stage->abi_major >= SLUICE_ABI_MAJOR;
 	return sluice_error_set(error, "is built for stage ABI %u.%u, this sluice has %d.%d: %s", stage->abi_major,
-				stage->abi_minor, SLUICE_ABI_MAJOR, SLUICE_ABI_MINOR,
-				newer ? "update sluice, or build the stage against the headers of this one"
-				      : "build the stage again, against the headers of this sluice");
+	                        stage->abi_minor, SLUICE_ABI_MAJOR, SLUICE_ABI_MINOR,
+	                        newer ? "update sluice, or build the stage against the headers of this one"
+	                              : "build the stage again, against the headers of this sluice");
 }
 
 static bool sizes_fit(const struct preamble *stage, size_t symbol_size, struct sluice_error *error)
@@ -64,7 +64,7 @@ bool table_copy(struct sluice_stage_ops *ops_out, const void *symbol, size_t siz
 	struct preamble stage;
 	if (size < sizeof(stage))
 		return sluice_error_set(error, "has a " SLUICE_STAGE_SYMBOL
-					       " that is no stage table: define it with SLUICE_STAGE()");
+		                               " that is no stage table: define it with SLUICE_STAGE()");
 	memcpy(&stage, symbol, sizeof(stage));
 	if (!version_fits(&stage, error) || !sizes_fit(&stage, size, error))
 		return false;
@@ -125,19 +125,19 @@ static bool verbs_fit(const struct sluice_stage_ops *ops, struct sluice_error *e
 		bool present = has_verb(ops, &verbs[i]);
 		if ((verbs[i].needed & bit) && !present)
 			return sluice_error_set(error, "has no %s(), which a stage of kind %s must have", verbs[i].name,
-						kind);
+			                        kind);
 		if (!(verbs[i].allowed & bit) && present)
 			return sluice_error_set(error, "has %s(), which a stage of kind %s may not have", verbs[i].name,
-						kind);
+			                        kind);
 	}
 	if (ops->kind == SLUICE_KIND_PERSIST && !ops->process == !ops->process_batch)
 		return sluice_error_set(error, "has %s process_batch(): a stage of kind persist has one of the two",
-					ops->process ? "both process() and" : "neither process() nor");
+		                        ops->process ? "both process() and" : "neither process() nor");
 	if (!(ops->flags & SLUICE_STAGE_DURABLE))
 		return true;
 	if (ops->kind != SLUICE_KIND_QUEUE || !ops->recover)
 		return sluice_error_set(error,
-					"calls itself durable, which only a stage of kind queue with recover() can be");
+		                        "calls itself durable, which only a stage of kind queue with recover() can be");
 	return true;
 }
 
@@ -147,8 +147,8 @@ static bool identity_fits(const struct sluice_stage_ops *ops, struct sluice_erro
 		return sluice_error_set(error, "has a table without a name, a version or a summary: give it all three");
 	if ((unsigned)ops->kind >= KIND_COUNT)
 		return sluice_error_set(error,
-					"is of kind number %u, which this sluice does not know: set .kind in its table",
-					(unsigned)ops->kind);
+		                        "is of kind number %u, which this sluice does not know: set .kind in its table",
+		                        (unsigned)ops->kind);
 	size_t spans = 0;
 	while (ops->spans && ops->spans[spans])
 		spans++;
@@ -158,10 +158,10 @@ static bool identity_fits(const struct sluice_stage_ops *ops, struct sluice_erro
 }
 
 static const size_t field_sizes[] = {
-	[SLUICE_TYPE_BOOL] = sizeof(bool),	[SLUICE_TYPE_INT] = sizeof(int64_t),
-	[SLUICE_TYPE_SIZE] = sizeof(uint64_t),	[SLUICE_TYPE_DURATION] = sizeof(struct sluice_duration),
+	[SLUICE_TYPE_BOOL] = sizeof(bool),      [SLUICE_TYPE_INT] = sizeof(int64_t),
+	[SLUICE_TYPE_SIZE] = sizeof(uint64_t),  [SLUICE_TYPE_DURATION] = sizeof(struct sluice_duration),
 	[SLUICE_TYPE_PERCENT] = sizeof(double), [SLUICE_TYPE_STRING] = sizeof(const char *),
-	[SLUICE_TYPE_CHOICE] = sizeof(int),	[SLUICE_TYPE_STRINGS] = sizeof(struct sluice_strings),
+	[SLUICE_TYPE_CHOICE] = sizeof(int),     [SLUICE_TYPE_STRINGS] = sizeof(struct sluice_strings),
 };
 
 /* What is wrong with one option, or NULL. */

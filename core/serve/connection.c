@@ -100,8 +100,8 @@ static int end_answer(struct connection *connection, int64_t now_ns)
 /* The connection is HELD; returns the phase it goes back to. */
 static int end_request(struct connection *connection, int phase)
 {
-	if (phase != CONNECTION_IDLE || !connection->asked)
-		connection->roster->time_out(connection);
+	if (phase != CONNECTION_IDLE || !connection->served)
+		connection->roster->time_out(connection, phase != CONNECTION_IDLE);
 	(void)shutdown(connection->fd, SHUT_RDWR);
 	return CONNECTION_EXPIRED;
 }

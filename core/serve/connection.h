@@ -36,7 +36,7 @@ struct connection {
 	int fd;
 	atomic_int phase;
 	_Atomic int64_t deadline_ns;
-	bool asked;                /* a request line has come; HTTP thread, and the sweeper while HELD */
+	bool served;               /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */
 	bool overdue;              /* its answer was due and is not through; the sweeper while HELD */
 	struct exchange *exchange; /* of the current request; stays while BUSY */
 	struct exchange *spare;    /* for the next request; HTTP thread only */
@@ -52,8 +52,9 @@ struct roster {
 	/* What ends a request that is BUSY past its deadline: settles its answer and returns true, or returns false when
 	 * that has happened already. Called with the connection HELD, on the sweeper's thread. */
 	bool (*settle)(struct connection *connection);
-	/* Says 408 on the socket of a request that will never be complete. */
-	void (*time_out)(struct connection *connection);
+	/* Says 408 on the socket of a request that will never be complete. `begun`: its request line is there; otherwise it
+	 * is a new connection, on which nothing may have been sent. */
+	void (*time_out)(struct connection *connection, bool begun);
 	int64_t grace_ns; /* for sending an answer that was settled late */
 };
 

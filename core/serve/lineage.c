@@ -107,27 +107,35 @@ static bool is_of(const struct lineage_entry *entry, const char *id, size_t size
 	       memcmp(entry->request_id, id, size) == 0;
 }
 
-static uint64_t look(const struct slot *slot, const char *id, size_t size, uint64_t best, struct lineage_entry *entry_out)
+/* The newest; but a request that timed out is kept twice, and what was found out later says more. */
+static bool says_more(const struct slot *slot, const struct slot *best)
 {
-	if (slot->number <= best || !is_of(&slot->entry, id, size))
-		return best;
-	*entry_out = slot->entry;
-	return slot->number;
+	const bool is_known = slot->entry.times.ack_ns != 0, best_is_known = best->entry.times.ack_ns != 0;
+	if (best->number == 0 || is_known != best_is_known)
+		return best->number == 0 || is_known;
+	return slot->number > best->number;
+}
+
+static void look(const struct slot *slot, const char *id, size_t size, struct slot *best)
+{
+	if (slot->number && is_of(&slot->entry, id, size) && says_more(slot, best))
+		*best = *slot;
 }
 
 bool lineage_find(struct lineage *lineage, const char *id, size_t size, struct lineage_entry *entry_out)
 {
-	uint64_t best = 0;
+	struct slot best = {.number = 0};
 	if (size == 0)
 		return false;
 	for (size_t i = 0; i < lineage->recent_count; i++) {
 		(void)pthread_mutex_lock(&lineage->locks[i % LOCKS]);
-		best = look(&lineage->recent[i], id, size, best, entry_out);
+		look(&lineage->recent[i], id, size, &best);
 		(void)pthread_mutex_unlock(&lineage->locks[i % LOCKS]);
 	}
 	(void)pthread_mutex_lock(&lineage->slowest_lock);
 	for (size_t i = 0; i < lineage->slowest_count; i++)
-		best = look(&lineage->slowest[i], id, size, best, entry_out);
+		look(&lineage->slowest[i], id, size, &best);
 	(void)pthread_mutex_unlock(&lineage->slowest_lock);
-	return best > 0;
+	*entry_out = best.entry;
+	return best.number > 0;
 }

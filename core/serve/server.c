@@ -67,8 +67,7 @@ static void *begin_request(void *context, const char *uri, struct MHD_Connection
 	const struct server *server = context;
 	struct connection *connection = connection_of(mhd);
 	(void)uri;
-	if (connection_enter(connection, CONNECTION_HEADERS, server->listen->header_timeout.ns))
-		connection->asked = true;
+	(void)connection_enter(connection, CONNECTION_HEADERS, server->listen->header_timeout.ns);
 	return connection;
 }
 
@@ -155,6 +154,7 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 	struct connection *connection = *request;
 	struct exchange *exchange = connection->exchange;
 	(void)mhd, (void)code;
+	connection->served = true;
 	(void)connection_enter(connection, CONNECTION_IDLE, server->listen->keep_alive.ns);
 	if (!exchange)
 		return;
@@ -186,11 +186,11 @@ static bool has_received(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_bytes_received > 0;
 }
 
-static void time_out(struct connection *connection)
+static void time_out(struct connection *connection, bool begun)
 {
 	struct server *server = (struct server *)((char *)connection->roster - offsetof(struct server, roster));
 	char id[UUID_TEXT_SIZE];
-	if (!connection->asked && !has_received(connection->fd))
+	if (!begun && !has_received(connection->fd))
 		return;
 	digest_uuid7(clock_wall_ns(), id);
 	reply_raw(connection->fd, MHD_HTTP_REQUEST_TIMEOUT, "the request was not complete in time", id);

@@ -1,6 +1,6 @@
 /*
- * A stage on the bench: loads one .so, creates it with options given as text, and pushes events through it, with a clock that
- * the test sets. Nothing of the pipeline is involved: what is seen is what the stage does.
+ * A stage on the bench: loads one .so, creates it with options given as text, and pushes events through it, with a
+ * clock that the test sets. Nothing of the pipeline is involved: what is seen is what the stage does.
  *
  *     struct harness *h = harness_open(SLUICE_KIND_AUTH, "hmac", (const char *[]){"scheme=github", "secrets=s", NULL});
  *     struct sluice_event *e = harness_event(h);
@@ -25,7 +25,8 @@ struct harness {
 /* `use` as in a pipeline file: a name, looked for in the build, or a file. */
 struct harness *harness_open(enum sluice_kind kind, const char *use, const char *const *options);
 struct harness *harness_open_read_only(enum sluice_kind kind, const char *use, const char *const *options);
-struct harness *harness_try(enum sluice_kind kind, const char *use, const char *const *options, struct sluice_error *error);
+struct harness *harness_try(enum sluice_kind kind, const char *use, const char *const *options,
+                            struct sluice_error *error);
 void harness_close(struct harness *harness);
 
 /* Both clocks: the monotonic one starts at 1 s, the wall clock at 1700000000 s. Moves them on. Until the first call of
@@ -33,7 +34,8 @@ void harness_close(struct harness *harness);
 void harness_set_clock(int64_t wall_ns);
 void harness_advance_clock(int64_t ns);
 
-/* An event of the harness's own memory, freed by harness_settle() or harness_free(). Threads may each have their own. */
+/* An event of the harness's own memory, freed by harness_settle() or harness_free(). Threads may each have their own.
+ */
 struct sluice_event *harness_event(struct harness *harness);
 void harness_header(struct sluice_event *event, const char *name, const char *value);
 void harness_body(struct sluice_event *event, const void *data, size_t size);
@@ -43,7 +45,8 @@ void harness_fields(struct sluice_event *event, const char *message_id, const ch
 
 enum sluice_verdict harness_process(struct harness *harness, struct sluice_event *event);
 /* Through process_batch() (or process() one by one); verdicts[] is filled. */
-void harness_process_batch(struct harness *harness, struct sluice_event **events, enum sluice_verdict *verdicts, size_t count);
+void harness_process_batch(struct harness *harness, struct sluice_event **events, enum sluice_verdict *verdicts,
+                           size_t count);
 
 /* What the stage said with its last verdict. */
 int harness_status(const struct sluice_event *event);

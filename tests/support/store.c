@@ -104,7 +104,7 @@ size_t store_audit_rows(struct harness *harness)
 	struct audit_result result = store_audit(harness);
 	for (int i = 0; i < AUDIT_VIOLATIONS; i++)
 		ck_assert_msg(result.violations[i] == 0, "audit: %llu times: %s",
-		              (unsigned long long)result.violations[i], audit_violation_phrases[i]);
+		              (unsigned long long)result.violations[i], audit_violation_words[i].phrase);
 	size_t rows = (size_t)result.rows;
 	audit_result_finish(&result);
 	return rows;

@@ -3,6 +3,7 @@
  */
 #include <check.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -191,7 +192,7 @@ END_TEST
 START_TEST(test_cut_and_overlong_signatures_are_refused)
 {
 	struct harness *h = open_github();
-	char text[100];
+	char text[200];
 	struct request request = {{"X-Hub-Signature-256", text}, GITHUB_BODY};
 	for (size_t size = 0; size < strlen(GITHUB_SIGNATURE); size++) {
 		(void)snprintf(text, sizeof(text), "%.*s", (int)size, GITHUB_SIGNATURE);
@@ -580,6 +581,36 @@ START_TEST(test_log_says_why_without_secrets_or_signatures)
 }
 END_TEST
 
+static void *verify_often(void *context)
+{
+	struct harness *h = context;
+	uintptr_t wrong = 0;
+	for (int i = 0; i < 500; i++) {
+		struct sluice_event *event = harness_event(h);
+		harness_header(event, "X-Hub-Signature-256", GITHUB_SIGNATURE);
+		harness_body(event, GITHUB_BODY, strlen(GITHUB_BODY) - (size_t)(i % 2));
+		wrong += harness_process(h, event) != (i % 2 ? SLUICE_REJECT : SLUICE_PASS);
+		harness_free(event);
+	}
+	return (void *)wrong;
+}
+
+START_TEST(test_threads_verify_at_once)
+{
+	struct harness *h = open_github();
+	pthread_t threads[4];
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, verify_often, h), 0);
+	for (size_t i = 0; i < 4; i++) {
+		void *wrong;
+		ck_assert_int_eq(pthread_join(threads[i], &wrong), 0);
+		ck_assert_ptr_null(wrong);
+	}
+	free(harness_take_log());
+	harness_close(h);
+}
+END_TEST
+
 START_TEST(test_published_vectors_are_its_self_test)
 {
 	struct harness *h = open_standard();
@@ -599,6 +630,7 @@ static Suite *suite(void)
 	tcase_add_test(schemes, test_each_scheme_takes_what_was_signed_by_its_rule);
 	tcase_add_test(schemes, test_stripe_header_needs_one_time_and_a_signature);
 	tcase_add_test(schemes, test_template_covers_other_schemes);
+	tcase_add_test(schemes, test_threads_verify_at_once);
 	tcase_add_test(schemes, test_published_vectors_are_its_self_test);
 	suite_add_tcase(suite, schemes);
 	TCase *attacks = tcase_create("attacks");

@@ -108,16 +108,16 @@ END_TEST
 START_TEST(test_newer_major_is_refused)
 {
 	assert_refused(FIXTURES "/auth/newer_major.so",
-		       "is built for stage ABI 2.1, this sluice has " VERSION_TEXT
-		       ": update sluice, or build the stage against the headers of this one");
+	               "is built for stage ABI 2.1, this sluice has " VERSION_TEXT
+	               ": update sluice, or build the stage against the headers of this one");
 }
 END_TEST
 
 START_TEST(test_newer_minor_is_refused)
 {
 	assert_refused(FIXTURES "/auth/newer_minor.so",
-		       "is built for stage ABI 1.99, this sluice has " VERSION_TEXT
-		       ": update sluice, or build the stage against the headers of this one");
+	               "is built for stage ABI 1.99, this sluice has " VERSION_TEXT
+	               ": update sluice, or build the stage against the headers of this one");
 }
 END_TEST
 
@@ -164,29 +164,29 @@ END_TEST
 START_TEST(test_missing_symbol_is_refused)
 {
 	assert_refused(FIXTURES "/auth/missing_symbol.so",
-		       "exports no sluice_stage: end the stage with SLUICE_STAGE()");
+	               "exports no sluice_stage: end the stage with SLUICE_STAGE()");
 }
 END_TEST
 
 START_TEST(test_function_in_place_of_the_table_is_refused)
 {
 	assert_refused(FIXTURES "/auth/function_symbol.so",
-		       "exports no sluice_stage: end the stage with SLUICE_STAGE()");
+	               "exports no sluice_stage: end the stage with SLUICE_STAGE()");
 }
 END_TEST
 
 START_TEST(test_undefined_symbol_is_refused)
 {
 	assert_refused(FIXTURES "/auth/undefined_symbol.so",
-		       "cannot be linked: undefined symbol: defined_nowhere: install the library that has it, and link "
-		       "the stage with it");
+	               "cannot be linked: undefined symbol: defined_nowhere: install the library that has it, and link "
+	               "the stage with it");
 }
 END_TEST
 
 START_TEST(test_text_file_is_refused)
 {
 	assert_refused(write_file("text.so", "a text\n", 7),
-		       "is not a shared object: build the stage and name its .so file");
+	               "is not a shared object: build the stage and name its .so file");
 }
 END_TEST
 
@@ -216,7 +216,7 @@ START_TEST(test_program_is_refused)
 	read_all(FIXTURES "/auth/first.so", &bytes);
 	bytes.data[16] = 2; /* e_type: ET_EXEC */
 	assert_refused(write_file("program.so", bytes.data, bytes.size),
-		       "is not a shared object: link it with -shared");
+	               "is not a shared object: link it with -shared");
 	buffer_finish(&bytes);
 }
 END_TEST
@@ -227,7 +227,7 @@ START_TEST(test_other_machine_is_refused)
 	read_all(FIXTURES "/auth/first.so", &bytes);
 	bytes.data[4] = (char)(bytes.data[4] ^ 3); /* EI_CLASS: 32 or 64 bits */
 	assert_refused(write_file("other.so", bytes.data, bytes.size),
-		       "is built for another kind of machine: build it on this one");
+	               "is built for another kind of machine: build it on this one");
 	buffer_finish(&bytes);
 }
 END_TEST
@@ -263,23 +263,23 @@ static void assert_not_found(char *const *path, enum sluice_kind kind, const cha
 START_TEST(test_unknown_name_is_refused_with_the_nearest_one)
 {
 	assert_not_found((char *[]){STAGES, FIXTURES, NULL}, SLUICE_KIND_AUTH, "older-minro",
-			 "there is no stage auth/older-minro on the stage path " STAGES ":" FIXTURES
-			 "; did you mean \"older_minor\"?");
+	                 "there is no stage auth/older-minro on the stage path " STAGES ":" FIXTURES
+	                 "; did you mean \"older_minor\"?");
 }
 END_TEST
 
 START_TEST(test_name_like_no_other_is_refused_with_the_way_out)
 {
 	assert_not_found((char *[]){STAGES, NULL}, SLUICE_KIND_AUTH, "zzzzzzz",
-			 "there is no stage auth/zzzzzzz on the stage path " STAGES
-			 ": build it there, or give the path of its .so file");
+	                 "there is no stage auth/zzzzzzz on the stage path " STAGES
+	                 ": build it there, or give the path of its .so file");
 }
 END_TEST
 
 START_TEST(test_stage_of_another_kind_is_refused)
 {
 	assert_not_found((char *[]){STAGES, NULL}, SLUICE_KIND_PARSE, STAGES "/auth/none.so",
-			 STAGES "/auth/none.so: is a stage of kind auth, not parse: give it under \"auth:\"");
+	                 STAGES "/auth/none.so: is a stage of kind auth, not parse: give it under \"auth:\"");
 }
 END_TEST
 
@@ -405,40 +405,40 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		const char *sentence;
 	} cases[] = {
 		{{.kind = SLUICE_KIND_AUTH, .version = "1", .summary = "x", .process = process},
-		 "has a table without a name, a version or a summary: give it all three"},
+	         "has a table without a name, a version or a summary: give it all three"},
 		{{.kind = (enum sluice_kind)7, .name = "x", .version = "1", .summary = "x", .process = process},
-		 "is of kind number 7, which this sluice does not know: set .kind in its table"},
+	         "is of kind number 7, which this sluice does not know: set .kind in its table"},
 		{{.kind = SLUICE_KIND_PARSE, .name = "x", .version = "1", .summary = "x"},
-		 "has no process(), which a stage of kind parse must have"},
+	         "has no process(), which a stage of kind parse must have"},
 		{{AUTH, .process_batch = process_batch},
-		 "has process_batch(), which a stage of kind auth may not have"},
+	         "has process_batch(), which a stage of kind auth may not have"},
 		{{AUTH, .put = process}, "has put(), which a stage of kind auth may not have"},
 		{{QUEUE}, "has no done(), which a stage of kind queue must have"},
 		{{QUEUE, .done = done, .process = process}, "has process(), which a stage of kind queue may not have"},
 		{{QUEUE, .done = done, .flags = SLUICE_STAGE_DURABLE},
-		 "calls itself durable, which only a stage of kind queue with recover() can be"},
+	         "calls itself durable, which only a stage of kind queue with recover() can be"},
 		{{AUTH, .flags = SLUICE_STAGE_DURABLE},
-		 "calls itself durable, which only a stage of kind queue with recover() can be"},
+	         "calls itself durable, which only a stage of kind queue with recover() can be"},
 		{{PERSIST}, "has neither process() nor process_batch(): a stage of kind persist has one of the two"},
 		{{PERSIST, .process = process, .process_batch = process_batch},
-		 "has both process() and process_batch(): a stage of kind persist has one of the two"},
+	         "has both process() and process_batch(): a stage of kind persist has one of the two"},
 		{{PERSIST, .process = process, .spans = (const char *const[]){"a", "b", "c", "d", "e", NULL}},
-		 "declares 5 spans: at most 4 can be timed"},
+	         "declares 5 spans: at most 4 can be timed"},
 		{{AUTH, OPTIONS(NUMBER(.help = "x"))}, "has an option without a name"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n"), NUMBER(.name = "m"), NUMBER(.name = "n"))},
-		 "has a wrong option table: n stands in the table twice"},
+	         "has a wrong option table: n stands in the table twice"},
 		{{AUTH, .config_size = 8, .options = (struct sluice_option[]){NUMBER(.name = "n"), SLUICE_OPTION_END}},
-		 "has a wrong option table: n lies outside the config struct: set .config_size to its size"},
+	         "has a wrong option table: n lies outside the config struct: set .config_size to its size"},
 		{{AUTH, .options = (struct sluice_option[]){NUMBER(.name = "n"), SLUICE_OPTION_END}},
-		 "has a wrong option table: n lies outside the config struct: set .config_size to its size"},
+	         "has a wrong option table: n lies outside the config struct: set .config_size to its size"},
 		{{AUTH, OPTIONS({.type = (enum sluice_option_type)99, .name = "n"})},
-		 "has a wrong option table: n is of a type that this sluice does not know"},
+	         "has a wrong option table: n is of a type that this sluice does not know"},
 		{{AUTH, OPTIONS(SLUICE_OPTION_CHOICE(struct numbers, choice, .name = "n"))},
-		 "has a wrong option table: n has no choices to choose from"},
+	         "has a wrong option table: n has no choices to choose from"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .fallback = "1", .flags = SLUICE_OPTION_REQUIRED))},
-		 "has a wrong option table: n is required and has a default: it can be one of the two"},
+	         "has a wrong option table: n is required and has a default: it can be one of the two"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .fallback = "0", .min = 1, .max = 9))},
-		 "has a wrong option table: n: the stage's own default is wrong: expected 1..9, got 0"},
+	         "has a wrong option table: n: the stage's own default is wrong: expected 1..9, got 0"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sluice_stage_ops ops = cases[i].ops;
@@ -463,15 +463,15 @@ START_TEST(test_table_of_impossible_size_is_refused)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct sluice_stage_ops ops = {AUTH, .abi_major = SLUICE_ABI_MAJOR, .size = cases[i].size,
-						     .option_size = cases[i].option_size};
+		                                     .option_size = cases[i].option_size};
 		struct sluice_stage_ops copy;
 		struct sluice_error error = {0};
 		ck_assert_msg(!table_copy(&copy, &ops, cases[i].symbol_size, &error), "case %zu was taken", i);
 		char sentence[200];
 		(void)snprintf(sentence, sizeof(sentence),
-			       "has a table of %u bytes with options of %u, which no stage ABI 1.0 has: define it with "
-			       "SLUICE_STAGE()",
-			       cases[i].size, cases[i].option_size);
+		               "has a table of %u bytes with options of %u, which no stage ABI 1.0 has: define it with "
+		               "SLUICE_STAGE()",
+		               cases[i].size, cases[i].option_size);
 		ck_assert_str_eq(error.text, sentence);
 	}
 	struct sluice_error error = {0};

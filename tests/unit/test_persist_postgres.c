@@ -458,7 +458,8 @@ static void stop_proxy(struct proxy *proxy)
 
 START_TEST(test_a_commit_whose_answer_was_lost_is_stored_once)
 {
-	struct proxy *proxy = malloc(sizeof(*proxy)); /* its links may outlive it by a moment */
+	static struct proxy lasting; /* its links may outlive the test's end by a moment */
+	struct proxy *proxy = &lasting;
 	char option[300];
 	start_proxy(proxy, option);
 	struct harness *h = harness_open(SLUICE_KIND_PERSIST, "postgres", (const char *[]){option, NULL});
@@ -592,8 +593,8 @@ START_TEST(test_the_audit_trail_only_grows)
 		"DELETE FROM webhook_audit_trail",
 		"TRUNCATE webhook_audit_trail",
 		"SET session_replication_role = replica; DELETE FROM webhook_audit_trail",
-		"INSERT INTO webhook_audit_trail SELECT * FROM webhook_audit_trail"
-		" ON CONFLICT (writer, position) DO UPDATE SET written_at = now()",
+		("INSERT INTO webhook_audit_trail SELECT * FROM webhook_audit_trail"
+		 " ON CONFLICT (writer, position) DO UPDATE SET written_at = now()"),
 	};
 	struct harness *h = open_store();
 	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);

@@ -10,4 +10,4 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 }
 
 SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "none", .version = "1.0.0", .summary = "lets every request through",
-	     .process = process);
+             .process = process);

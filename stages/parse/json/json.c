@@ -159,18 +159,42 @@ static void destroy(struct sluice_stage *stage)
 }
 
 /* Absent, application/json, or anything that says it is JSON with another name (RFC 6839). */
-static bool is_json(struct sluice_bytes type)
+/* The media type, without its parameters and the space before them. */
+static struct sluice_bytes media_type(struct sluice_bytes header)
 {
-	const char *end = type.size ? memchr(type.data, ';', type.size) : NULL;
-	size_t size = end ? (size_t)(end - type.data) : type.size;
-	while (size && type.data[size - 1] == ' ')
-		size--;
-	static const char plain[] = "application/json", suffix[] = "+json";
-	const size_t plain_size = strlen(plain), suffix_size = strlen(suffix);
-	if (size == plain_size && strncasecmp(type.data, plain, size) == 0)
-		return true;
-	return size == 0 ||
-	       (size > suffix_size && strncasecmp(type.data + size - suffix_size, suffix, suffix_size) == 0);
+	const char *end = header.size ? memchr(header.data, ';', header.size) : NULL;
+	struct sluice_bytes type = {header.data, end ? (size_t)(end - header.data) : header.size};
+	while (type.size && type.data[type.size - 1] == ' ')
+		type.size--;
+	return type;
+}
+
+static bool ends_in(struct sluice_bytes text, const char *suffix)
+{
+	size_t size = strlen(suffix);
+	return text.size >= size && strncasecmp(text.data + text.size - size, suffix, size) == 0;
+}
+
+static bool type_is(struct sluice_bytes type, const char *name)
+{
+	return type.size == strlen(name) && ends_in(type, name);
+}
+
+static bool starts_as_object(struct sluice_bytes body)
+{
+	size_t at = 0;
+	while (at < body.size && strchr(" \t\r\n", body.data[at]) && body.data[at])
+		at++;
+	return at < body.size && body.data[at] == '{';
+}
+
+/* `curl -d` calls everything a form. A real one never starts with a brace, which it would have to escape. */
+static bool is_json(const struct sluice_event *event)
+{
+	struct sluice_bytes type = media_type(sluice_get_header(event, "Content-Type"));
+	if (type_is(type, "application/x-www-form-urlencoded"))
+		return starts_as_object(event->body);
+	return type.size == 0 || type_is(type, "application/json") || (type.size > 5 && ends_in(type, "+json"));
 }
 
 /* jansson takes no NUL in a key, not even as \u0000. For its judgement any other character does as well. */
@@ -361,7 +385,7 @@ static enum sluice_verdict set_payload(const struct state *state, struct sluice_
 static enum sluice_verdict inspect(const struct state *state, struct sluice_event *event, size_t *key_count_out)
 {
 	struct sluice_bytes body = event->body;
-	if (!is_json(sluice_get_header(event, "Content-Type")))
+	if (!is_json(event))
 		return sluice_reject(event, 415,
 		                     "Content-Type: expected application/json or a type that ends in +json");
 	if (body.size >= 3 && memcmp(body.data, "\xef\xbb\xbf", 3) == 0)
