@@ -57,14 +57,14 @@ static void before_value(struct json_writer *json, const char *key)
 	buffer_add(json->out, ":", 1);
 }
 
-static void open(struct json_writer *json, const char *key, const char *bracket)
+static void open_bracket(struct json_writer *json, const char *key, const char *bracket)
 {
 	before_value(json, key);
 	buffer_add(json->out, bracket, 1);
 	json->need_comma = false;
 }
 
-static void close(struct json_writer *json, const char *bracket)
+static void close_bracket(struct json_writer *json, const char *bracket)
 {
 	buffer_add(json->out, bracket, 1);
 	json->need_comma = true;
@@ -72,22 +72,22 @@ static void close(struct json_writer *json, const char *bracket)
 
 void json_object(struct json_writer *json, const char *key)
 {
-	open(json, key, "{");
+	open_bracket(json, key, "{");
 }
 
 void json_end_object(struct json_writer *json)
 {
-	close(json, "}");
+	close_bracket(json, "}");
 }
 
 void json_array(struct json_writer *json, const char *key)
 {
-	open(json, key, "[");
+	open_bracket(json, key, "[");
 }
 
 void json_end_array(struct json_writer *json)
 {
-	close(json, "]");
+	close_bracket(json, "]");
 }
 
 void json_bytes(struct json_writer *json, const char *key, const char *data, size_t size)

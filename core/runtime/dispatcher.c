@@ -158,9 +158,10 @@ static int64_t pause_ns(const struct dispatcher *dispatcher, const struct event 
 		pause *= 2;
 	if (pause > config->retry_max.ns)
 		pause = config->retry_max.ns;
+	int64_t half = pause / 2;
 	uint32_t dice;
 	digest_random(&dice, sizeof(dice));
-	pause = pause / 2 + (int64_t)((double)(pause - pause / 2) * ((double)dice / UINT32_MAX));
+	pause = half + (int64_t)((double)half * dice / UINT32_MAX);
 	return pause > event->delay_ns ? pause : event->delay_ns;
 }
 

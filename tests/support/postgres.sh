@@ -35,10 +35,11 @@ as_server() {
 }
 
 find_binaries() {
-	for binaries in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -t/ -k5 -rn); do
-		[ -x "$binaries/initdb" ] && return
+	initdb=$(command -v initdb || true)
+	for found in /usr/lib/postgresql/*/bin/initdb; do
+		[ ! -x "$found" ] || initdb=$found
 	done
-	initdb=$(command -v initdb) || die "no PostgreSQL server found: apt install postgresql-15"
+	[ -n "$initdb" ] || die "no PostgreSQL server found: apt install postgresql-15"
 	binaries=$(dirname "$initdb")
 }
 
@@ -108,6 +109,7 @@ crash() {
 	pid=$(postmaster) || return 0
 	kill -STOP "$pid"
 	victims="$pid $(cat "/proc/$pid/task/$pid/children")"
+	# shellcheck disable=SC2086 # a list of numbers
 	kill -KILL $victims 2>/dev/null || true
 	for victim in $victims; do
 		while alive "$victim"; do

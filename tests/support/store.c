@@ -40,14 +40,21 @@ struct store_image store_read(struct harness *harness)
 	return image;
 }
 
+/* The copies are this file's own; sluice_bytes only lends them. */
+static void free_copy(struct sluice_bytes bytes)
+{
+	free((void *)bytes.data);
+}
+
 void store_free(struct store_image *image)
 {
 	for (size_t i = 0; i < image->count; i++) {
 		const struct sluice_record *record = &image->records[i];
-		const struct sluice_bytes all[] = {record->message_id, record->event_type, record->stream,
-		                                   record->payload, record->request_id};
-		for (size_t j = 0; j < sizeof(all) / sizeof(all[0]); j++)
-			free((void *)(uintptr_t)all[j].data);
+		free_copy(record->message_id);
+		free_copy(record->event_type);
+		free_copy(record->stream);
+		free_copy(record->payload);
+		free_copy(record->request_id);
 	}
 	free(image->records);
 	*image = (struct store_image){0};

@@ -352,7 +352,6 @@ struct proxy {
 };
 
 struct link {
-	pthread_t thread;
 	struct proxy *proxy;
 	int client, server;
 };
@@ -422,14 +421,15 @@ static void *accept_links(void *context)
 	while (!atomic_load(&proxy->stopping)) {
 		if (poll(&listener, 1, 20) <= 0)
 			continue;
+		pthread_t thread;
 		struct link *link = malloc(sizeof(*link));
 		struct sockaddr_in address = loopback(proxy->server_port);
 		*link = (struct link){.proxy = proxy, .client = accept(proxy->listener, NULL, NULL)};
 		link->server = socket(AF_INET, SOCK_STREAM, 0);
 		if (connect(link->server, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-		    pthread_create(&link->thread, NULL, serve_link, link) != 0)
+		    pthread_create(&thread, NULL, serve_link, link) != 0)
 			abort();
-		(void)pthread_detach(link->thread);
+		(void)pthread_detach(thread);
 	}
 	return NULL;
 }
@@ -594,7 +594,7 @@ START_TEST(test_the_audit_trail_only_grows)
 		"TRUNCATE webhook_audit_trail",
 		"SET session_replication_role = replica; DELETE FROM webhook_audit_trail",
 		("INSERT INTO webhook_audit_trail SELECT * FROM webhook_audit_trail"
-		 " ON CONFLICT (writer, position) DO UPDATE SET written_at = now()"),
+	         " ON CONFLICT (writer, position) DO UPDATE SET written_at = now()"),
 	};
 	struct harness *h = open_store();
 	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);

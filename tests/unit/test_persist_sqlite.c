@@ -391,7 +391,7 @@ START_TEST(test_the_audit_trail_only_grows)
 		"DELETE FROM webhook_audit_trail",
 		"DELETE FROM webhook_audit_trail WHERE position = 2",
 		("INSERT OR REPLACE INTO webhook_audit_trail SELECT writer, position, 0, covers, previous, hash"
-		 " FROM webhook_audit_trail"),
+	         " FROM webhook_audit_trail"),
 	};
 	struct harness *h = open_store();
 	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
@@ -844,8 +844,9 @@ static size_t count_lost(size_t count, char (*ids)[32])
 START_TEST(test_what_passed_survives_a_power_cut)
 {
 	static char ids[IDS_MAX][32];
-	size_t count = run_and_cut_power("strict", (size_t)(1 + _i * 300), ids);
-	ck_assert_uint_ge(count, (size_t)(1 + _i * 300));
+	size_t wanted = 1 + (size_t)_i * 300;
+	size_t count = run_and_cut_power("strict", wanted, ids);
+	ck_assert_uint_ge(count, wanted);
 	ck_assert_uint_eq(count_lost(count, ids), 0);
 }
 END_TEST

@@ -165,7 +165,7 @@ static void keep(struct table *table, struct entry *entry, const uint8_t *digest
 	table->newest = entry;
 	table->claimed--;
 	table->kept++;
-	while (table->kept > (size_t)config->capacity)
+	while (table->oldest && table->kept > (size_t)config->capacity)
 		forget_oldest(table);
 }
 

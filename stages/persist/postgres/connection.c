@@ -101,9 +101,9 @@ static bool finish_connecting(struct connection *connection, int64_t until_ns)
 static bool start_connecting(struct connection *connection, const struct config *config)
 {
 	char keepalive[24], user_timeout[24];
-	int64_t idle_s = (config->pool_keepalive.ns + NS_PER_S - 1) / NS_PER_S;
-	(void)snprintf(keepalive, sizeof(keepalive), "%lld", (long long)idle_s);
-	(void)snprintf(user_timeout, sizeof(user_timeout), "%lld", (long long)(3000 * idle_s));
+	long long idle_s = (config->pool_keepalive.ns + NS_PER_S - 1) / NS_PER_S;
+	(void)snprintf(keepalive, sizeof(keepalive), "%lld", idle_s);
+	(void)snprintf(user_timeout, sizeof(user_timeout), "%lld", 3000 * idle_s);
 	const char *const names[] = {"application_name",
 	                             "keepalives",
 	                             "keepalives_idle",
@@ -249,9 +249,9 @@ static bool send_all(struct connection *connection, int64_t until_ns)
 			return false;
 		}
 		if (!PQconsumeInput(connection->pg))
-			left = -1;
+			break;
 	}
-	if (left < 0)
+	if (left != 0)
 		set_broken(connection, PQerrorMessage(connection->pg));
 	return left == 0;
 }

@@ -46,6 +46,7 @@ bool database_touch(sqlite3 *db)
 static bool read_version(sqlite3 *db, const struct config *config, int *version_out, struct sluice_error *error)
 {
 	char text[32];
+	*version_out = 0;
 	if (!ask(db, "PRAGMA user_version", text, sizeof(text)))
 		return fail(db, config, "cannot read the schema's version", error);
 	*version_out = (int)strtol(text, NULL, 10);
