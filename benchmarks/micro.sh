@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # what a stage boundary costs, alone and within HTTP, and what the hop through the queue costs
 source "$(dirname "${BASH_SOURCE[0]}")/support/common.sh"
-rounds=${1:-7}
+rounds=${1:-15}
 
 cat >"$work/post.lua" <<'END'
 wrk.method = "POST"
@@ -68,20 +68,23 @@ report "Sluice with four empty stages" "$four"
 judge "five empty stages, % of the bare handler" "$(calculate "100 * 5 / 3 * ($four - $one) / $bare")" 5
 report "everything else Sluice does (ids, copies, answer), % of the bare handler" "$(calculate "100 * ($one - $bare) / $bare - 100 / 3 * ($four - $one) / $bare")"
 
-echo "── within HTTP: requests per second, 50 connections, $rounds rounds in turn"
+echo "── within HTTP: requests per second, 50 connections, median of $rounds rounds in turn"
 declare -A ports rates
 for name in bare one four queue; do
 	serve "$name"
 	ports[$name]=$port
-	rates[$name]=
 done
-rate() { wrk -t1 -c50 -d2s -s "$work/post.lua" "http://127.0.0.1:$1/webhooks" | sed -n 's/^Requests\/sec: *//p'; }
+rate() { wrk -t1 -c50 -d1s -s "$work/post.lua" "http://127.0.0.1:$1/webhooks" | sed -n 's/^Requests\/sec: *//p'; }
 for ((i = 0; i < rounds; i++)); do
-	for name in $(shuf -e bare one four queue); do rates[$name]+="$(rate "${ports[$name]}") "; done
+	for name in $(shuf -e bare one four queue); do rates[$name]=$(rate "${ports[$name]}"); done
+	echo "${rates[bare]} ${rates[one]} ${rates[four]} ${rates[queue]}" >>"$work/rates"
 done
-middle() { tr ' ' '\n' <<<"${rates[$1]}" | sed '/^$/d' | median; }
-for name in bare one four queue; do report "$name" "$(middle $name)"; done
-judge "five empty stages, % of the bare handler's time per request" \
-	"$(calculate "100 * 5 / 3 * (1 / $(middle four) - 1 / $(middle one)) * $(middle bare)")" 5
-report "the hop through the queue, ratio of one empty stage's rate to its" "$(calculate "$(middle one) / $(middle queue)")"
+# The round is the unit: each figure is compared with the others of its own round.
+middle() { awk "{ print $1 }" "$work/rates" | median; }
+report "the bare libmicrohttpd handler" "$(middle '$1')"
+report "Sluice with one empty stage, ratio to it" "$(calculate "$(middle '$2 / $1')")"
+report "Sluice with four empty stages, ratio to it" "$(calculate "$(middle '$3 / $1')")"
+report "Sluice with one empty stage behind a queue, ratio to it" "$(calculate "$(middle '$4 / $1')")"
+judge "five empty stages, % of the bare handler's time per request" "$(calculate "$(middle '100 * 5 / 3 * (1 / $3 - 1 / $2) * $1')")" 5
+report "the hop through the queue, ratio of the rate without it to that with it" "$(calculate "$(middle '$2 / $4')")"
 exit $verdicts
