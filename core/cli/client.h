@@ -14,8 +14,8 @@
 #define CLIENT_ADMIN_DEFAULT "http://127.0.0.1:9464"
 #define CLIENT_ADMIN_HELP "the server's admin door (" CLIENT_ADMIN_DEFAULT "); its token comes from SLUICE_ADMIN_TOKEN"
 
-/* GET of `path` below the admin URL (NULL: the default one). The answer's body is added to *out. False and a sentence if
- * the server cannot be reached; else the HTTP status is in *status_out. `accept` may be NULL. */
+/* GET of `path` below the admin URL (NULL: the default one). The answer's body is added to *out. False and a sentence
+ * if the server cannot be reached; else the HTTP status is in *status_out. `accept` may be NULL. */
 bool client_get(const char *admin, const char *path, const char *accept, struct buffer *out, long *status_out,
                 struct sluice_error *error);
 

@@ -131,7 +131,8 @@ static void serve(struct run *run, const sigset_t *signals)
 
 static void drain(struct run *run)
 {
-	log_event(SLUICE_LOG_INFO, NULL, "draining", sluice_real("seconds_at_most", (double)run->config->listen.drain.ns / 1e9));
+	log_event(SLUICE_LOG_INFO, NULL, "draining",
+	          sluice_real("seconds_at_most", (double)run->config->listen.drain.ns / 1e9));
 	const size_t left = server_stop(run->server, clock_now_ns() + run->config->listen.drain.ns);
 	if (left > 0) {
 		log_event(SLUICE_LOG_WARN, NULL, "drain_incomplete", sluice_int("events_left", (int64_t)left));
@@ -177,13 +178,15 @@ int cmd_run(int argc, char **argv)
 {
 	const char *trace_file = NULL;
 	const struct flag flags[] = {
-		{"trace", "FILE", "write one record per request, for `sluice analyze`", NULL, &trace_file},
+		{"trace", "FILE", "write one record per request; core/trace/trace.h has the layout", NULL, &trace_file},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	const struct command command = {
 		.usage = "run PIPELINE",
-		.about = "Serves a pipeline. Prints `admin URL` and, once it accepts, `ready URL` on stdout; the log goes to "
-		         "stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at once.",
+		.about = "Serves a pipeline. Prints `admin URL` and, once it accepts, `ready URL` on stdout; the log "
+	                 "goes to "
+			 "stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
+	                 "once.",
 		.example = "sluice run pipelines/quickstart.yaml --set listen.port=8080",
 		.flags = flags,
 		.common = FLAGS_PIPELINE,

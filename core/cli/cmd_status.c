@@ -54,8 +54,7 @@ static double mean(const json_t *values)
 	double sum = 0;
 	size_t i;
 	json_t *value;
-	json_array_foreach(values, i, value)
-		sum += json_number_value(value);
+	json_array_foreach(values, i, value) sum += json_number_value(value);
 	return i > 0 ? sum / (double)i : 0;
 }
 
@@ -64,8 +63,8 @@ static void print_health(const json_t *health)
 	size_t i;
 	json_t *reason;
 	(void)printf("health      %s\n", text(health, "status"));
-	json_array_foreach(json_object_get(health, "reasons"), i, reason)
-		(void)printf("            %s\n", json_string_value(reason));
+	json_array_foreach(json_object_get(health, "reasons"), i, reason)(void)
+		printf("            %s\n", json_string_value(reason));
 }
 
 static void print_counts(const char *title, const json_t *counts)
@@ -73,8 +72,8 @@ static void print_counts(const char *title, const json_t *counts)
 	const char *key;
 	json_t *value;
 	(void)printf("%s", title);
-	json_object_foreach((json_t *)(uintptr_t)counts, key, value)
-		(void)printf("%s %lld   ", key, (long long)json_integer_value(value));
+	json_object_foreach((json_t *)(uintptr_t)counts, key, value)(void)
+		printf("%s %lld   ", key, (long long)json_integer_value(value));
 	(void)printf("\n");
 }
 
@@ -93,12 +92,12 @@ static void print_table(const json_t *stats)
 	(void)printf("in flight   %.0f events, %.0f bytes; %.0f in the queue; %zu workers %.0f %% busy\n",
 	             number(stats, "in_flight"), number(stats, "in_flight_bytes"), number(stats, "queue_depth"),
 	             json_array_size(workers), mean(workers));
-	(void)printf("trouble     %.0f retries, %.0f dead letters\n\n", number(stats, "retries"), number(stats, "dead_letters"));
+	(void)printf("trouble     %.0f retries, %.0f dead letters\n\n", number(stats, "retries"),
+	             number(stats, "dead_letters"));
 	(void)printf("%-22s %39s  | %39s\n", "", "last 10 s, ms", "since start, ms");
-	(void)printf("%-22s %9s %9s %9s %9s  | %9s %9s %9s %9s\n", "stage", "count", "P50", "P95", "P99", "count", "P50", "P95",
-	             "P99");
-	json_array_foreach(json_object_get(stats, "stages"), i, stage)
-		print_stage(stage);
+	(void)printf("%-22s %9s %9s %9s %9s  | %9s %9s %9s %9s\n", "stage", "count", "P50", "P95", "P99", "count",
+	             "P50", "P95", "P99");
+	json_array_foreach(json_object_get(stats, "stages"), i, stage) print_stage(stage);
 }
 
 static int show(const char *admin, bool as_json)
@@ -116,7 +115,8 @@ static int show(const char *admin, bool as_json)
 		else
 			print_table(stats);
 		if (stats)
-			result = strcmp(text(json_object_get(stats, "health"), "status"), "ok") == 0 ? STATUS_YES : STATUS_NO;
+			result = strcmp(text(json_object_get(stats, "health"), "status"), "ok") == 0 ? STATUS_YES
+			                                                                             : STATUS_NO;
 		json_decref(stats);
 	}
 	if (error.text[0])
@@ -134,8 +134,9 @@ int cmd_status(int argc, char **argv)
 	};
 	const struct command command = {
 		.usage = "status",
-		.about = "Shows what a running server is doing: health, throughput, and the latency of each stage. Exit status: 0 "
-		         "healthy, 1 not healthy, 2 no answer.",
+		.about = "Shows what a running server is doing: health, throughput, and the latency of each stage. "
+	                 "Exit status: 0 "
+			 "healthy, 1 not healthy, 2 no answer.",
 		.example = "sluice status --admin http://127.0.0.1:9464",
 		.flags = flags,
 		.common = FLAGS_JSON,

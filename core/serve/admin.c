@@ -119,7 +119,8 @@ static void get_stats(struct visit *visit)
 static void write_options(struct json_writer *json, const struct stage_config *stage)
 {
 	json_object(json, "options");
-	for (const struct sluice_option *option = stage->plugin->ops.options; option->type != SLUICE_TYPE_END; option++) {
+	for (const struct sluice_option *option = stage->plugin->ops.options; option->type != SLUICE_TYPE_END;
+	     option++) {
 		struct buffer text = {0};
 		option_print(option, stage->options, &text);
 		json_text(json, option->name, text.data ? text.data : "");
@@ -235,7 +236,10 @@ static bool may_enter(const struct admin *admin, struct MHD_Connection *mhd)
 	if (!given || strncasecmp(given, scheme, strlen(scheme)) != 0)
 		return false;
 	given += strlen(scheme);
-	digest_bytes(given, strlen(given), token);
+	size_t size = strlen(given);
+	while (size > 0 && given[size - 1] == ' ')
+		size--;
+	digest_bytes(given, size, token);
 	for (size_t i = 0; i < sizeof(token); i++)
 		difference |= (uint8_t)(token[i] ^ admin->token[i]);
 	return difference == 0;
@@ -255,7 +259,8 @@ static void serve(const struct admin *admin, struct visit *visit, const char *pa
 	} else if (!route) {
 		refuse(visit, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
 	} else if (!method_fits(method, route->method)) {
-		reply_header(&visit->reply, MHD_HTTP_HEADER_ALLOW, strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
+		reply_header(&visit->reply, MHD_HTTP_HEADER_ALLOW,
+		             strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
 		refuse(visit, MHD_HTTP_METHOD_NOT_ALLOWED, "this path is asked in another way");
 	} else {
 		route->serve(visit);
@@ -301,9 +306,9 @@ static struct MHD_Daemon *start_daemon(struct admin *admin, int listener)
 {
 	enum { CONNECTIONS_MAX = 64, IDLE_S = 60 };
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, admin,
-	                        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, end_visit, NULL,
-	                        MHD_OPTION_END);
+	                        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
+	                        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+	                        MHD_OPTION_NOTIFY_COMPLETED, end_visit, NULL, MHD_OPTION_END);
 }
 
 struct admin *admin_start(struct service *service, struct sluice_error *error)
@@ -313,9 +318,9 @@ struct admin *admin_start(struct service *service, struct sluice_error *error)
 	if (listener < 0)
 		return NULL;
 	if (!config->token && !listener_is_loopback(listener)) {
-		(void)sluice_error_set(error,
-		                       "admin: others can reach %s, so it needs a `token`; or let it listen on 127.0.0.1",
-		                       config->address);
+		(void)sluice_error_set(
+			error, "admin: others can reach %s, so it needs a `token`; or let it listen on 127.0.0.1",
+			config->address);
 		goto close_listener;
 	}
 	struct admin *admin = must_calloc(1, sizeof(*admin));

@@ -1,6 +1,6 @@
 /*
- * The admin door: health, metrics, statistics, lineage, and what runs. Its own listener; a bearer token is required unless
- * only this machine can reach it.
+ * The admin door: health, metrics, statistics, lineage, and what runs. Its own listener; a bearer token is required
+ * unless only this machine can reach it.
  */
 #ifndef SERVE_ADMIN_H
 #define SERVE_ADMIN_H

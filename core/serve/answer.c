@@ -5,37 +5,49 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "serve/health.h"
 #include "serve/intake.h"
+#include "serve/reply.h"
 #include "serve/service.h"
 
-/* Of outcomes that mean "kept"; the others are problems. */
-static const char *const kept_words[OUTCOME_COUNT] = {
-	[OUTCOME_ACCEPTED] = "accepted",
-	[OUTCOME_DUPLICATE] = "duplicate",
+/* How the answer begins for outcomes that mean "kept"; the others are problems. */
+static const char *const kept_beginnings[OUTCOME_COUNT] = {
+	[OUTCOME_ACCEPTED] = "{\"status\":\"accepted\",\"request_id\":",
+	[OUTCOME_DUPLICATE] = "{\"status\":\"duplicate\",\"request_id\":",
 };
 
-static const char *const ack_words[] = {[ACK_STORED] = "stored", [ACK_QUEUED] = "queued"};
+static const char *const kept_endings[] = {
+	[ACK_STORED] = ",\"ack\":\"stored\"}",
+	[ACK_QUEUED] = ",\"ack\":\"queued\"}",
+};
 
 /* RFC 9110 wants a challenge beside 401; a signature has no registered scheme. */
 static const char challenge[] = "Signature";
 
 enum { TIMING_SIZE = 48 * (KIND_COUNT + 1), SECONDS_SIZE = 24 };
 
+static void write_text(struct buffer *out, const char *data, size_t size)
+{
+	struct json_writer json = {.out = out};
+	json_bytes(&json, NULL, data, size);
+}
+
+/* Every event that is kept gets one of these, so only what differs is written as JSON. */
 static void write_kept(struct exchange *exchange)
 {
 	const struct lineage_entry *entry = &exchange->entry;
-	struct json_writer json = {.out = &exchange->answer};
-	json_object(&json, NULL);
-	json_text(&json, "status", kept_words[entry->outcome]);
-	json_text(&json, "request_id", entry->request_id);
-	if (entry->message_id_size)
-		json_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
-	json_text(&json, "ack", ack_words[exchange->ack]);
-	json_end_object(&json);
+	struct buffer *out = &exchange->answer;
+	buffer_add_text(out, kept_beginnings[entry->outcome]);
+	write_text(out, entry->request_id, strlen(entry->request_id));
+	if (entry->message_id_size) {
+		buffer_add_text(out, ",\"message_id\":");
+		write_text(out, entry->message_id, entry->message_id_size);
+	}
+	buffer_add_text(out, kept_endings[exchange->ack]);
 }
 
 static double ms(int64_t ns)
@@ -53,7 +65,8 @@ static const char *write_timing(const struct event_times *times, char text[TIMIN
 			size += snprintf(text + size, (size_t)(TIMING_SIZE - size), "%s;dur=%.3f, ", kind_names[kind],
 			                 ms(stage->work_ns + stage->wait_ns + stage->parked_ns));
 	}
-	(void)snprintf(text + size, (size_t)(TIMING_SIZE - size), "total;dur=%.3f", ms(times->ack_ns - times->start_ns));
+	(void)snprintf(text + size, (size_t)(TIMING_SIZE - size), "total;dur=%.3f",
+	               ms(times->ack_ns - times->start_ns));
 	return text;
 }
 
@@ -90,7 +103,7 @@ enum MHD_Result answer_send(struct exchange *exchange)
 		entry->status = health_write(service, &exchange->answer);
 	if (exchange->asks_health) {
 		reply.content_type = REPLY_JSON;
-	} else if (!exchange->refusal && kept_words[entry->outcome]) {
+	} else if (!exchange->refusal && kept_beginnings[entry->outcome]) {
 		reply.content_type = REPLY_JSON;
 		write_kept(exchange);
 	} else {

@@ -64,7 +64,8 @@ void connection_close(struct connection *connection)
 bool connection_enter(struct connection *connection, enum connection_phase phase, int64_t timeout_ns)
 {
 	/* A new deadline lies ahead, so that the old phase meets it early does no harm. */
-	atomic_store_explicit(&connection->deadline_ns, deadline_after(connection->roster, timeout_ns), memory_order_relaxed);
+	atomic_store_explicit(&connection->deadline_ns, deadline_after(connection->roster, timeout_ns),
+	                      memory_order_relaxed);
 	int now = atomic_load_explicit(&connection->phase, memory_order_relaxed);
 	for (;;) {
 		if (now == CONNECTION_EXPIRED)
@@ -88,7 +89,7 @@ static bool is_overdue(const struct connection *connection, int64_t now_ns)
 static int end_answer(struct connection *connection, int64_t now_ns)
 {
 	const struct roster *roster = connection->roster;
-	if (roster->settle(connection) || !connection->overdue) {
+	if (roster->settle(roster->context, connection) || !connection->overdue) {
 		connection->overdue = true;
 		atomic_store_explicit(&connection->deadline_ns, now_ns + roster->grace_ns, memory_order_relaxed);
 		return CONNECTION_BUSY;
@@ -101,7 +102,7 @@ static int end_answer(struct connection *connection, int64_t now_ns)
 static int end_request(struct connection *connection, int phase)
 {
 	if (phase != CONNECTION_IDLE || !connection->served)
-		connection->roster->time_out(connection, phase != CONNECTION_IDLE);
+		connection->roster->time_out(connection->roster->context, connection, phase != CONNECTION_IDLE);
 	(void)shutdown(connection->fd, SHUT_RDWR);
 	return CONNECTION_EXPIRED;
 }
@@ -159,7 +160,7 @@ void roster_settle_all(struct roster *roster)
 	for (struct connection *connection = roster->first; connection; connection = connection->next) {
 		if (!hold(connection, CONNECTION_BUSY))
 			continue;
-		(void)roster->settle(connection);
+		(void)roster->settle(roster->context, connection);
 		atomic_store(&connection->phase, CONNECTION_BUSY);
 	}
 	(void)pthread_mutex_unlock(&roster->lock);

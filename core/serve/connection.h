@@ -2,12 +2,12 @@
  * Connections and how long each may take.
  *
  * libmicrohttpd's own timeout counts inactivity only, so a sender of one byte a second stays for ever; and a suspended
- * connection never times out. Here every connection has one phase and one deadline for the whole of it. The HTTP thread moves
- * it from phase to phase; a sweeper looks at all of them now and then and ends what is overdue.
+ * connection never times out. Here every connection has one phase and one deadline for the whole of it. The HTTP thread
+ * moves it from phase to phase; a sweeper looks at all of them now and then and ends what is overdue.
  *
- * The phase is also the lock between the two. To look closer the sweeper takes the connection out of its phase for a moment
- * (HELD); the HTTP thread's next step waits that moment out. So neither needs a mutex, and what the sweeper finds in a
- * connection that it holds stays there.
+ * The phase is also the lock between the two. To look closer the sweeper takes the connection out of its phase for a
+ * moment (HELD); the HTTP thread's next step waits that moment out. So neither needs a mutex, and what the sweeper
+ * finds in a connection that it holds stays there.
  */
 #ifndef SERVE_CONNECTION_H
 #define SERVE_CONNECTION_H
@@ -36,8 +36,8 @@ struct connection {
 	int fd;
 	atomic_int phase;
 	_Atomic int64_t deadline_ns;
-	bool served;               /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */
-	bool overdue;              /* its answer was due and is not through; the sweeper while HELD */
+	bool served;  /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */
+	bool overdue; /* its answer was due and is not through; the sweeper while HELD */
 	struct exchange *exchange; /* of the current request; stays while BUSY */
 	struct exchange *spare;    /* for the next request; HTTP thread only */
 };
@@ -49,12 +49,13 @@ struct roster {
 	size_t count;
 	_Atomic int64_t now_ns; /* monotonic, as of the last sweep: exact enough for deadlines, and free */
 
-	/* What ends a request that is BUSY past its deadline: settles its answer and returns true, or returns false when
-	 * that has happened already. Called with the connection HELD, on the sweeper's thread. */
-	bool (*settle)(struct connection *connection);
-	/* Says 408 on the socket of a request that will never be complete. `begun`: its request line is there; otherwise it
-	 * is a new connection, on which nothing may have been sent. */
-	void (*time_out)(struct connection *connection, bool begun);
+	/* What ends a request that is BUSY past its deadline: settles its answer and returns true, or returns false
+	 * when that has happened already. Called with the connection HELD, on the sweeper's thread. */
+	bool (*settle)(void *context, struct connection *connection);
+	/* Says 408 on the socket of a request that will never be complete. `begun`: its request line is there;
+	 * otherwise it is a new connection, on which nothing may have been sent. */
+	void (*time_out)(void *context, struct connection *connection, bool begun);
+	void *context;
 	int64_t grace_ns; /* for sending an answer that was settled late */
 };
 
@@ -69,7 +70,8 @@ struct connection *connection_open(struct roster *roster, int fd, int64_t timeou
 /* On the HTTP thread, before the socket is closed. */
 void connection_close(struct connection *connection);
 
-/* On the HTTP thread: goes on to `phase`, which may last `timeout_ns`. False: the sweeper has given the connection up. */
+/* On the HTTP thread: goes on to `phase`, which may last `timeout_ns`. False: the sweeper has given the connection up.
+ */
 bool connection_enter(struct connection *connection, enum connection_phase phase, int64_t timeout_ns);
 
 /* Ends what is overdue at `now_ns`. One thread at a time. */

@@ -1,8 +1,8 @@
 /*
  * The doorman: one thread that accepts connections on a listening socket and, every now and then, ticks.
  *
- * libmicrohttpd could accept by itself. But its way of stopping to (MHD_quiesce_daemon) races with its own threads, and at
- * its limit it leaves newcomers waiting where they should be told.
+ * libmicrohttpd could accept by itself. But its way of stopping to (MHD_quiesce_daemon) races with its own threads, and
+ * at its limit it leaves newcomers waiting where they should be told.
  */
 #ifndef SERVE_DOORMAN_H
 #define SERVE_DOORMAN_H
@@ -16,7 +16,7 @@
 #include <sluice/error.h>
 
 struct doorman {
-	int listener;    /* the doorman's to close, from doorman_start() on */
+	int listener; /* the doorman's to close, from doorman_start() on */
 	int tick_ms;
 	/* Both on the doorman's thread. admit() owns the socket, which does not block. */
 	void (*admit)(void *context, int fd, const struct sockaddr *address, socklen_t address_size);

@@ -1,6 +1,6 @@
 /*
- * An exchange: one request and its answer, between the HTTP thread that owns the connection and the pipeline that owns the
- * event.
+ * An exchange: one request and its answer, between the HTTP thread that owns the connection and the pipeline that owns
+ * the event.
  *
  * The two sides hold a reference each. Whoever settles the answer first (the pipeline, or the sweeper when the sender's
  * deadline has passed) claims it; the other finds it claimed and leaves. The answer itself goes out on the HTTP thread:
@@ -19,10 +19,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/buffer.h"
 #include "runtime/pipeline.h"
 #include "serve/connection.h"
 #include "serve/lineage.h"
-#include "serve/reply.h"
 
 enum exchange_state { EXCHANGE_RUNNING, EXCHANGE_SUSPENDED, EXCHANGE_ANSWERED };
 
@@ -70,7 +70,8 @@ void exchange_reset(struct exchange *exchange); /* one that has only this refere
 void exchange_release(struct exchange *exchange);
 bool exchange_is_mine(const struct exchange *exchange); /* no other reference is left */
 
-/* Sends the event down, its connection being BUSY. True: the answer is there. False: the connection is suspended and will be resumed. */
+/* Sends the event down, its connection being BUSY. True: the answer is there. False: the connection is suspended and
+ * will be resumed. */
 bool exchange_submit(struct exchange *exchange);
 
 bool exchange_is_answered(const struct exchange *exchange);

@@ -22,14 +22,16 @@ static const struct refusal not_post = {MHD_HTTP_METHOD_NOT_ALLOWED, "a webhook 
 static const struct refusal not_get = {MHD_HTTP_METHOD_NOT_ALLOWED, "the health is read with GET", "GET, HEAD", false};
 static const struct refusal no_length = {MHD_HTTP_LENGTH_REQUIRED,
                                          "expected Content-Length or Transfer-Encoding: chunked", NULL, false};
-static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than this server takes", NULL, false};
+static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than this server takes", NULL,
+                                         false};
 static const struct refusal encoded = {MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                        "the body must come as it is, without Content-Encoding", NULL, false};
 static const struct refusal large_headers = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                                              "the header fields are larger than this server takes", NULL, true};
-static const struct refusal full = {MHD_HTTP_SERVICE_UNAVAILABLE, "too much is in flight: try again later", NULL, false};
-static const struct refusal leaving = {MHD_HTTP_SERVICE_UNAVAILABLE, "the server is shutting down: try again later", NULL,
-                                       false};
+static const struct refusal full = {MHD_HTTP_SERVICE_UNAVAILABLE, "too much is in flight: try again later", NULL,
+                                    false};
+static const struct refusal leaving = {MHD_HTTP_SERVICE_UNAVAILABLE, "the server is shutting down: try again later",
+                                       NULL, false};
 /* One for each sentence of request_framing_conflict(), which says more. */
 static const struct refusal bad_framing = {MHD_HTTP_BAD_REQUEST, "", NULL, true};
 
@@ -38,8 +40,8 @@ static struct sluice_bytes bytes_of(const char *data, size_t size)
 	return (struct sluice_bytes){data ? data : "", size};
 }
 
-static enum MHD_Result add_header(void *head, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
-                                  size_t value_size)
+static enum MHD_Result add_header(void *head, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                  const char *value, size_t value_size)
 {
 	(void)kind;
 	request_add_header(head, bytes_of(name, name_size), bytes_of(value, value_size));
@@ -94,7 +96,7 @@ static bool make_room(struct exchange *exchange, size_t room)
 	char *body = event_alloc(event, room + 1);
 	if (!body)
 		return false;
-	if (exchange->body_size)
+	if (exchange->body)
 		memcpy(body, exchange->body, exchange->body_size);
 	exchange->body = body;
 	exchange->body_room = room;

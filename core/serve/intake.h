@@ -1,8 +1,8 @@
 /*
  * Intake: what is read of a request before the pipeline gets it, and what is refused at the door.
  *
- * A refused request is answered when its body is there, because libmicrohttpd closes the connection after an answer that
- * comes earlier; only where the body is large, or its end in doubt, is the connection given up.
+ * A refused request is answered when its body is there, because libmicrohttpd closes the connection after an answer
+ * that comes earlier; only where the body is large, or its end in doubt, is the connection given up.
  */
 #ifndef SERVE_INTAKE_H
 #define SERVE_INTAKE_H

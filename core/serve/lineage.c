@@ -26,7 +26,7 @@ struct lineage {
 	size_t slowest_count;
 	struct slot *slowest; /* under slowest_lock */
 	pthread_mutex_t slowest_lock;
-	size_t quickest;           /* index of the one to give way */
+	size_t quickest;              /* index of the one to give way */
 	_Atomic int64_t threshold_ns; /* what a request must exceed to be among the slowest */
 };
 

@@ -22,8 +22,8 @@ struct lineage_entry {
 	char message_id[SLUICE_NAME_MAX];
 	int status; /* of HTTP */
 	enum event_outcome outcome;
-	bool timed_out;   /* the sender's deadline came first: the event went on without an answer to give */
-	int64_t sent_ns;  /* monotonic: the answer was sent */
+	bool timed_out;  /* the sender's deadline came first: the event went on without an answer to give */
+	int64_t sent_ns; /* monotonic: the answer was sent */
 	struct event_times times;
 };
 
@@ -36,7 +36,8 @@ void lineage_destroy(struct lineage *lineage);
 /* From any thread. */
 void lineage_add(struct lineage *lineage, const struct lineage_entry *entry);
 
-/* The newest entry with that request id or message id; of a request that timed out, what is known since. From any thread. */
+/* The newest entry with that request id or message id; of a request that timed out, what is known since. From any
+ * thread. */
 bool lineage_find(struct lineage *lineage, const char *id, size_t size, struct lineage_entry *entry_out);
 
 /* The tree for people, the document for programs, and the line of the profile log. `config` names the spans. */

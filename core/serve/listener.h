@@ -1,6 +1,6 @@
 /*
- * A listening socket, opened by the server itself: so that its errors name the address, port 0 works, and nobody accepts on
- * it but who is told to.
+ * A listening socket, opened by the server itself: so that its errors name the address, port 0 works, and nobody
+ * accepts on it but who is told to.
  */
 #ifndef SERVE_LISTENER_H
 #define SERVE_LISTENER_H

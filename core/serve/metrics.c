@@ -45,13 +45,15 @@ static void write_histogram(struct buffer *out, const char *name, const char *la
                             const struct histogram *histogram)
 {
 	/* Read while others record: the count may be behind its buckets, which must not show. */
-	const uint64_t largest = histogram_count_at_most(histogram, (int64_t)(bounds[BOUND_COUNT - 1] * (double)NS_PER_MS));
+	const uint64_t largest = histogram_count_at_most(histogram,
+	                                                 (int64_t)(bounds[BOUND_COUNT - 1] * (double)NS_PER_MS));
 	const uint64_t count = histogram->count > largest ? histogram->count : largest;
 	for (size_t i = 0; i < BOUND_COUNT; i++)
 		buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, value, bounds[i],
 		              histogram_count_at_most(histogram, (int64_t)(bounds[i] * (double)NS_PER_MS)));
 	buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, label, value, count);
-	buffer_printf(out, "%s_sum{%s=\"%s\"} %.6f\n", name, label, value, (double)histogram->sum_ns / (double)NS_PER_MS);
+	buffer_printf(out, "%s_sum{%s=\"%s\"} %.6f\n", name, label, value,
+	              (double)histogram->sum_ns / (double)NS_PER_MS);
 	buffer_printf(out, "%s_count{%s=\"%s\"} %" PRIu64 "\n", name, label, value, count);
 }
 
@@ -116,17 +118,19 @@ static void write_pipeline(struct service *service, struct buffer *out)
 	pipeline_get_stats(service->pipeline, &now);
 	head(out, "webhook_events_total", "counter", "Events that have come to an end for their sender, by outcome.");
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
-		buffer_printf(out, "webhook_events_total{outcome=\"%s\"} %" PRIu64 "\n", event_outcome_names[i], now.outcomes[i]);
+		buffer_printf(out, "webhook_events_total{outcome=\"%s\"} %" PRIu64 "\n", event_outcome_names[i],
+		              now.outcomes[i]);
 	write_value(out, "webhook_retries_total", "counter", "Hand-overs to the store that ended in another try.",
 	            (double)now.retries);
-	write_value(out, "webhook_dead_letters_total", "counter", "Acknowledged events that the store refused for good.",
-	            (double)now.dead_letters);
+	write_value(out, "webhook_dead_letters_total", "counter",
+	            "Acknowledged events that the store refused for good.", (double)now.dead_letters);
 	write_value(out, "webhook_queue_depth", "gauge", "Events that the queue keeps and no worker has.",
 	            (double)now.queue_depth);
 	write_value(out, "webhook_in_flight", "gauge", "Events inside the pipeline.", (double)now.in_flight);
 	write_value(out, "webhook_in_flight_bytes", "gauge", "Memory of the events inside the pipeline, in bytes.",
 	            (double)now.in_flight_bytes);
-	head(out, "webhook_worker_utilization", "gauge", "Share of the last 10 seconds that a worker has worked, 0 to 100.");
+	head(out, "webhook_worker_utilization", "gauge",
+	     "Share of the last 10 seconds that a worker has worked, 0 to 100.");
 	for (size_t id = 0; id < now.workers; id++)
 		buffer_printf(out, "webhook_worker_utilization{worker_id=\"%zu\"} %.2f\n", id,
 		              stats_worker_utilization(service->stats, id));
@@ -224,11 +228,13 @@ static void write_process(struct service *service, struct buffer *out)
 	const double page = (double)sysconf(_SC_PAGESIZE);
 	write_value(out, "process_cpu_seconds_total", "counter", "Processor time of the process, in seconds.",
 	            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
-	write_value(out, "process_resident_memory_bytes", "gauge", "Resident memory, in bytes.", (double)resident * page);
+	write_value(out, "process_resident_memory_bytes", "gauge", "Resident memory, in bytes.",
+	            (double)resident * page);
 	write_value(out, "process_virtual_memory_bytes", "gauge", "Virtual memory, in bytes.", (double)size * page);
 	write_value(out, "process_open_fds", "gauge", "Open file descriptors.", count_open_files());
 	write_value(out, "process_max_fds", "gauge", "The limit on open file descriptors.", (double)files.rlim_cur);
-	write_value(out, "process_start_time_seconds", "gauge", "When the service started, in seconds since the Unix epoch.",
+	write_value(out, "process_start_time_seconds", "gauge",
+	            "When the service started, in seconds since the Unix epoch.",
 	            (double)service->started_wall_ns / (double)NS_PER_S);
 }
 

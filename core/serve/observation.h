@@ -12,7 +12,7 @@
 #include "runtime/pipeline.h"
 
 struct gauge {
-	const char *name;               /* without the prefix */
+	const char *name;                /* without the prefix */
 	const char *label, *label_value; /* NULL: none */
 	const char *help;
 	double value;

@@ -24,7 +24,8 @@ void *reply_gzip(const void *data, size_t size, int level, size_t *size_out)
 {
 	enum { GZIP = 16 };
 	z_stream stream = {0};
-	if (size > UINT32_MAX / 2 || deflateInit2(&stream, level, Z_DEFLATED, MAX_WBITS + GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (size > UINT32_MAX / 2 ||
+	    deflateInit2(&stream, level, Z_DEFLATED, MAX_WBITS + GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return NULL;
 	const uLong room = deflateBound(&stream, (uLong)size);
 	unsigned char *out = malloc(room);
@@ -71,7 +72,8 @@ static struct MHD_Response *compressed(struct MHD_Connection *connection, const 
 {
 	if (!listen->compression || reply->body->size < listen->compression_threshold)
 		return NULL;
-	const char *accepted = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	const char *accepted = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+	                                                   MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	if (!reply_accepts_gzip(accepted))
 		return NULL;
 	size_t size = 0;
@@ -86,11 +88,13 @@ static struct MHD_Response *compressed(struct MHD_Connection *connection, const 
 	return response;
 }
 
-enum MHD_Result reply_queue(struct MHD_Connection *connection, const struct reply *reply, const struct listen_config *listen)
+enum MHD_Result reply_queue(struct MHD_Connection *connection, const struct reply *reply,
+                            const struct listen_config *listen)
 {
 	struct MHD_Response *response = compressed(connection, reply, listen);
 	if (!response)
-		response = MHD_create_response_from_buffer(reply->body->size, reply->body->data, MHD_RESPMEM_PERSISTENT);
+		response = MHD_create_response_from_buffer(reply->body->size, reply->body->data,
+		                                           MHD_RESPMEM_PERSISTENT);
 	if (!response)
 		return MHD_NO;
 	if (listen->compression)
@@ -121,7 +125,8 @@ void reply_raw(int fd, int status, const char *detail, const char *request_id)
 	struct buffer body = {0}, message = {0};
 	reply_write_problem(&body, status, detail, request_id);
 	buffer_printf(&message,
-	              "HTTP/1.1 %d %s\r\nContent-Type: " REPLY_PROBLEM "\r\nContent-Length: %zu\r\nConnection: close\r\n"
+	              "HTTP/1.1 %d %s\r\nContent-Type: " REPLY_PROBLEM
+	              "\r\nContent-Length: %zu\r\nConnection: close\r\n"
 	              "X-Request-Id: %s\r\n%s\r\n%s",
 	              status, MHD_get_reason_phrase_for((unsigned)status), body.size, request_id,
 	              status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Retry-After: 1\r\n" : "", body.data);

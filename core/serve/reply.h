@@ -19,9 +19,9 @@ enum { REPLY_HEADERS_MAX = 8 };
 
 struct reply {
 	int status;
-	const char *content_type; /* one of the above, or another */
+	const char *content_type;  /* one of the above, or another */
 	const struct buffer *body; /* must stay as it is until the request is over */
-	bool compress;            /* where the sender accepts it and the size is worth it, by `listen` */
+	bool compress;             /* where the sender accepts it and the size is worth it, by `listen` */
 	size_t header_count;
 	struct {
 		const char *name, *value; /* borrowed until reply_queue() */
@@ -32,12 +32,14 @@ struct reply {
 void reply_header(struct reply *reply, const char *name, const char *value);
 
 /* Queues the answer, compressed if it should be. */
-enum MHD_Result reply_queue(struct MHD_Connection *connection, const struct reply *reply, const struct listen_config *listen);
+enum MHD_Result reply_queue(struct MHD_Connection *connection, const struct reply *reply,
+                            const struct listen_config *listen);
 
 /* Writes a problem document. `detail` may be "". */
 void reply_write_problem(struct buffer *out, int status, const char *detail, const char *request_id);
 
-/* Says it on a socket that libmicrohttpd will write nothing to any more, without waiting; the connection is over after it. */
+/* Says it on a socket that libmicrohttpd will write nothing to any more, without waiting; the connection is over after
+ * it. */
 void reply_raw(int fd, int status, const char *detail, const char *request_id);
 
 /* Whether an Accept-Encoding field value (may be NULL) lets an answer be gzip (RFC 9110, section 12.5.3). */

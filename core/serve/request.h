@@ -1,6 +1,6 @@
 /*
- * The head of a request: its header fields, those that the server itself obeys picked out, and whether its framing can be
- * trusted.
+ * The head of a request: its header fields, those that the server itself obeys picked out, and whether its framing can
+ * be trusted.
  *
  * libmicrohttpd accepts Content-Length beside Transfer-Encoding, several Content-Lengths and any transfer coding. Two
  * servers that read such a request differently can be made to disagree about where it ends, so it is refused (RFC 9112,
@@ -28,7 +28,8 @@ struct request_head {
 	size_t header_bytes; /* names and values, and 4 bytes each for what stands between them */
 	bool has_length, chunked;
 	bool is_http_1_0;
-	bool bad_framing; /* of a single field: an unreadable or second length, an unknown or second coding, a bad name */
+	bool bad_framing; /* of a single field: an unreadable or second length, an unknown or second coding, a bad name
+	                   */
 	uint64_t length;  /* of the body, with has_length */
 	struct sluice_bytes request_id, traceparent, content_encoding;
 	struct sluice_header headers[REQUEST_HEADERS_MAX];

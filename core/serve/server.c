@@ -1,8 +1,8 @@
 /*
  * The public door; see server.h.
  *
- * libmicrohttpd parses and sends, on its own threads, and calls the functions below. It neither listens nor times anything:
- * that is the doorman's.
+ * libmicrohttpd parses and sends, on its own threads, and calls the functions below. It neither listens nor times
+ * anything: that is the doorman's.
  */
 #include "serve/server.h"
 
@@ -21,6 +21,7 @@
 #include "serve/doorman.h"
 #include "serve/exchange.h"
 #include "serve/intake.h"
+#include "serve/reply.h"
 
 enum {
 	DESCRIPTORS_APART = 64,  /* that the rest of the process needs */
@@ -46,7 +47,8 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
 	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-static void notify_connection(void *context, struct MHD_Connection *mhd, void **place, enum MHD_ConnectionNotificationCode code)
+static void notify_connection(void *context, struct MHD_Connection *mhd, void **place,
+                              enum MHD_ConnectionNotificationCode code)
 {
 	struct server *server = context;
 	struct connection *connection = *place;
@@ -84,7 +86,8 @@ static struct exchange *take_exchange(struct server *server, struct connection *
 	return exchange;
 }
 
-/* The sender is still writing and libmicrohttpd will not let us answer: so it is said past it, and the connection ends. */
+/* The sender is still writing and libmicrohttpd will not let us answer: so it is said past it, and the connection ends.
+ */
 static enum MHD_Result refuse_at_once(struct connection *connection)
 {
 	struct exchange *exchange = connection->exchange;
@@ -135,7 +138,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 		exchange = take_exchange(server, connection, mhd);
 		if (!intake_begin(exchange, path, method, version))
 			return answer(server, connection);
-		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? MHD_YES : MHD_NO;
+		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? MHD_YES
+		                                                                                      : MHD_NO;
 	}
 	if (*data_size > 0) {
 		if (!intake_receive(exchange, data, *data_size))
@@ -173,8 +177,9 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 		exchange_release(exchange);
 }
 
-static bool settle(struct connection *connection)
+static bool settle(void *context, struct connection *connection)
 {
+	(void)context;
 	return exchange_time_out(connection->exchange);
 }
 
@@ -186,9 +191,9 @@ static bool has_received(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_bytes_received > 0;
 }
 
-static void time_out(struct connection *connection, bool begun)
+static void time_out(void *context, struct connection *connection, bool begun)
 {
-	struct server *server = (struct server *)((char *)connection->roster - offsetof(struct server, roster));
+	struct server *server = context;
 	char id[UUID_TEXT_SIZE];
 	if (!begun && !has_received(connection->fd))
 		return;
@@ -244,9 +249,11 @@ static size_t connections_allowed(int64_t wanted)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= (rlim_t)wanted + DESCRIPTORS_APART)
 		return (size_t)wanted;
-	const size_t allowed = limit.rlim_max > 2 * DESCRIPTORS_APART ? limit.rlim_max - DESCRIPTORS_APART : DESCRIPTORS_APART;
+	const size_t allowed = limit.rlim_max > 2 * DESCRIPTORS_APART ? limit.rlim_max - DESCRIPTORS_APART
+	                                                              : DESCRIPTORS_APART;
 	log_event(SLUICE_LOG_WARN, NULL, "connections_limited", sluice_int("max_connections", wanted),
-	          sluice_int("allowed", (int64_t)allowed), sluice_text("reason", "the limit on open files (ulimit -n)"));
+	          sluice_int("allowed", (int64_t)allowed),
+	          sluice_text("reason", "the limit on open files (ulimit -n)"));
 	return allowed;
 }
 
@@ -254,7 +261,8 @@ static struct MHD_Daemon *start_daemon(struct server *server)
 {
 	enum { HEAD_OVERHEAD = 6 * 1024 };
 	const unsigned threads = (unsigned)server->listen->threads;
-	/* Zeroed by libmicrohttpd for every request, so no more than what the fields, their entries and our head need. */
+	/* Zeroed by libmicrohttpd for every request, so no more than what the fields, their entries and our head need.
+	 */
 	const size_t memory = (size_t)server->listen->max_header + HEAD_OVERHEAD;
 	const struct MHD_OptionItem options[] = {
 		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(server->connections_max + threads), NULL},
@@ -278,6 +286,7 @@ struct server *server_start(struct service *service, struct sluice_error *error)
 	server->listen = &service->config->listen;
 	server->connections_max = connections_allowed(server->listen->max_connections);
 	server->exchanges = exchange_pool_create(service);
+	server->roster.context = server;
 	server->roster.settle = settle;
 	server->roster.time_out = time_out;
 	server->roster.grace_ns = SENDING_GRACE_MS * NS_PER_MS;
@@ -332,7 +341,9 @@ static bool is_empty(struct server *server)
 static bool has_received_all(struct server *server)
 {
 	roster_dismiss_idle(&server->roster);
-	return roster_count_in(&server->roster, CONNECTION_HEADERS) + roster_count_in(&server->roster, CONNECTION_BODY) == 0;
+	return roster_count_in(&server->roster, CONNECTION_HEADERS) +
+	               roster_count_in(&server->roster, CONNECTION_BODY) ==
+	       0;
 }
 
 static bool has_answered_all(struct server *server)

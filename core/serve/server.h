@@ -17,8 +17,9 @@ struct server;
 struct server *server_start(struct service *service, struct sluice_error *error);
 void server_get_url(const struct server *server, char url[LISTENER_URL_SIZE]);
 
-/* Accepts nothing more, finishes what is in flight (the pipeline's events, too) and closes every connection; at `until_ns`
- * (monotonic) what is still without an answer gets 503. Returns how many events were still inside the pipeline. */
+/* Accepts nothing more, finishes what is in flight (the pipeline's events, too) and closes every connection; at
+ * `until_ns` (monotonic) what is still without an answer gets 503. Returns how many events were still inside the
+ * pipeline. */
 size_t server_stop(struct server *server, int64_t until_ns);
 
 /* After the pipeline's end: an event that was left inside may still try to answer. */

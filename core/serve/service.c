@@ -16,8 +16,8 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 	service->config = config;
 	service->recorder = pipeline_recorder(pipeline);
 	service->keeps_lineage = config->seeing.lineage_recent > 0 || config->seeing.lineage_slowest > 0;
-	service->lineage =
-		lineage_create((size_t)config->seeing.lineage_recent, (size_t)config->seeing.lineage_slowest);
+	service->lineage = lineage_create((size_t)config->seeing.lineage_recent,
+	                                  (size_t)config->seeing.lineage_slowest);
 	service->stats = stats_create(pipeline);
 	service->trace = trace;
 	service->started_ns = clock_now_ns();
@@ -84,6 +84,9 @@ void service_record(struct service *service, const struct lineage_entry *entry)
 
 void service_record_refusal(struct service *service, const struct lineage_entry *entry)
 {
-	if (service->trace)
-		write_trace(service, entry);
+	if (!service->trace)
+		return;
+	struct lineage_entry refusal = *entry;
+	refusal.times.start_ns = entry->sent_ns;
+	write_trace(service, &refusal);
 }

@@ -25,8 +25,8 @@ struct service {
 	struct trace_writer *trace; /* NULL: none is written */
 	bool keeps_lineage;
 	int64_t started_ns, started_wall_ns;
-	atomic_bool draining; /* the doors are shutting: answers end their connections */
-	atomic_bool refusing; /* nothing goes into the pipeline any more */
+	atomic_bool draining;                          /* the doors are shutting: answers end their connections */
+	atomic_bool refusing;                          /* nothing goes into the pipeline any more */
 	_Atomic uint64_t statuses[SERVICE_STATUS_MAX]; /* answers of the public door, by HTTP status */
 };
 
@@ -40,10 +40,11 @@ static inline void service_count(struct service *service, int status)
 		atomic_fetch_add_explicit(&service->statuses[status], 1, memory_order_relaxed);
 }
 
-/* A request of the pipeline is over: its lineage, its trace record, its profile line and the two series of the doors. */
+/* A request of the pipeline is over: its lineage, its trace record, its profile line and the two series of the doors.
+ */
 void service_record(struct service *service, const struct lineage_entry *entry);
 
-/* An answer that the pipeline had no part in, for the trace. */
+/* An answer that the pipeline had no part in, for the trace: a moment, since nobody has timed it. */
 void service_record_refusal(struct service *service, const struct lineage_entry *entry);
 
 #endif

@@ -46,10 +46,12 @@ static void list_stage(struct stats *stats, enum sluice_kind kind, const struct 
 	static const char *const parts[] = {
 		[PART_WHOLE] = "whole", [PART_WORK] = "work", [PART_WAIT] = "wait", [PART_PARKED] = "parked"};
 	for (unsigned part = 0; part < PART_SPAN; part++)
-		add_series(stats, (struct series){series_of(kind, part), kind_names[kind], parts[part], (int)kind, false});
+		add_series(stats,
+		           (struct series){series_of(kind, part), kind_names[kind], parts[part], (int)kind, false});
 	const char *const *spans = stage->plugin->ops.spans;
 	for (unsigned i = 0; spans && i < SLUICE_SPANS_MAX && spans[i]; i++)
-		add_series(stats, (struct series){series_of(kind, PART_SPAN + i), kind_names[kind], spans[i], (int)kind, true});
+		add_series(stats, (struct series){series_of(kind, PART_SPAN + i), kind_names[kind], spans[i], (int)kind,
+		                                  true});
 }
 
 struct stats *stats_create(struct pipeline *pipeline)

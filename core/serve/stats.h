@@ -1,7 +1,8 @@
 /*
  * Statistics: what the recorder holds, since the start and over the last 10 seconds.
  *
- * Once a second the histograms are copied; the last 10 seconds are what has been recorded since the copy of 10 seconds ago.
+ * Once a second the histograms are copied; the last 10 seconds are what has been recorded since the tenth copy before
+ * the last, so they are 10 to 11.
  */
 #ifndef SERVE_STATS_H
 #define SERVE_STATS_H
@@ -36,8 +37,8 @@ void stats_tick(struct stats *stats);
 /* All series of the pipeline's stages, by stage, then respond and total. Lives as long as the stats. */
 const struct series *stats_series(const struct stats *stats, size_t *count_out);
 
-/* Of one series, by its place in the list: everything, or the last 10 s (fewer, soon after the start) with the seconds they
- * span. Into *histogram_out, whatever it held. From any thread. */
+/* Of one series, by its place in the list: everything, or the last 10 s (fewer, soon after the start) with the seconds
+ * they span. Into *histogram_out, whatever it held. From any thread. */
 void stats_get(struct stats *stats, size_t place, struct histogram *histogram_out);
 double stats_get_recent(struct stats *stats, size_t place, struct histogram *histogram_out);
 

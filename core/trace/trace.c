@@ -95,7 +95,8 @@ bool trace_close(struct trace_writer *writer, struct sluice_error *error)
 		writer->failure = errno;
 	bool written = writer->failure == 0;
 	if (!written)
-		(void)sluice_error_set(error, "%s: the trace is not whole: %s", writer->path, strerror(writer->failure));
+		(void)sluice_error_set(error, "%s: the trace is not whole: %s", writer->path,
+		                       strerror(writer->failure));
 	(void)pthread_mutex_destroy(&writer->lock);
 	free(writer->path);
 	free(writer);
@@ -107,12 +108,14 @@ static bool header_fits(const struct trace_header *header, const char *path, str
 	if (memcmp(header->magic, TRACE_MAGIC, sizeof(header->magic)) != 0)
 		return sluice_error_set(error, "%s: not a trace: expected it to begin with " TRACE_MAGIC, path);
 	if (header->version > TRACE_VERSION)
-		return sluice_error_set(error, "%s: a trace of version %u; this program reads up to version %d: use a newer one",
-		                        path, header->version, TRACE_VERSION);
+		return sluice_error_set(
+			error, "%s: a trace of version %u; this program reads up to version %d: use a newer one", path,
+			header->version, TRACE_VERSION);
 	enum { SIZE_LIMIT = 1 << 20 };
 	if (header->header_size < sizeof(*header) || header->header_size > SIZE_LIMIT || header->record_size == 0 ||
 	    header->record_size > SIZE_LIMIT)
-		return sluice_error_set(error, "%s: a damaged trace: its header says %u bytes of header and %u a record", path,
+		return sluice_error_set(error,
+		                        "%s: a damaged trace: its header says %u bytes of header and %u a record", path,
 		                        header->header_size, header->record_size);
 	return true;
 }

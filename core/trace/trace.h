@@ -1,15 +1,15 @@
 /*
- * A trace: one fixed record per request, as a server saw it (`sluice run --trace FILE`) or as a sender did (`sluice replay`,
- * the requests.bin of a run directory). Read by the laboratory.
+ * A trace: one fixed record per request, as a server saw it (`sluice run --trace FILE`) or as a sender did (`sluice
+ * replay`, the requests.bin of a run directory). Read by the laboratory.
  *
  * The file is the two structs below, little-endian, without anything between or behind them:
  *
  *     offset 0    struct trace_header, 64 bytes
  *     offset 64   struct trace_record, 512 bytes each, to the end of the file, in the order the answers were complete
  *
- * Both sizes stand in the header: a reader takes header_size bytes of header and record_size bytes per record and looks at
- * as many of them as it knows, so records may grow at their end. A record that is cut (the writer was killed) is not read.
- * A new `version` means that what is known has changed its meaning; a reader refuses a version above its own.
+ * Both sizes stand in the header: a reader takes header_size bytes of header and record_size bytes per record and looks
+ * at as many of them as it knows, so records may grow at their end. A record that is cut (the writer was killed) is not
+ * read. A new `version` means that what is known has changed its meaning; a reader refuses a version above its own.
  */
 #ifndef TRACE_TRACE_H
 #define TRACE_TRACE_H
@@ -45,9 +45,11 @@ struct trace_stage {
 };
 
 struct trace_record {
-	int64_t intended_ns; /* since start_ns: when the schedule wanted it sent; of a server: when the request was complete */
+	int64_t intended_ns; /* since start_ns: when the schedule wanted it sent; of a server: when the request was
+	                        complete */
 	int64_t sent_ns;     /* since start_ns: when it was sent; of a server: as intended_ns */
-	int64_t answered_ns; /* since start_ns: when the answer was complete (sender: received, server: sent); -1: never */
+	int64_t answered_ns; /* since start_ns: when the answer was complete (sender: received, server: sent); -1: never
+	                      */
 	uint64_t request;    /* trace_key() of the request id: joins a sender's record with the server's */
 	uint64_t message;    /* trace_key() of the message id; 0: unknown */
 	uint32_t input;      /* sender: number of the input line, from 0; of a server: UINT32_MAX */
@@ -79,7 +81,8 @@ int64_t trace_start_ns(const struct trace_writer *writer);
 /* From any thread. Buffered; a failing disk shows at trace_close(). */
 void trace_write(struct trace_writer *writer, const struct trace_record *record);
 
-/* Writes what is buffered and frees the writer; false and a sentence if not everything could be written. NULL is allowed. */
+/* Writes what is buffered and frees the writer; false and a sentence if not everything could be written. NULL is
+ * allowed. */
 bool trace_close(struct trace_writer *writer, struct sluice_error *error);
 
 struct trace_reader;

@@ -1,6 +1,7 @@
 /*
- * A stage on the bench: loads one .so, creates it with options given as text, and pushes events through it, with a
- * clock that the test sets. Nothing of the pipeline is involved: what is seen is what the stage does.
+ * A stage on the bench (core/conform/bench.h) for tests: loads one .so, creates it with options given as text, and
+ * pushes events through it, with a clock that the test sets. Nothing of the pipeline is involved: what is seen is what
+ * the stage does.
  *
  *     struct harness *h = harness_open(SLUICE_KIND_AUTH, "hmac", (const char *[]){"scheme=github", "secrets=s", NULL});
  *     struct sluice_event *e = harness_event(h);
@@ -29,13 +30,12 @@ struct harness *harness_try(enum sluice_kind kind, const char *use, const char *
                             struct sluice_error *error);
 void harness_close(struct harness *harness);
 
-/* Both clocks: the monotonic one starts at 1 s, the wall clock at 1700000000 s. Moves them on. Until the first call of
- * harness_set_clock() the real clocks run. */
+/* Both clocks, which stand still from the first call on; until then the real ones run. */
 void harness_set_clock(int64_t wall_ns);
 void harness_advance_clock(int64_t ns);
 
-/* An event of the harness's own memory, freed by harness_settle() or harness_free(). Threads may each have their own.
- */
+/* An event in pages of its own, which cannot be touched after harness_settle() or harness_free(). Threads may each have
+ * their own. */
 struct sluice_event *harness_event(struct harness *harness);
 void harness_header(struct sluice_event *event, const char *name, const char *value);
 void harness_body(struct sluice_event *event, const void *data, size_t size);
@@ -61,7 +61,8 @@ bool harness_is_resumed(const struct sluice_event *event);
 void harness_settle(struct harness *harness, struct sluice_event *event, enum sluice_verdict verdict);
 void harness_free(struct sluice_event *event);
 
-/* The log lines that the stages of this process have written since the last call, as text; the caller frees it. */
+/* What the stages of this process have logged, and said with their verdicts, since the last call; the caller frees it.
+ */
 char *harness_take_log(void);
 
 #endif
