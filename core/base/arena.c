@@ -90,6 +90,11 @@ void arena_empty(struct arena *arena)
 	POISON(arena->first->data, arena->first->size);
 }
 
+size_t arena_kept(const struct arena *arena)
+{
+	return arena->first ? arena->first->size : 0;
+}
+
 /* A kept block that is too small for the first allocation gives way to the larger one. */
 static void drop_kept(struct arena *arena)
 {
@@ -165,7 +170,7 @@ bool arena_extend(struct arena *arena, void *pointer, size_t old_size, size_t ne
 		return false;
 	size_t start = (size_t)((unsigned char *)pointer - block->data);
 	bool is_newest = (unsigned char *)pointer >= block->data &&
-			 start + round_up(old_size ? old_size : 1) == block->used;
+	                 start + round_up(old_size ? old_size : 1) == block->used;
 	if (!is_newest || block->size - start < round_up(new_size))
 		return false;
 	block->used = start + round_up(new_size);

@@ -34,6 +34,9 @@ void arena_finish(struct arena *arena);
 /* Frees everything; the first block is kept for the next allocation, but no longer charged to the budget. */
 void arena_empty(struct arena *arena);
 
+/* The size of the block that an emptied arena keeps; 0: none. */
+size_t arena_kept(const struct arena *arena);
+
 /* Aligned for any type, not zeroed. NULL when the budget is spent (or the heap exhausted). */
 void *arena_alloc(struct arena *arena, size_t size);
 

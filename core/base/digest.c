@@ -117,11 +117,11 @@ void digest_hex(const uint8_t digest[SLUICE_DIGEST_SIZE], char text[DIGEST_HEX_S
 }
 
 void digest_content(struct sluice_bytes event_type, struct sluice_bytes stream, bool has_sequence, int64_t sequence,
-		    struct sluice_bytes payload, uint8_t digest[SLUICE_DIGEST_SIZE])
+                    struct sluice_bytes payload, uint8_t digest[SLUICE_DIGEST_SIZE])
 {
 	EVP_MD_CTX *context = begin();
 	struct sluice_bytes type = {event_type.size ? event_type.data : "",
-				    event_type.size}; /* no type is the empty type */
+	                            event_type.size}; /* no type is the empty type */
 	add_text(context, type);
 	add_text(context, stream);
 	add_number(context, has_sequence);
@@ -134,7 +134,7 @@ void digest_content(struct sluice_bytes event_type, struct sluice_bytes stream, 
 void digest_record(const struct sluice_record *record, uint8_t digest[SLUICE_DIGEST_SIZE])
 {
 	digest_content(record->event_type, record->stream, record->has_sequence, record->sequence, record->payload,
-		       digest);
+	               digest);
 }
 
 void digest_audit_row(const struct sluice_audit_row *row, uint8_t hash[SLUICE_DIGEST_SIZE])
@@ -197,7 +197,7 @@ uint64_t digest_hash(const void *data, size_t size)
 	(void)pthread_once(&hash_once, make_hash_key);
 	const uint64_t *key = hash_key;
 	uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261,
-			 key[1] ^ 0x7465646279746573};
+	                 key[1] ^ 0x7465646279746573};
 	const unsigned char *at = data;
 	size_t left = size;
 	for (; left >= 8; left -= 8, at += 8) {

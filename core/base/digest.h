@@ -24,7 +24,7 @@ void digest_hex(const uint8_t digest[SLUICE_DIGEST_SIZE], char text[DIGEST_HEX_S
 /* SHA-256 over event type, stream, sequence and payload, each but the last preceded by its length (or a mark for
  * absent), so that no two different events run together. */
 void digest_content(struct sluice_bytes event_type, struct sluice_bytes stream, bool has_sequence, int64_t sequence,
-		    struct sluice_bytes payload, uint8_t digest[SLUICE_DIGEST_SIZE]);
+                    struct sluice_bytes payload, uint8_t digest[SLUICE_DIGEST_SIZE]);
 void digest_record(const struct sluice_record *record, uint8_t digest[SLUICE_DIGEST_SIZE]);
 
 /* The hash of an audit row: over the row before, writer, position, time and what it covers. */

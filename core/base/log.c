@@ -73,7 +73,10 @@ static void write_all(const char *data, size_t size)
 
 static bool needs_quotes(const char *text)
 {
-	return text[0] == '\0' || strpbrk(text, " \"=\\") || strcspn(text, "\n\r\t\x7f") != strlen(text);
+	const char *at = text;
+	while ((unsigned char)*at > ' ' && (unsigned char)*at < 0x7f && *at != '"' && *at != '=' && *at != '\\')
+		at++;
+	return at == text || *at;
 }
 
 static void text_value(struct buffer *out, const struct sluice_field *field)
@@ -90,7 +93,7 @@ static void text_value(struct buffer *out, const struct sluice_field *field)
 }
 
 static void text_line(struct buffer *out, const char *time, enum sluice_log_level level, const char *source,
-		      const char *name, const struct sluice_field *fields, size_t field_count)
+                      const char *name, const struct sluice_field *fields, size_t field_count)
 {
 	buffer_printf(out, "%s %-5s %s", time, level_names[level], name);
 	if (source)
@@ -102,7 +105,7 @@ static void text_line(struct buffer *out, const char *time, enum sluice_log_leve
 }
 
 static void json_line(struct buffer *out, const char *time, enum sluice_log_level level, const char *source,
-		      const char *name, const struct sluice_field *fields, size_t field_count)
+                      const char *name, const struct sluice_field *fields, size_t field_count)
 {
 	struct json_writer json = {.out = out};
 	json_object(&json, NULL);
@@ -124,7 +127,7 @@ static void json_line(struct buffer *out, const char *time, enum sluice_log_leve
 }
 
 void log_fields(enum sluice_log_level level, const char *source, const char *name, const struct sluice_field *fields,
-		size_t field_count)
+                size_t field_count)
 {
 	if (!log_wants(level))
 		return;

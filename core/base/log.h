@@ -26,13 +26,13 @@ bool log_wants(enum sluice_log_level level);
 
 /* `source`: which stage or part speaks, "persist/sqlite"; NULL: the core. */
 void log_fields(enum sluice_log_level level, const char *source, const char *name, const struct sluice_field *fields,
-		size_t field_count);
+                size_t field_count);
 
 /* A ready line as it is (the profile log). A newline is added. */
 void log_line(const char *text, size_t size);
 
 #define log_event(level, source, name, ...)                                                                            \
 	log_fields((level), (source), (name), (const struct sluice_field[]){__VA_ARGS__},                              \
-		   sizeof((const struct sluice_field[]){__VA_ARGS__}) / sizeof(struct sluice_field))
+	           sizeof((const struct sluice_field[]){__VA_ARGS__}) / sizeof(struct sluice_field))
 
 #endif

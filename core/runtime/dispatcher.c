@@ -14,7 +14,10 @@
 #include "runtime/flow.h"
 #include "runtime/lane.h"
 
-enum { TAKE_CHUNK = 256 };
+enum { TAKE_CHUNK = 256, STARVED_NS = 20 * 1000 * 1000 };
+
+/* What a stage may ask for at most. */
+#define DELAY_MAX_NS (3600 * NS_PER_S)
 
 struct worker {
 	struct sluice_worker pub; /* what the persist stage sees */
@@ -46,6 +49,7 @@ struct dispatcher {
 	size_t idle;
 	bool stopping;
 	bool hurried;
+	bool starved; /* the queue had more than the pool had room for */
 
 	_Atomic int64_t depth;
 	size_t worker_count;
@@ -59,6 +63,7 @@ static void pull(struct dispatcher *dispatcher)
 	struct sluice_event *events[TAKE_CHUNK];
 	struct sluice_stage *queue = &dispatcher->queue->stage;
 	size_t count;
+	dispatcher->starved = false;
 	while ((count = queue->ops->take(queue, events, TAKE_CHUNK)) > 0)
 		for (size_t i = 0; i < count; i++)
 			lanes_add(dispatcher->lanes, event_of(events[i]));
@@ -71,7 +76,7 @@ static void wait_until(struct dispatcher *dispatcher, int64_t until_ns)
 		(void)pthread_cond_wait(&dispatcher->some, &dispatcher->lock);
 	} else {
 		struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-					 .tv_nsec = (long)(until_ns % NS_PER_S)};
+		                         .tv_nsec = (long)(until_ns % NS_PER_S)};
 		(void)pthread_cond_timedwait(&dispatcher->some, &dispatcher->lock, &until);
 	}
 	dispatcher->idle--;
@@ -88,7 +93,7 @@ static size_t take_batch(struct worker *worker)
 		int64_t wake_ns = lanes_wake_held(dispatcher->lanes, clock_now_ns());
 		size_t ready = lanes_ready(dispatcher->lanes);
 		bool lingers = dispatcher->linger_ns && !dispatcher->hurried && ready > 0 &&
-			       ready < dispatcher->max_batch;
+		               ready < dispatcher->max_batch;
 		int64_t full_ns = lingers ? lanes_oldest_ready_ns(dispatcher->lanes) + dispatcher->linger_ns : 0;
 		if (ready > 0 && full_ns <= clock_now_ns()) {
 			count = lanes_lease(dispatcher->lanes, worker->events, dispatcher->max_batch);
@@ -97,6 +102,9 @@ static size_t take_batch(struct worker *worker)
 				(void)pthread_cond_signal(&dispatcher->some);
 			break;
 		}
+		/* Nobody says when the pool has room again. */
+		if (dispatcher->starved && wake_ns > clock_now_ns() + STARVED_NS)
+			wake_ns = clock_now_ns() + STARVED_NS;
 		wait_until(dispatcher, ready > 0 && full_ns < wake_ns ? full_ns : wake_ns);
 	}
 	(void)pthread_mutex_unlock(&dispatcher->lock);
@@ -133,7 +141,7 @@ static void stamp_end(struct sluice_batch *batch, int64_t now)
 
 /* An acknowledged event that is refused for good goes to the dead letters; if even that fails, it is tried again. */
 static enum sluice_verdict bury_if_refused(struct dispatcher *dispatcher, struct event *event,
-					   enum sluice_verdict verdict)
+                                           enum sluice_verdict verdict)
 {
 	if (!event->pub.acknowledged || (verdict != SLUICE_REJECT && verdict != SLUICE_FAIL))
 		return verdict;
@@ -162,7 +170,8 @@ static int64_t pause_ns(const struct dispatcher *dispatcher, const struct event 
 	uint32_t dice;
 	digest_random(&dice, sizeof(dice));
 	pause = half + (int64_t)((double)half * dice / UINT32_MAX);
-	return pause > event->delay_ns ? pause : event->delay_ns;
+	int64_t asked = event->delay_ns < DELAY_MAX_NS ? event->delay_ns : DELAY_MAX_NS;
+	return pause > asked ? pause : asked;
 }
 
 static bool may_try_again(const struct event *event, int64_t at_ns)
@@ -187,7 +196,7 @@ static void conclude_lane(struct worker *worker, size_t from, size_t to)
 {
 	struct dispatcher *dispatcher = worker->dispatcher;
 	struct lane *lane = event_of(worker->events[from])->lane;
-	struct event_list again = {0}, behind = {0};
+	struct event_list again = {0}, lost = {0}, behind = {0};
 	int64_t held_until_ns = 0;
 	bool turns_away = false;
 	for (size_t i = from; i < to; i++) {
@@ -202,10 +211,7 @@ static void conclude_lane(struct worker *worker, size_t from, size_t to)
 			held_until_ns = clock_now_ns() + pause_ns(dispatcher, event);
 			turns_away = !may_try_again(event, held_until_ns);
 		}
-		if (turns_away)
-			flow_finish(event, SLUICE_RETRY);
-		else
-			event_list_append(&again, event);
+		event_list_append(turns_away ? &lost : &again, event);
 	}
 	size_t retries = 0;
 	for (const struct event *event = again.first; event; event = event->next)
@@ -223,6 +229,9 @@ static void conclude_lane(struct worker *worker, size_t from, size_t to)
 		(void)pthread_cond_signal(&dispatcher->some);
 	(void)pthread_mutex_unlock(&dispatcher->lock);
 
+	/* Only now: a duplicate that takes the place of a lost event, or a sender who tries again, comes behind. */
+	for (struct event *event; (event = event_list_take(&lost));)
+		flow_finish(event, SLUICE_RETRY);
 	for (const struct event *event = behind.first; event; event = event->next)
 		atomic_fetch_sub_explicit(&dispatcher->depth, 1, memory_order_relaxed);
 	finish_all(&behind, "an earlier event of the stream could not be stored");
@@ -256,7 +265,7 @@ static bool enter(struct worker *worker)
 {
 	struct sluice_stage *persist = &worker->dispatcher->persist->stage;
 	bool entered = !persist->ops->worker_create ||
-		       persist->ops->worker_create(persist, &worker->pub, &worker->error);
+	               persist->ops->worker_create(persist, &worker->pub, &worker->error);
 	(void)pthread_mutex_lock(&worker->dispatcher->lock);
 	worker->state = entered ? WORKER_RUNNING : WORKER_REFUSED;
 	(void)pthread_cond_broadcast(&worker->dispatcher->state_changed);
@@ -333,12 +342,12 @@ bool dispatcher_start(struct dispatcher *dispatcher, struct sluice_error *error)
 			(void)pthread_cond_wait(&dispatcher->state_changed, &dispatcher->lock);
 		if (worker->state == WORKER_REFUSED)
 			all = sluice_error_set(error, "%s: worker %zu: %s", dispatcher->persist->label, i,
-					       worker->error.text);
+			                       worker->error.text);
 	}
 	(void)pthread_mutex_unlock(&dispatcher->lock);
 	if (all)
 		log_event(SLUICE_LOG_INFO, NULL, "workers_started",
-			  sluice_int("count", (int64_t)dispatcher->worker_count));
+		          sluice_int("count", (int64_t)dispatcher->worker_count));
 	return all;
 }
 
@@ -390,6 +399,11 @@ void dispatcher_wake(struct dispatcher *dispatcher)
 	if (dispatcher->idle > 0)
 		(void)pthread_cond_signal(&dispatcher->some);
 	(void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+void dispatcher_starve(struct dispatcher *dispatcher)
+{
+	dispatcher->starved = true;
 }
 
 void dispatcher_hurry(struct dispatcher *dispatcher)

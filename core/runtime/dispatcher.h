@@ -36,6 +36,9 @@ void dispatcher_expect(struct dispatcher *dispatcher, int events);
 /* After put(): the queue has something to take. From any thread. */
 void dispatcher_wake(struct dispatcher *dispatcher);
 
+/* Inside take(): the pool has no room for what the queue would yield; it is asked again soon, event or no event. */
+void dispatcher_starve(struct dispatcher *dispatcher);
+
 /* Nobody lingers any more. */
 void dispatcher_hurry(struct dispatcher *dispatcher);
 

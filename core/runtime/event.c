@@ -80,10 +80,12 @@ static struct event *wake_one(struct event_pool *pool)
 
 struct event *event_pool_get(struct event_pool *pool)
 {
-	if (atomic_fetch_add(&pool->in_flight, 1) >= pool->max) {
-		atomic_fetch_sub(&pool->in_flight, 1);
-		return NULL;
-	}
+	/* Never above the truth: the release that brings it to 0 is the one that wakes who waits for that. */
+	size_t out = atomic_load(&pool->in_flight);
+	do
+		if (out >= pool->max)
+			return NULL;
+	while (!atomic_compare_exchange_weak(&pool->in_flight, &out, out + 1));
 	struct event *event = wake_one(pool);
 	struct arena arena;
 	if (event)
@@ -107,6 +109,9 @@ void event_release(struct event_pool *pool, struct event *event)
 	if (atomic_fetch_sub(&event->references, 1) != 1)
 		return;
 	arena_empty(&event->arena);
+	/* What a large first allocation has left behind is not worth keeping. */
+	if (arena_kept(&event->arena) > pool->arena_size)
+		arena_finish(&event->arena);
 	(void)pthread_mutex_lock(&pool->lock);
 	bool rests = pool->resting_count < RESTING_MAX;
 	if (rests) {

@@ -25,7 +25,7 @@ enum event_outcome {
 	OUTCOME_DUPLICATE, /* 200 */
 	OUTCOME_CONFLICT,  /* 422 */
 	OUTCOME_REJECTED,  /* other 4xx */
-	OUTCOME_FAILED,	   /* 500, 503 */
+	OUTCOME_FAILED,    /* 500, 503 */
 	OUTCOME_COUNT,
 };
 extern const char *const event_outcome_names[OUTCOME_COUNT];
@@ -35,7 +35,7 @@ extern const char *const event_outcome_names[OUTCOME_COUNT];
 struct event_times {
 	int64_t start_ns; /* monotonic: the request was complete */
 	int64_t wall_ns;  /* the same moment on the wall clock */
-	int64_t ack_ns;	  /* monotonic: ack point or failure; 0 before */
+	int64_t ack_ns;   /* monotonic: ack point or failure; 0 before */
 	struct stage_times {
 		bool ran;
 		int64_t exit_ns;   /* monotonic, when it was last left */
@@ -52,7 +52,7 @@ struct event_times {
 struct event_answer {
 	enum event_outcome outcome;
 	enum sluice_verdict verdict;
-	int status;	    /* 202, 200, or what the stage said */
+	int status;         /* 202, 200, or what the stage said */
 	int64_t delay_ns;   /* RETRY: what the stage asked for; 0: nothing */
 	const char *detail; /* a sentence for the sender; "" if none */
 	const char *stage;  /* kind that ended it: "auth" … */
@@ -76,10 +76,11 @@ struct event {
 	void *answer_context;
 
 	/* Where it is. */
-	unsigned at;	    /* kind of the stage that has it */
-	bool in_queue;	    /* the queue stage has kept it and wants to hear done() */
+	unsigned at;        /* kind of the stage that has it */
+	bool was_put;       /* set before put(), then left alone: `at` and `in_queue` are the worker's from there on */
+	bool in_queue;      /* the queue stage has kept it and wants to hear done() */
 	int64_t entered_ns; /* when it came to where it is: the stamp of the last boundary */
-	int64_t put_ns;	    /* when it came to the queue; for who called put(), others may have the event by then */
+	int64_t put_ns;     /* when it came to the queue; for who called put(), others may have the event by then */
 
 	/* See resumer.h. */
 	atomic_int parking;

@@ -16,8 +16,8 @@ static const struct {
 	int status;
 } meanings[] = {
 	[SLUICE_PASS] = {OUTCOME_ACCEPTED, 202}, [SLUICE_DONE] = {OUTCOME_DUPLICATE, 200},
-	[SLUICE_WAIT] = {OUTCOME_FAILED, 500},	 [SLUICE_REJECT] = {OUTCOME_REJECTED, 400},
-	[SLUICE_RETRY] = {OUTCOME_FAILED, 503},	 [SLUICE_FAIL] = {OUTCOME_FAILED, 500},
+	[SLUICE_WAIT] = {OUTCOME_FAILED, 500},   [SLUICE_REJECT] = {OUTCOME_REJECTED, 400},
+	[SLUICE_RETRY] = {OUTCOME_FAILED, 503},  [SLUICE_FAIL] = {OUTCOME_FAILED, 500},
 };
 
 static bool verdict_known(enum sluice_verdict verdict)
@@ -42,7 +42,7 @@ static void stamp(struct event *event, int64_t *spent)
 static enum sluice_verdict broken_promise(struct slot *slot, struct event *event, enum sluice_verdict verdict)
 {
 	log_event(SLUICE_LOG_ERROR, slot->label, "stage_broke_contract", sluice_int("verdict", verdict),
-		  sluice_text("expected", "a verdict that this stage may give here"));
+	          sluice_text("expected", "a verdict that this stage may give here"));
 	return sluice_fail(&event->pub, "the %s stage gave a verdict it must not give", kind_names[event->at]);
 }
 
@@ -115,13 +115,13 @@ static void record_stages(struct pipeline *pipeline, const struct event_times *t
 		if (stage->parked_ns)
 			recorder_record(pipeline->recorder, series_of(kind, PART_PARKED), stage->parked_ns);
 		recorder_record(pipeline->recorder, series_of(kind, PART_WHOLE),
-				stage->work_ns + stage->wait_ns + stage->parked_ns);
+		                stage->work_ns + stage->wait_ns + stage->parked_ns);
 	}
 }
 
-static void settle(struct event *event, const struct event_times *times, enum sluice_verdict verdict)
+static void settle(struct event *event, const struct event_times *times, unsigned from, enum sluice_verdict verdict)
 {
-	for (unsigned kind = KIND_COUNT; kind-- > 0;) {
+	for (unsigned kind = KIND_COUNT; kind-- > from;) {
 		struct slot *slot = event->pipeline->slots[kind];
 		if (slot && slot->stage.ops->settle && times->stages[kind].ran)
 			slot->stage.ops->settle(&slot->stage, &event->pub, verdict);
@@ -145,10 +145,10 @@ static void log_failure(const struct event *event, enum sluice_verdict verdict, 
 		memcpy(id, event->pub.request_id.data, size);
 	id[size] = '\0';
 	log_event(SLUICE_LOG_WARN, NULL, "event_failed", sluice_text("request_id", id),
-		  sluice_text("stage", kind_names[kind]),
-		  sluice_text("verdict", verdict == SLUICE_RETRY ? "retry" : "fail"),
-		  sluice_text("reason", event->detail),
-		  sluice_int("unsaid_before", (int64_t)atomic_exchange(&unsaid, 0)));
+	          sluice_text("stage", kind_names[kind]),
+	          sluice_text("verdict", verdict == SLUICE_RETRY ? "retry" : "fail"),
+	          sluice_text("reason", event->detail),
+	          sluice_int("unsaid_before", (int64_t)atomic_exchange(&unsaid, 0)));
 }
 
 static void answer(struct event *event, const struct event_times *times, enum sluice_verdict verdict, unsigned kind)
@@ -165,7 +165,9 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		.times = times,
 	};
 	if (!is_kept(verdict)) {
-		answer.status = event->status ? event->status : answer.status;
+		/* A stage may explain one thing and return another; a refusal never goes out as a success. */
+		if (event->status / 100 == answer.status / 100)
+			answer.status = event->status;
 		answer.delay_ns = event->delay_ns;
 		answer.detail = event->detail;
 	}
@@ -184,7 +186,7 @@ static void acknowledge(struct event *event)
 	struct event_times *times = event->times_at_put;
 	times->ack_ns = clock_now_ns();
 	record_stages(event->pipeline, times, 0, SLUICE_KIND_QUEUE - 1);
-	settle(event, times, SLUICE_PASS);
+	settle(event, times, 0, SLUICE_PASS);
 	answer(event, times, SLUICE_PASS, SLUICE_KIND_QUEUE);
 }
 
@@ -204,10 +206,11 @@ void flow_finish(struct event *event, enum sluice_verdict verdict)
 	leave_queue(event, verdict);
 	if (event->pub.acknowledged) {
 		record_stages(pipeline, &event->times, SLUICE_KIND_QUEUE, KIND_COUNT - 1);
+		settle(event, &event->times, SLUICE_KIND_PERSIST, verdict);
 	} else {
 		event->times.ack_ns = event->entered_ns;
 		record_stages(pipeline, &event->times, 0, KIND_COUNT - 1);
-		settle(event, &event->times, verdict);
+		settle(event, &event->times, 0, verdict);
 		answer(event, &event->times, verdict, last);
 	}
 	event_release(pipeline->pool, event);
@@ -220,7 +223,7 @@ static void after_put(struct event *event, enum sluice_verdict verdict)
 	struct pipeline *pipeline = event->pipeline;
 	if (verdict == SLUICE_PASS) {
 		recorder_record(pipeline->recorder, series_of(SLUICE_KIND_QUEUE, PART_WORK),
-				clock_now_ns() - event->put_ns);
+		                clock_now_ns() - event->put_ns);
 		dispatcher_wake(pipeline->dispatcher);
 		if (event->times_at_put)
 			acknowledge(event);
@@ -245,9 +248,12 @@ static void enqueue(struct slot *slot, struct event *event)
 		flow_finish(event, sluice_retry(&event->pub, 0, "the bound on bytes in flight is reached"));
 		return;
 	}
+	if (acknowledges)
+		(void)sluice_digest(&event->pub); /* settle() and the worker will both read it */
 	event->pub.acknowledged = acknowledges;
 	event->put_ns = event->entered_ns;
 	event->in_queue = true;
+	event->was_put = true;
 	event_reference(event);
 	resumer_expect(event);
 	dispatcher_expect(pipeline->dispatcher, 1);
@@ -284,6 +290,9 @@ void flow_advance(struct event *event)
 				return;
 			verdict = event->resumed_with;
 		}
+		/* Lanes know a stream by all of its name: one they could not keep would lose its order in silence. */
+		if (verdict == SLUICE_PASS && event->pub.stream.size > SLUICE_NAME_MAX)
+			verdict = broken_promise(slot, event, verdict);
 		if (verdict != SLUICE_PASS) {
 			flow_finish(event, verdict);
 			return;
@@ -294,9 +303,11 @@ void flow_advance(struct event *event)
 
 void flow_carry_on(struct event *event, enum sluice_verdict verdict)
 {
+	/* Others may have an event that was put already, so that `at` says nothing about where it was parked. */
+	unsigned parked_at = event->was_put ? SLUICE_KIND_QUEUE : event->at;
 	if (!verdict_known(verdict) || verdict == SLUICE_WAIT)
-		verdict = broken_promise(event->pipeline->slots[event->at], event, verdict);
-	if (event->at == SLUICE_KIND_QUEUE) {
+		verdict = broken_promise(event->pipeline->slots[parked_at], event, verdict);
+	if (parked_at == SLUICE_KIND_QUEUE) {
 		after_put(event, verdict);
 		return;
 	}
@@ -317,17 +328,22 @@ static struct sluice_bytes copy(struct event *event, struct sluice_bytes bytes)
 struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record)
 {
 	struct event *event = event_pool_get(pipeline->pool);
-	if (!event)
+	if (!event) {
+		dispatcher_starve(pipeline->dispatcher);
 		return NULL;
+	}
 	struct sluice_event *pub = &event->pub;
 	pub->request_id = copy(event, record->request_id);
 	pub->message_id = copy(event, record->message_id);
 	pub->event_type = copy(event, record->event_type);
 	pub->stream = copy(event, record->stream);
-	pub->payload = copy(event, record->payload);
-	bool fits = pub->request_id.data && pub->message_id.data && pub->payload.data &&
-		    (pub->stream.data || !record->stream.data);
+	pub->payload = sluice_copy(pub, record->payload.data, record->payload.size);
+	bool fits = !pub->request_id.data == !record->request_id.data &&
+	            !pub->message_id.data == !record->message_id.data &&
+	            !pub->event_type.data == !record->event_type.data && !pub->stream.data == !record->stream.data &&
+	            pub->payload.data;
 	if (!fits) {
+		dispatcher_starve(pipeline->dispatcher);
 		event_release(pipeline->pool, event);
 		return NULL;
 	}

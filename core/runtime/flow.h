@@ -24,7 +24,7 @@ struct pipeline {
 	struct event_pool *pool;
 	struct resumer *resumer;
 	struct dispatcher *dispatcher; /* NULL without a queue */
-	atomic_bool closing;	       /* what is inside is turned away with RETRY */
+	atomic_bool closing;           /* what is inside is turned away with RETRY */
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];
 	_Atomic uint64_t retries;
 	_Atomic uint64_t dead_letters;

@@ -21,9 +21,9 @@ static void *alloc(struct sluice_event *event, size_t size)
 static const uint8_t *digest(struct sluice_event *pub)
 {
 	struct event *event = event_of(pub);
-	if (!event->digest_known)
-		digest_content(pub->event_type, pub->stream, pub->has_sequence, pub->sequence, pub->payload,
-			       event->digest);
+	if (event->digest_known)
+		return event->digest;
+	digest_content(pub->event_type, pub->stream, pub->has_sequence, pub->sequence, pub->payload, event->digest);
 	event->digest_known = true;
 	return event->digest;
 }
@@ -42,25 +42,28 @@ static void resume(struct sluice_event *event, enum sluice_verdict verdict)
 }
 
 static void span(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span_index,
-		 int64_t ns)
+                 int64_t ns)
 {
 	if (span_index >= SLUICE_SPANS_MAX || count == 0)
 		return;
 	enum sluice_kind kind = stage->ops->kind;
 	for (size_t i = 0; i < count; i++)
 		event_of(events[i])->times.stages[kind].spans_ns[span_index] += ns;
+	if (!slot_of(stage)->pipeline) /* a store opened to be read */
+		return;
 	recorder_record(flow_recorder(slot_of(stage)->pipeline), series_of(kind, PART_SPAN + span_index), ns);
 }
 
 static void log_from_stage(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
-			   const struct sluice_field *fields, size_t field_count)
+                           const struct sluice_field *fields, size_t field_count)
 {
 	log_fields(level, slot_of(stage)->label, name, fields, field_count);
 }
 
 static struct sluice_event *restore(struct sluice_stage *stage, const struct sluice_record *record)
 {
-	struct event *event = flow_restore(slot_of(stage)->pipeline, record);
+	struct pipeline *pipeline = slot_of(stage)->pipeline;
+	struct event *event = pipeline ? flow_restore(pipeline, record) : NULL;
 	return event ? &event->pub : NULL;
 }
 

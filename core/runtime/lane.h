@@ -38,7 +38,7 @@ struct event_list lanes_take_all(struct lanes *lanes);
 /* Makes held lanes ready whose pause is over. Returns when the next one ends, INT64_MAX if none runs. */
 int64_t lanes_wake_held(struct lanes *lanes, int64_t now_ns);
 
-/* Events that could be leased now, and when the first of them came. */
+/* Events that could be leased now, and when the first one of the lane that is next came. */
 size_t lanes_ready(const struct lanes *lanes);
 int64_t lanes_oldest_ready_ns(const struct lanes *lanes);
 

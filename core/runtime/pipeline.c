@@ -13,7 +13,7 @@
 #include "runtime/resumer.h"
 
 static struct slot *create_slot(const struct config *config, unsigned kind, struct pipeline *pipeline, bool read_only,
-				struct sluice_error *error)
+                                struct sluice_error *error)
 {
 	const struct stage_config *stage = &config->stages[kind];
 	const struct sluice_stage_ops *ops = &stage->plugin->ops;
@@ -65,13 +65,16 @@ static bool start_queue(struct pipeline *pipeline, struct sluice_error *error)
 		return true;
 	if (!persist)
 		return sluice_error_set(error, "%s: there is no persist stage behind the queue", queue->label);
-	if (pipeline->config->ack == ACK_QUEUED && !persist->stage.ops->bury)
-		return sluice_error_set(error, "%s keeps no dead letters, which `ack: queued` needs; use `ack: stored`",
-					persist->label);
+	if ((pipeline->config->ack == ACK_QUEUED || queue->stage.ops->recover) && !persist->stage.ops->bury)
+		return sluice_error_set(error, "%s keeps no dead letters, which what %s has acknowledged needs",
+		                        persist->label, queue->label);
 	pipeline->dispatcher = dispatcher_create(pipeline);
 	struct sluice_error cause = {0};
-	if (queue->stage.ops->recover && !queue->stage.ops->recover(&queue->stage, &cause))
+	if (queue->stage.ops->recover && !queue->stage.ops->recover(&queue->stage, &cause)) {
+		dispatcher_destroy(pipeline->dispatcher); /* or it would take() what was never recovered */
+		pipeline->dispatcher = NULL;
 		return sluice_error_set(error, "%s: %s", queue->label, cause.text);
+	}
 	return dispatcher_start(pipeline->dispatcher, error);
 }
 
@@ -84,7 +87,7 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 	if (!pipeline->recorder)
 		sluice_error_set(error, "no thread-specific key is left for the histograms");
 	else if ((pipeline->resumer = resumer_create(flow_carry_on, error)) && create_stages(pipeline, error) &&
-		 start_queue(pipeline, error))
+	         start_queue(pipeline, error))
 		return pipeline;
 	pipeline_destroy(pipeline);
 	return NULL;

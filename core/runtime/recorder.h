@@ -27,7 +27,7 @@ enum series_part {
 };
 enum {
 	SERIES_RESPOND = KIND_COUNT * PART_COUNT, /* from the ack point until the answer is sent */
-	SERIES_TOTAL,				  /* from the complete request until the answer is sent */
+	SERIES_TOTAL,                             /* from the complete request until the answer is sent */
 	SERIES_COUNT,
 };
 

@@ -43,7 +43,7 @@ static void *carry(void *argument)
 }
 
 struct resumer *resumer_create(void (*carry_on)(struct event *event, enum sluice_verdict verdict),
-			       struct sluice_error *error)
+                               struct sluice_error *error)
 {
 	struct resumer *resumer = must_calloc(1, sizeof(*resumer));
 	resumer->carry_on = carry_on;

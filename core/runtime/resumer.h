@@ -16,7 +16,7 @@ struct resumer;
 
 /* `carry_on` is called on the resumer's thread for each event that was parked and resumed. */
 struct resumer *resumer_create(void (*carry_on)(struct event *event, enum sluice_verdict verdict),
-			       struct sluice_error *error);
+                               struct sluice_error *error);
 
 /* No event is parked any more, or none will be resumed. */
 void resumer_destroy(struct resumer *resumer);

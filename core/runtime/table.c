@@ -18,7 +18,7 @@ struct preamble {
 /* As they were in 1.0. */
 enum {
 	OPS_SIZE_MIN = offsetof(struct sluice_stage_ops, self_test),
-	OPTION_SIZE_MIN = sizeof(struct sluice_option),
+	OPTION_SIZE_MIN = offsetof(struct sluice_option, flags) + sizeof(uint32_t),
 };
 
 static bool version_fits(const struct preamble *stage, struct sluice_error *error)

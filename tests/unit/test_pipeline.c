@@ -4,9 +4,11 @@
  * A scripted persist stage stores into an array, and does with each event what its message id says:
  *     "fail…"    FAIL              "once…"   RETRY at the first try, then PASS
  *     "never…"   RETRY always      "dup…"    DONE
+ *     "long…"    RETRY, to be tried again in 292 years
  */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +53,8 @@ static enum sluice_verdict store(struct sluice_event *event)
 		return sluice_fail(event, "a constraint");
 	if (starts_with(event, "dup"))
 		return SLUICE_DONE;
+	if (starts_with(event, "long"))
+		return sluice_retry(event, INT64_MAX, "away for long");
 	if (starts_with(event, "never") || (starts_with(event, "once") && event->attempt <= 1))
 		return sluice_retry(event, 0, "away");
 	ck_assert_uint_lt(seen.stored_count, STORED_MAX);
@@ -70,9 +74,9 @@ static void persist_batch(struct sluice_stage *stage, struct sluice_batch *batch
 		bool held = false;
 		for (size_t k = 0; k < i; k++)
 			held |= batch->verdicts[k] == SLUICE_RETRY && batch->events[i]->stream.data &&
-				sluice_bytes_equal(batch->events[i]->stream, batch->events[k]->stream);
+			        sluice_bytes_equal(batch->events[i]->stream, batch->events[k]->stream);
 		batch->verdicts[i] = held ? sluice_retry(batch->events[i], 0, "behind another")
-					  : store(batch->events[i]);
+		                          : store(batch->events[i]);
 	}
 	pthread_mutex_unlock(&seen.lock);
 }
@@ -176,7 +180,7 @@ static struct bench *new_bench(void)
 	*persist = (struct sluice_stage_ops){
 		.kind = SLUICE_KIND_PERSIST, .name = "scripted", .process_batch = persist_batch, .bury = bury};
 	bench.config.stages[SLUICE_KIND_PERSIST] = (struct stage_config){.present = true,
-									 .plugin = &bench.plugins[SLUICE_KIND_PERSIST]};
+	                                                                 .plugin = &bench.plugins[SLUICE_KIND_PERSIST]};
 	return &bench;
 }
 
@@ -187,7 +191,7 @@ static void add_stage(struct bench *bench, struct sluice_stage_ops ops)
 }
 
 static struct sluice_stage_ops simple(enum sluice_kind kind,
-				      enum sluice_verdict (*process)(struct sluice_stage *, struct sluice_event *))
+                                      enum sluice_verdict (*process)(struct sluice_stage *, struct sluice_event *))
 {
 	return (struct sluice_stage_ops){.kind = kind, .name = "scripted", .process = process};
 }
@@ -324,6 +328,47 @@ START_TEST(test_refused_event_goes_no_further)
 	ck_assert_str_eq(sender.last.stage, "auth");
 	ck_assert_uint_eq(seen.stored_count, 0);
 	ck_assert_str_eq(seen.settled, "");
+	stop(bench);
+}
+END_TEST
+
+static enum sluice_verdict refuse_as_success(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	return sluice_reject(event, 202, "no");
+}
+
+START_TEST(test_a_refusal_never_goes_out_as_a_success)
+{
+	struct bench *bench = new_bench();
+	add_stage(bench, simple(SLUICE_KIND_AUTH, refuse_as_success));
+	start(bench);
+	struct sender sender;
+	submit(bench, &sender, "m", NULL, "{}");
+	ck_assert_int_eq(outcome(&sender), OUTCOME_REJECTED);
+	ck_assert_int_eq(sender.last.status, 400);
+	stop(bench);
+}
+END_TEST
+
+static enum sluice_verdict name_a_long_stream(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	static const char name[SLUICE_NAME_MAX + 1];
+	event->stream = (struct sluice_bytes){name, sizeof(name)};
+	return SLUICE_PASS;
+}
+
+START_TEST(test_a_stream_too_long_to_be_kept_in_order_is_refused)
+{
+	struct bench *bench = new_bench();
+	add_stage(bench, simple(SLUICE_KIND_PARSE, name_a_long_stream));
+	add_real(bench, SLUICE_KIND_QUEUE, "memory");
+	start(bench);
+	struct sender sender;
+	submit(bench, &sender, "m", NULL, "{}");
+	ck_assert_int_eq(outcome(&sender), OUTCOME_FAILED);
+	ck_assert_uint_eq(seen.stored_count, 0);
 	stop(bench);
 }
 END_TEST
@@ -470,6 +515,19 @@ START_TEST(test_what_is_behind_a_lost_event_is_turned_away_with_it)
 	/* The stream is open again for what comes after. */
 	submit(bench, &other, "later", "stream", "{}");
 	ck_assert_int_eq(outcome(&other), OUTCOME_ACCEPTED);
+	stop(bench);
+}
+END_TEST
+
+START_TEST(test_a_pause_beyond_the_deadline_ends_the_event)
+{
+	struct bench *bench = new_bench();
+	add_real(bench, SLUICE_KIND_QUEUE, "memory");
+	start(bench);
+	struct sender sender;
+	submit(bench, &sender, "long", NULL, "{}");
+	ck_assert_int_eq(outcome(&sender), OUTCOME_FAILED);
+	ck_assert_uint_eq(seen.batch_count, 1);
 	stop(bench);
 }
 END_TEST
@@ -634,6 +692,81 @@ static void journal_done(struct sluice_stage *stage, struct sluice_event *event,
 	pthread_mutex_unlock(&journal.lock);
 }
 
+/* A journal whose put() waits for a thread of its own, as for a group commit. An event may be taken before it is
+ * resumed. */
+static struct {
+	struct sluice_event *_Atomic put[STORED_MAX];
+	_Atomic size_t put_count, kept_count;
+	size_t taken;
+	atomic_bool stops;
+} slow;
+
+static enum sluice_verdict slow_put(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	pthread_mutex_lock(&journal.lock);
+	slow.put[slow.put_count] = event;
+	slow.put_count++;
+	pthread_mutex_unlock(&journal.lock);
+	return SLUICE_WAIT;
+}
+
+static void *keep(void *unused)
+{
+	(void)unused;
+	while (!slow.stops || slow.kept_count < slow.put_count) {
+		if (slow.kept_count == slow.put_count) {
+			sched_yield();
+			continue;
+		}
+		struct sluice_event *event = slow.put[slow.kept_count++];
+		sluice_resume(event, SLUICE_PASS);
+	}
+	return NULL;
+}
+
+static size_t slow_take(struct sluice_stage *stage, struct sluice_event **events, size_t max)
+{
+	(void)stage;
+	size_t count = 0;
+	while (count < max && slow.taken < slow.kept_count)
+		events[count++] = slow.put[slow.taken++];
+	return count;
+}
+
+START_TEST(test_an_event_resumed_in_put_is_answered_once_whoever_has_it)
+{
+	struct bench *bench = new_bench();
+	bench->config.ack = _i ? ACK_QUEUED : ACK_STORED;
+	add_real(bench, SLUICE_KIND_IDEMPOTENCY, "memory");
+	add_stage(bench, (struct sluice_stage_ops){.kind = SLUICE_KIND_QUEUE,
+	                                           .name = "slow journal",
+	                                           .flags = SLUICE_STAGE_DURABLE,
+	                                           .put = slow_put,
+	                                           .take = slow_take,
+	                                           .done = journal_done});
+	start(bench);
+	pthread_t thread;
+	ck_assert_int_eq(pthread_create(&thread, NULL, keep, NULL), 0);
+	enum { COUNT = 2000, AT_ONCE = 32 };
+	static struct sender senders[COUNT];
+	for (size_t i = 0; i < COUNT; i++) {
+		char id[64];
+		number(id, "m", i);
+		submit(bench, &senders[i], id, NULL, "{}");
+		if (i >= AT_ONCE)
+			ck_assert_int_eq(outcome(&senders[i - AT_ONCE]), OUTCOME_ACCEPTED);
+	}
+	for (size_t i = COUNT - AT_ONCE; i < COUNT; i++)
+		ck_assert_int_eq(outcome(&senders[i]), OUTCOME_ACCEPTED);
+	slow.stops = true;
+	pthread_join(thread, NULL);
+	stop(bench);
+	ck_assert_uint_eq(seen.stored_count, COUNT);
+	ck_assert_uint_eq(journal.done, COUNT);
+}
+END_TEST
+
 static const struct sluice_stage_ops durable_queue = {
 	.kind = SLUICE_KIND_QUEUE,
 	.name = "journal",
@@ -744,6 +877,8 @@ int main(void)
 	tcase_add_test(all, test_without_a_queue_the_answer_comes_on_the_senders_thread);
 	tcase_add_test(all, test_settle_runs_once_in_reverse);
 	tcase_add_test(all, test_refused_event_goes_no_further);
+	tcase_add_test(all, test_a_refusal_never_goes_out_as_a_success);
+	tcase_add_test(all, test_a_stream_too_long_to_be_kept_in_order_is_refused);
 	tcase_add_test(all, test_unknown_verdict_fails_the_event_alone);
 	tcase_add_test(all, test_resume_may_come_before_process_returns);
 	tcase_add_test(all, test_resume_may_come_from_any_thread);
@@ -751,12 +886,14 @@ int main(void)
 	tcase_add_test(all, test_duplicate_of_failed_original_takes_its_place);
 	tcase_add_loop_test(all, test_stream_keeps_its_order_across_a_retry, 0, 8);
 	tcase_add_test(all, test_what_is_behind_a_lost_event_is_turned_away_with_it);
+	tcase_add_test(all, test_a_pause_beyond_the_deadline_ends_the_event);
 	tcase_add_test(all, test_poison_fails_alone);
 	tcase_add_test(all, test_a_free_worker_takes_all_that_waits);
 	tcase_add_test(all, test_the_pool_is_bounded);
 	tcase_add_test(all, test_times_of_all_stages_add_up);
 	tcase_add_test(all, test_destroy_answers_what_still_waits);
 	tcase_add_loop_test(all, test_ack_queued_answers_before_the_store_and_buries_what_it_refuses, 0, 2);
+	tcase_add_loop_test(all, test_an_event_resumed_in_put_is_answered_once_whoever_has_it, 0, 2);
 	tcase_add_test(all, test_backlog_of_a_durable_queue_is_delivered_first);
 	tcase_add_test(all, test_load_loses_doubles_and_reorders_nothing);
 	Suite *suite = suite_create("pipeline");

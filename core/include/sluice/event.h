@@ -2,7 +2,8 @@
  * The event: one webhook on its way down the pipeline.
  *
  * One struct goes from stage to stage. Every field has one writer, named here; everybody else reads. At any moment one
- * thread holds the event, so no field needs a lock. The core allocates events; the struct may grow at its end.
+ * thread holds the event, so no field needs a lock; for the one exception see settle() in stage.h. The core allocates
+ * events; the struct may grow at its end.
  *
  * Memory: all that the fields point to lives in the event's arena (or is static) and dies with the event, all at once. A
  * stage allocates from it with sluice_alloc() and keeps no pointer into it past settle().
@@ -43,7 +44,8 @@ enum sluice_verdict {
 	SLUICE_DONE = 1,   /* success, stop here: an exact duplicate of an event that is kept → 200 */
 	SLUICE_WAIT = 2,   /* parked: the stage keeps the event and will call sluice_resume() once, from any thread */
 	SLUICE_REJECT = 3, /* the sender's fault, see sluice_reject() → 4xx; after ack: a dead letter */
-	SLUICE_RETRY = 4,  /* temporary, see sluice_retry() → tried again inside the deadline, then 503; after ack: for ever */
+	SLUICE_RETRY = 4,  /* temporary, see sluice_retry() → 503; behind a queue tried again while the deadline allows;
+	                    * after ack: for ever */
 	SLUICE_FAIL = 5,   /* our fault, see sluice_fail() → 500; after ack: a dead letter */
 };
 
@@ -57,8 +59,8 @@ struct sluice_event {
 	const struct sluice_header *headers;  /* in the order sent */
 	size_t header_count;
 	int64_t received_at_ns;               /* wall clock, ns since the Unix epoch: when the body was complete */
-	int64_t deadline_ns;                  /* monotonic clock of the host: the sender is answered 503 at this time */
-	uint32_t attempt;                     /* 1 on the first hand-over to the stages behind the queue, then 2, 3 … */
+	int64_t deadline_ns;                  /* monotonic clock of the host: the sender is answered 503 then; 0: nobody waits */
+	uint32_t attempt;                     /* 1 on the first hand-over to the stages behind the queue, then 2, 3 …; else 0 */
 	bool acknowledged;                    /* the sender has its 2xx: nothing may be refused any more */
 
 	/* Written by the parse stage. Without one they are absent, and payload is the body. */

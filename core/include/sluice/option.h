@@ -27,6 +27,10 @@
 
 #ifdef __cplusplus
 extern "C" {
+/* g++ -Wextra wants every field of a designated initialiser named, which tables like these are there to spare. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#endif
 #endif
 
 enum sluice_option_type {

@@ -15,7 +15,8 @@
  * The law of the flow. One event goes down; one verdict per event comes back; a stage never calls another stage. The kinds
  * stand in the order auth, parse, idempotency, queue, persist, each at most once. The queue is the one thread boundary:
  *
- *   - auth, parse, idempotency run on the HTTP threads: process() is called for many events at once, each by one thread;
+ *   - auth, parse, idempotency run on the HTTP threads (or, after a SLUICE_WAIT, on a thread of the core's): process() is
+ *     called for many events at once, each by one thread;
  *   - persist runs on the workers, in batches; without a queue it runs on the HTTP threads, in batches of one;
  *   - the core owns threads, workers, streams and retries; a queue stage only keeps events.
  *
@@ -137,13 +138,16 @@ struct sluice_stage_ops {
 	bool (*create)(struct sluice_stage *stage, struct sluice_error *error);
 
 	/* auth, parse, idempotency, persist: handles one event, or a batch. A stage has one of the two, the core makes the
-	 * other; only persist may have process_batch(). */
+	 * other; only persist may have process_batch(). In a batch, after RETRY for one event all later ones of its stream get
+	 * RETRY too and are not stored: what is tried again must not be overtaken. */
 	enum sluice_verdict (*process)(struct sluice_stage *stage, struct sluice_event *event);
 	void (*process_batch)(struct sluice_stage *stage, struct sluice_batch *batch);
 
 	/* Once per event that process() has seen, at its ack point or its failure, after which the stage must have forgotten it.
 	 * `verdict` is the event's last: PASS or DONE: it is kept. REJECT, RETRY, FAIL: it is not. Stages are settled in
-	 * reverse. From any thread. May be NULL. */
+	 * reverse; with `ack: queued`, those behind the queue when the event has come through them. From any thread. A stage
+	 * before the queue only reads the event here (a worker may have it already): no sluice_alloc(), no sluice_span(), and
+	 * of its fields only its own sluice_local() may be written. May be NULL. */
 	void (*settle)(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict);
 
 	/* queue. put(): keeps the event and returns PASS (then it may already be in other hands: don't touch it), WAIT (will

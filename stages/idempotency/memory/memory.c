@@ -137,20 +137,31 @@ static void unlink_entry(struct table *table, struct entry *entry)
 	free(entry);
 }
 
+/* Takes a kept entry out of the order of age. */
+static void leave_order(struct table *table, struct entry *entry)
+{
+	*(entry->older ? &entry->older->newer : &table->oldest) = entry->newer;
+	*(entry->newer ? &entry->newer->older : &table->newest) = entry->older;
+	table->kept--;
+}
+
 static void forget_oldest(struct table *table)
 {
 	struct entry *entry = table->oldest;
-	table->oldest = entry->newer;
-	if (table->oldest)
-		table->oldest->older = NULL;
-	else
-		table->newest = NULL;
-	table->kept--;
+	leave_order(table, entry);
 	unlink_entry(table, entry);
 }
 
+/* A kept entry that has expired and was not cleared away yet becomes a claim. */
+static void claim_again(struct table *table, struct entry *entry)
+{
+	leave_order(table, entry);
+	entry->kept = false;
+	table->claimed++;
+}
+
 static void keep(struct table *table, struct entry *entry, const uint8_t *digest, int64_t now,
-		 const struct config *config)
+                 const struct config *config)
 {
 	entry->kept = true;
 	entry->first_waiter = entry->last_waiter = NULL;
@@ -169,9 +180,10 @@ static void keep(struct table *table, struct entry *entry, const uint8_t *digest
 		forget_oldest(table);
 }
 
+/* A few at a time: each call adds one entry at most, and nobody has to wait while a hundred thousand go at once. */
 static void expire(struct table *table, int64_t now)
 {
-	while (table->oldest && table->oldest->expires_ns <= now)
+	for (int i = 0; i < 16 && table->oldest && table->oldest->expires_ns <= now; i++)
 		forget_oldest(table);
 }
 
@@ -203,16 +215,21 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		return sluice_retry(event, 0, "the bound on bytes in flight is reached");
 	*waiter = (struct waiter){.event = event};
 	uint64_t hash = stage->host->hash(id.data, id.size);
+	const int64_t now = stage->host->now_ns();
 	uint8_t kept_digest[SLUICE_DIGEST_SIZE];
 	enum { NEW, KEPT, IN_FLIGHT, NO_MEMORY } found;
 
 	(void)pthread_mutex_lock(&table->lock);
-	expire(table, stage->host->now_ns());
+	expire(table, now);
 	struct entry *entry = find(table, hash, id);
 	if (!entry) {
 		entry = claim(table, hash, id);
 		*sluice_local(stage, event) = entry;
 		found = entry ? NEW : NO_MEMORY;
+	} else if (entry->kept && entry->expires_ns <= now) {
+		claim_again(table, entry);
+		*sluice_local(stage, event) = entry;
+		found = NEW;
 	} else if (entry->kept) {
 		memcpy(kept_digest, entry->digest, sizeof(kept_digest));
 		found = KEPT;
@@ -288,21 +305,21 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	double kept = (double)table->kept, claimed = (double)table->claimed, waiting = (double)table->waiting;
 	(void)pthread_mutex_unlock(&table->lock);
 	observer->gauge(observer, "idempotency_entries", "state", "kept", kept,
-			"Message ids known, by what is known of them.");
+	                "Message ids known, by what is known of them.");
 	observer->gauge(observer, "idempotency_entries", "state", "in_flight", claimed, NULL);
 	observer->gauge(observer, "idempotency_waiting", NULL, NULL, waiting,
-			"Duplicates that wait for the fate of an event in flight.");
+	                "Duplicates that wait for the fate of an event in flight.");
 }
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "100000", .min = 1, .max = 100000000,
-			  .unit = "message ids", .help = "kept ids remembered, at most; the oldest give way"),
+                          .unit = "message ids", .help = "kept ids remembered, at most; the oldest give way"),
 	SLUICE_OPTION_DURATION(struct config, ttl, .name = "ttl", .fallback = "24h", .min = 1000000,
-			       .max = INT64_C(31536000000000000), .help = "how long a kept id is remembered"),
+                               .max = INT64_C(31536000000000000), .help = "how long a kept id is remembered"),
 	SLUICE_OPTION_END,
 };
 
 SLUICE_STAGE(.kind = SLUICE_KIND_IDEMPOTENCY, .name = "memory", .version = SLUICE_VERSION,
-	     .summary = "remembers kept message ids and lets duplicates of events in flight wait for their fate",
-	     .options = options, .config_size = sizeof(struct config), .create = create, .process = process,
-	     .settle = settle, .observe = observe, .destroy = destroy);
+             .summary = "remembers kept message ids and lets duplicates of events in flight wait for their fate",
+             .options = options, .config_size = sizeof(struct config), .create = create, .process = process,
+             .settle = settle, .observe = observe, .destroy = destroy);

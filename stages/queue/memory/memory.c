@@ -18,8 +18,8 @@ struct queue {
 	pthread_mutex_t lock;
 	struct sluice_event **ring;
 	size_t first, waiting; /* in the ring */
-	size_t inside;	       /* put and not yet done */
-	uint64_t bytes;	       /* bodies of those inside */
+	size_t inside;         /* put and not yet done */
+	uint64_t bytes;        /* bodies of those inside */
 };
 
 static bool create(struct sluice_stage *stage, struct sluice_error *error)
@@ -65,7 +65,7 @@ static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *
 		return sluice_retry(event, 0, "the queue is full: %zu events", capacity);
 	if (too_large)
 		return sluice_retry(event, 0, "the queue is full: %llu bytes",
-				    (unsigned long long)config->capacity_bytes);
+		                    (unsigned long long)config->capacity_bytes);
 	return SLUICE_PASS;
 }
 
@@ -101,19 +101,19 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	double inside = (double)queue->inside, bytes = (double)queue->bytes;
 	(void)pthread_mutex_unlock(&queue->lock);
 	observer->gauge(observer, "queue_inside", NULL, NULL, inside,
-			"Events the queue has accepted that are not yet through.");
+	                "Events the queue has accepted that are not yet through.");
 	observer->gauge(observer, "queue_inside_bytes", NULL, NULL, bytes, "Bytes of the bodies of those events.");
 }
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "10000", .min = 1, .max = 1048576,
-			  .unit = "events", .help = "accepted and not yet stored, at most; then 503"),
+                          .unit = "events", .help = "accepted and not yet stored, at most; then 503"),
 	SLUICE_OPTION_SIZE(struct config, capacity_bytes, .name = "capacity_bytes", .fallback = "256MiB", .min = 1024,
-			   .max = INT64_C(1) << 40, .help = "bytes of their bodies, at most; then 503"),
+                           .max = INT64_C(1) << 40, .help = "bytes of their bodies, at most; then 503"),
 	SLUICE_OPTION_END,
 };
 
 SLUICE_STAGE(.kind = SLUICE_KIND_QUEUE, .name = "memory", .version = SLUICE_VERSION,
-	     .summary = "a bounded first-in, first-out queue in memory", .options = options,
-	     .config_size = sizeof(struct config), .create = create, .put = put, .take = take, .done = done,
-	     .observe = observe, .destroy = destroy);
+             .summary = "a bounded first-in, first-out queue in memory", .options = options,
+             .config_size = sizeof(struct config), .create = create, .put = put, .take = take, .done = done,
+             .observe = observe, .destroy = destroy);
