@@ -71,9 +71,13 @@ static void print_counts(const char *title, const json_t *counts)
 {
 	const char *key;
 	json_t *value;
+	const char *gap = "";
 	(void)printf("%s", title);
-	json_object_foreach((json_t *)(uintptr_t)counts, key, value)(void)
-		printf("%s %lld   ", key, (long long)json_integer_value(value));
+	json_object_foreach((json_t *)(uintptr_t)counts, key, value)
+	{
+		(void)printf("%s%s %lld", gap, key, (long long)json_integer_value(value));
+		gap = "   ";
+	}
 	(void)printf("\n");
 }
 
@@ -89,7 +93,7 @@ static void print_table(const json_t *stats)
 	             number(throughput, "since_start"));
 	print_counts("answers     ", json_object_get(stats, "requests"));
 	print_counts("events      ", json_object_get(stats, "events"));
-	(void)printf("in flight   %.0f events, %.0f bytes; %.0f in the queue; %zu workers %.0f %% busy\n",
+	(void)printf("in flight   %.0f events, %.0f bytes; %.0f in the queue; workers %zu, %.0f %% busy\n",
 	             number(stats, "in_flight"), number(stats, "in_flight_bytes"), number(stats, "queue_depth"),
 	             json_array_size(workers), mean(workers));
 	(void)printf("trouble     %.0f retries, %.0f dead letters\n\n", number(stats, "retries"),

@@ -575,6 +575,12 @@ START_TEST(test_a_server_that_does_not_keep_what_it_commits_is_refused)
 	ck_assert_msg(strstr(error.text, "durability: relaxed") != NULL, "said \"%s\"", error.text);
 	run_by_hand("ALTER DATABASE sluice RESET synchronous_commit");
 
+	postgres_restart(&server, "full_page_writes=off");
+	error = (struct sluice_error){0};
+	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres", (const char *[]){url_option, NULL}, &error));
+	ck_assert_msg(strstr(error.text, "full_page_writes=off") != NULL, "said \"%s\"", error.text);
+	postgres_restart(&server, "full_page_writes=on");
+
 	postgres_restart(&server, "fsync=off");
 	error = (struct sluice_error){0};
 	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres", (const char *[]){url_option, NULL}, &error));

@@ -124,10 +124,24 @@ static void drop_notice(void *context, const PGresult *notice)
 	(void)context, (void)notice;
 }
 
+/* Whether the server keeps what it has committed when the power goes. */
+static bool is_durable(const PGresult *result, struct sluice_error *error)
+{
+	static const char *const settings[] = {"fsync", "synchronous_commit", "full_page_writes"};
+	for (int i = 0; i < 3; i++)
+		if (strcmp(PQgetvalue(result, 0, i), "off") == 0)
+			return sluice_error_set(error,
+			                        "url: the server has %s=off: it loses answered events in a crash; if that "
+			                        "may be, say `durability: relaxed`",
+			                        settings[i]);
+	return true;
+}
+
 static bool set_up(struct connection *connection, const struct config *config, enum connection_use use,
                    struct sluice_error *error)
 {
 	static const char sql[] = "SELECT current_setting('fsync')::text, current_setting('synchronous_commit')::text,"
+				  " current_setting('full_page_writes')::text,"
 				  " set_config('statement_timeout', $1, false),"
 				  " set_config('idle_in_transaction_session_timeout', $2, false)";
 	if (PQserverVersion(connection->pg) < OLDEST_SERVER)
@@ -143,12 +157,8 @@ static bool set_up(struct connection *connection, const struct config *config, e
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (!ok)
 		(void)sluice_error_set(error, "cannot connect to PostgreSQL: %s", connection->trouble);
-	else if (use == CONNECTION_WRITES && config->durability == DURABILITY_STRICT &&
-	         (strcmp(PQgetvalue(result, 0, 0), "off") == 0 || strcmp(PQgetvalue(result, 0, 1), "off") == 0))
-		ok = sluice_error_set(error,
-		                      "url: the server has fsync=%s and synchronous_commit=%s: with either off it "
-		                      "loses answered events in a crash; if that may be, say `durability: relaxed`",
-		                      PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+	else if (use == CONNECTION_WRITES && config->durability == DURABILITY_STRICT)
+		ok = is_durable(result, error);
 	PQclear(result);
 	return ok;
 }
