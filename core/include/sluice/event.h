@@ -5,8 +5,8 @@
  * thread holds the event, so no field needs a lock; for the one exception see settle() in stage.h. The core allocates
  * events; the struct may grow at its end.
  *
- * Memory: all that the fields point to lives in the event's arena (or is static) and dies with the event, all at once. A
- * stage allocates from it with sluice_alloc() and keeps no pointer into it past settle().
+ * Memory: all that the fields point to lives in the event's arena (or is static) and dies with the event, all at once.
+ * A stage allocates from it with sluice_alloc() and keeps no pointer into it past settle().
  */
 #ifndef SLUICE_EVENT_H
 #define SLUICE_EVENT_H
@@ -44,32 +44,32 @@ enum sluice_verdict {
 	SLUICE_DONE = 1,   /* success, stop here: an exact duplicate of an event that is kept → 200 */
 	SLUICE_WAIT = 2,   /* parked: the stage keeps the event and will call sluice_resume() once, from any thread */
 	SLUICE_REJECT = 3, /* the sender's fault, see sluice_reject() → 4xx; after ack: a dead letter */
-	SLUICE_RETRY = 4,  /* temporary, see sluice_retry() → 503; behind a queue tried again while the deadline allows;
-	                    * after ack: for ever */
-	SLUICE_FAIL = 5,   /* our fault, see sluice_fail() → 500; after ack: a dead letter */
+	SLUICE_RETRY = 4, /* temporary, see sluice_retry() → 503; behind a queue tried again while the deadline allows;
+	                   * after ack: for ever */
+	SLUICE_FAIL = 5,  /* our fault, see sluice_fail() → 500; after ack: a dead letter */
 };
 
 struct sluice_event {
 	/* Written by the core before the first stage. */
 	const struct sluice_host *host;
-	struct sluice_bytes request_id;       /* 1–128 printable ASCII characters */
-	struct sluice_bytes traceparent;      /* W3C trace context as sent, or absent */
-	struct sluice_bytes path;             /* of the request, without the query */
-	struct sluice_bytes body;             /* the raw bytes as received; a NUL follows them that is not counted */
-	const struct sluice_header *headers;  /* in the order sent */
+	struct sluice_bytes request_id;      /* 1–128 printable ASCII characters */
+	struct sluice_bytes traceparent;     /* W3C trace context as sent, or absent */
+	struct sluice_bytes path;            /* of the request, without the query */
+	struct sluice_bytes body;            /* the raw bytes as received; a NUL follows them that is not counted */
+	const struct sluice_header *headers; /* in the order sent */
 	size_t header_count;
-	int64_t received_at_ns;               /* wall clock, ns since the Unix epoch: when the body was complete */
-	int64_t deadline_ns;                  /* monotonic clock of the host: the sender is answered 503 then; 0: nobody waits */
-	uint32_t attempt;                     /* 1 on the first hand-over to the stages behind the queue, then 2, 3 …; else 0 */
-	bool acknowledged;                    /* the sender has its 2xx: nothing may be refused any more */
+	int64_t received_at_ns; /* wall clock, ns since the Unix epoch: when the body was complete */
+	int64_t deadline_ns;    /* monotonic clock of the host: the sender is answered 503 then; 0: nobody waits */
+	uint32_t attempt;       /* 1 on the first hand-over to the stages behind the queue, then 2, 3 …; else 0 */
+	bool acknowledged;      /* the sender has its 2xx: nothing may be refused any more */
 
 	/* Written by the parse stage. Without one they are absent, and payload is the body. */
-	struct sluice_bytes message_id;       /* the idempotency key; valid UTF-8, 1–SLUICE_NAME_MAX bytes */
-	struct sluice_bytes event_type;       /* valid UTF-8, 0–SLUICE_NAME_MAX bytes */
-	struct sluice_bytes stream;           /* events of a stream stay in order; absent: of no stream */
-	int64_t sequence;                     /* the sender's own number in the stream; only with has_sequence */
+	struct sluice_bytes message_id; /* the idempotency key; valid UTF-8, 1–SLUICE_NAME_MAX bytes */
+	struct sluice_bytes event_type; /* valid UTF-8, 0–SLUICE_NAME_MAX bytes */
+	struct sluice_bytes stream;     /* events of a stream stay in order; absent: of no stream */
+	int64_t sequence;               /* the sender's own number in the stream; only with has_sequence */
 	bool has_sequence;
-	struct sluice_bytes payload;          /* exact bytes, a part of body or all of it */
+	struct sluice_bytes payload; /* exact bytes, a part of body or all of it */
 
 	/* Each stage has one word of its own in every event, NULL at first: sluice_local(). */
 	void *local[SLUICE_KIND_SLOTS];

@@ -2,7 +2,8 @@
  * The host: what the core does for a stage.
  *
  * A stage links against nothing of Sluice: the core hands it this table and the inline functions below call through it.
- * All functions may be called from any thread unless they say otherwise; those that take an event, only by who holds it.
+ * All functions may be called from any thread unless they say otherwise; those that take an event, only by who holds
+ * it.
  */
 #ifndef SLUICE_HOST_H
 #define SLUICE_HOST_H
@@ -44,11 +45,13 @@ struct sluice_host {
 
 	void *(*alloc)(struct sluice_event *event, size_t size);
 	const uint8_t *(*digest)(struct sluice_event *event);
-	void (*explain)(struct sluice_event *event, int status, int64_t delay_ns, const char *format, va_list arguments);
+	void (*explain)(struct sluice_event *event, int status, int64_t delay_ns, const char *format,
+	                va_list arguments);
 	void (*resume)(struct sluice_event *event, enum sluice_verdict verdict);
-	void (*span)(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span, int64_t ns);
-	void (*log)(struct sluice_stage *stage, enum sluice_log_level level, const char *name, const struct sluice_field *fields,
-	            size_t field_count);
+	void (*span)(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span,
+	             int64_t ns);
+	void (*log)(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
+	            const struct sluice_field *fields, size_t field_count);
 	uint64_t (*hash)(const void *data, size_t size);
 	void (*random)(void *buffer, size_t size);
 	struct sluice_event *(*restore)(struct sluice_stage *stage, const struct sluice_record *record);
@@ -56,8 +59,8 @@ struct sluice_host {
 	void (*record_digest)(const struct sluice_record *record, uint8_t digest[SLUICE_DIGEST_SIZE]);
 };
 
-/* Memory of the event: aligned for any type, not zeroed, freed with the event. NULL when the bound on the bytes in flight
- * is reached: return sluice_retry(). */
+/* Memory of the event: aligned for any type, not zeroed, freed with the event. NULL when the bound on the bytes in
+ * flight is reached: return sluice_retry(). */
 static inline void *sluice_alloc(struct sluice_event *event, size_t size)
 {
 	return event->host->alloc(event, size);
@@ -85,8 +88,8 @@ static inline const uint8_t *sluice_digest(struct sluice_event *event)
 	return event->host->digest(event);
 }
 
-/* Refuses an event for something its sender can mend. `status` is 400–499; 422 says "same id, different content". The text
- * goes to the sender: no secret, no signature, no payload. Returns SLUICE_REJECT. */
+/* Refuses an event for something its sender can mend. `status` is 400–499; 422 says "same id, different content". The
+ * text goes to the sender: no secret, no signature, no payload. Returns SLUICE_REJECT. */
 SLUICE_PRINTF(3, 4)
 static inline enum sluice_verdict sluice_reject(struct sluice_event *event, int status, const char *format, ...)
 {
@@ -97,8 +100,8 @@ static inline enum sluice_verdict sluice_reject(struct sluice_event *event, int 
 	return SLUICE_REJECT;
 }
 
-/* Something temporary is in the way. `delay_ns`: how long to leave it alone before the next try, 0 to let the core choose
- * (growing, jittered). The text goes to the log and in general terms to the sender. Returns SLUICE_RETRY. */
+/* Something temporary is in the way. `delay_ns`: how long to leave it alone before the next try, 0 to let the core
+ * choose (growing, jittered). The text goes to the log and in general terms to the sender. Returns SLUICE_RETRY. */
 SLUICE_PRINTF(3, 4)
 static inline enum sluice_verdict sluice_retry(struct sluice_event *event, int64_t delay_ns, const char *format, ...)
 {
@@ -109,7 +112,8 @@ static inline enum sluice_verdict sluice_retry(struct sluice_event *event, int64
 	return SLUICE_RETRY;
 }
 
-/* This event can never be handled, and it is not the sender's fault: a constraint of the store, say. Returns SLUICE_FAIL. */
+/* This event can never be handled, and it is not the sender's fault: a constraint of the store, say. Returns
+ * SLUICE_FAIL. */
 SLUICE_PRINTF(2, 3)
 static inline enum sluice_verdict sluice_fail(struct sluice_event *event, const char *format, ...)
 {
@@ -120,15 +124,16 @@ static inline enum sluice_verdict sluice_fail(struct sluice_event *event, const 
 	return SLUICE_FAIL;
 }
 
-/* Puts a parked event back on its way, with the verdict that process() would have returned; exactly once per SLUICE_WAIT.
- * From any thread, even before process() has returned. It only queues the event: no stage runs inside this call. The
- * caller holds the event no longer. */
+/* Puts a parked event back on its way, with the verdict that process() would have returned; exactly once per
+ * SLUICE_WAIT. From any thread, even before process() has returned. It only queues the event: no stage runs inside this
+ * call. The caller holds the event no longer. */
 static inline void sluice_resume(struct sluice_event *event, enum sluice_verdict verdict)
 {
 	event->host->resume(event, verdict);
 }
 
-/* The first value of the header `name` (case does not matter), without the white space around it; absent if not sent. */
+/* The first value of the header `name` (case does not matter), without the white space around it; absent if not sent.
+ */
 static inline struct sluice_bytes sluice_get_header(const struct sluice_event *event, const char *name)
 {
 	size_t length = strlen(name);

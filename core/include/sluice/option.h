@@ -39,10 +39,10 @@ enum sluice_option_type {
 	SLUICE_TYPE_INT = 2,      /* 42                       → int64_t; min, max */
 	SLUICE_TYPE_SIZE = 3,     /* 64KiB, 1MiB, 1000        → uint64_t bytes; min, max in bytes */
 	SLUICE_TYPE_DURATION = 4, /* 100ms, 65s, 5m, 24h, 0s  → struct sluice_duration; min, max in ns */
-	SLUICE_TYPE_PERCENT = 5,  /* 2%, 0.1%                 → double as a fraction: 0.02; min, max in whole percent */
-	SLUICE_TYPE_STRING = 6,   /* text                     → const char *, never NULL unless there is no default */
-	SLUICE_TYPE_CHOICE = 7,   /* one of .choices          → int, the index into .choices */
-	SLUICE_TYPE_STRINGS = 8,  /* [a, b] or a single a     → struct sluice_strings; min, max count of items */
+	SLUICE_TYPE_PERCENT = 5, /* 2%, 0.1%                 → double as a fraction: 0.02; min, max in whole percent */
+	SLUICE_TYPE_STRING = 6,  /* text                     → const char *, never NULL unless there is no default */
+	SLUICE_TYPE_CHOICE = 7,  /* one of .choices          → int, the index into .choices */
+	SLUICE_TYPE_STRINGS = 8, /* [a, b] or a single a     → struct sluice_strings; min, max count of items */
 };
 
 /* Nanoseconds. A struct of its own, so that a plain number cannot be bound to a duration. */
@@ -63,10 +63,10 @@ enum sluice_option_flags {
 
 struct sluice_option {
 	enum sluice_option_type type;
-	size_t offset;              /* of the field in the config struct; set by the macros below */
-	const char *name;           /* lower_case; a dot makes a group: "pool.min" is `pool: { min: … }` */
-	const char *fallback;       /* the default, written as in YAML ("1MiB", "a, b" for a list); NULL: zero, NULL, empty */
-	int64_t min, max;           /* inclusive, in the unit of the type; both 0: no bound beyond the type's */
+	size_t offset;        /* of the field in the config struct; set by the macros below */
+	const char *name;     /* lower_case; a dot makes a group: "pool.min" is `pool: { min: … }` */
+	const char *fallback; /* the default, written as in YAML ("1MiB", "a, b" for a list); NULL: zero, NULL, empty */
+	int64_t min, max;     /* inclusive, in the unit of the type; both 0: no bound beyond the type's */
 	const char *const *choices; /* CHOICE only: NULL-terminated */
 	const char *unit;           /* what an INT counts ("events"); NULL otherwise */
 	const char *help;           /* one phrase, lower case, no full stop */
@@ -79,7 +79,7 @@ struct sluice_option {
 	(offsetof(config, field) + 0 * sizeof(static_cast<type *>(&(static_cast<config *>(nullptr)->field)) == nullptr))
 #else
 #define SLUICE_FIELD(config, field, type)                                                                              \
-	(offsetof(config, field) + 0 * sizeof(char[_Generic(((config *)0)->field, type: 1, default: -1)]))
+	(offsetof(config, field) + 0 * sizeof(char[_Generic(((config *)0)->field, type : 1, default : -1)]))
 #endif
 
 #define SLUICE_OPTION_BOOL(config, field, ...)                                                                         \
