@@ -47,5 +47,5 @@ read -r ratio low high < <(awk -v t="2.776 2.571 2.447 2.365 2.306 2.262 2.228 2
 	}' "$work/ratios")
 report "generator lag P95 in the last block, µs" "$lag"
 report "ratio of the P95s, 95 % interval" "$ratio [$low, $high]"
-judge "P95 with Sluice ÷ P95 of the bare loop" "$ratio" 3
+judge "P95 with Sluice ÷ P95 of the bare loop, upper end of the interval" "$high" 3
 exit $verdicts
