@@ -178,6 +178,45 @@ bool arena_extend(struct arena *arena, void *pointer, size_t old_size, size_t ne
 	return true;
 }
 
+/* Moves a block that holds one allocation and nothing else to a larger one. */
+static void *move_block(struct arena *arena, struct arena_block *block, size_t new_size)
+{
+	struct arena_block **link = &arena->first;
+	while (*link != block)
+		link = &(*link)->next;
+	size_t size = round_up(new_size), more = size - block->size;
+	if (!charge(arena, more))
+		return NULL;
+	UNPOISON(block->data, block->size);
+	struct arena_block *larger = realloc(block, sizeof(*block) + size);
+	if (!larger) {
+		refund(arena, more);
+		return NULL;
+	}
+	larger->size = larger->used = size;
+	*link = arena->last = larger;
+	return larger->data;
+}
+
+void *arena_grow(struct arena *arena, void *pointer, size_t old_size, size_t new_size)
+{
+	if (!pointer)
+		return arena_alloc(arena, new_size);
+	if (new_size > SIZE_MAX / 2)
+		return NULL;
+	if (arena_extend(arena, pointer, old_size, new_size))
+		return pointer;
+	struct arena_block *block = arena->last;
+	bool alone = block && block != arena->first && pointer == block->data &&
+	             block->used == round_up(old_size ? old_size : 1);
+	if (alone && round_up(new_size) > block->size)
+		return move_block(arena, block, new_size);
+	void *larger = arena_alloc(arena, new_size);
+	if (larger)
+		memcpy(larger, pointer, old_size);
+	return larger;
+}
+
 _Noreturn static void heap_exhausted(void)
 {
 	static const char text[] = "sluice: out of memory\n";

@@ -43,6 +43,11 @@ void *arena_alloc(struct arena *arena, size_t size);
 /* Makes the newest allocation `pointer` larger in place where there is room; false: allocate anew and copy. */
 bool arena_extend(struct arena *arena, void *pointer, size_t old_size, size_t new_size);
 
+/* Makes the newest allocation larger where it stands if it can, else moves its bytes; NULL as arena_alloc(), the old
+ * one then stays. An allocation that has a block to itself leaves nothing behind when it moves. `pointer` NULL:
+ * allocates. */
+void *arena_grow(struct arena *arena, void *pointer, size_t old_size, size_t new_size);
+
 /* Zeroed; of the heap, ends the process when that is exhausted: for what is built at start, without a budget. */
 void *arena_must(struct arena *arena, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);

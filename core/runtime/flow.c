@@ -100,22 +100,23 @@ static bool copy_times(struct event *event)
 	return true;
 }
 
+/* The queue's work is put(), which returns after the event has gone: after_put() records it where it was measured. */
+static void record_queue(struct recorder *recorder, const struct stage_times *queue)
+{
+	recorder_record(recorder, series_of(SLUICE_KIND_QUEUE, PART_WAIT), queue->wait_ns);
+	recorder_record(recorder, series_of(SLUICE_KIND_QUEUE, PART_WHOLE),
+	                queue->work_ns + queue->wait_ns + queue->parked_ns);
+}
+
 static void record_stages(struct pipeline *pipeline, const struct event_times *times, unsigned from, unsigned to)
 {
 	for (unsigned kind = from; kind <= to; kind++) {
 		const struct stage_times *stage = &times->stages[kind];
-		if (!stage->ran)
-			continue;
-		/* put() returns after the event has gone, so its time is recorded where it was called: see enqueue().
-		 */
-		if (kind != SLUICE_KIND_QUEUE)
-			recorder_record(pipeline->recorder, series_of(kind, PART_WORK), stage->work_ns);
-		if (stage->wait_ns)
-			recorder_record(pipeline->recorder, series_of(kind, PART_WAIT), stage->wait_ns);
-		if (stage->parked_ns)
-			recorder_record(pipeline->recorder, series_of(kind, PART_PARKED), stage->parked_ns);
-		recorder_record(pipeline->recorder, series_of(kind, PART_WHOLE),
-		                stage->work_ns + stage->wait_ns + stage->parked_ns);
+		if (stage->ran && kind == SLUICE_KIND_QUEUE)
+			record_queue(pipeline->recorder, stage);
+		else if (stage->ran)
+			recorder_record_stage(pipeline->recorder, (enum sluice_kind)kind, stage->work_ns,
+			                      stage->wait_ns, stage->parked_ns);
 	}
 }
 

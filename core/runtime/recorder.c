@@ -83,11 +83,39 @@ void recorder_record(struct recorder *recorder, size_t series, int64_t ns)
 	histogram_record(histogram, ns);
 }
 
-void recorder_merge(struct recorder *recorder, size_t series, struct histogram *into)
+/* Most events neither wait before a stage nor are parked in it: their work is their whole time there, recorded once and
+ * counted as both when somebody looks. */
+void recorder_record_stage(struct recorder *recorder, enum sluice_kind kind, int64_t work_ns, int64_t wait_ns,
+                           int64_t parked_ns)
+{
+	if (wait_ns == 0 && parked_ns == 0) {
+		recorder_record(recorder, series_of(kind, PART_UNDELAYED), work_ns);
+		return;
+	}
+	recorder_record(recorder, series_of(kind, PART_WORK), work_ns);
+	recorder_record(recorder, series_of(kind, PART_WHOLE), work_ns + wait_ns + parked_ns);
+	if (wait_ns)
+		recorder_record(recorder, series_of(kind, PART_WAIT), wait_ns);
+	if (parked_ns)
+		recorder_record(recorder, series_of(kind, PART_PARKED), parked_ns);
+}
+
+static void merge(struct recorder *recorder, size_t series, struct histogram *into)
 {
 	for (struct set *set = recorder->sets; set; set = set->next) {
 		const struct histogram *histogram = atomic_load_explicit(&set->series[series], memory_order_acquire);
 		if (histogram)
 			histogram_add(into, histogram);
 	}
+}
+
+void recorder_merge(struct recorder *recorder, size_t series, struct histogram *into)
+{
+	merge(recorder, series, into);
+	if (series >= SERIES_RESPOND)
+		return;
+	enum sluice_kind kind = (enum sluice_kind)(series / PART_COUNT);
+	unsigned part = (unsigned)(series % PART_COUNT);
+	if (part == PART_WORK || part == PART_WHOLE)
+		merge(recorder, series_of(kind, PART_UNDELAYED), into);
 }

@@ -23,7 +23,9 @@ enum series_part {
 	PART_PARKED,
 	PART_WHOLE,
 	PART_SPAN,
-	PART_COUNT = PART_SPAN + SLUICE_SPANS_MAX
+	PART_UNDELAYED = PART_SPAN +
+	                 SLUICE_SPANS_MAX, /* not for readers: work that was also the whole, see recorder.c */
+	PART_COUNT
 };
 enum {
 	SERIES_RESPOND = KIND_COUNT * PART_COUNT, /* from the ack point until the answer is sent */
@@ -43,6 +45,10 @@ void recorder_destroy(struct recorder *recorder);
 
 /* From any thread. */
 void recorder_record(struct recorder *recorder, size_t series, int64_t ns);
+
+/* One event's time in one stage: as PART_WORK, PART_WHOLE, and PART_WAIT and PART_PARKED where there were any. */
+void recorder_record_stage(struct recorder *recorder, enum sluice_kind kind, int64_t work_ns, int64_t wait_ns,
+                           int64_t parked_ns);
 
 /* Adds what all threads have recorded to *into, which starts zeroed. From any thread. */
 void recorder_merge(struct recorder *recorder, size_t series, struct histogram *into);

@@ -88,16 +88,10 @@ static const struct refusal *screen(struct exchange *exchange, const struct requ
 
 static bool make_room(struct exchange *exchange, size_t room)
 {
-	struct event *event = exchange->event;
-	if (exchange->body && arena_extend(&event->arena, exchange->body, exchange->body_room + 1, room + 1)) {
-		exchange->body_room = room;
-		return true;
-	}
-	char *body = event_alloc(event, room + 1);
+	const size_t had = exchange->body ? exchange->body_room + 1 : 0;
+	char *body = arena_grow(&exchange->event->arena, exchange->body, had, room + 1);
 	if (!body)
 		return false;
-	if (exchange->body)
-		memcpy(body, exchange->body, exchange->body_size);
 	exchange->body = body;
 	exchange->body_room = room;
 	return true;

@@ -13,7 +13,25 @@ import { around, execute, sluice, start } from './support/sluice.mjs';
 import { kinds, openStore } from './support/stores.mjs';
 import { until } from './support/wait.mjs';
 
-const buckets = ['0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '20', '50', '100', '120', '200', '500', '1000', '2000', '+Inf'];
+const buckets = [
+  '0.05',
+  '0.1',
+  '0.25',
+  '0.5',
+  '1',
+  '2.5',
+  '5',
+  '10',
+  '20',
+  '50',
+  '100',
+  '120',
+  '200',
+  '500',
+  '1000',
+  '2000',
+  '+Inf',
+];
 
 async function startStore(t, kind, sections, options) {
   const directory = await makeDirectory(t);
@@ -41,26 +59,48 @@ for (const kind of kinds) {
     const metrics = await server.metrics();
 
     const promtool = await execute('promtool', ['check', 'metrics'], { input: metrics.text });
-    const remarks = `${promtool.stdout}${promtool.stderr}`.split('\n').filter((line) => line && !/_ms\b.*(abbreviated|base) unit|use base unit/.test(line));
+    const remarks = `${promtool.stdout}${promtool.stderr}`
+      .split('\n')
+      .filter((line) => line && !/_ms\b.*(abbreviated|base) unit|use base unit/.test(line));
     assert.deepEqual(remarks, []);
 
     for (const stage of ['auth', 'parse', 'idempotency', 'queue', 'persist', 'respond', 'total']) {
       const found = metrics.all('webhook_http_latency_by_stage_ms_bucket', { stage });
-      assert.deepEqual(found.map((sample) => sample.labels.le), buckets, stage);
+      assert.deepEqual(
+        found.map((sample) => sample.labels.le),
+        buckets,
+        stage,
+      );
       const counts = found.map((sample) => sample.value);
-      assert.deepEqual(counts, [...counts].sort((a, b) => a - b), `the buckets of ${stage} do not add up`);
+      assert.deepEqual(
+        counts,
+        [...counts].sort((a, b) => a - b),
+        `the buckets of ${stage} do not add up`,
+      );
     }
     const count = (stage) => metrics.value('webhook_http_latency_by_stage_ms_count', { stage });
-    assert.deepEqual(['auth', 'parse', 'idempotency', 'queue', 'persist', 'total'].map(count), [27, 27, 26, 20, 20, 27]);
+    assert.deepEqual(
+      ['auth', 'parse', 'idempotency', 'queue', 'persist', 'total'].map(count),
+      [27, 27, 26, 20, 20, 27],
+    );
     assert.ok(metrics.all('webhook_db_latency_ms_count').length >= 1);
     for (const sample of metrics.all('webhook_db_latency_ms_count')) assert.ok(sample.labels.operation);
     assert.ok(metrics.value('webhook_db_latency_ms_count') >= 20);
-    for (const [outcome, expected] of Object.entries({ accepted: 20, duplicate: 5, conflict: 1, rejected: 1, failed: 0 }))
+    for (const [outcome, expected] of Object.entries({
+      accepted: 20,
+      duplicate: 5,
+      conflict: 1,
+      rejected: 1,
+      failed: 0,
+    }))
       assert.equal(metrics.value('webhook_events_total', { outcome }), expected, outcome);
     for (const [status, expected] of Object.entries({ 202: 20, 200: 5, 422: 1, 400: 1, 404: 1 }))
       assert.equal(metrics.value('webhook_requests_total', { status }), expected, status);
     const workers = metrics.all('webhook_worker_utilization');
-    assert.deepEqual(workers.map((sample) => sample.labels.worker_id), ['0', '1', '2', '3']);
+    assert.deepEqual(
+      workers.map((sample) => sample.labels.worker_id),
+      ['0', '1', '2', '3'],
+    );
     assert.ok(workers.every((sample) => sample.value >= 0 && sample.value <= 100));
     for (const name of ['webhook_queue_depth', 'webhook_in_flight', 'webhook_in_flight_bytes'])
       assert.equal(metrics.all(name).length, 1, name);
@@ -70,7 +110,12 @@ for (const kind of kinds) {
     assert.equal(info.labels.optimizations, '');
     assert.match(info.labels.generation, /^\d+$/);
     assert.match(info.labels.sha256, /^[0-9a-f]{64}$/);
-    for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_open_fds', 'process_max_fds'])
+    for (const name of [
+      'process_cpu_seconds_total',
+      'process_resident_memory_bytes',
+      'process_open_fds',
+      'process_max_fds',
+    ])
       assert.ok(metrics.value(name) > 0, name);
     if (kind === 'postgres') {
       const states = metrics.all('webhook_db_pool_connections').map((sample) => sample.labels.state);
@@ -111,10 +156,16 @@ test('health, stats and the pipeline are JSON that says what runs', async (t) =>
   const persist = stats.stages.find(({ stage }) => stage === 'persist');
   assert.equal(persist.since_start.whole.count, 20);
   assert.equal(persist.last_10s.whole.count, 20);
-  for (const { since_start: { whole } } of stats.stages) assert.ok(whole.p50_ms <= whole.p95_ms && whole.p95_ms <= whole.p99_ms);
+  for (const {
+    since_start: { whole },
+  } of stats.stages)
+    assert.ok(whole.p50_ms <= whole.p95_ms && whole.p95_ms <= whole.p99_ms);
 
   const pipeline = (await server.ask('/api/pipeline')).json();
-  assert.deepEqual(pipeline.stages.map(({ kind }) => kind), ['auth', 'parse', 'idempotency', 'queue', 'persist']);
+  assert.deepEqual(
+    pipeline.stages.map(({ kind }) => kind),
+    ['auth', 'parse', 'idempotency', 'queue', 'persist'],
+  );
   for (const stage of pipeline.stages) assert.match(stage.sha256, /^[0-9a-f]{64}$/);
   const info = (await server.metrics()).all('webhook_pipeline_info')[0];
   assert.equal(pipeline.sha256, info.labels.sha256);
@@ -139,7 +190,10 @@ test('the lineage of a request is found by its id, as JSON and as text', async (
   assert.equal(lineage.request_id, 'request/1');
   assert.equal(lineage.message_id, 'm 1');
   const steps = ['ingress', 'auth', 'parse', 'idempotency', 'queue', 'persist', 'response'];
-  assert.deepEqual(lineage.stages.map(({ stage }) => stage), steps);
+  assert.deepEqual(
+    lineage.stages.map(({ stage }) => stage),
+    steps,
+  );
   const sum = lineage.stages.reduce((total, { took_ms: took }) => total + took, 0);
   assert.ok(Math.abs(sum - lineage.total_ms) < 0.02, `the steps add up to ${sum} ms of ${lineage.total_ms}`);
   const text = (await server.ask(path, { headers: { Accept: 'text/plain' } })).text;
@@ -154,7 +208,10 @@ test('Server-Timing has an entry per stage that ran, in milliseconds, if it is a
   const { server } = await startStore(t, 'sqlite', { listen: { server_timing: true } });
   const accepted = await server.post(webhook('m'));
   const entries = (accepted.headers['server-timing'] ?? '').split(', ').map((entry) => entry.split(';'));
-  assert.deepEqual(entries.map(([name]) => name), ['auth', 'parse', 'idempotency', 'queue', 'persist', 'total']);
+  assert.deepEqual(
+    entries.map(([name]) => name),
+    ['auth', 'parse', 'idempotency', 'queue', 'persist', 'total'],
+  );
   for (const [, duration] of entries) assert.match(duration, /^dur=\d+\.\d+$/);
   const rejected = await server.post('{');
   assert.match(rejected.headers['server-timing'], /^auth;dur=.*, parse;dur=/);
@@ -166,11 +223,17 @@ test('ENABLE_LATENCY_PROFILING=true logs a LATENCY_PROFILE line per request', as
   const { server } = await startStore(t, 'sqlite', {}, { env: { ENABLE_LATENCY_PROFILING: 'true' } });
   for (let i = 0; i < 10; i++) await server.post(webhook(`m-${i}`), { 'X-Request-Id': `r-${i}` });
   await server.stop();
-  const profiles = server.log.match(/^LATENCY_PROFILE: .*$/gm).map((line) => JSON.parse(line.slice('LATENCY_PROFILE: '.length)));
-  assert.deepEqual(profiles.map(({ requestId }) => requestId).sort(), Array.from({ length: 10 }, (_, i) => `r-${i}`));
+  const profiles = server.log
+    .match(/^LATENCY_PROFILE: .*$/gm)
+    .map((line) => JSON.parse(line.slice('LATENCY_PROFILE: '.length)));
+  assert.deepEqual(
+    profiles.map(({ requestId }) => requestId).sort(),
+    Array.from({ length: 10 }, (_, i) => `r-${i}`),
+  );
   for (const { requestId, messageId, stages, total } of profiles) {
     assert.equal(messageId, requestId.replace('r', 'm'));
-    for (const name of ['auth', 'parse', 'idempotency', 'queue', 'persist']) assert.equal(typeof stages[name], 'number');
+    for (const name of ['auth', 'parse', 'idempotency', 'queue', 'persist'])
+      assert.equal(typeof stages[name], 'number');
     const sum = Object.values(stages).reduce((a, b) => a + b, 0);
     assert.ok(Math.abs(sum - total) < 0.02, `${sum} of ${total} ms`);
   }
@@ -209,13 +272,23 @@ test('the admin door wants its token if it has one, and must have one where othe
     assert.equal((await server.ask(path, { headers })).status, 200, path);
   assert.ok(!(await server.ask('/api/pipeline', { headers })).text.includes(token));
 
-  const refused = await sluice(['run', server.file, '--set', 'admin.address=0.0.0.0', '--set', 'admin.token='], { env: { TOKEN: token }, seconds: 10 });
+  const refused = await sluice(['run', server.file, '--set', 'admin.address=0.0.0.0', '--set', 'admin.token='], {
+    env: { TOKEN: token },
+    seconds: 10,
+  });
   assert.equal(refused.code, 2, refused.stdout);
   assert.match(refused.stderr, /token/);
 });
 
 test('the pool is logged as often as asked', async (t) => {
-  const { server } = await startStore(t, 'postgres', { seeing: { pool_stats: '1s' } }, { args: ['--log-format', 'json'] });
-  const line = await until('db_pool_stats', () => server.log.split('\n').find((each) => each.includes('"db_pool_stats"')));
+  const { server } = await startStore(
+    t,
+    'postgres',
+    { seeing: { pool_stats: '1s' } },
+    { args: ['--log-format', 'json'] },
+  );
+  const line = await until('db_pool_stats', () =>
+    server.log.split('\n').find((each) => each.includes('"db_pool_stats"')),
+  );
   assert.equal(typeof JSON.parse(line), 'object');
 });

@@ -1,9 +1,11 @@
 // The command line: overlays and the kill switch, what `check` says, and that nothing secret is ever printed.
 
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+
+import { sign } from '@octokit/webhooks-methods';
 
 import { makeDirectory } from './support/cleanup.mjs';
 import { webhook } from './support/events.mjs';
@@ -31,12 +33,15 @@ for (const name of pipelines) {
     const directory = await makeDirectory(t);
     const { stdout } = await sluice(['check', '--print', file], { env: secrets });
     const text = stdout.replaceAll('***', secrets.WEBHOOK_SECRET).replace(/url: .*/, `url: "${secrets.DB_URL}"`);
-    const { writeFile } = await import('node:fs/promises');
     const copy = join(directory, 'copy.yaml');
     await writeFile(copy, text);
     const again = await sluice(['check', '--print', copy], { env: secrets });
     assert.equal(again.code, 0, again.stderr);
-    const effective = (printed) => printed.split('\n').filter((line) => !line.startsWith('#')).join('\n');
+    const effective = (printed) =>
+      printed
+        .split('\n')
+        .filter((line) => !line.startsWith('#'))
+        .join('\n');
     assert.equal(effective(again.stdout), effective(stdout));
   });
 }
@@ -59,6 +64,29 @@ test('a variable that is not set is an error that names it and its place', async
   const { code, stderr } = await sluice(['check', file]);
   assert.equal(code, 1);
   assert.match(stderr, /pipeline\.yaml:\d+:\d+: .*NOT_SET_ANYWHERE/);
+});
+
+test('what cannot keep the promise behind a 2xx is refused', async (t) => {
+  const directory = await makeDirectory(t);
+  const sqlite = await openStore(t, 'sqlite', directory);
+  const postgres = await openStore(t, 'postgres', directory);
+  const careless = `${postgres.url}?options=-csynchronous_commit%3Doff`;
+  const cases = [
+    [{ ack: 'queued' }, sqlite.stage(), /durable|queued/],
+    [{}, sqlite.stage({ synchronous: 'normal' }), /durability: relaxed/],
+    [{}, postgres.stage({ url: careless }), /synchronous_commit/],
+  ];
+  for (const [sections, persist, expected] of cases) {
+    const file = await writePipeline(directory, around(persist, sections));
+    const { code, stderr } = await sluice(['run', file, '--set', 'listen.port=0', '--set', 'admin.port=0'], {
+      seconds: 10,
+    });
+    assert.equal(code, 2, JSON.stringify(persist));
+    assert.match(stderr, expected);
+  }
+  const relaxed = around(postgres.stage({ url: careless, durability: 'relaxed' }));
+  const server = await start(t, relaxed, { directory });
+  assert.equal((await server.post(webhook('m'))).status, 202);
 });
 
 const overlaid = (store) => ({
@@ -102,11 +130,15 @@ test('a port that is taken, and a store that cannot be opened, are sentences and
   const store = await openStore(t, 'sqlite', directory);
   const server = await start(t, around(store.stage()), { directory });
   const { port } = new URL(server.url);
-  const taken = await sluice(['run', server.file, '--set', `listen.port=${port}`, '--set', 'admin.port=0'], { seconds: 10 });
+  const taken = await sluice(['run', server.file, '--set', `listen.port=${port}`, '--set', 'admin.port=0'], {
+    seconds: 10,
+  });
   assert.equal(taken.code, 2);
   assert.match(taken.stderr, new RegExp(port));
   const nowhere = join(directory, 'missing', 'x.db');
-  const closed = await sluice(['run', server.file, '--set', 'listen.port=0', '--set', `persist.path=${nowhere}`], { seconds: 10 });
+  const closed = await sluice(['run', server.file, '--set', 'listen.port=0', '--set', `persist.path=${nowhere}`], {
+    seconds: 10,
+  });
   assert.equal(closed.code, 2);
   assert.match(closed.stderr, /missing\/x\.db/);
 });
@@ -126,7 +158,6 @@ test('no secret, signature or payload is in log, metrics, stats or the printed p
   const env = { HIDDEN_SECRET: hidden.secret, HIDDEN_TOKEN: hidden.token, ENABLE_LATENCY_PROFILING: 'true' };
   const server = await start(t, pipeline, { directory, env, args: ['--log-level', 'debug'] });
   const body = webhook('m', { payload: JSON.stringify(hidden.payload) });
-  const { sign } = await import('@octokit/webhooks-methods');
   const good = await sign(hidden.secret, body);
   assert.equal((await server.post(body, { 'X-Hub-Signature-256': good })).status, 202);
   const seen = [];

@@ -35,11 +35,17 @@ for (const kind of kinds) {
     const server = await start(t, around(store.stage()), { directory });
     for (let round = 0; round < 10; round++) {
       const body = webhook(`same-${round}`);
-      const answers = await sendAtOnce(server.url, Array.from({ length: senders }, () => ({ body })));
+      const answers = await sendAtOnce(
+        server.url,
+        Array.from({ length: senders }, () => ({ body })),
+      );
       assert.deepEqual(countStatuses(await answers()), { 200: senders - 1, 202: 1 });
     }
     const rows = await store.events();
-    assert.deepEqual(rows.map((row) => row.message_id).sort(), Array.from({ length: 10 }, (_, i) => `same-${i}`));
+    assert.deepEqual(
+      rows.map((row) => row.message_id).sort(),
+      Array.from({ length: 10 }, (_, i) => `same-${i}`),
+    );
   });
 
   test(`when the first of ${senders} senders of one id fails in ${kind}, another one is stored`, async (t) => {
@@ -60,7 +66,10 @@ for (const kind of kinds) {
     await server.atLeast(senders - 1, 'webhook_idempotency_waiting');
     await release();
 
-    assert.deepEqual((await first()).map((response) => response.status), [500]);
+    assert.deepEqual(
+      (await first()).map((response) => response.status),
+      [500],
+    );
     const counts = countStatuses(await others());
     assert.equal(counts[202], 1, JSON.stringify(counts));
     assert.equal(counts[200] + counts[202] + (counts[500] ?? 0), senders - 1, JSON.stringify(counts));
@@ -82,7 +91,10 @@ for (const kind of kinds) {
     assert.equal((await first())[0].status, 202);
     assert.equal((await second())[0].status, 422);
     const rows = await store.events();
-    assert.deepEqual(rows.map((row) => Buffer.from(row.payload, 'hex').toString()), ['{"n":1}']);
+    assert.deepEqual(
+      rows.map((row) => Buffer.from(row.payload, 'hex').toString()),
+      ['{"n":1}'],
+    );
   });
 
   test(`${kind} alone knows the duplicates of an earlier life`, async (t) => {

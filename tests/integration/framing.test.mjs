@@ -98,7 +98,9 @@ test('Expect: 100-continue is answered before the body, or with a refusal instea
   const body = webhook('expected');
   const connection = await Connection.open(server.url);
   const response = connection.response();
-  connection.write(`POST /webhooks HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+  connection.write(
+    `POST /webhooks HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
   await until('100 Continue', () => connection.informational.length > 0);
   assert.equal(connection.informational[0].status, 100);
   connection.write(body);
@@ -115,7 +117,10 @@ test('pipelined requests are answered in their order', async (t) => {
   const connection = await Connection.open(server.url);
   const ids = Array.from({ length: 50 }, (_, i) => `pipelined-${i}`);
   const responses = await Promise.all(ids.map((id) => connection.request({ body: webhook(id, { stream: 'one' }) })));
-  assert.deepEqual(responses.map((response) => response.json().message_id), ids);
+  assert.deepEqual(
+    responses.map((response) => response.json().message_id),
+    ids,
+  );
   assert.deepEqual(await store.ids(), ids);
 });
 

@@ -14,7 +14,8 @@ import { kinds, openStore } from './support/stores.mjs';
 const rounds = process.env.SLUICE_LONG ? 20 : 3;
 const columns = ['answered', 'stored', 'unanswered', 'lost', 'doubled', 'altered', 'unknown', 'outOfOrder'];
 
-const show = (t, name, result) => t.diagnostic(`${name}: ${columns.map((column) => `${column} ${result[column]}`).join(', ')}`);
+const show = (t, name, result) =>
+  t.diagnostic(`${name}: ${columns.map((column) => `${column} ${result[column]}`).join(', ')}`);
 
 async function judge(t, name, load, store, file) {
   const result = compare(load, await store.events());
@@ -35,7 +36,7 @@ for (const kind of kinds) {
     const directory = await makeDirectory(t);
     const store = await openStore(t, kind, directory);
     const pipeline = around(store.stage(impatient), settings);
-    const load = new Load(undefined, { seed });
+    const load = new Load(t, undefined, { seed });
     let result;
     for (let round = 1; round <= rounds; round++) {
       const server = await start(t, pipeline, { directory });
@@ -56,7 +57,7 @@ test(`what was answered survives kill -9 of PostgreSQL, ${rounds} times`, async 
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'postgres', directory, { apart: true });
   const server = await start(t, around(store.stage(impatient), settings), { directory });
-  const load = new Load(server.url, { seed });
+  const load = new Load(t, server.url, { seed });
   load.start();
   let result;
   for (let round = 1; round <= rounds; round++) {

@@ -21,7 +21,11 @@ function makeLedger() {
   return { entries: new Map(entries.map((entry) => [entry.id, entry])) };
 }
 
-const row = (entry) => ({ message_id: entry.id, stream: entry.stream, payload: Buffer.from(entry.payload).toString('hex') });
+const row = (entry) => ({
+  message_id: entry.id,
+  stream: entry.stream,
+  payload: Buffer.from(entry.payload).toString('hex'),
+});
 
 // What is done to the ledger or to the rows → what is found.
 const cases = {
@@ -58,7 +62,10 @@ for (const [name, [spoil, expected]] of Object.entries(cases)) {
     const { answered, stored, ...found } = result;
     const none = { unanswered: 0, lost: 0, doubled: 0, altered: 0, unknown: 0, outOfOrder: 0 };
     assert.deepEqual(found, { ...none, ...expected });
-    assert.equal(faults(result) > 0, Object.keys(expected).some((key) => key !== 'unanswered'));
+    assert.equal(
+      faults(result) > 0,
+      Object.keys(expected).some((key) => key !== 'unanswered'),
+    );
     assert.equal(stored, rows.length);
     assert.equal(answered, expected.unanswered ? 2 : 3);
   });

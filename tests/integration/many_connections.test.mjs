@@ -82,7 +82,9 @@ test('idle connections and slow senders do not stop service, and slow senders ar
   // Idle as an honest client is: it has had an answer and keeps its connection. None of them is cut.
   const idle = await openMany(server.url, idleCount);
   for (let i = 0; i < idle.length; i += 250) {
-    const responses = idle.slice(i, i + 250).map((connection) => connection.request({ method: 'GET', path: '/nothing' }));
+    const responses = idle
+      .slice(i, i + 250)
+      .map((connection) => connection.request({ method: 'GET', path: '/nothing' }));
     for (const response of await Promise.all(responses)) assert.equal(response.status, 404);
   }
 
@@ -97,7 +99,10 @@ test('idle connections and slow senders do not stop service, and slow senders ar
   await server.atLeast(inBodies.length, 'webhook_in_flight');
   const beset = await measure(server.url, 500, 'beset');
   t.diagnostic(`P95 alone ${alone.toFixed(2)} ms, beset ${beset.toFixed(2)} ms`);
-  assert.ok(slow.every((connection) => connection.isOpen), 'the slow senders were gone before the end of the measurement');
+  assert.ok(
+    slow.every((connection) => connection.isOpen),
+    'the slow senders were gone before the end of the measurement',
+  );
   assert.ok(beset < 100 * patience, `P95 of ${beset} ms`);
 
   await within(20, 'the slow senders to be cut', Promise.all(slow.map((connection) => connection.closed)));
@@ -119,7 +124,11 @@ test('a connection that never says anything is closed', async (t) => {
   const store = await openStore(t, 'sqlite', directory);
   const server = await start(t, around(store.stage(), { listen: { header_timeout: '300ms' } }), { directory });
   const connections = await openMany(server.url, 50);
-  await within(5, 'the silent connections to be closed', Promise.all(connections.map((connection) => connection.closed)));
+  await within(
+    5,
+    'the silent connections to be closed',
+    Promise.all(connections.map((connection) => connection.closed)),
+  );
 });
 
 test('a connection beyond max_connections is told so, and the next is served when one has gone', async (t) => {
@@ -127,7 +136,8 @@ test('a connection beyond max_connections is told so, and the next is served whe
   const store = await openStore(t, 'sqlite', directory);
   const server = await start(t, around(store.stage(), { listen: { max_connections: 10 } }), { directory });
   const full = await openMany(server.url, 10);
-  for (const connection of full) assert.equal((await connection.request({ method: 'GET', path: '/nothing' })).status, 404);
+  for (const connection of full)
+    assert.equal((await connection.request({ method: 'GET', path: '/nothing' })).status, 404);
   const beyond = await Connection.open(server.url);
   const refusal = await beyond.response();
   assert.equal(refusal.status, 503);

@@ -14,8 +14,8 @@ import { until } from './support/wait.mjs';
 const eight = { queue: { workers: 8 } };
 const names = (stream, count = 20) => Array.from({ length: count }, (_, i) => `${stream}-${i + 1}`);
 
-// Each on a connection of its own, without an answer to the one before; the next goes out when the queue has that one, so
-// that the order of acceptance is known. Nothing may get through meanwhile.
+// Each on a connection of its own, without an answer to the one before; the next goes out when the queue has that one,
+// so that the order of acceptance is known. Nothing may get through meanwhile.
 async function sendWithoutWaiting(server, events) {
   const responses = [];
   for (const { id, stream } of events) {
@@ -28,7 +28,7 @@ async function sendWithoutWaiting(server, events) {
 const ofStream = (stream) => names(stream).map((id) => ({ id, stream }));
 const statusesOf = async (responses) => (await Promise.all(responses)).map((response) => response.status);
 
-test('event 5 of each stream fails once while 6 to 20 are in flight: the stored order is the accepted order', async (t) => {
+test('event 5 of each stream fails once with 6 to 20 in flight: the stored order is the accepted order', async (t) => {
   const directory = await makeDirectory(t);
   const store = new Flaky(directory);
   const streams = ['a', 'b', 'c', 'd'];
@@ -42,7 +42,10 @@ test('event 5 of each stream fails once while 6 to 20 are in flight: the stored 
   const kept = await store.kept();
   for (const stream of streams) {
     const own = kept.filter((line) => line.stream === stream);
-    assert.deepEqual(own.map((line) => line.messageId), names(stream));
+    assert.deepEqual(
+      own.map((line) => line.messageId),
+      names(stream),
+    );
     assert.equal(own[4].attempt, 2);
   }
 });
@@ -61,13 +64,22 @@ test('nothing of a stream overtakes an event that is turned away; sent again, al
   assert.deepEqual(statuses.slice(0, 20), [202, 202, 202, 202, ...new Array(16).fill(503)]);
   assert.deepEqual(statuses.slice(20), new Array(20).fill(202));
   for (const refusal of answers.slice(4, 20)) assert.match(refusal.headers['retry-after'], /^[1-9]\d*$/);
-  assert.deepEqual((await store.ids()).filter((id) => id.startsWith('a')), names('a', 4));
+  assert.deepEqual(
+    (await store.ids()).filter((id) => id.startsWith('a')),
+    names('a', 4),
+  );
 
   const accept = async (id) => (await server.post(webhook(id, { stream: 'a' }))).status === 202;
   for (const id of names('a').slice(4)) await until(`${id} to be accepted`, () => accept(id), { within: 20 });
   const kept = await store.ids();
-  assert.deepEqual(kept.filter((id) => id.startsWith('a')), names('a'));
-  assert.deepEqual(kept.filter((id) => id.startsWith('b')), names('b'));
+  assert.deepEqual(
+    kept.filter((id) => id.startsWith('a')),
+    names('a'),
+  );
+  assert.deepEqual(
+    kept.filter((id) => id.startsWith('b')),
+    names('b'),
+  );
 });
 
 test('PostgreSQL turns event 5 away once: the stored order is the accepted order', async (t) => {
@@ -89,7 +101,10 @@ test('PostgreSQL turns event 5 away once: the stored order is the accepted order
   const responses = await sendWithoutWaiting(server, ofStream('a'));
   await release();
   assert.deepEqual([...new Set(await statusesOf(responses))], [202]);
-  assert.deepEqual((await store.events()).map((row) => row.message_id), names('a'));
+  assert.deepEqual(
+    (await store.events()).map((row) => row.message_id),
+    names('a'),
+  );
   assert.ok((await server.metrics()).value('webhook_retries_total') >= 1);
 });
 
@@ -103,5 +118,8 @@ test('SQLite is locked by somebody else for a while: the stored order is the acc
   await server.atLeast(1, 'webhook_retries_total');
   await release();
   assert.deepEqual([...new Set(await statusesOf(responses))], [202]);
-  assert.deepEqual((await store.events()).map((row) => row.message_id), names('a'));
+  assert.deepEqual(
+    (await store.events()).map((row) => row.message_id),
+    names('a'),
+  );
 });

@@ -28,7 +28,12 @@ async function judge(store, server, responses, status) {
   assert.deepEqual(statuses, expected, responses[poisoned].text);
   assert.equal(responses[poisoned].headers['content-type'], 'application/problem+json');
   const ids = (await store.events()).map((row) => row.message_id).sort();
-  assert.deepEqual(ids, Array.from({ length: count }, (_, i) => `e${i}`).filter((id) => id !== `e${poisoned}`).sort());
+  assert.deepEqual(
+    ids,
+    Array.from({ length: count }, (_, i) => `e${i}`)
+      .filter((id) => id !== `e${poisoned}`)
+      .sort(),
+  );
   assert.equal((await server.post(webhook('afterwards'))).status, 202);
   const audit = await sluice(['audit', 'verify', server.file]);
   assert.equal(audit.code, 0, audit.stderr);

@@ -19,7 +19,7 @@ for (const kind of kinds) {
     const random = randomFrom(seed);
     const directory = await makeDirectory(t);
     const store = await openStore(t, kind, directory);
-    const load = new Load(undefined, { seed });
+    const load = new Load(t, undefined, { seed });
     for (let round = 0; round < rounds; round++) {
       const server = await start(t, around(store.stage()), { directory });
       load.url = server.url;
@@ -96,4 +96,3 @@ test('a second SIGINT ends it at once', async (t) => {
   assert.ok(performance.now() - begun < 1000 * patience);
   assert.notDeepEqual(end, { code: 0, signal: null }, 'what is in flight was thrown away, which is no success');
 });
-

@@ -92,7 +92,8 @@ for (const [scheme, { secret, other, parse, sign, signature, timed }] of Object.
     assert.equal(await status(await signed('new', { by: other })), 202, 'the secret in the environment');
     assert.equal(await status(await signed('old')), 200);
 
-    const stranger = scheme === 'standard-webhooks' ? 'whsec_' + Buffer.from('x'.repeat(24)).toString('base64') : 'stranger';
+    const stranger =
+      scheme === 'standard-webhooks' ? 'whsec_' + Buffer.from('x'.repeat(24)).toString('base64') : 'stranger';
     assert.equal(await status(await signed('forged', { by: stranger })), 401);
     const { body, headers } = await signed('tampered');
     assert.equal(await status({ body: body.replace('1.0', '2.0'), headers }), 401, 'another body');
@@ -138,6 +139,9 @@ test('pipelines/standard-webhooks.yaml takes what the official library signs', a
   assert.equal((await server.post(body, headers)).status, 200);
   assert.equal((await server.post(body.replace('Zoë', 'Zoe'), headers)).status, 401);
   const rows = await store.events();
-  assert.deepEqual(rows.map((row) => [row.message_id, row.event_type]), [['msg_2KWPBgLlAfxdpx2AI54pPJ85f4W', 'user.created']]);
+  assert.deepEqual(
+    rows.map((row) => [row.message_id, row.event_type]),
+    [['msg_2KWPBgLlAfxdpx2AI54pPJ85f4W', 'user.created']],
+  );
   assert.equal((await sluice(['check', file, ...args], { env })).code, 0);
 });

@@ -51,7 +51,7 @@ test('PostgreSQL stopped under load: 503 within the deadline, health says why, a
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'postgres', directory, { apart: true });
   const server = await start(t, around(store.stage(impatient), settings), { directory });
-  const load = new Load(server.url, { depths });
+  const load = new Load(t, server.url, { depths });
   await seeOutage(server, load, { away: store.server.halt, back: store.server.restart });
   await judge(t, server, load, store);
   assert.ok(!server.log.includes(new URL(store.url).password), 'the password of the database is in the log');
@@ -61,7 +61,7 @@ test('SQLite locked under load: 503 within the deadline, health says why, and it
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'sqlite', directory);
   const server = await start(t, around(store.stage({ ...impatient, busy_timeout: '50ms' }), settings), { directory });
-  const load = new Load(server.url, { depths });
+  const load = new Load(t, server.url, { depths });
   let release;
   const away = async () => {
     await load.stop(); // a writer without a pause leaves nobody else a gap to lock

@@ -78,6 +78,30 @@ START_TEST(test_arena_extends_the_newest_only)
 }
 END_TEST
 
+START_TEST(test_arena_growing_leaves_nothing_behind)
+{
+	struct arena_budget budget = {.limit = 1 << 20};
+	struct arena arena;
+	arena_init(&arena, 256, &budget);
+	memset(arena_alloc(&arena, 100), 'h', 100);
+	size_t size = 64;
+	char *body = arena_grow(&arena, NULL, 0, size);
+	memset(body, 'b', size);
+	for (; size < 700000; size = size * 2 < 700000 ? size * 2 : 700000) {
+		size_t larger = size * 2 < 700000 ? size * 2 : 700000;
+		body = arena_grow(&arena, body, size, larger);
+		ck_assert_ptr_nonnull(body);
+		ck_assert_int_eq(body[size - 1], 'b');
+		memset(body + size, 'b', larger - size);
+		ck_assert_uint_le(budget.used, larger + 1024);
+	}
+	ck_assert_ptr_null(arena_grow(&arena, body, size, 2 << 20));
+	ck_assert_int_eq(body[0], 'b');
+	arena_finish(&arena);
+	ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 /* The promise is 1 % from 100 ns to 60 s. */
 START_TEST(test_histogram_error_is_at_most_one_percent)
 {
@@ -278,6 +302,7 @@ int main(void)
 		test_arena_budget_bounds_all_arenas_together,
 		test_arena_emptied_uses_its_first_block_again,
 		test_arena_extends_the_newest_only,
+		test_arena_growing_leaves_nothing_behind,
 		test_histogram_error_is_at_most_one_percent,
 		test_histogram_quantiles_by_nearest_rank,
 		test_histogram_takes_what_lies_outside,

@@ -236,7 +236,7 @@ START_TEST(test_text_is_what_the_string_means)
 		{"-0", "-0"},
 		{"123456789012345678901234567890", "123456789012345678901234567890"},
 	};
-	struct harness *h = open_plain();
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", (const char *[]){"integer_texts=true", NULL});
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buffer body = {0};
 		buffer_printf(&body, "{\"messageId\":%s,\"eventType\":\"t\",\"payload\":1}", cases[i].value);
@@ -260,6 +260,7 @@ START_TEST(test_wrong_field_is_named_with_what_was_expected)
 		{"[]", "messageId: expected a non-empty string, got nothing"},
 		{"{\"messageId\":null,\"eventType\":\"t\",\"payload\":1}",
 	         "messageId: expected a non-empty string, got nothing"},
+		{"{\"messageId\":17}", "messageId: expected a non-empty string, got a number"},
 		{"{\"messageId\":1.5}", "messageId: expected a non-empty string, got a number"},
 		{"{\"messageId\":1e2}", "messageId: expected a non-empty string, got a number"},
 		{"{\"messageId\":true}", "messageId: expected a non-empty string, got a boolean"},

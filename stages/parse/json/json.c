@@ -22,6 +22,7 @@ enum { FIELD_MESSAGE_ID, FIELD_EVENT_TYPE, FIELD_PAYLOAD, FIELD_STREAM, FIELD_SE
 struct config {
 	struct sluice_strings message_id, event_type, payload, stream, sequence;
 	int64_t max_depth;
+	bool integer_texts;
 };
 
 #define SOURCES(field, least, otherwise, about)                                                                        \
@@ -37,6 +38,8 @@ static const struct sluice_option options[] = {
 	SOURCES(sequence, 0, "/sequence", "sources of the sender's number in the stream; it may be missing"),
 	SLUICE_OPTION_INT(struct config, max_depth, .name = "max_depth", .fallback = "64", .min = 1, .max = DEPTH_MAX,
                           .unit = "levels", .help = "how deep arrays and objects may be nested"),
+	SLUICE_OPTION_BOOL(struct config, integer_texts, .name = "integer_texts", .fallback = "false",
+                           .help = "take an integer as message id, type or stream, in the digits it was sent in"),
 	SLUICE_OPTION_END,
 };
 
@@ -80,6 +83,7 @@ struct state {
 		size_t first, count; /* sources */
 	} fields[FIELD_COUNT];
 	size_t max_depth;
+	bool integer_texts;
 };
 
 /* What a source gave. */
@@ -112,7 +116,7 @@ static bool add_source(struct state *state, const char *text, struct sluice_erro
 
 static bool state_init(struct state *state, const struct config *config, struct sluice_error *error)
 {
-	*state = (struct state){.max_depth = (size_t)config->max_depth};
+	*state = (struct state){.max_depth = (size_t)config->max_depth, .integer_texts = config->integer_texts};
 	for (int i = 0; i < FIELD_COUNT; i++) {
 		const struct sluice_strings *texts = (const void *)((const char *)config + rules[i].sources);
 		struct sluice_error cause = {0};
@@ -320,7 +324,7 @@ static enum sluice_verdict set_text(const struct state *state, const struct fiel
 	if (!value.source)
 		return rule->optional || field->count == 0 ? SLUICE_PASS : refuse_missing(state, field, event);
 	const char *label = value.source->label;
-	if (value.type != SPAN_STRING && value.type != SPAN_INTEGER)
+	if (value.type != SPAN_STRING && !(value.type == SPAN_INTEGER && state->integer_texts))
 		return refuse_value(field, &value, event);
 	struct sluice_bytes text = read_text(event, &value);
 	if (!text.data)

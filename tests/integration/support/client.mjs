@@ -143,10 +143,3 @@ export async function request(url, options) {
     connection.close();
   }
 }
-
-/** Raw bytes on a connection of their own: the answer, and whether the connection was closed after it. */
-export async function exchange(url, bytes) {
-  const connection = await Connection.open(url);
-  connection.write(bytes);
-  return { connection, response: await connection.response() };
-}

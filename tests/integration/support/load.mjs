@@ -1,8 +1,9 @@
 // Senders that never give up, and the ledger of what they were told.
 //
-// Each sender has a stream of its own. It sends in order, `depth` requests back to back, and sends again, in order, what
-// was not answered with a 2xx, across lost connections and restarts of the server, until it is told to stop.
+// Each sender has a stream of its own. It sends in order, `depth` requests back to back, and sends again, in order,
+// what was not answered with a 2xx, across lost connections and restarts of the server, until it is told to stop.
 
+import { cleanup } from './cleanup.mjs';
 import { Connection } from './client.mjs';
 import { randomFrom, webhook } from './events.mjs';
 import { pause, until, within } from './wait.mjs';
@@ -64,11 +65,15 @@ class Sender {
 }
 
 export class Load {
-  /** `depths`: a sender for each, with so many requests on the way at once. */
-  constructor(url, { depths = [1, 1, 1, 1, 1, 1, 4, 8], seed = 1, name = 's' } = {}) {
+  /** Ends with the test. `depths`: a sender for each, with so many requests on the way at once. */
+  constructor(t, url, { depths = [1, 1, 1, 1, 1, 1, 4, 8], seed = 1, name = 's' } = {}) {
     Object.assign(this, { url, entries: new Map(), stopping: false, cut: 0, kept: 0, answers: {}, refusals: [] });
     this.random = randomFrom(seed);
     this.senders = depths.map((depth, i) => new Sender(this, `${name}${i}`, depth));
+    cleanup(t, () => {
+      this.stopping = true;
+      this.senders.forEach((sender) => sender.connection?.close());
+    });
   }
 
   start() {
@@ -115,9 +120,18 @@ function countDisorder(entriesInStoredOrder) {
   return disorder;
 }
 
-/** What the senders were told against what the store has. Only `answered`, `stored` and `unanswered` may be above zero. */
+/** What the senders were told against what the store has. `unanswered`: stored, and the answer did not arrive. */
 export function compare(load, rows) {
-  const result = { answered: 0, stored: rows.length, unanswered: 0, lost: 0, doubled: 0, altered: 0, unknown: 0, outOfOrder: 0 };
+  const result = {
+    answered: 0,
+    stored: rows.length,
+    unanswered: 0,
+    lost: 0,
+    doubled: 0,
+    altered: 0,
+    unknown: 0,
+    outOfOrder: 0,
+  };
   const seen = new Set();
   const streams = new Map();
   for (const row of rows) {
@@ -144,4 +158,5 @@ export function compare(load, rows) {
   return result;
 }
 
-export const faults = ({ lost, doubled, altered, unknown, outOfOrder }) => lost + doubled + altered + unknown + outOfOrder;
+export const faults = ({ lost, doubled, altered, unknown, outOfOrder }) =>
+  lost + doubled + altered + unknown + outOfOrder;

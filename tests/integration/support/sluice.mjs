@@ -51,7 +51,7 @@ export async function writePipeline(directory, pipeline, name = 'pipeline.yaml')
   return file;
 }
 
-/** The plainest pipeline around a persist stage, `{ persist: 'sqlite', path: … }`; whatever is given replaces its part. */
+/** The plainest pipeline around a persist stage, `{ persist: 'sqlite', path: … }`; what is given replaces its part. */
 export function around(persist, { auth, parse, idempotency, queue, ...sections } = {}) {
   return {
     pipeline: 'test',
@@ -110,7 +110,7 @@ class Server {
   }
 
   post(body, headers) {
-    return request(this.url, { body: typeof body === 'object' && !Buffer.isBuffer(body) ? JSON.stringify(body) : body, headers });
+    return request(this.url, { body, headers });
   }
 
   ask(path, options) {
@@ -129,17 +129,21 @@ class Server {
 }
 
 /** Starts `sluice run` on a file or on a pipeline as an object, on free ports. It ends with the test. */
-export async function start(t, pipeline, { args = [], env = {}, directory } = {}) {
+export async function start(t, pipeline, { args = [], env = {}, directory, program = binary } = {}) {
   const place = directory ?? (await makeDirectory(t));
   const file = typeof pipeline === 'string' ? pipeline : await writePipeline(place, pipeline);
   const flags = ['--set', 'listen.port=0', '--set', 'admin.port=0', ...args];
-  const child = spawn(binary, ['run', file, ...flags], {
+  const child = spawn(program, ['run', file, ...flags], {
     cwd: place,
     env: { ...ownEnvironment, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const server = new Server(child);
-  cleanup(t, () => server.stop('SIGKILL'));
+  cleanup(t, async () => {
+    await server.stop('SIGKILL');
+    const report = /(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error: /.exec(server.log);
+    if (report) throw new Error(server.log.slice(report.index, report.index + 6000));
+  });
   await server.ready();
   server.file = file;
   server.directory = place;

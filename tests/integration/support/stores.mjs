@@ -73,9 +73,13 @@ class Postgres {
   }
 
   async #psql(sql) {
-    const { code, stdout, stderr } = await execute('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', this.url], {
-      input: sql,
-    });
+    const { code, stdout, stderr } = await execute(
+      'psql',
+      ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', this.url],
+      {
+        input: sql,
+      },
+    );
     if (code !== 0) throw new Error(`psql: ${stderr}`);
     return stdout.trim();
   }
@@ -106,7 +110,7 @@ class Postgres {
   }
 }
 
-/** A database of the test's own. On the PostgreSQL of the whole run if there is one, unless `apart` asks for a server alone. */
+/** A database of the test's own: on the PostgreSQL of the whole run, unless `apart` asks for a server that may fall. */
 export async function openStore(t, kind, directory, { apart = false } = {}) {
   if (kind === 'sqlite') return new Sqlite(join(directory, 'sluice.db'));
   const shared = process.env.SLUICE_TEST_POSTGRES;

@@ -1,0 +1,154 @@
+// What is installed is enough: the program finds its stages from where it stands, and an author of a stage needs nothing else.
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+
+import { makeDirectory } from './support/cleanup.mjs';
+import { webhook } from './support/events.mjs';
+import { around, build, execute, sluice, start } from './support/sluice.mjs';
+
+const kinds = ['auth', 'parse', 'idempotency', 'queue', 'persist'];
+let place, prefix, program;
+
+async function succeed(command, args, options) {
+  const { code, stdout, stderr } = await execute(command, args, { seconds: 120, ...options });
+  assert.equal(code, 0, `${command} ${args.join(' ')}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+before(async () => {
+  place = await mkdtemp(join(tmpdir(), 'sluice-install-'));
+  prefix = join(place, 'prefix');
+  program = join(prefix, 'bin/sluice');
+  await succeed('cmake', ['--install', build, '--prefix', prefix]);
+});
+after(() => rm(place, { recursive: true, force: true }));
+
+const alone = (file, args) => succeed('env', ['-i', file, ...args]);
+
+test('an installed program finds all its stages, also when the whole tree is moved', async () => {
+  const names = (list) => JSON.parse(list).map(({ kind, name }) => `${kind}/${name}`);
+  const built = names((await sluice(['stages', '--json'])).stdout);
+  assert.ok(built.length > 7);
+  const moved = join(place, 'moved');
+  for (const [here, there] of [[prefix, moved], [moved, prefix]]) {
+    const list = await alone(join(here, 'bin/sluice'), ['stages', '--json']);
+    assert.deepEqual(names(list), built);
+    for (const { file } of JSON.parse(list)) assert.ok(file.startsWith(`${here}/lib`), file);
+    await rename(here, there);
+  }
+});
+
+test('everything is below the prefix: headers, pages, completion, pipelines', async () => {
+  const have = async (folder) => readdir(join(prefix, folder));
+  assert.ok((await have('include/sluice')).includes('stage.h'));
+  assert.ok((await have('share/man/man1')).includes('sluice-run.1'));
+  assert.ok((await have('share/man/man5')).includes('sluice-pipeline.5'));
+  assert.ok((await have('share/man/man3')).includes('sluice-stage.3'));
+  assert.ok((await have('share/sluice/pipelines')).includes('quickstart.yaml'));
+});
+
+for (const kind of kinds) {
+  test(`new-stage ${kind}: what it makes builds without a warning and keeps the promises of its kind`, async (t) => {
+    const directory = await makeDirectory(t);
+    const at = { cwd: directory, env: { CMAKE_PREFIX_PATH: prefix, CFLAGS: '-Wall -Wextra -Wconversion -Wshadow -Werror' } };
+    await succeed(program, ['new-stage', kind, 'mine'], at);
+    const folder = join(directory, 'mine');
+    const lines = (await readFile(join(folder, 'CMakeLists.txt'), 'utf8')).trim().split('\n');
+    assert.equal(lines.length, 1 + 3); // the version of CMake, and three
+    for (const name of await readdir(folder))
+      assert.doesNotMatch(await readFile(join(folder, name), 'utf8'), /@[A-Z]+@/, name);
+    await succeed('cmake', ['-S', 'mine', '-B', 'b'], at);
+    await succeed('cmake', ['--build', 'b'], at);
+    const said = await succeed('ctest', ['--test-dir', 'b', '--verbose', '--no-tests=error'], at);
+    assert.match(said, / 0 BROKEN/);
+    assert.match(await succeed(program, ['stages', 'b/mine.so'], at), new RegExp(`^${kind}/mine `));
+  });
+}
+
+test('the shortest useful stage has fewer than 50 lines of code', async (t) => {
+  const directory = await makeDirectory(t);
+  await succeed(program, ['new-stage', 'auth', 'mine'], { cwd: directory });
+  const source = await readFile(join(directory, 'mine/mine.c'), 'utf8');
+  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, '').split('\n').filter((line) => line.trim());
+  assert.ok(code.length < 50, `${code.length} lines`);
+});
+
+test('a new store runs in a pipeline by its path, exactly once and with its audit trail', async (t) => {
+  const directory = await makeDirectory(t);
+  const at = { cwd: directory, env: { CMAKE_PREFIX_PATH: prefix } };
+  await succeed(program, ['new-stage', 'persist', 'mine', 'folder'], at);
+  await succeed('cmake', ['-S', 'folder', '-B', 'b'], at);
+  await succeed('cmake', ['--build', 'b'], at);
+  const server = await start(t, around({ persist: './b/mine.so', path: 'events.log' }), { directory, program });
+  for (const [id, status] of [['m1', 202], ['m2', 202], ['m1', 200]])
+    assert.equal((await server.post(webhook(id))).status, status, id);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  const again = await start(t, server.file, { directory, program });
+  assert.equal((await again.post(webhook('m2'))).status, 200);
+  assert.equal((await again.post(webhook('m2', { payload: '{"n":2}' }))).status, 422);
+  await again.stop();
+  const audit = JSON.parse(await succeed(program, ['audit', 'verify', server.file, '--json'], at));
+  assert.deepEqual([audit.intact, audit.events], [true, 2]);
+});
+
+test('new-stage refuses what cannot be, in a sentence, and writes nothing over', async (t) => {
+  const directory = await makeDirectory(t);
+  await mkdir(join(directory, 'full'));
+  await writeFile(join(directory, 'full/mine.c'), 'mine');
+  await mkdir(join(directory, 'empty'));
+  const cases = [
+    [['persit', 'mine'], /KIND: .*did you mean persist/],
+    [['auth', 'Mine'], /NAME: expected a lower-case letter/],
+    [['auth', '../mine'], /NAME: expected a lower-case letter/],
+    [['auth', ''], /NAME: expected a lower-case letter/],
+    [['auth', 'mine', 'full'], /full: is already there/],
+    [['auth', 'mine', 'full/mine.c'], /is already there/],
+    [['auth', 'mine', 'none/at/all'], /none\/at\/all: cannot be made/],
+  ];
+  for (const [args, sentence] of cases) {
+    const { code, stderr } = await sluice(['new-stage', ...args], { cwd: directory });
+    assert.equal(code, 2, args.join(' '));
+    assert.match(stderr, sentence);
+  }
+  assert.deepEqual((await readdir(directory)).sort(), ['empty', 'full']);
+  assert.deepEqual(await readdir(join(directory, 'full')), ['mine.c']);
+  await succeed(program, ['new-stage', 'auth', 'mine', 'empty'], { cwd: directory });
+});
+
+test('the headers compile as C and as C++ with what pkg-config says', async (t) => {
+  const directory = await makeDirectory(t);
+  const env = { PKG_CONFIG_PATH: join(prefix, 'lib/pkgconfig') };
+  const flags = (await succeed('pkg-config', ['--cflags', 'sluice'], { env })).trim().split(' ');
+  await writeFile(join(directory, 'x.c'), '#include <sluice/stage.h>\n');
+  const strict = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only', ...flags];
+  await succeed('cc', ['-std=c11', ...strict, 'x.c'], { cwd: directory });
+  await succeed('c++', ['-std=c++20', ...strict, '-x', 'c++', 'x.c'], { cwd: directory });
+});
+
+// [what has been typed, what is offered among others]
+const completions = [
+  ['sluice ', 'run'],
+  ['sluice new-', 'new-stage'],
+  ['sluice check --pr', '--print'],
+  ['sluice new-stage per', 'persist'],
+  ['sluice audit v', 'verify'],
+  ['sluice stages persist/sq', 'persist/sqlite'],
+  ['sluice run pipe', 'pipeline.yaml'],
+];
+
+test('bash completes subcommands, their flags and their operands', async (t) => {
+  const directory = await makeDirectory(t);
+  await writeFile(join(directory, 'pipeline.yaml'), '');
+  const script = join(prefix, 'share/bash-completion/completions/sluice');
+  const env = { PATH: `${join(prefix, 'bin')}:${process.env.PATH}` };
+  for (const [typed, offered] of completions) {
+    const words = typed.split(' ').map((word) => `'${word}'`);
+    const ask = `source ${script}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _sluice; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const reply = await succeed('bash', ['--norc', '-c', ask], { cwd: directory, env });
+    assert.ok(reply.split('\n').includes(offered), `${typed} → ${reply}`);
+  }
+});
