@@ -52,6 +52,9 @@ static void add_rows(struct parser *parser)
 		{{"set", "PATH=VALUE", "set anything, e.g. listen.port=0; may be given again", NULL, NULL},
 	         TAKE_SET,
 	         FLAGS_OVERLAYS},
+		{{"set", "NAME=VALUE", "set an option of the stage; may be given again", NULL, NULL},
+	         TAKE_SET,
+	         FLAGS_OPTIONS},
 		{{"stage-path", "DIR:DIR", "where stages are looked for (SLUICE_STAGE_PATH)", NULL,
 	          &shared->stage_path},
 	         TAKE_TARGET,
@@ -218,6 +221,27 @@ static void fill_request(const struct parser *parser, struct arguments *argument
 	};
 }
 
+static struct {
+	void (*each)(void *context, const struct command *command, const struct flag *flags, size_t flag_count);
+	void *context;
+} description;
+
+void arguments_describe(void (*each)(void *context, const struct command *command, const struct flag *flags,
+                                     size_t flag_count),
+                        void *context)
+{
+	description.each = each;
+	description.context = context;
+}
+
+static void describe(const struct parser *parser)
+{
+	struct flag flags[FLAGS_MAX];
+	for (size_t i = 0; i < parser->row_count; i++)
+		flags[i] = parser->rows[i].flag;
+	description.each(description.context, parser->command, flags, parser->row_count);
+}
+
 bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *arguments, int *status_out)
 {
 	struct parser parser = {.command = command};
@@ -225,6 +249,11 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
 	*status_out = STATUS_CANNOT;
 	arena_init(&arguments->arena, 4096, NULL);
 	add_rows(&parser);
+	if (description.each) {
+		describe(&parser);
+		*status_out = STATUS_YES;
+		goto over;
+	}
 	if (!take_flags(&parser, argc, argv, &arguments->arena))
 		goto over;
 	if (parser.shared.help) {

@@ -38,6 +38,7 @@ enum command_common {
 	FLAGS_STAGE_PATH = 1u << 0, /* --stage-path */
 	FLAGS_JSON = 1u << 1,       /* --json */
 	FLAGS_OVERLAYS = 1u << 2,   /* --enable --disable --set */
+	FLAGS_OPTIONS = 1u << 3,    /* --set, of the options of one stage */
 	FLAGS_PIPELINE = FLAGS_STAGE_PATH | FLAGS_OVERLAYS,
 };
 
@@ -64,5 +65,11 @@ struct arguments {
 bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *arguments,
                      int *status_out);
 void arguments_finish(struct arguments *arguments);
+
+/* From now on arguments_parse() only calls `each` with the subcommand and all its flags, its own first, and says that the
+ * subcommand is over: so the manual and the completion learn what each one takes. NULL: it parses again. */
+void arguments_describe(void (*each)(void *context, const struct command *command, const struct flag *flags,
+                                     size_t flag_count),
+                        void *context);
 
 #endif

@@ -14,5 +14,8 @@ int cmd_schema(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_new_stage(int argc, char **argv);
+int cmd_conform(int argc, char **argv);
+int cmd_manual(int argc, char **argv);
 
 #endif

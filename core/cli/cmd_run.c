@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cli.h"
 #include "serve/admin.h"
+#include "serve/notify.h"
 #include "serve/observation.h"
 #include "serve/server.h"
 
@@ -73,6 +74,13 @@ static void print_url(const char *what, const char *url)
 	(void)fflush(stdout);
 }
 
+static void tell_manager(const char *state)
+{
+	if (!notify_send(state))
+		log_event(SLUICE_LOG_WARN, NULL, "notify_failed", sluice_text("state", state),
+		          sluice_text("reason", strerror(errno)));
+}
+
 static bool start(struct run *run, const char *trace_file, struct sluice_error *error)
 {
 	char url[LISTENER_URL_SIZE];
@@ -94,6 +102,7 @@ static bool start(struct run *run, const char *trace_file, struct sluice_error *
 		return false;
 	server_get_url(run->server, url);
 	print_url("ready", url);
+	tell_manager("READY=1");
 	return true;
 }
 
@@ -166,6 +175,7 @@ static int run_pipeline(const struct arguments *arguments, const char *trace_fil
 	if (started) {
 		serve(&run, &signals);
 		allow_interruption();
+		tell_manager("STOPPING=1");
 		drain(&run);
 	} else {
 		(void)fprintf(stderr, "%s\n", error.text);

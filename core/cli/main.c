@@ -7,12 +7,9 @@
 #include <sluice/version.h>
 
 #include "cli.h"
+#include "subcommands.h"
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *about;
-} subcommands[] = {
+const struct subcommand subcommands[] = {
 	{"run", cmd_run, "serve a pipeline"},
 	{"check", cmd_check, "say everything that run would refuse, without starting"},
 	{"stages", cmd_stages, "list the stages found, or one's options, spans, version and SHA-256"},
@@ -20,15 +17,26 @@ static const struct {
 	{"status", cmd_status, "show what a running server is doing"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"audit", cmd_audit, "recompute the audit chain of a store"},
+	{"new-stage", cmd_new_stage, "make a folder with a stage that works, to go on from"},
+	{"conform", cmd_conform, "check whether a stage keeps the promises of its kind"},
+	{"manual", cmd_manual, "write the man pages, with the options of every stage found"},
+	{NULL, NULL, NULL},
 };
 
-enum { SUBCOMMAND_COUNT = sizeof(subcommands) / sizeof(*subcommands) };
+void subcommand_describe(const struct subcommand *subcommand, subcommand_fn each, void *context)
+{
+	char name[64], help[] = "--help";
+	(void)snprintf(name, sizeof(name), "%s", subcommand->name);
+	arguments_describe(each, context);
+	(void)subcommand->run(2, (char *[]){name, help, NULL});
+	arguments_describe(NULL, NULL);
+}
 
 static void print_usage(FILE *out)
 {
 	(void)fprintf(out, "Usage: sluice SUBCOMMAND …\n\n"
 			   "A webhook ingestion pipeline whose stages are shared objects named in a YAML file.\n\n");
-	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+	for (size_t i = 0; subcommands[i].name; i++)
 		(void)fprintf(out, "  %-9s %s\n", subcommands[i].name, subcommands[i].about);
 	(void)fprintf(out, "\n`sluice SUBCOMMAND --help` says more, with an example.\n");
 }
@@ -44,7 +52,7 @@ int main(int argc, char **argv)
 		(void)printf("sluice %s (stage ABI %d.%d)\n", SLUICE_VERSION, SLUICE_ABI_MAJOR, SLUICE_ABI_MINOR);
 		return STATUS_YES;
 	}
-	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+	for (size_t i = 0; subcommands[i].name; i++)
 		if (strcmp(name, subcommands[i].name) == 0)
 			return subcommands[i].run(argc - 1, argv + 1);
 	if (name[0])

@@ -2,7 +2,8 @@
 #
 #   sluice_room(NAME [LINKS ...])              core/NAME as a static library; its headers are included as "NAME/x.h", and
 #                                              only by those who link it, so a wrong arrow does not compile
-#   sluice_add_stage(KIND NAME SOURCES ... [LINKS ...])   build/stages|plugins/KIND/NAME.so, with core/include alone
+#   sluice_add_stage(KIND NAME SOURCES ... [LINKS ...])   build/stages|plugins/KIND/NAME.so, with core/include alone:
+#                                              SluiceStage.cmake, which is also what authors elsewhere get
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -19,10 +20,26 @@ option(SLUICE_FUZZ "build the fuzz targets (clang)" OFF)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
+# The core is C; a stage need not be. Without a C++ compiler the stages in C++ are left out. It must come from where the C
+# compiler does: the sanitizers of two makers don't go together.
+include(CheckLanguage)
+if(NOT DEFINED CMAKE_CXX_COMPILER AND CMAKE_C_COMPILER_ID MATCHES "Clang")
+  get_filename_component(c_compiler_name "${CMAKE_C_COMPILER}" NAME)
+  string(REGEX REPLACE "clang" "clang++" cxx_compiler_name "${c_compiler_name}")
+  find_program(CMAKE_CXX_COMPILER "${cxx_compiler_name}")
+endif()
+check_language(CXX)
+if(CMAKE_CXX_COMPILER)
+  enable_language(CXX)
+endif()
+
 add_library(sluice_flags INTERFACE)
 target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE)
-target_compile_options(sluice_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-                                              -Wconversion $<$<BOOL:${SLUICE_WERROR}>:-Werror>)
+target_compile_options(sluice_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                                              $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>
+                                              # C++ counts what a designated initializer leaves out as missing
+                                              $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>
+                                              $<$<BOOL:${SLUICE_WERROR}>:-Werror>)
 if(SLUICE_SANITIZE)
   # What the sanitizers insert makes gcc see null format strings where there are none.
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer
@@ -40,7 +57,9 @@ endif()
 
 # The front door: the only headers a stage may include.
 add_library(sluice_api INTERFACE)
-target_include_directories(sluice_api INTERFACE "${PROJECT_SOURCE_DIR}/core/include")
+add_library(sluice::api ALIAS sluice_api)
+target_include_directories(sluice_api INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include>"
+                                                "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 
 function(sluice_room name)
   cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})
@@ -53,14 +72,14 @@ function(sluice_room name)
   target_link_libraries(sluice_${name} PUBLIC sluice_api ${ROOM_LINKS} PRIVATE sluice_flags)
 endfunction()
 
-function(sluice_add_stage kind name)
-  cmake_parse_arguments(STAGE "" "" "SOURCES;LINKS" ${ARGN})
+include(SluiceStage)
+
+# What a stage of this tree has beyond what everybody's has: the strict flags, and a place in the build like its place here.
+function(sluice_adopt_stage target kind)
   file(RELATIVE_PATH place "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   string(REGEX REPLACE "/.*" "" place "${place}") # stages or plugins
-  set(target stage_${kind}_${name})
-  add_library(${target} MODULE ${STAGE_SOURCES})
-  target_link_libraries(${target} PRIVATE sluice_api sluice_flags ${STAGE_LINKS})
-  set_target_properties(${target} PROPERTIES
-    PREFIX "" OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${place}/${kind}")
+  target_link_libraries(${target} PRIVATE sluice_flags)
+  set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${place}/${kind}")
   set_property(GLOBAL APPEND PROPERTY SLUICE_STAGE_TARGETS ${target})
+  install(TARGETS ${target} DESTINATION "${CMAKE_INSTALL_LIBDIR}/sluice/${place}/${kind}")
 endfunction()

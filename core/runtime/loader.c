@@ -63,21 +63,29 @@ static char **split_path(const char *text)
 	return path;
 }
 
+/* Both places of stages below `folder`. */
+static char **add_places(char **path, const char *folder)
+{
+	path = add_folder(path, join(folder, "/stages"));
+	return add_folder(path, join(folder, "/plugins"));
+}
+
 static char **default_path(void)
 {
 	char **path = must_calloc(1, sizeof(*path));
 	char executable[PATH_MAX];
 	ssize_t size = readlink("/proc/self/exe", executable, sizeof(executable) - 1);
-	if (size > 0) {
-		executable[size] = '\0';
-		*strrchr(executable, '/') = '\0';
-		path = add_folder(path, join(executable, "/stages"));
-		path = add_folder(path, join(executable, "/plugins"));
-	}
-#ifdef SLUICE_INSTALL_LIBDIR
-	path = add_folder(path, must_strdup(SLUICE_INSTALL_LIBDIR "/stages"));
-	path = add_folder(path, must_strdup(SLUICE_INSTALL_LIBDIR "/plugins"));
-#endif
+	if (size <= 0)
+		return path;
+	executable[size] = '\0';
+	*strrchr(executable, '/') = '\0';
+	path = add_places(path, executable);
+	char *installed = join(executable, "/" SLUICE_INSTALLED_STAGES);
+	char *resolved = realpath(installed, NULL);
+	if (resolved)
+		path = add_places(path, resolved);
+	free(resolved);
+	free(installed);
 	return path;
 }
 

@@ -1,0 +1,23 @@
+# Run with `cmake -P`: whether MANUAL holds what SLUICE writes to WORK, file by file.
+
+file(REMOVE_RECURSE "${WORK}")
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env --unset=SLUICE_STAGE_PATH "${SLUICE}" manual "${WORK}" RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "sluice manual: ${status}")
+endif()
+file(GLOB written RELATIVE "${WORK}" "${WORK}/*")
+file(GLOB kept RELATIVE "${MANUAL}" "${MANUAL}/*")
+list(REMOVE_ITEM kept sluice-stage.3)
+list(APPEND written ${kept})
+list(REMOVE_DUPLICATES written)
+set(different "")
+foreach(name IN LISTS written)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E compare_files "${MANUAL}/${name}" "${WORK}/${name}"
+    RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+  if(NOT status EQUAL 0)
+    list(APPEND different "${name}")
+  endif()
+endforeach()
+if(different)
+  message(FATAL_ERROR "docs/man is not what the tables say: ${different}\ncmake --build build --target manual")
+endif()

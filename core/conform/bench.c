@@ -1,0 +1,170 @@
+/*
+ * A stage on the bench; see bench.h. Events are in event.c, what the stage can call in host.c.
+ */
+#include "conform/bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "conform/host.h"
+#include "runtime/loader.h"
+#include "runtime/option.h"
+
+struct own_bench {
+	struct bench pub;   /* must be first */
+	struct arena arena; /* of the config */
+};
+
+static struct own_bench *own_of(struct bench *bench)
+{
+	return (struct own_bench *)(void *)bench;
+}
+
+static bool is_given(const char *name, const char *const *options)
+{
+	size_t size = strlen(name);
+	for (; options && *options; options++) {
+		if (strncmp(*options, name, size) == 0 && (*options)[size] == '=')
+			return true;
+	}
+	return false;
+}
+
+static bool set_options(void *config, const struct sluice_option *table, const char *const *options,
+                        struct arena *arena, struct sluice_error *error)
+{
+	if (!option_fill_fallbacks(table, config, arena, error))
+		return false;
+	for (const char *const *option = options; option && *option; option++) {
+		char *name = arena_strdup(arena, *option);
+		char *equals = strchr(name, '=');
+		if (!equals)
+			return sluice_error_set(error, "%s: expected NAME=VALUE", *option);
+		*equals = '\0';
+		if (!option_set(table, config, name, equals + 1, arena, error))
+			return false;
+	}
+	for (const struct sluice_option *option = table; option->type != SLUICE_TYPE_END; option++) {
+		if ((option->flags & SLUICE_OPTION_REQUIRED) && !is_given(option->name, options))
+			return sluice_error_set(error, "%s: is required: %s", option->name, option->help);
+	}
+	return true;
+}
+
+/* A stage that says no says why. */
+static bool refused(const char *what, const struct sluice_error *error)
+{
+	if (!error->text[0])
+		bench_breach("%s without a sentence", what);
+	return false;
+}
+
+static bool create_stage(struct own_bench *own, const struct sluice_stage_ops *ops, const char *const *options,
+                         struct sluice_error *error)
+{
+	struct sluice_stage *stage = &own->pub.stage;
+	void *config = arena_must(&own->arena, ops->config_size + 1);
+	if (!set_options(config, ops->options, options, &own->arena, error))
+		return false;
+	stage->host = &bench_host;
+	stage->ops = own->pub.ops = ops;
+	stage->config = config;
+	if (ops->check && !ops->check(config, error))
+		return refused("check() said no", error);
+	if (ops->self_test && !ops->self_test(error))
+		return refused("self_test() said no", error);
+	if (ops->create && !ops->create(stage, error))
+		return refused("create() failed", error);
+	return true;
+}
+
+struct bench *bench_create(const struct plugin *plugin, const char *const *options, bool read_only,
+                           struct sluice_error *error)
+{
+	struct own_bench *own = must_calloc(1, sizeof(*own));
+	struct sluice_error cause = {0};
+	arena_init(&own->arena, 4096, NULL);
+	own->pub.stage.read_only = read_only;
+	if (create_stage(own, &plugin->ops, options, &cause))
+		return &own->pub;
+	sluice_error_set(error, "%s", cause.text);
+	arena_finish(&own->arena);
+	free(own);
+	return NULL;
+}
+
+void bench_close(struct bench *bench)
+{
+	if (bench->ops->drain)
+		bench->ops->drain(&bench->stage);
+	if (bench->ops->destroy)
+		bench->ops->destroy(&bench->stage);
+	arena_finish(&own_of(bench)->arena);
+	free(bench);
+}
+
+enum sluice_verdict bench_process(struct bench *bench, struct sluice_event *event)
+{
+	enum sluice_verdict verdict = SLUICE_FAIL;
+	bench_process_batch(bench, &event, &verdict, 1);
+	return verdict;
+}
+
+void bench_process_batch(struct bench *bench, struct sluice_event *const *events, enum sluice_verdict *verdicts,
+                         size_t count)
+{
+	bench_process_on(bench, NULL, events, verdicts, count);
+}
+
+void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct sluice_event *const *events,
+                      enum sluice_verdict *verdicts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		verdicts[i] = SLUICE_FAIL;
+		bench_event_forget_words(events[i]);
+	}
+	if (bench->ops->process_batch) {
+		struct sluice_batch batch = {.events = events, .verdicts = verdicts, .count = count, .worker = worker};
+		bench->ops->process_batch(&bench->stage, &batch);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		verdicts[i] = bench->ops->process(&bench->stage, events[i]);
+}
+
+void bench_settle(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
+{
+	if (bench->ops->settle)
+		bench->ops->settle(&bench->stage, event, verdict);
+	bench_free(event);
+}
+
+struct observation {
+	struct sluice_observer pub; /* must be first */
+	struct buffer text;
+};
+
+static void note_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                       double value, const char *help)
+{
+	struct buffer *text = &((struct observation *)(void *)observer)->text;
+	buffer_printf(text, "%s", name);
+	if (label)
+		buffer_printf(text, "{%s=\"%s\"}", label, label_value);
+	buffer_printf(text, " %g%s%s\n", value, help ? " # " : "", help ? help : "");
+}
+
+static void note_unhealthy(struct sluice_observer *observer, const char *reason)
+{
+	buffer_printf(&((struct observation *)(void *)observer)->text, "unhealthy: %s\n", reason);
+}
+
+char *bench_observe(struct bench *bench)
+{
+	struct observation observation = {.pub = {note_gauge, note_unhealthy}};
+	if (bench->ops->observe)
+		bench->ops->observe(&bench->stage, &observation.pub);
+	return buffer_take(&observation.text);
+}

@@ -1,0 +1,80 @@
+/*
+ * A bench: one stage, created with options given as text, with events and a clock that the caller sets. Nothing of a
+ * pipeline is involved: what is seen is what the stage does. Used by `sluice conform` and by the tests.
+ *
+ * The memory of each event lies in pages of its own, which become inaccessible when the event ends: a stage that keeps
+ * a pointer is found out by the first use of it, without a sanitizer.
+ */
+#ifndef CONFORM_BENCH_H
+#define CONFORM_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/stage.h>
+
+struct plugin;
+
+struct bench {
+	struct sluice_stage stage;
+	const struct sluice_stage_ops *ops;
+};
+
+/* `options` are "name=value", NULL-terminated. The plugin stays the caller's and outlives the bench. NULL and a
+ * sentence when an option is refused, check() says no or create() fails. */
+struct bench *bench_create(const struct plugin *plugin, const char *const *options, bool read_only,
+                           struct sluice_error *error);
+void bench_close(struct bench *bench);
+
+/* `breach` is called, from whichever thread it happens on, when a stage does what no stage may: times a span that it
+ * has not declared, fails without a sentence. It does not return. Without one the process ends with the sentence on
+ * stderr. */
+void bench_on_breach(void (*breach)(const char *sentence));
+
+/* Both clocks stand still from the first call on: monotonic at 1000 s, wall clock as given. */
+void bench_set_clock(int64_t wall_ns);
+void bench_advance_clock(int64_t ns);
+
+/* An event with an id and a deadline 10 s ahead. Threads may each have their own. */
+struct sluice_event *bench_event(struct bench *bench);
+void bench_add_header(struct sluice_event *event, const char *name, const char *value);
+void bench_set_body(struct sluice_event *event, const void *data,
+                    size_t size); /* exact size: the NUL behind it ends the pages */
+/* Sets what a parse stage would; any text may be NULL. */
+void bench_set_fields(struct sluice_event *event, const char *message_id, const char *event_type, const char *stream,
+                      const char *payload);
+
+/* From now on sluice_alloc() gives NULL for this event, as at the bound on the bytes in flight. */
+void bench_starve(struct sluice_event *event);
+
+enum sluice_verdict bench_process(struct bench *bench, struct sluice_event *event);
+void bench_process_batch(struct bench *bench, struct sluice_event *const *events, enum sluice_verdict *verdicts,
+                         size_t count);
+/* Likewise on a worker's thread, for which the caller has called worker_create(). */
+void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct sluice_event *const *events,
+                      enum sluice_verdict *verdicts, size_t count);
+
+/* What the stage said with its last verdict. */
+int bench_status(const struct sluice_event *event);
+const char *bench_detail(const struct sluice_event *event);
+int64_t bench_delay_ns(const struct sluice_event *event);
+int64_t bench_span_ns(const struct sluice_event *event, unsigned span);
+
+/* Whether sluice_resume() was called for it, with what, and how often in all. */
+bool bench_wait_resumed(struct sluice_event *event, int64_t timeout_ns, enum sluice_verdict *verdict_out);
+unsigned bench_resumes(const struct sluice_event *event);
+
+/* Gauges as lines "name{label="value"} 1 # help" and, if it says so, "unhealthy: reason"; the caller frees it. */
+char *bench_observe(struct bench *bench);
+
+/* settle(), if the stage has it, then the end of the event and its memory. */
+void bench_settle(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict);
+void bench_free(struct sluice_event *event);
+
+/* All log lines, or all sentences said with a verdict, that stages of this process have produced since the last call, a
+ * line each; the caller frees it. Beyond a few MiB nothing is kept. */
+char *bench_take_log(void);
+char *bench_take_sentences(void);
+
+#endif

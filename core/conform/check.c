@@ -1,0 +1,226 @@
+/*
+ * The inside of a check's process: how a check gets its stage, and how it ends. Its last word is one record, written at
+ * once, by whichever thread has it to say; then the process is over, whatever else still runs in it.
+ */
+#include "conform/check.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "conform/pages.h"
+#include "conform/record.h"
+
+enum { OPTIONS_MAX = 256, SIGNAL_STACK = 65536 };
+
+struct check {
+	const struct conform *conform;
+	const struct check_entry *entry;
+	const char *folder;
+	int out, output;
+	unsigned long long unique;
+};
+
+/* For those who find a flaw where no check is at hand: a breach, a signal. */
+static struct check *current;
+
+_Noreturn static void end(const struct check *check, const struct record *record)
+{
+	ssize_t written = write(check->out, record, sizeof(*record));
+	_exit(written == (ssize_t)sizeof(*record) ? 0 : 1);
+}
+
+void check_fail(struct check *check, const char *file, int line, const char *format, ...)
+{
+	struct record record = {.outcome = CHECK_BROKEN};
+	const char *slash = strrchr(file, '/');
+	(void)snprintf(record.where, sizeof(record.where), "%s:%d", slash ? slash + 1 : file, line);
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(record.sentence, sizeof(record.sentence), format, arguments);
+	va_end(arguments);
+	end(check, &record);
+}
+
+void check_skip(struct check *check, const char *format, ...)
+{
+	struct record record = {.outcome = CHECK_SKIPPED};
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(record.sentence, sizeof(record.sentence), format, arguments);
+	va_end(arguments);
+	end(check, &record);
+}
+
+static void on_breach(const char *sentence)
+{
+	struct record record = {.outcome = CHECK_BROKEN};
+	(void)snprintf(record.sentence, sizeof(record.sentence), "%s", sentence);
+	end(current, &record);
+}
+
+static struct sigaction before_us[NSIG];
+
+/* An access to an event that has ended gets its own sentence; any other fault takes its usual course. */
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	static const struct record touched = {
+		.outcome = CHECK_BROKEN,
+		.sentence = "the stage touched memory of an event that had ended: what it needs later it must copy"};
+	if (pages_have_ended(info->si_addr))
+		end(current, &touched);
+	(void)sigaction(number, &before_us[number], NULL); /* and the instruction is tried again */
+}
+
+static void catch_faults(void)
+{
+	static char stack[SIGNAL_STACK];
+	const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	(void)sigaltstack(&alternate, NULL);
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGSEGV, &action, &before_us[SIGSEGV]);
+	(void)sigaction(SIGBUS, &action, &before_us[SIGBUS]);
+}
+
+void check_main(const struct conform *conform, const struct check_entry *entry, const char *folder, int out, int output)
+{
+	struct check check = {.conform = conform, .entry = entry, .folder = folder, .out = out, .output = output};
+	digest_random(&check.unique, sizeof(check.unique));
+	current = &check;
+	(void)mallopt(M_ARENA_MAX, 1); /* so that toll.c can trust the C library's account */
+	bench_on_breach(on_breach);
+	catch_faults();
+	entry->run(&check);
+	end(&check, &(struct record){.outcome = CHECK_KEPT});
+}
+
+static struct bench *open_stage(struct check *check, const char *const *extra, bool read_only,
+                                struct sluice_error *error)
+{
+	const char *options[OPTIONS_MAX + 1] = {NULL};
+	size_t count = 0;
+	for (const char *const *given = check->conform->options; given && *given && count < OPTIONS_MAX; given++)
+		options[count++] = *given;
+	for (; extra && *extra && count < OPTIONS_MAX; extra++)
+		options[count++] = *extra;
+	return bench_create(check->conform->plugin, options, read_only, error);
+}
+
+static struct bench *must_open(struct check *check, const char *const *extra, bool read_only)
+{
+	struct sluice_error error = {0};
+	struct bench *bench = open_stage(check, extra, read_only, &error);
+	if (!bench)
+		check_fail(check, __FILE__, __LINE__, "the stage could not be created%s%s: %s", extra ? " with " : "",
+		           extra ? extra[0] : "", error.text);
+	return bench;
+}
+
+struct bench *check_open(struct check *check)
+{
+	return must_open(check, NULL, false);
+}
+
+struct bench *check_open_with(struct check *check, const char *const *extra)
+{
+	return must_open(check, extra && extra[0] ? extra : NULL, false);
+}
+
+struct bench *check_open_read_only(struct check *check)
+{
+	return must_open(check, NULL, true);
+}
+
+struct bench *check_try(struct check *check, const char *const *extra, struct sluice_error *error)
+{
+	return open_stage(check, extra, false, error);
+}
+
+struct bench *check_try_read_only(struct check *check, struct sluice_error *error)
+{
+	return open_stage(check, NULL, true, error);
+}
+
+const char *check_option(const struct check *check, const char *name)
+{
+	const char *value = NULL;
+	size_t size = strlen(name);
+	for (const char *const *given = check->conform->options; given && *given; given++) {
+		if (strncmp(*given, name, size) == 0 && (*given)[size] == '=')
+			value = *given + size + 1;
+	}
+	return value;
+}
+
+const struct sluice_stage_ops *check_ops(const struct check *check)
+{
+	return &check->conform->plugin->ops;
+}
+
+const char *check_request(const struct check *check)
+{
+	return check->conform->request;
+}
+
+const char *verdict_name(enum sluice_verdict verdict)
+{
+	static const char *const names[] = {"PASS", "DONE", "WAIT", "REJECT", "RETRY", "FAIL"};
+	return (size_t)verdict < sizeof(names) / sizeof(names[0]) ? names[verdict] : "no verdict";
+}
+
+const char *check_folder(const struct check *check)
+{
+	return check->folder;
+}
+
+unsigned long long check_unique(const struct check *check)
+{
+	return check->unique;
+}
+
+char *check_get_output(struct check *check)
+{
+	struct buffer text = {0};
+	char part[4096];
+	(void)fflush(NULL);
+	for (ssize_t size; (size = pread(check->output, part, sizeof(part), (off_t)text.size)) > 0;)
+		buffer_add(&text, part, (size_t)size);
+	return buffer_take(&text);
+}
+
+int check_in_process(struct check *check, int (*work)(struct check *check, int out, void *context), void *context,
+                     void (*kill_when)(struct check *check, int in, void *context))
+{
+	int ends[2], status;
+	if (pipe(ends) != 0)
+		check_skip(check, "no pipe: %s", strerror(errno));
+	pid_t child = fork();
+	if (child < 0)
+		check_skip(check, "no process: %s", strerror(errno));
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)close(ends[0]);
+		_exit(work(check, ends[1], context));
+	}
+	(void)close(ends[1]);
+	if (kill_when) {
+		kill_when(check, ends[0], context);
+		(void)kill(child, SIGKILL);
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	(void)close(ends[0]);
+	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}

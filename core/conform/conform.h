@@ -1,0 +1,52 @@
+/*
+ * Conformance: runs the checks of a stage's kind, each in a process of its own, and says which promises it keeps.
+ */
+#ifndef CONFORM_CONFORM_H
+#define CONFORM_CONFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "conform/check.h"
+#include "runtime/loader.h"
+
+struct conform {
+	const struct plugin *plugin;
+	const char *const *options; /* "name=value", NULL-terminated */
+	const char *only;           /* the one check to run; NULL: all */
+	const char *request;        /* a file with a request that an auth stage lets through, or NULL */
+	int64_t timeout_ns;         /* of each check */
+};
+
+enum check_outcome { CHECK_KEPT, CHECK_BROKEN, CHECK_SKIPPED, CHECK_OUTCOMES };
+extern const char *const check_outcome_names[CHECK_OUTCOMES]; /* "ok", "BROKEN", "skipped" */
+
+struct check_result {
+	const struct check_entry *entry;
+	enum check_outcome outcome;
+	char sentence[1024]; /* why; empty if it is kept */
+	char where[64];      /* "suite_auth.c:120", or empty */
+	int64_t took_ns;
+};
+
+/* Whether there is such a check for the kind; else a sentence, with a "did you mean". */
+bool conform_has(enum sluice_kind kind, const char *name, struct sluice_error *error);
+
+/* Whether the stage can be created at all with the options given. A stage that crashes there can: its checks will tell.
+ */
+bool conform_can_create(const struct conform *conform, struct sluice_error *error);
+
+/* Runs the checks one after another; `before` and `after` each of them may be NULL. Returns how many there are of each
+ * outcome. */
+struct conform_totals {
+	unsigned counts[CHECK_OUTCOMES];
+};
+struct conform_totals conform_run(const struct conform *conform,
+                                  void (*before)(void *context, const struct check_entry *entry),
+                                  void (*after)(void *context, const struct check_result *result), void *context);
+
+/* Runs one check. */
+void conform_run_check(const struct conform *conform, const struct check_entry *entry, struct check_result *result_out);
+
+#endif

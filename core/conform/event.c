@@ -1,0 +1,245 @@
+/*
+ * The bench's events: all of one lies in its pages, the struct itself included.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "conform/bench.h"
+#include "conform/host.h"
+#include "conform/pages.h"
+
+struct own_event {
+	struct sluice_event pub; /* must be first */
+	struct pages pages;
+	bool starved;
+	bool digest_known;
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+
+	/* What the stage said. */
+	int status;
+	int64_t delay_ns;
+	char detail[1024];
+	int64_t spans_ns[SLUICE_SPANS_MAX];
+
+	unsigned resumes;
+	enum sluice_verdict resumed_with;
+};
+
+/* One for all events: it outlives each of them, whoever lets go of one last. */
+static pthread_mutex_t resume_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t resumed = PTHREAD_COND_INITIALIZER;
+
+static struct own_event *own_of(const struct sluice_event *event)
+{
+	return (struct own_event *)(void *)event;
+}
+
+static struct sluice_event *event_new(void)
+{
+	struct pages pages = {0};
+	struct own_event *own = pages_alloc(&pages, sizeof(*own));
+	own->pages = pages;
+	own->pub.host = &bench_host;
+	own->pub.received_at_ns = bench_wall_ns();
+	own->pub.deadline_ns = bench_now_ns() + 10 * NS_PER_S;
+	own->pub.attempt = 1;
+	return &own->pub;
+}
+
+/* Of the event's memory whether it is starved or not. */
+static struct sluice_bytes keep(struct sluice_event *event, const void *data, size_t size)
+{
+	char *copy = pages_alloc(&own_of(event)->pages, size + 1);
+	if (size)
+		memcpy(copy, data, size);
+	return (struct sluice_bytes){copy, size};
+}
+
+static struct sluice_bytes keep_text(struct sluice_event *event, const char *text)
+{
+	return text ? keep(event, text, strlen(text)) : (struct sluice_bytes){NULL, 0};
+}
+
+static struct sluice_bytes keep_bytes(struct sluice_event *event, struct sluice_bytes bytes)
+{
+	return bytes.data ? keep(event, bytes.data, bytes.size) : bytes;
+}
+
+struct sluice_event *bench_event(struct bench *bench)
+{
+	(void)bench;
+	struct sluice_event *event = event_new();
+	char id[UUID_TEXT_SIZE];
+	digest_uuid7(event->received_at_ns, id);
+	event->request_id = keep_text(event, id);
+	event->path = keep_text(event, "/webhooks");
+	event->body = event->payload = keep(event, "", 0);
+	return event;
+}
+
+void bench_add_header(struct sluice_event *event, const char *name, const char *value)
+{
+	struct sluice_header *headers = pages_alloc(&own_of(event)->pages,
+	                                            (event->header_count + 1) * sizeof(*headers));
+	if (event->header_count)
+		memcpy(headers, event->headers, event->header_count * sizeof(*headers));
+	headers[event->header_count++] = (struct sluice_header){.name = keep_text(event, name),
+	                                                        .value = keep_text(event, value)};
+	event->headers = headers;
+}
+
+void bench_set_body(struct sluice_event *event, const void *data, size_t size)
+{
+	char *copy = pages_alloc_end(&own_of(event)->pages, size + 1);
+	if (size)
+		memcpy(copy, data, size);
+	event->body = event->payload = (struct sluice_bytes){copy, size};
+	own_of(event)->digest_known = false;
+}
+
+void bench_set_fields(struct sluice_event *event, const char *message_id, const char *event_type, const char *stream,
+                      const char *payload)
+{
+	event->message_id = keep_text(event, message_id);
+	event->event_type = keep_text(event, event_type);
+	event->stream = keep_text(event, stream);
+	event->payload = keep_text(event, payload);
+	own_of(event)->digest_known = false;
+}
+
+void bench_starve(struct sluice_event *event)
+{
+	own_of(event)->starved = true;
+}
+
+int bench_status(const struct sluice_event *event)
+{
+	return own_of(event)->status;
+}
+
+const char *bench_detail(const struct sluice_event *event)
+{
+	return own_of(event)->detail;
+}
+
+int64_t bench_delay_ns(const struct sluice_event *event)
+{
+	return own_of(event)->delay_ns;
+}
+
+int64_t bench_span_ns(const struct sluice_event *event, unsigned span)
+{
+	return own_of(event)->spans_ns[span];
+}
+
+bool bench_wait_resumed(struct sluice_event *event, int64_t timeout_ns, enum sluice_verdict *verdict_out)
+{
+	struct own_event *own = own_of(event);
+	struct timespec until;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	int64_t ns = until.tv_nsec + timeout_ns;
+	until.tv_sec += (time_t)(ns / NS_PER_S);
+	until.tv_nsec = (long)(ns % NS_PER_S);
+	(void)pthread_mutex_lock(&resume_lock);
+	while (!own->resumes && timeout_ns > 0 && pthread_cond_timedwait(&resumed, &resume_lock, &until) == 0)
+		;
+	bool is_resumed = own->resumes > 0;
+	if (is_resumed && verdict_out)
+		*verdict_out = own->resumed_with;
+	(void)pthread_mutex_unlock(&resume_lock);
+	return is_resumed;
+}
+
+unsigned bench_resumes(const struct sluice_event *event)
+{
+	(void)pthread_mutex_lock(&resume_lock);
+	unsigned resumes = own_of(event)->resumes;
+	(void)pthread_mutex_unlock(&resume_lock);
+	return resumes;
+}
+
+void bench_free(struct sluice_event *event)
+{
+	pages_end(&own_of(event)->pages);
+}
+
+void *bench_event_alloc(struct sluice_event *event, size_t size)
+{
+	struct own_event *own = own_of(event);
+	return own->starved ? NULL : pages_alloc(&own->pages, size);
+}
+
+const uint8_t *bench_event_digest(struct sluice_event *event)
+{
+	struct own_event *own = own_of(event);
+	if (!own->digest_known)
+		digest_content(event->event_type, event->stream, event->has_sequence, event->sequence, event->payload,
+		               own->digest);
+	own->digest_known = true;
+	return own->digest;
+}
+
+void bench_event_explain(struct sluice_event *event, int status, int64_t delay_ns, const char *format,
+                         va_list arguments)
+{
+	struct own_event *own = own_of(event);
+	own->status = status;
+	own->delay_ns = delay_ns;
+	(void)vsnprintf(own->detail, sizeof(own->detail), format, arguments);
+	bench_note_sentence(own->detail);
+}
+
+void bench_event_forget_words(struct sluice_event *event)
+{
+	struct own_event *own = own_of(event);
+	own->status = 0;
+	own->delay_ns = 0;
+	own->detail[0] = '\0';
+}
+
+void bench_event_resume(struct sluice_event *event, enum sluice_verdict verdict)
+{
+	struct own_event *own = own_of(event);
+	if (verdict == SLUICE_WAIT)
+		bench_breach("an event was resumed to wait");
+	(void)pthread_mutex_lock(&resume_lock);
+	if (own->resumes++ == 0)
+		own->resumed_with = verdict;
+	(void)pthread_cond_broadcast(&resumed);
+	(void)pthread_mutex_unlock(&resume_lock);
+}
+
+void bench_event_span(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span,
+                      int64_t ns)
+{
+	unsigned declared = 0;
+	while (stage->ops->spans && stage->ops->spans[declared])
+		declared++;
+	if (span >= declared)
+		bench_breach("span %u was timed, %u are declared", span, declared);
+	for (size_t i = 0; i < count; i++)
+		own_of(events[i])->spans_ns[span] += ns;
+}
+
+struct sluice_event *bench_event_restore(struct sluice_stage *stage, const struct sluice_record *record)
+{
+	(void)stage;
+	struct sluice_event *event = event_new();
+	struct own_event *own = own_of(event);
+	event->acknowledged = true;
+	event->received_at_ns = record->received_at_ns;
+	event->request_id = keep_bytes(event, record->request_id);
+	event->message_id = keep_bytes(event, record->message_id);
+	event->event_type = keep_bytes(event, record->event_type);
+	event->stream = keep_bytes(event, record->stream);
+	event->sequence = record->sequence;
+	event->has_sequence = record->has_sequence;
+	event->payload = event->body = keep_bytes(event, record->payload);
+	memcpy(own->digest, record->digest, sizeof(own->digest));
+	own->digest_known = true;
+	return event;
+}

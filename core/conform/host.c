@@ -1,0 +1,142 @@
+/*
+ * A host that keeps what a stage says, and whose clocks stand still once they have been set.
+ */
+#include "conform/host.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "conform/bench.h"
+#include "runtime/loader.h"
+
+enum { NOTES_MAX = 4 << 20 };
+
+static void (*on_breach)(const char *sentence);
+
+void bench_on_breach(void (*breach)(const char *sentence))
+{
+	on_breach = breach;
+}
+
+void bench_breach(const char *format, ...)
+{
+	char sentence[1024];
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	if (on_breach)
+		on_breach(sentence);
+	(void)fprintf(stderr, "%s\n", sentence);
+	abort();
+}
+
+/* 0 while the real clocks run. */
+static _Atomic int64_t fake_now_ns, fake_wall_ns;
+
+int64_t bench_now_ns(void)
+{
+	int64_t fake = atomic_load(&fake_now_ns);
+	return fake ? fake : clock_now_ns();
+}
+
+int64_t bench_wall_ns(void)
+{
+	int64_t fake = atomic_load(&fake_wall_ns);
+	return fake ? fake : clock_wall_ns();
+}
+
+void bench_set_clock(int64_t wall_ns)
+{
+	if (!atomic_load(&fake_now_ns))
+		atomic_store(&fake_now_ns, 1000 * NS_PER_S);
+	atomic_store(&fake_wall_ns, wall_ns);
+}
+
+void bench_advance_clock(int64_t ns)
+{
+	assert(atomic_load(&fake_now_ns));
+	atomic_fetch_add(&fake_now_ns, ns);
+	atomic_fetch_add(&fake_wall_ns, ns);
+}
+
+/* What stages say. */
+struct notes {
+	pthread_mutex_t lock;
+	struct buffer text;
+};
+static struct notes lines = {PTHREAD_MUTEX_INITIALIZER, {NULL, 0, 0}};
+static struct notes sentences = {PTHREAD_MUTEX_INITIALIZER, {NULL, 0, 0}};
+
+static void add_note(struct notes *notes, const char *text)
+{
+	(void)pthread_mutex_lock(&notes->lock);
+	if (notes->text.size < NOTES_MAX)
+		buffer_printf(&notes->text, "%s\n", text);
+	(void)pthread_mutex_unlock(&notes->lock);
+}
+
+static char *take_notes(struct notes *notes)
+{
+	(void)pthread_mutex_lock(&notes->lock);
+	char *text = buffer_take(&notes->text);
+	(void)pthread_mutex_unlock(&notes->lock);
+	return text;
+}
+
+char *bench_take_log(void)
+{
+	return take_notes(&lines);
+}
+
+void bench_note_sentence(const char *text)
+{
+	add_note(&sentences, text);
+}
+
+char *bench_take_sentences(void)
+{
+	return take_notes(&sentences);
+}
+
+static void host_log(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
+                     const struct sluice_field *fields, size_t field_count)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+	struct buffer line = {0};
+	buffer_printf(&line, "%s %s/%s %s", levels[level], kind_names[stage->ops->kind], stage->ops->name, name);
+	for (size_t i = 0; i < field_count; i++) {
+		const struct sluice_field *field = &fields[i];
+		if (field->type == SLUICE_FIELD_INT)
+			buffer_printf(&line, " %s=%lld", field->name, (long long)field->integer);
+		else if (field->type == SLUICE_FIELD_REAL)
+			buffer_printf(&line, " %s=%g", field->name, field->real);
+		else
+			buffer_printf(&line, " %s=%s", field->name, field->text ? field->text : "");
+	}
+	add_note(&lines, line.data);
+	buffer_finish(&line);
+}
+
+const struct sluice_host bench_host = {
+	.size = sizeof(bench_host),
+	.now_ns = bench_now_ns,
+	.wall_ns = bench_wall_ns,
+	.alloc = bench_event_alloc,
+	.digest = bench_event_digest,
+	.explain = bench_event_explain,
+	.resume = bench_event_resume,
+	.span = bench_event_span,
+	.log = host_log,
+	.hash = digest_hash,
+	.random = digest_random,
+	.restore = bench_event_restore,
+	.audit_hash = digest_audit_row,
+	.record_digest = digest_record,
+};

@@ -1,0 +1,173 @@
+/*
+ * The report as text and as JSON.
+ */
+#include "conform/report.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_writer.h"
+#include "runtime/option.h"
+
+/* Whatever is shorter is part of many a word. */
+enum { SECRET_MIN = 4 };
+
+/* The option that "name=value" sets, if that is secret; NULL otherwise. */
+static const char *secret_value(const struct conform *conform, const char *given)
+{
+	const struct sluice_option *option = conform->plugin->ops.options;
+	for (; option->type != SLUICE_TYPE_END; option++) {
+		size_t size = strlen(option->name);
+		if ((option->flags & SLUICE_OPTION_SECRET) && strncmp(given, option->name, size) == 0 &&
+		    given[size] == '=')
+			return given + size + 1;
+	}
+	return NULL;
+}
+
+static void add_without_secrets(const struct conform *conform, const char *text, struct buffer *out)
+{
+	while (*text) {
+		size_t hidden = 0;
+		for (const char *const *given = conform->options; given && *given && !hidden; given++) {
+			const char *value = secret_value(conform, *given);
+			if (value && strlen(value) >= SECRET_MIN && strncmp(text, value, strlen(value)) == 0)
+				hidden = strlen(value);
+		}
+		if (hidden)
+			buffer_add_text(out, "***");
+		else
+			buffer_add(out, text, hidden = 1);
+		text += hidden;
+	}
+}
+
+static bool is_plain_word(const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr("_-./=:,@%+", *c))
+			return false;
+	}
+	return *text != '\0';
+}
+
+/* As a shell takes it for one word. */
+static void add_word(const char *text, struct buffer *out)
+{
+	if (is_plain_word(text)) {
+		buffer_add_text(out, text);
+		return;
+	}
+	buffer_add_text(out, "'");
+	for (const char *c = text; *c; c++) {
+		if (*c == '\'')
+			buffer_add_text(out, "'\\''");
+		else
+			buffer_add(out, c, 1);
+	}
+	buffer_add_text(out, "'");
+}
+
+static void add_command(const struct conform *conform, const char *only, struct buffer *out)
+{
+	buffer_add_text(out, "sluice conform ");
+	add_word(conform->plugin->path, out);
+	for (const char *const *given = conform->options; given && *given; given++) {
+		const char *secret = secret_value(conform, *given);
+		buffer_add_text(out, " --set ");
+		if (secret)
+			buffer_printf(out, "%.*s'***'", (int)(secret - *given), *given);
+		else
+			add_word(*given, out);
+	}
+	if (conform->request) {
+		buffer_add_text(out, " --request ");
+		add_word(conform->request, out);
+	}
+	buffer_printf(out, " --only %s", only);
+}
+
+void report_head(const struct conform *conform, FILE *out)
+{
+	const struct plugin *plugin = conform->plugin;
+	(void)fprintf(out, "%s/%s %s  %s  sha256 %.12s\n\n", kind_names[plugin->ops.kind], plugin->ops.name,
+	              plugin->ops.version, plugin->path, plugin->sha256);
+}
+
+void report_result(const struct conform *conform, const struct check_result *result, FILE *out)
+{
+	const struct check_entry *entry = result->entry;
+	struct buffer text = {0};
+	buffer_printf(&text, "  %-8s %-22s %s\n", check_outcome_names[result->outcome], entry->name, entry->promise);
+	if (result->sentence[0]) {
+		buffer_printf(&text, "  %-8s %-22s ", "", "");
+		add_without_secrets(conform, result->sentence, &text);
+		buffer_add_text(&text, "\n");
+	}
+	if (result->outcome == CHECK_BROKEN) {
+		buffer_printf(&text, "  %-8s %-22s see it again: ", "", "");
+		add_command(conform, entry->name, &text);
+		buffer_add_text(&text, "\n");
+	}
+	(void)fwrite(text.data, 1, text.size, out);
+	(void)fflush(out);
+	buffer_finish(&text);
+}
+
+void report_totals(const struct conform_totals *totals, FILE *out)
+{
+	unsigned count = 0;
+	for (int i = 0; i < CHECK_OUTCOMES; i++)
+		count += totals->counts[i];
+	(void)fprintf(out, "\n%u checks:", count);
+	for (int i = 0; i < CHECK_OUTCOMES; i++)
+		(void)fprintf(out, "%s %u %s", i ? "," : "", totals->counts[i], check_outcome_names[i]);
+	(void)fprintf(out, "\n");
+}
+
+static void write_result(const struct conform *conform, const struct check_result *result, struct json_writer *json)
+{
+	json_object(json, NULL);
+	json_text(json, "name", result->entry->name);
+	json_text(json, "promise", result->entry->promise);
+	json_text(json, "outcome", check_outcome_names[result->outcome]);
+	json_real(json, "seconds", (double)result->took_ns / (double)NS_PER_S, 3);
+	if (result->sentence[0]) {
+		struct buffer text = {0};
+		add_without_secrets(conform, result->sentence, &text);
+		json_text(json, "why", text.data);
+		buffer_finish(&text);
+	}
+	if (result->outcome == CHECK_BROKEN) {
+		struct buffer command = {0};
+		add_command(conform, result->entry->name, &command);
+		json_text(json, "reproduce", command.data);
+		json_text(json, "where", result->where[0] ? result->where : NULL);
+		buffer_finish(&command);
+	}
+	json_end_object(json);
+}
+
+void report_json(const struct conform *conform, const struct check_result *results, size_t count,
+                 const struct conform_totals *totals, struct buffer *out)
+{
+	struct json_writer json = {.out = out};
+	const struct plugin *plugin = conform->plugin;
+	json_object(&json, NULL);
+	json_text(&json, "kind", kind_names[plugin->ops.kind]);
+	json_text(&json, "name", plugin->ops.name);
+	json_text(&json, "version", plugin->ops.version);
+	json_text(&json, "file", plugin->path);
+	json_text(&json, "sha256", plugin->sha256);
+	json_bool(&json, "conforms", totals->counts[CHECK_BROKEN] == 0);
+	json_object(&json, "totals");
+	for (int i = 0; i < CHECK_OUTCOMES; i++)
+		json_int(&json, check_outcome_names[i], totals->counts[i]);
+	json_end_object(&json);
+	json_array(&json, "checks");
+	for (size_t i = 0; i < count; i++)
+		write_result(conform, &results[i], &json);
+	json_end_array(&json);
+	json_end_object(&json);
+}

@@ -1,0 +1,390 @@
+/*
+ * What an idempotency stage promises: of all events with one id one is on its way, and its fate is that of the others.
+ */
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "conform/check.h"
+#include "conform/crowd.h"
+#include "runtime/option.h"
+
+enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, CONFLICT = 422, RESUME_TIMEOUT_S = 5 };
+
+#define CONTENT "{\"total\":1}"
+#define OTHER_CONTENT "{\"total\":2}"
+
+static const enum sluice_verdict failures[] = {SLUICE_RETRY, SLUICE_FAIL, SLUICE_REJECT};
+static const char *const verdict_names[] = {"PASS", "DONE", "WAIT", "REJECT", "RETRY", "FAIL"};
+
+static const char *name_of(enum sluice_verdict verdict)
+{
+	return (unsigned)verdict < sizeof(verdict_names) / sizeof(verdict_names[0]) ? verdict_names[verdict]
+	                                                                            : "no verdict";
+}
+
+/* An id of this check's own, which no store has seen. */
+static struct sluice_event *event_of(struct check *check, struct bench *bench, const char *id, const char *content)
+{
+	char own[SLUICE_NAME_MAX + 1];
+	(void)snprintf(own, sizeof(own), "%llx-%s", check_unique(check), id);
+	struct sluice_event *event = bench_event(bench);
+	bench_set_body(event, content, strlen(content));
+	bench_set_fields(event, own, "type", NULL, content);
+	return event;
+}
+
+static void expect(struct check *check, enum sluice_verdict seen, enum sluice_verdict expected, const char *what)
+{
+	check_that(check, seen == expected, "%s: expected %s, got %s", what, name_of(expected), name_of(seen));
+}
+
+/* Sends one through; what it gets, if it passes, at its end is `end`. Returns what process() said. */
+static enum sluice_verdict send_one(struct check *check, struct bench *bench, const char *id, const char *content,
+                                    enum sluice_verdict end)
+{
+	struct sluice_event *event = event_of(check, bench, id, content);
+	enum sluice_verdict verdict = bench_process(bench, event);
+	check_that(check, verdict != SLUICE_WAIT, "an event was parked, though none with its id is in flight");
+	bench_settle(bench, event, verdict == SLUICE_PASS ? end : verdict);
+	return verdict;
+}
+
+static enum sluice_verdict wait_for(struct check *check, struct sluice_event *event, const char *what)
+{
+	enum sluice_verdict verdict = SLUICE_FAIL;
+	check_that(check, bench_wait_resumed(event, RESUME_TIMEOUT_S * NS_PER_S, &verdict),
+	           "%s: expected a resume, got none in %d s", what, RESUME_TIMEOUT_S);
+	return verdict;
+}
+
+static void first_passes(struct check *check)
+{
+	static const char *const ids[] = {"a", "A", "aa", "a ", "b", "a\n", "é", "e\xcc\x81"};
+	struct bench *bench = check_open(check);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		expect(check, send_one(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS, "the first of an id");
+	char longest[220];
+	for (int last = 'x'; last <= 'z'; last++) {
+		memset(longest, 'l', sizeof(longest));
+		longest[sizeof(longest) - 2] = (char)last;
+		longest[sizeof(longest) - 1] = '\0';
+		expect(check, send_one(check, bench, longest, CONTENT, SLUICE_PASS), SLUICE_PASS,
+		       "of two long ids that differ in the last byte, the second");
+	}
+}
+
+static void duplicate(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	static const enum sluice_verdict ends[] = {SLUICE_PASS, SLUICE_DONE};
+	for (size_t i = 0; i < 2; i++) {
+		const char *id = i ? "stored already" : "kept";
+		expect(check, send_one(check, bench, id, CONTENT, ends[i]), SLUICE_PASS, "the first of an id");
+		for (int again = 0; again < 3; again++)
+			expect(check, send_one(check, bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
+			       "an exact duplicate of a kept event");
+	}
+}
+
+/* An event that differs from the first in nothing but one field. */
+static struct sluice_event *variant(struct check *check, struct bench *bench, int which)
+{
+	struct sluice_event *event = event_of(check, bench, "conflict", which == 0 ? OTHER_CONTENT : CONTENT);
+	if (which == 1)
+		event->event_type = (struct sluice_bytes){"typo", 4};
+	if (which == 2)
+		event->stream = (struct sluice_bytes){"stream", 6};
+	if (which == 3) {
+		event->sequence = 1;
+		event->has_sequence = true;
+	}
+	return event;
+}
+
+static void conflict(struct check *check)
+{
+	static const char *const what[] = {"another payload", "another event type", "another stream",
+	                                   "another sequence"};
+	struct bench *bench = check_open(check);
+	(void)send_one(check, bench, "conflict", CONTENT, SLUICE_PASS);
+	for (int i = 0; i < 4; i++) {
+		struct sluice_event *event = variant(check, bench, i);
+		enum sluice_verdict verdict = bench_process(bench, event);
+		check_that(check, verdict == SLUICE_REJECT && bench_status(event) == CONFLICT,
+		           "a kept id with %s: expected REJECT with 422, got %s with %d", what[i], name_of(verdict),
+		           bench_status(event));
+		bench_settle(bench, event, verdict);
+	}
+	expect(check, send_one(check, bench, "conflict", CONTENT, SLUICE_PASS), SLUICE_DONE,
+	       "after conflicts, an exact duplicate");
+}
+
+/* A first event in flight and some behind it. */
+struct flight {
+	struct sluice_event *first, *waiters[WAITERS];
+};
+
+static struct flight take_off(struct check *check, struct bench *bench, const char *id)
+{
+	struct flight flight = {.first = event_of(check, bench, id, CONTENT)};
+	expect(check, bench_process(bench, flight.first), SLUICE_PASS, "the first of an id");
+	for (size_t i = 0; i < WAITERS; i++) {
+		flight.waiters[i] = event_of(check, bench, id, CONTENT);
+		expect(check, bench_process(bench, flight.waiters[i]), SLUICE_WAIT,
+		       "a duplicate of an event in flight");
+	}
+	return flight;
+}
+
+static void one_in_flight(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	struct flight flight = take_off(check, bench, "flight");
+	struct sluice_event *other = event_of(check, bench, "flight", OTHER_CONTENT);
+	enum sluice_verdict verdict = bench_process(bench, other);
+	check_that(check, verdict != SLUICE_PASS && verdict != SLUICE_DONE,
+	           "an event with the id of one in flight and other content: got %s", name_of(verdict));
+	for (size_t i = 0; i < WAITERS; i++)
+		check_that(check, bench_resumes(flight.waiters[i]) == 0,
+		           "a duplicate was resumed before the fate of the first was known");
+	expect(check, send_one(check, bench, "another", CONTENT, SLUICE_PASS), SLUICE_PASS, "another id meanwhile");
+}
+
+/* Nobody is resumed again, whatever comes later. */
+static void expect_resumed_once(struct check *check, const struct flight *flight)
+{
+	for (size_t i = 0; i < WAITERS; i++)
+		check_that(check, bench_resumes(flight->waiters[i]) == 1,
+		           "an event was resumed %u times instead of once", bench_resumes(flight->waiters[i]));
+}
+
+static void waiters_share_fate(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	struct flight flight = take_off(check, bench, "kept");
+	struct sluice_event *other = event_of(check, bench, "kept", OTHER_CONTENT);
+	bool parked = bench_process(bench, other) == SLUICE_WAIT;
+	bench_settle(bench, flight.first, SLUICE_PASS);
+	for (size_t i = 0; i < WAITERS; i++)
+		expect(check, wait_for(check, flight.waiters[i], "a duplicate of what is now kept"), SLUICE_DONE,
+		       "a duplicate of what is now kept");
+	if (parked) {
+		expect(check, wait_for(check, other, "a conflict with what is now kept"), SLUICE_REJECT,
+		       "a conflict with what is now kept");
+		check_that(check, bench_status(other) == CONFLICT, "a conflict: expected status 422, got %d",
+		           bench_status(other));
+	}
+	expect_resumed_once(check, &flight);
+	for (size_t i = 0; i < WAITERS && check_ops(check)->settle; i++)
+		check_ops(check)->settle(&bench->stage, flight.waiters[i], SLUICE_DONE);
+	expect_resumed_once(check, &flight);
+	expect(check, send_one(check, bench, "kept", CONTENT, SLUICE_PASS), SLUICE_DONE, "a duplicate afterwards");
+}
+
+/* The index of the one waiter that is resumed with PASS while all others stay. */
+static size_t find_heir(struct check *check, const struct flight *flight, const bool *gone)
+{
+	size_t heir = WAITERS, count = 0;
+	for (int64_t until = clock_now_ns() + RESUME_TIMEOUT_S * NS_PER_S; !count && clock_now_ns() < until;) {
+		for (size_t i = 0; i < WAITERS; i++) {
+			enum sluice_verdict verdict;
+			if (gone[i] || !bench_wait_resumed(flight->waiters[i], NS_PER_MS, &verdict))
+				continue;
+			expect(check, verdict, SLUICE_PASS, "the one that takes the place of a failed first");
+			heir = i;
+			count++;
+		}
+	}
+	check_that(check, count > 0, "the first failed: expected a waiting duplicate to take its place, none did");
+	check_that(check, count == 1, "the first failed: expected one duplicate to take its place, %zu did", count);
+	return heir;
+}
+
+static void heir(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	struct flight flight = take_off(check, bench, "heir");
+	bool gone[WAITERS] = {false};
+	struct sluice_event *current = flight.first;
+	for (size_t round = 0; round < sizeof(failures) / sizeof(failures[0]); round++) {
+		bench_settle(bench, current, failures[round]);
+		size_t next = find_heir(check, &flight, gone);
+		gone[next] = true;
+		current = flight.waiters[next];
+	}
+	bench_settle(bench, current, SLUICE_PASS);
+	for (size_t i = 0; i < WAITERS; i++) {
+		if (gone[i])
+			continue;
+		expect(check, wait_for(check, flight.waiters[i], "behind an heir that is kept"), SLUICE_DONE,
+		       "behind an heir that is kept");
+		check_that(check, bench_resumes(flight.waiters[i]) == 1,
+		           "an event was resumed %u times instead of once", bench_resumes(flight.waiters[i]));
+	}
+}
+
+static void released(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		char what[64];
+		(void)snprintf(what, sizeof(what), "after one of its id ended with %s", name_of(failures[i]));
+		(void)send_one(check, bench, "released", CONTENT, failures[i]);
+		struct sluice_event *event = event_of(check, bench, "released", CONTENT);
+		expect(check, bench_process(bench, event), SLUICE_PASS, what);
+		bench_settle(bench, event, SLUICE_FAIL);
+	}
+	expect(check, send_one(check, bench, "released", OTHER_CONTENT, SLUICE_PASS), SLUICE_PASS,
+	       "what failed binds nobody to its content");
+}
+
+/* Many threads send one id; how many hold it at the same time is counted. */
+struct rush {
+	struct check *check;
+	struct bench *bench;
+	atomic_int on_their_way;
+};
+
+static void hold(struct rush *rush, struct sluice_event *event)
+{
+	int others = atomic_fetch_add(&rush->on_their_way, 1);
+	check_that(rush->check, others == 0, "%d events of one id were on their way at once", others + 1);
+	(void)sched_yield();
+	atomic_fetch_sub(&rush->on_their_way, 1);
+	bench_settle(rush->bench, event, SLUICE_FAIL);
+}
+
+static void send_many(void *context, unsigned number)
+{
+	struct rush *rush = context;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		char id[32];
+		(void)snprintf(id, sizeof(id), "rush-%u", i);
+		struct sluice_event *event = event_of(rush->check, rush->bench, id, CONTENT);
+		enum sluice_verdict verdict = bench_process(rush->bench, event);
+		if (verdict == SLUICE_WAIT)
+			verdict = wait_for(rush->check, event, "with several threads at once");
+		check_that(rush->check, verdict == SLUICE_PASS || verdict == SLUICE_DONE,
+		           "with %d threads at once: expected PASS or DONE, got %s", THREADS, name_of(verdict));
+		/* Every other thread keeps what it holds. */
+		bench_settle(rush->bench, event, verdict == SLUICE_PASS && number % 2 ? SLUICE_FAIL : verdict);
+	}
+}
+
+static void send_the_same(void *context, unsigned number)
+{
+	struct rush *rush = context;
+	(void)number;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct sluice_event *event = event_of(rush->check, rush->bench, "same", CONTENT);
+		enum sluice_verdict verdict = bench_process(rush->bench, event);
+		if (verdict == SLUICE_WAIT)
+			verdict = wait_for(rush->check, event, "with several threads at once");
+		if (verdict == SLUICE_PASS)
+			hold(rush, event);
+		else
+			bench_settle(rush->bench, event, verdict);
+	}
+}
+
+static void many_threads(struct check *check)
+{
+	struct rush rush = {.check = check, .bench = check_open(check)};
+	crowd_run(check, THREADS, send_the_same, &rush);
+	crowd_run(check, THREADS, send_many, &rush);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		char id[32];
+		(void)snprintf(id, sizeof(id), "rush-%u", i);
+		expect(check, send_one(check, rush.bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
+		       "a duplicate of what several threads have sent and one has kept");
+	}
+}
+
+static void need_option(struct check *check, const char *name)
+{
+	if (!option_find(check_ops(check)->options, name))
+		check_skip(check, "it has no option %s", name);
+}
+
+static void expiry(struct check *check)
+{
+	need_option(check, "ttl");
+	bench_set_clock(INT64_C(1700000000) * NS_PER_S);
+	struct bench *bench = check_open_with(check, (const char *const[]){"ttl=60s", NULL});
+	struct sluice_event *in_flight = event_of(check, bench, "in flight", CONTENT);
+	expect(check, bench_process(bench, in_flight), SLUICE_PASS, "the first of an id");
+	(void)send_one(check, bench, "kept", CONTENT, SLUICE_PASS);
+	bench_advance_clock(59 * NS_PER_S);
+	expect(check, send_one(check, bench, "kept", CONTENT, SLUICE_PASS), SLUICE_DONE, "with ttl=60s, after 59 s");
+	bench_advance_clock(62 * NS_PER_S);
+	expect(check, send_one(check, bench, "kept", CONTENT, SLUICE_PASS), SLUICE_PASS, "with ttl=60s, after 121 s");
+	struct sluice_event *late = event_of(check, bench, "in flight", CONTENT);
+	check_that(check, bench_process(bench, late) != SLUICE_PASS, "the claim of an event in flight has expired");
+}
+
+static void capacity(struct check *check)
+{
+	need_option(check, "capacity");
+	struct bench *bench = check_open_with(check, (const char *const[]){"capacity=8", NULL});
+	struct sluice_event *in_flight[IDS];
+	char id[32];
+	for (int i = 0; i < IDS; i++) {
+		(void)snprintf(id, sizeof(id), "flight-%d", i);
+		in_flight[i] = event_of(check, bench, id, CONTENT);
+		enum sluice_verdict verdict = bench_process(bench, in_flight[i]);
+		check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY,
+		           "at its capacity: expected PASS or RETRY, got %s", name_of(verdict));
+		if (verdict == SLUICE_RETRY)
+			continue;
+		struct sluice_event *twin = event_of(check, bench, id, CONTENT);
+		check_that(check, bench_process(bench, twin) != SLUICE_PASS, "with capacity=8, claim %d was forgotten",
+		           i);
+	}
+	struct bench *other = check_open_with(check, (const char *const[]){"capacity=8", NULL});
+	for (int i = 0; i < IDS; i++) {
+		(void)snprintf(id, sizeof(id), "kept-%d", i);
+		expect(check, send_one(check, other, id, CONTENT, SLUICE_PASS), SLUICE_PASS,
+		       "beyond its capacity, a new id");
+	}
+	for (int i = IDS - CAPACITY; i < IDS; i++) {
+		(void)snprintf(id, sizeof(id), "kept-%d", i);
+		expect(check, send_one(check, other, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
+		       "one of the newest that its capacity holds");
+	}
+	expect(check, send_one(check, other, "kept-0", CONTENT, SLUICE_PASS), SLUICE_PASS,
+	       "the oldest of five times its capacity");
+}
+
+static void without_id(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	for (int i = 0; i < 2; i++) {
+		struct sluice_event *event = bench_event(bench);
+		bench_set_body(event, CONTENT, strlen(CONTENT));
+		enum sluice_verdict verdict = bench_process(bench, event);
+		check_that(check, verdict != SLUICE_WAIT && verdict != SLUICE_DONE,
+		           "an event without an id was taken for a duplicate: got %s", name_of(verdict));
+		if (i == 0) /* and still in flight */
+			continue;
+		bench_settle(bench, event, verdict);
+	}
+}
+
+const struct check_entry suite_idempotency[] = {
+	{"first-passes", "the first event of an id passes, however alike the ids", first_passes, 0},
+	{"duplicate", "an exact duplicate of a kept event is DONE", duplicate, 0},
+	{"conflict", "a kept id with other content is REJECT with 422, and changes nothing", conflict, 0},
+	{"one-in-flight", "while an event is in flight, its duplicates wait", one_in_flight, 0},
+	{"shared-fate", "when it is kept, each of its duplicates is resumed once, with DONE", waiters_share_fate, 0},
+	{"heir", "when it fails, one of its duplicates takes its place", heir, 0},
+	{"released", "when it fails, the next one of its id passes", released, 0},
+	{"many-threads", "with several threads at once one event of an id is on its way", many_threads, 0},
+	{"expiry", "a kept id is remembered for its ttl and no longer, a claim always", expiry, 0},
+	{"capacity", "the newest kept ids are remembered, and claims are never forgotten", capacity, 0},
+	{"without-id", "events without an id are no duplicates of each other", without_id, 0},
+	{NULL, NULL, NULL, 0},
+};

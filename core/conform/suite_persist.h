@@ -1,0 +1,29 @@
+/* The checks of a persist stage that are not in suite_persist.c; the table there says what each is to find. */
+#ifndef CONFORM_SUITE_PERSIST_H
+#define CONFORM_SUITE_PERSIST_H
+
+#include "conform/check.h"
+
+/* suite_persist_content.c */
+void persist_keeps_exact_bytes(struct check *check);
+void persist_keeps_all_fields(struct check *check);
+void persist_stores_the_digest(struct check *check);
+
+/* The record has all fields of the event but the payload. `name` says in the sentence which one it is. */
+void persist_expect_record(struct check *check, const char *name, const struct sluice_event *event,
+                           const struct sluice_record *record);
+
+/* suite_persist_company.c */
+void persist_isolates_poison(struct check *check);
+void persist_stores_from_many_threads(struct check *check);
+void persist_stores_one_id_once(struct check *check);
+
+/* suite_persist_trouble.c */
+void persist_is_readable_at_once(struct check *check);
+void persist_survives_kill(struct check *check);
+void persist_survives_a_full_disk(struct check *check);
+void persist_survives_lost_connections(struct check *check);
+void persist_stays_in_order_when_retried(struct check *check);
+void persist_refuses_an_unreachable_store(struct check *check);
+
+#endif

@@ -1,0 +1,361 @@
+/*
+ * What a persist stage promises when somebody pulls the plug: the process is killed, the disk takes no more,
+ * connections are cut, several threads want the same at once, an event cannot be stored. The trouble is made from
+ * within, with what every process can do to itself (a limit on file sizes, shutdown() of its sockets), so it needs no
+ * knowledge of the store.
+ */
+#include "conform/suite_persist.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "conform/delivery.h"
+
+enum { ROUNDS = 30, DESCRIPTORS_MAX = 1024 };
+
+static void wait_a_moment(int64_t ns)
+{
+	const struct timespec moment = {.tv_nsec = (long)ns};
+	(void)nanosleep(&moment, NULL);
+}
+
+static uint64_t random_below(uint64_t limit)
+{
+	uint64_t number;
+	digest_random(&number, sizeof(number));
+	return number % limit;
+}
+
+static void wait_for_the_end(void)
+{
+	for (;;)
+		(void)pause();
+}
+
+/* Another process stores, tells, and lives on; this one looks. */
+static int store_and_tell(struct check *check, int out, void *context)
+{
+	(void)context;
+	struct delivery delivery = {.check = check, .bench = check_open(check)};
+	delivery_add_batch(&delivery, "seen", 0, 5);
+	delivery_send(&delivery);
+	delivery_expect_all(&delivery, SLUICE_PASS);
+	if (write(out, "+", 1) == 1)
+		wait_for_the_end();
+	return 1;
+}
+
+static void look_from_outside(struct check *check, int in, void *context)
+{
+	size_t *count = context;
+	char byte;
+	if (read(in, &byte, 1) != 1)
+		return;
+	struct bench *bench = check_open_read_only(check);
+	struct store_image image = store_read(check, bench);
+	*count = image.count;
+	store_image_finish(&image);
+	bench_close(bench);
+}
+
+void persist_is_readable_at_once(struct check *check)
+{
+	size_t count = 0;
+	int end = check_in_process(check, store_and_tell, &count, look_from_outside);
+	check_that(check, end > 256, "the process that stores ended by itself, with %d", end);
+	check_that(check, count == 5, "5 events got PASS, and another process that opens the store then sees %zu",
+	           count);
+}
+
+/* Batches of 1, 2, 3 … 8, 1 …; the byte told for each is its size. */
+static int store_until_killed(struct check *check, int out, void *context)
+{
+	(void)context;
+	struct bench *bench = check_open(check);
+	for (size_t round = 0;; round++) {
+		struct delivery delivery = {.check = check, .bench = bench};
+		char size = (char)(round % 8 + 1);
+		delivery_add_batch(&delivery, "kill", round, (size_t)size);
+		delivery_send(&delivery);
+		delivery_expect_all(&delivery, SLUICE_PASS);
+		if (write(out, &size, 1) != 1)
+			return 1;
+		delivery_end(&delivery);
+	}
+}
+
+static void hear_of_batches(struct check *check, int in, void *context)
+{
+	size_t *told = context;
+	char size;
+	(void)check;
+	for (int batches = 0; batches < 40 && read(in, &size, 1) == 1; batches++)
+		*told += (size_t)size;
+}
+
+void persist_survives_kill(struct check *check)
+{
+	size_t told = 0;
+	int end = check_in_process(check, store_until_killed, &told, hear_of_batches);
+	check_that(check, end > 256, "the process that stores was to be killed, and ended by itself with %d", end);
+	struct delivery again = {.check = check, .bench = check_open(check)};
+	for (size_t round = 0; again.count < told; round++)
+		delivery_add_batch(&again, "kill", round, round % 8 + 1);
+	store_expect_in(&again);
+	delivery_send_until_settled(&again);
+	delivery_expect_all(&again, SLUICE_DONE);
+	delivery_end(&again);
+	bench_close(again.bench);
+	store_expect_audited(check);
+}
+
+/* No file may grow beyond the size, nor be written behind it. */
+static void limit_files(rlim_t size)
+{
+	struct rlimit limit;
+	(void)getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* Calls `each` for every descriptor of the process. */
+static void walk_descriptors(void (*each)(int descriptor, void *context), void *context)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	for (struct dirent *entry; folder && (entry = readdir(folder));) {
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(folder))
+			each(atoi(entry->d_name), context);
+	}
+	if (folder)
+		(void)closedir(folder);
+}
+
+static void find_largest(int descriptor, void *context)
+{
+	rlim_t *largest = context;
+	struct stat status;
+	if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && (rlim_t)status.st_size > *largest)
+		*largest = (rlim_t)status.st_size;
+}
+
+/* Small, small, one of 12 kB, small … so that a little room is enough for some. */
+static void add_uneven(struct delivery *delivery, const char *name, size_t round)
+{
+	static const char *const streams[] = {"a", "b", "a", "b"};
+	char large[12000];
+	memset(large, 'x', sizeof(large));
+	large[0] = large[sizeof(large) - 2] = '"';
+	large[sizeof(large) - 1] = '\0';
+	for (size_t i = 0; i < 12; i++)
+		(void)delivery_add_numbered(delivery, name, round, i, streams[i % 4],
+		                            i % 6 == 2 ? large : "{\"a\": 1}");
+}
+
+/* Batches onto a disk that has less and more room left. Returns whether any event was to be retried. */
+static bool store_on_a_full_disk(struct check *check)
+{
+	static const rlim_t rooms[] = {0, 100, 1500, 5000, 16000, 40000};
+	bool retried = false;
+	struct bench *bench = check_open(check);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	for (size_t round = 0; round < sizeof(rooms) / sizeof(rooms[0]); round++) {
+		struct delivery delivery = {.check = check, .bench = bench};
+		rlim_t largest = 0;
+		add_uneven(&delivery, "disk", round);
+		walk_descriptors(find_largest, &largest);
+		limit_files(rooms[round] ? largest + rooms[round] : 0);
+		delivery_send(&delivery);
+		limit_files(RLIM_INFINITY);
+		for (size_t i = 0; i < delivery.count; i++) {
+			check_that(check, delivery.verdicts[i] == SLUICE_PASS || delivery.verdicts[i] == SLUICE_RETRY,
+			           "the disk took no more, and event %zu got %s: that is temporary, so RETRY", i,
+			           verdict_name(delivery.verdicts[i]));
+			retried = retried || delivery.verdicts[i] == SLUICE_RETRY;
+		}
+		struct store_image image = store_read(check, bench);
+		for (size_t i = 0; i < delivery.count; i++)
+			check_that(check,
+			           store_count(&image, delivery.events[i]) >= (delivery.verdicts[i] == SLUICE_PASS),
+			           "the disk took no more, and event %zu got PASS and is not in the store", i);
+		store_image_finish(&image);
+		delivery_send_until_settled(&delivery);
+		store_expect_in(&delivery);
+		delivery_end(&delivery);
+	}
+	bench_close(bench);
+	store_expect_audited(check);
+	return retried;
+}
+
+void persist_survives_a_full_disk(struct check *check)
+{
+	if (!store_on_a_full_disk(check))
+		check_skip(check, "it stored everything: this process writes no files for it");
+}
+
+void persist_stays_in_order_when_retried(struct check *check)
+{
+	if (!store_on_a_full_disk(check))
+		check_skip(check, "nothing that this process can do to itself gets RETRY");
+}
+
+/* Whoever cuts the connections: all sockets that were not there before. */
+struct cutter {
+	bool is_foreign[DESCRIPTORS_MAX];
+	atomic_size_t batches; /* how many have begun */
+	atomic_bool over;
+	size_t cuts;
+};
+
+static bool is_connection(int descriptor)
+{
+	int type = 0;
+	socklen_t size = sizeof(type);
+	return descriptor < DESCRIPTORS_MAX && getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type == SOCK_STREAM;
+}
+
+static void mark_foreign(int descriptor, void *context)
+{
+	if (is_connection(descriptor))
+		((struct cutter *)context)->is_foreign[descriptor] = true;
+}
+
+static void cut(int descriptor, void *context)
+{
+	struct cutter *cutter = context;
+	if (is_connection(descriptor) && !cutter->is_foreign[descriptor] && shutdown(descriptor, SHUT_RDWR) == 0)
+		cutter->cuts++;
+}
+
+/* Once in each batch, somewhere within its first milliseconds. */
+static void *cut_in_each_batch(void *context)
+{
+	struct cutter *cutter = context;
+	for (size_t seen = 0; !atomic_load(&cutter->over);) {
+		size_t batches = atomic_load(&cutter->batches);
+		if (batches != seen) {
+			wait_a_moment((int64_t)random_below(6 * NS_PER_MS));
+			walk_descriptors(cut, cutter);
+		}
+		seen = batches;
+		wait_a_moment(50000);
+	}
+	return NULL;
+}
+
+void persist_survives_lost_connections(struct check *check)
+{
+	static struct cutter cutter;
+	static struct delivery deliveries[ROUNDS];
+	pthread_t thread;
+	walk_descriptors(mark_foreign, &cutter);
+	struct bench *bench = check_open(check);
+	check_that(check, pthread_create(&thread, NULL, cut_in_each_batch, &cutter) == 0, "no thread could be made");
+	for (size_t round = 0; round < ROUNDS; round++) {
+		deliveries[round] = (struct delivery){.check = check, .bench = bench};
+		delivery_add_batch(&deliveries[round], "cut", round, 16);
+		atomic_fetch_add(&cutter.batches, 1);
+		delivery_send(&deliveries[round]);
+	}
+	atomic_store(&cutter.over, true);
+	(void)pthread_join(thread, NULL);
+	struct store_image image = store_read(check, bench);
+	for (size_t round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < deliveries[round].count; i++) {
+			const struct sluice_event *event = deliveries[round].events[i];
+			size_t count = store_count(&image, event);
+			enum sluice_verdict verdict = deliveries[round].verdicts[i];
+			check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY,
+			           "connections were cut, and an event got %s: %s", verdict_name(verdict),
+			           bench_detail(event));
+			check_that(check, count <= 1 && count >= (verdict == SLUICE_PASS),
+			           "connections were cut, and an event that got %s is in the store %zu times",
+			           verdict_name(verdict), count);
+		}
+	}
+	store_image_finish(&image);
+	for (size_t round = 0; round < ROUNDS; round++)
+		delivery_send_until_settled(&deliveries[round]);
+	for (size_t round = 0; round < ROUNDS; round++) {
+		store_expect_in(&deliveries[round]);
+		delivery_end(&deliveries[round]);
+	}
+	bench_close(bench);
+	store_expect_audited(check);
+	if (cutter.cuts == 0)
+		check_skip(check, "it has no connection that could be cut");
+}
+
+/* An option that makes the stage look where nothing is, or false. */
+static bool lead_astray(struct check *check, char *option, size_t room)
+{
+	const struct sluice_option *table = check_ops(check)->options;
+	for (; table && table->type != SLUICE_TYPE_END; table++) {
+		if (strcmp(table->name, "path") == 0)
+			return snprintf(option, room, "path=absent/folder/store") > 0;
+	}
+	const char *url = check_option(check, "url");
+	const char *host = url ? strstr(url, "://") : NULL;
+	if (!host)
+		return false;
+	host += 3;
+	(void)snprintf(option, room, "url=%.*s127.0.0.1:1%s", (int)(host - url), url, host + strcspn(host, "/?"));
+	return true;
+}
+
+static void count_one(int descriptor, void *context)
+{
+	(void)descriptor;
+	++*(size_t *)context;
+}
+
+static size_t count_threads(void)
+{
+	size_t count = 0;
+	DIR *folder = opendir("/proc/self/task");
+	for (struct dirent *entry; folder && (entry = readdir(folder));)
+		count += entry->d_name[0] != '.';
+	if (folder)
+		(void)closedir(folder);
+	return count;
+}
+
+static void expect_refusal(struct check *check, const char *option)
+{
+	struct sluice_error error = {0};
+	struct bench *bench = check_try(check, (const char *[]){option, NULL}, &error);
+	check_that(check, !bench, "create() was sent to a store that is not there, and succeeded");
+	check_that(check, error.text[0] != '\0', "create() failed without a sentence");
+}
+
+void persist_refuses_an_unreachable_store(struct check *check)
+{
+	char option[512];
+	if (!lead_astray(check, option, sizeof(option)))
+		check_skip(check, "it has no option `path`, and no `url` was given");
+	expect_refusal(check, option); /* libraries keep what they open the first time */
+	size_t descriptors = 0, now = 0, threads = count_threads();
+	walk_descriptors(count_one, &descriptors);
+	for (int i = 0; i < 3; i++)
+		expect_refusal(check, option);
+	walk_descriptors(count_one, &now);
+	check_that(check, now == descriptors, "create() failed 3 times, and %zd descriptors stay open",
+	           (ssize_t)now - (ssize_t)descriptors);
+	for (int64_t until_ns = clock_now_ns() + 2 * NS_PER_S; count_threads() > threads && clock_now_ns() < until_ns;)
+		wait_a_moment(NS_PER_MS);
+	check_that(check, count_threads() <= threads, "create() failed 3 times, and %zu threads still run",
+	           count_threads() - threads);
+}

@@ -1,0 +1,500 @@
+/*
+ * What a queue stage promises. The checks do what the dispatcher does: put() from many threads, take() on one, done()
+ * from wherever an event ends.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conform/suite_queue.h"
+
+enum { SOME = 64, PRODUCERS = 4, EACH = 250 };
+
+#define PATIENCE_NS (3 * NS_PER_S)
+
+/* An event that tells its place by its sequence number. */
+struct sluice_event *queue_make(struct bench *bench, const char *stream, int64_t number)
+{
+	struct sluice_event *event = bench_event(bench);
+	char id[64];
+	(void)snprintf(id, sizeof(id), "%s-%lld", stream, (long long)number);
+	bench_set_fields(event, id, "conform.queue", stream, "{\"a\": 1}");
+	event->sequence = number;
+	event->has_sequence = true;
+	return event;
+}
+
+/* put(), and where the stage parks the event, what it was resumed with. */
+enum sluice_verdict queue_put(struct check *check, struct bench *bench, struct sluice_event *event)
+{
+	enum sluice_verdict verdict = bench->ops->put(&bench->stage, event);
+	if (verdict == SLUICE_WAIT)
+		check_that(check, bench_wait_resumed(event, PATIENCE_NS, &verdict),
+		           "put() returned WAIT and did not resume the event within 3 s");
+	check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY,
+	           "put() is to give PASS or RETRY, and gave %s", verdict_name(verdict));
+	return verdict;
+}
+
+void queue_must_put(struct check *check, struct bench *bench, struct sluice_event *event)
+{
+	enum sluice_verdict verdict = queue_put(check, bench, event);
+	check_that(check, verdict == SLUICE_PASS, "put() of event %lld was expected to PASS, and gave %s: %s",
+	           (long long)event->sequence, verdict_name(verdict), bench_detail(event));
+}
+
+size_t queue_take(struct bench *bench, struct sluice_event **events, size_t max)
+{
+	return bench->ops->take(&bench->stage, events, max);
+}
+
+void queue_finish(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
+{
+	bench->ops->done(&bench->stage, event, verdict);
+}
+
+/* Ready for the first take(), with whatever an earlier life has left behind. */
+struct bench *queue_start(struct check *check, struct bench *bench)
+{
+	struct sluice_error error = {0};
+	if (bench->ops->recover && !bench->ops->recover(&bench->stage, &error))
+		check_that(check, false, "recover() failed: %s", error.text);
+	return bench;
+}
+
+static struct bench *start_empty(struct check *check, struct bench *bench)
+{
+	struct sluice_event *event;
+	(void)queue_start(check, bench);
+	if (queue_take(bench, &event, 1) > 0)
+		check_skip(check, "the queue holds events already: give it an empty place");
+	return bench;
+}
+
+struct bench *queue_open_empty(struct check *check)
+{
+	return start_empty(check, check_open(check));
+}
+
+void queue_stop(struct bench *bench)
+{
+	if (bench->ops->drain)
+		bench->ops->drain(&bench->stage);
+	bench_close(bench);
+}
+
+/* A queue that is soon full. The check ends here if its capacity cannot be set. */
+static struct bench *open_small(struct check *check, size_t *capacity_out)
+{
+	struct bench *bench = check_open(check);
+	const struct sluice_option *option = bench->ops->options;
+	while (option && option->type != SLUICE_TYPE_END && strcmp(option->name, "capacity") != 0)
+		option++;
+	if (!option || option->type != SLUICE_TYPE_INT)
+		check_skip(check, "it has no option `capacity`");
+	int64_t capacity = option->min > 4 ? option->min : 4;
+	bench_close(bench);
+	char text[48];
+	(void)snprintf(text, sizeof(text), "capacity=%lld", (long long)capacity);
+	*capacity_out = (size_t)capacity;
+	return start_empty(check, check_open_with(check, (const char *[]){text, NULL}));
+}
+
+/* Takes `count` events, which are expected to be the numbers from `first` on. */
+void queue_take_numbers(struct check *check, struct bench *bench, struct sluice_event **events, size_t count,
+                        int64_t first)
+{
+	int64_t came_ns = clock_now_ns();
+	for (size_t got = 0; got < count;) {
+		size_t more = queue_take(bench, events + got, count - got);
+		check_that(check, more <= count - got, "take() was asked for %zu events, and gave %zu", count - got,
+		           more);
+		for (size_t i = got; i < got + more; i++) {
+			int64_t expected = first + (int64_t)i;
+			check_that(check, events[i]->sequence == expected,
+			           "take() was expected to give event %lld next, and gave event %lld",
+			           (long long)expected, (long long)events[i]->sequence);
+		}
+		got += more;
+		came_ns = more ? clock_now_ns() : came_ns;
+		check_that(check, got == count || clock_now_ns() < came_ns + PATIENCE_NS,
+		           "%zu events are inside, and take() gave %zu of them and for 3 s no more", count, got);
+	}
+}
+
+static void expect_nothing_more(struct check *check, struct bench *bench)
+{
+	struct sluice_event *event;
+	check_that(check, queue_take(bench, &event, 1) == 0,
+	           "take() has given all events, and gives event %lld once more", (long long)event->sequence);
+}
+
+void queue_finish_and_free(struct bench *bench, struct sluice_event **events, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		queue_finish(bench, events[i], SLUICE_PASS);
+		bench_free(events[i]);
+	}
+}
+
+static void comes_out_in_order(struct check *check)
+{
+	static const char *const streams[] = {"a", "b", "c", "a", "a"};
+	struct bench *bench = queue_open_empty(check);
+	struct sluice_event *events[SOME];
+	for (int i = 0; i < SOME; i++)
+		queue_must_put(check, bench, queue_make(bench, streams[i % 5], i));
+	queue_take_numbers(check, bench, events, SOME, 0);
+	queue_finish_and_free(bench, events, SOME);
+	queue_stop(bench);
+}
+
+static void comes_out_once(struct check *check)
+{
+	size_t capacity = 0;
+	struct bench *bench = open_small(check, &capacity);
+	struct sluice_event **events = calloc(capacity, sizeof(*events));
+	int64_t put_count = 0;
+	for (size_t round = 0; round < 50; round++) {
+		size_t count = round % capacity + 1;
+		int64_t first = put_count;
+		for (size_t i = 0; i < count; i++)
+			queue_must_put(check, bench, queue_make(bench, "s", put_count++));
+		queue_take_numbers(check, bench, events, count, first);
+		expect_nothing_more(check, bench);
+		queue_finish_and_free(bench, events, count);
+		expect_nothing_more(check, bench);
+	}
+	free(events);
+	queue_stop(bench);
+}
+
+static void *take_one(void *context)
+{
+	struct bench *bench = context;
+	struct sluice_event *event;
+	return queue_take(bench, &event, 1) == 0 ? NULL : context;
+}
+
+/* On a thread of its own, so that it can be left behind. */
+static void expect_empty_at_once(struct check *check, struct bench *bench)
+{
+	pthread_t thread;
+	void *yielded;
+	struct timespec until;
+	check_that(check, pthread_create(&thread, NULL, take_one, bench) == 0, "no thread could be made");
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 2;
+	check_that(check, pthread_timedjoin_np(thread, &yielded, &until) == 0,
+	           "take() of an empty queue was expected to return 0 at once, and has not returned after 2 s");
+	check_that(check, !yielded, "take() of an empty queue gave an event");
+}
+
+static void never_blocks(struct check *check)
+{
+	struct bench *bench = queue_start(check, check_open(check));
+	expect_empty_at_once(check, bench);
+	struct sluice_event *event = queue_make(bench, "s", 0);
+	queue_must_put(check, bench, event);
+	queue_take_numbers(check, bench, &event, 1, 0);
+	expect_empty_at_once(check, bench);
+	queue_finish_and_free(bench, &event, 1);
+	expect_empty_at_once(check, bench);
+	queue_stop(bench);
+}
+
+static void respects_max(struct check *check)
+{
+	static const size_t sizes[] = {1, 2, 3, 1, 7, SOME, 1};
+	struct bench *bench = queue_open_empty(check);
+	int64_t put_count = 0;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct sluice_event *events[2 * SOME] = {NULL};
+		for (size_t n = 0; n < sizes[i] + 3; n++)
+			queue_must_put(check, bench, queue_make(bench, "s", put_count++));
+		int64_t first = put_count - (int64_t)sizes[i] - 3;
+		size_t got = queue_take(bench, events, sizes[i]);
+		check_that(check, got <= sizes[i] && !events[sizes[i]],
+		           "take() was asked for %zu events, and gave more", sizes[i]);
+		check_that(check, got > 0, "events are waiting, and take() of up to %zu gave none", sizes[i]);
+		queue_take_numbers(check, bench, events + got, sizes[i] + 3 - got, first + (int64_t)got);
+		queue_finish_and_free(bench, events, sizes[i] + 3);
+	}
+	queue_stop(bench);
+}
+
+/* Puts what fits, and expects that not to be more than the capacity. */
+static size_t fill(struct check *check, struct bench *bench, size_t capacity, struct sluice_event **refused_out)
+{
+	for (size_t count = 0; count <= capacity; count++) {
+		*refused_out = queue_make(bench, "s", (int64_t)count);
+		if (queue_put(check, bench, *refused_out) == SLUICE_RETRY)
+			return count;
+	}
+	check_that(check, false, "its capacity is %zu, and put() has passed %zu events of which none is done", capacity,
+	           capacity + 1);
+	return 0;
+}
+
+static void says_when_full(struct check *check)
+{
+	size_t capacity = 0;
+	struct bench *bench = open_small(check, &capacity);
+	struct sluice_event *refused, **events = calloc(capacity, sizeof(*events));
+	size_t count = fill(check, bench, capacity, &refused);
+	check_that(check, count == capacity, "its capacity is %zu, and event %zu got RETRY: %s", capacity, count + 1,
+	           bench_detail(refused));
+	check_that(check, bench_detail(refused)[0] != '\0', "put() gave RETRY without saying why: see sluice_retry()");
+	queue_take_numbers(check, bench, events, capacity, 0);
+	expect_nothing_more(check, bench);
+	check_that(
+		check, queue_put(check, bench, refused) == SLUICE_RETRY,
+		"an event takes its place until it is done: %zu were taken and none is done, and put() passed one more",
+		capacity);
+	queue_finish_and_free(bench, events, capacity);
+	bench_free(refused);
+	free(events);
+	queue_stop(bench);
+}
+
+static void done_frees_a_place(struct check *check)
+{
+	size_t capacity = 0;
+	struct bench *bench = open_small(check, &capacity);
+	struct sluice_event *refused, **events = calloc(capacity, sizeof(*events));
+	(void)fill(check, bench, capacity, &refused);
+	queue_take_numbers(check, bench, events, capacity, 0);
+	for (size_t i = 0; i < 3 * capacity; i++) {
+		size_t victim = i * 7 % capacity;
+		queue_finish_and_free(bench, &events[victim], 1);
+		check_that(check, queue_put(check, bench, refused) == SLUICE_PASS,
+		           "an event was done, and put() still finds no place: %s", bench_detail(refused));
+		queue_take_numbers(check, bench, &events[victim], 1, refused->sequence);
+		refused = queue_make(bench, "s", (int64_t)(capacity + 1 + i));
+	}
+	bench_free(refused);
+	queue_finish_and_free(bench, events, capacity);
+	free(events);
+	queue_stop(bench);
+}
+
+static void done_in_any_order(struct check *check)
+{
+	size_t capacity = 0;
+	struct bench *bench = open_small(check, &capacity);
+	struct sluice_event **events = calloc(capacity, sizeof(*events));
+	for (size_t round = 0; round < 12; round++) {
+		for (size_t i = 0; i < capacity; i++)
+			queue_must_put(check, bench, queue_make(bench, "s", (int64_t)i));
+		queue_take_numbers(check, bench, events, capacity, 0);
+		for (size_t i = 0; i < capacity; i++) {
+			size_t place = round % 2 ? capacity - 1 - i : (i + round) % capacity;
+			queue_finish_and_free(bench, &events[place], 1);
+		}
+		expect_nothing_more(check, bench);
+	}
+	free(events);
+	queue_stop(bench);
+}
+
+/* Four threads put, this one takes, two end events: newest first, so never in the order of their coming. */
+struct traffic {
+	struct check *check;
+	struct bench *bench;
+	struct sluice_event *events[PRODUCERS][EACH];
+	bool taken[PRODUCERS][EACH];
+	int64_t next[PRODUCERS];
+	pthread_mutex_t lock;
+	struct sluice_event *open[PRODUCERS * EACH]; /* taken and not yet done */
+	size_t open_count, done_count;
+};
+
+struct producer {
+	struct traffic *traffic;
+	unsigned number;
+};
+
+static void *produce(void *context)
+{
+	struct producer *producer = context;
+	struct traffic *traffic = producer->traffic;
+	for (size_t i = 0; i < EACH; i++) {
+		while (queue_put(traffic->check, traffic->bench, traffic->events[producer->number][i]) == SLUICE_RETRY)
+			(void)sched_yield();
+	}
+	return NULL;
+}
+
+static struct sluice_event *next_open(struct traffic *traffic, bool *over_out)
+{
+	(void)pthread_mutex_lock(&traffic->lock);
+	struct sluice_event *event = traffic->open_count ? traffic->open[--traffic->open_count] : NULL;
+	traffic->done_count += event != NULL;
+	*over_out = traffic->done_count == (size_t)PRODUCERS * EACH;
+	(void)pthread_mutex_unlock(&traffic->lock);
+	return event;
+}
+
+static void *finish_events(void *context)
+{
+	struct traffic *traffic = context;
+	for (bool over = false; !over;) {
+		struct sluice_event *event = next_open(traffic, &over);
+		if (event)
+			queue_finish(traffic->bench, event, SLUICE_PASS);
+		else
+			(void)sched_yield();
+	}
+	return NULL;
+}
+
+static void look_at(struct traffic *traffic, const struct sluice_event *event)
+{
+	struct check *check = traffic->check;
+	size_t stream = (size_t)(event->stream.data[0] - '0'), number = (size_t)event->sequence;
+	check_that(check, !traffic->taken[stream][number], "take() gave event %zu of stream %zu twice", number, stream);
+	check_that(check, event->sequence == traffic->next[stream],
+	           "take() was expected to give event %lld of stream %zu next, and gave event %zu",
+	           (long long)traffic->next[stream], stream, number);
+	traffic->taken[stream][number] = true;
+	traffic->next[stream]++;
+}
+
+static void take_all(struct traffic *traffic)
+{
+	int64_t came_ns = clock_now_ns();
+	for (size_t total = 0; total < (size_t)PRODUCERS * EACH;) {
+		struct sluice_event *batch[16];
+		size_t count = queue_take(traffic->bench, batch, 16);
+		for (size_t i = 0; i < count; i++)
+			look_at(traffic, batch[i]);
+		(void)pthread_mutex_lock(&traffic->lock);
+		for (size_t i = 0; i < count; i++)
+			traffic->open[traffic->open_count++] = batch[i];
+		(void)pthread_mutex_unlock(&traffic->lock);
+		total += count;
+		came_ns = count ? clock_now_ns() : came_ns;
+		if (count == 0)
+			(void)sched_yield();
+		check_that(traffic->check, clock_now_ns() < came_ns + PATIENCE_NS,
+		           "of %d events from %d threads, take() gave %zu and for 3 s no more", PRODUCERS * EACH,
+		           (int)PRODUCERS, total);
+	}
+}
+
+static void many_threads(struct check *check)
+{
+	static struct traffic traffic = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct producer producers[PRODUCERS];
+	pthread_t threads[PRODUCERS + 2];
+	traffic.check = check;
+	traffic.bench = queue_open_empty(check);
+	for (unsigned i = 0; i < PRODUCERS; i++) {
+		char stream[2] = {(char)('0' + i), '\0'};
+		for (int n = 0; n < EACH; n++)
+			traffic.events[i][n] = queue_make(traffic.bench, stream, n);
+	}
+	for (unsigned i = 0; i < PRODUCERS; i++) {
+		producers[i] = (struct producer){&traffic, i};
+		check_that(check, pthread_create(&threads[i], NULL, produce, &producers[i]) == 0,
+		           "no thread could be made");
+	}
+	for (unsigned i = 0; i < 2; i++)
+		check_that(check, pthread_create(&threads[PRODUCERS + i], NULL, finish_events, &traffic) == 0,
+		           "no thread could be made");
+	take_all(&traffic);
+	for (unsigned i = 0; i < PRODUCERS + 2; i++)
+		(void)pthread_join(threads[i], NULL);
+	expect_nothing_more(check, traffic.bench);
+	for (unsigned i = 0; i < PRODUCERS; i++)
+		for (int n = 0; n < EACH; n++)
+			bench_free(traffic.events[i][n]);
+	queue_stop(traffic.bench);
+}
+
+static void resumes_once(struct check *check)
+{
+	struct bench *bench = queue_open_empty(check);
+	struct sluice_event *events[SOME], *taken[SOME];
+	bool waited[SOME];
+	size_t waits = 0, got = 0;
+	for (size_t i = 0; i < SOME; i++) {
+		events[i] = queue_make(bench, "s", (int64_t)i);
+		enum sluice_verdict verdict = bench->ops->put(&bench->stage, events[i]);
+		waited[i] = verdict == SLUICE_WAIT;
+		check_that(check, waited[i] || verdict == SLUICE_PASS, "put() of event %zu gave %s", i,
+		           verdict_name(verdict));
+		waits += waited[i];
+		size_t more = queue_take(bench, taken + got, SOME - got);
+		for (; more > 0; more--, got++)
+			check_that(check, !waited[taken[got]->sequence] || bench_resumes(taken[got]) == 1,
+			           "put() returned WAIT, and take() gave the event before it was resumed");
+	}
+	if (waits == 0) {
+		queue_take_numbers(check, bench, taken + got, SOME - got, (int64_t)got);
+		queue_finish_and_free(bench, taken, SOME);
+		queue_stop(bench);
+		check_skip(check, "put() never returned WAIT");
+	}
+	for (size_t i = 0; i < SOME; i++) {
+		enum sluice_verdict verdict = SLUICE_PASS;
+		check_that(check, !waited[i] || bench_wait_resumed(events[i], PATIENCE_NS, &verdict),
+		           "put() returned WAIT and did not resume the event within 3 s");
+		check_that(check, verdict == SLUICE_PASS, "event %zu was resumed with %s", i, verdict_name(verdict));
+	}
+	queue_take_numbers(check, bench, taken + got, SOME - got, (int64_t)got);
+	for (size_t i = 0; i < SOME; i++)
+		queue_finish(bench, taken[i], SLUICE_PASS);
+	queue_stop(bench);
+	for (size_t i = 0; i < SOME; i++)
+		check_that(check, bench_resumes(events[i]) == waited[i],
+		           "event %zu was to be resumed %d times, and was %u times", i, (int)waited[i],
+		           bench_resumes(events[i]));
+}
+
+static void drains(struct check *check)
+{
+	struct bench *bench = queue_open_empty(check);
+	struct sluice_event *events[SOME];
+	for (int i = 0; i < SOME; i++)
+		queue_must_put(check, bench, queue_make(bench, "s", i));
+	queue_take_numbers(check, bench, events, SOME / 2, 0);
+	if (bench->ops->drain)
+		bench->ops->drain(&bench->stage);
+	queue_take_numbers(check, bench, events + SOME / 2, SOME / 2, SOME / 2);
+	expect_nothing_more(check, bench);
+	queue_finish_and_free(bench, events, SOME);
+	bench_close(bench);
+}
+
+const struct check_entry suite_queue[] = {
+	{"order", "what went in first comes out first", comes_out_in_order, 0},
+	{"each-once", "what was put comes out once, also where its memory begins anew", comes_out_once, 0},
+	{"take-returns", "take() of an empty queue returns 0 at once", never_blocks, 0},
+	{"take-max", "take() gives no more than it was asked for", respects_max, 0},
+	{"bound", "at its capacity put() says RETRY, and what was taken counts until it is done", says_when_full, 0},
+	{"done-frees", "done() frees a place", done_frees_a_place, 0},
+	{"done-any-order", "done() comes in any order", done_in_any_order, 0},
+	{"many-threads", "with many threads at once nothing is lost, doubled or out of order", many_threads, 0},
+	{"wait", "an event parked by put() is resumed once, and not taken before", resumes_once, 0},
+	{"drain", "what is inside when the drain begins still comes out", drains, 0},
+	{"survives-kill", "what put() passed is there after kill -9, in order, once", queue_survives_kill,
+         CHECK_NEEDS_DURABLE},
+	{"done-is-done", "what is done does not come again in the next life", queue_forgets_what_is_done,
+         CHECK_NEEDS_DURABLE},
+	{"turned-away", "an acknowledged event done with RETRY comes again in the next life",
+         queue_keeps_what_is_turned_away, CHECK_NEEDS_DURABLE},
+	{"restored", "what comes again is what was put, in every field", queue_restores_all_fields,
+         CHECK_NEEDS_DURABLE},
+	{"old-first", "what an earlier life left comes before anything newer", queue_yields_old_before_new,
+         CHECK_NEEDS_DURABLE},
+	{"full-pool", "while restore() gives nothing, take() waits and loses nothing", queue_waits_for_the_pool,
+         CHECK_NEEDS_DURABLE},
+	{NULL, NULL, NULL, 0},
+};

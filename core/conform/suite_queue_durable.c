@@ -1,0 +1,220 @@
+/*
+ * What a durable queue stage promises: that its next life goes on where this one ends, however it ends.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conform/suite_queue.h"
+
+enum { SOME = 64 };
+
+/* A life that puts events, tells of each, and waits for its end. */
+static int put_and_tell(struct check *check, int out, void *context)
+{
+	(void)context;
+	struct bench *bench = queue_open_empty(check);
+	for (int64_t i = 0;; i++) {
+		struct sluice_event *event = queue_make(bench, "s", i);
+		enum sluice_verdict verdict = queue_put(check, bench, event);
+		if (verdict == SLUICE_RETRY)
+			break;
+		event->acknowledged = true;
+		if (write(out, "+", 1) != 1)
+			return 1;
+	}
+	for (;;)
+		(void)pause();
+}
+
+static void read_some(struct check *check, int in, void *context)
+{
+	size_t *told = context;
+	char byte;
+	(void)check;
+	while (*told < SOME && read(in, &byte, 1) == 1)
+		++*told;
+}
+
+void queue_survives_kill(struct check *check)
+{
+	size_t told = 0;
+	int end = check_in_process(check, put_and_tell, &told, read_some);
+	check_that(check, end > 256, "the process that put events was to be killed, and ended by itself with %d", end);
+	struct bench *bench = queue_start(check, check_open(check));
+	struct sluice_event *event;
+	int64_t count = 0;
+	while (queue_take(bench, &event, 1) == 1) {
+		check_that(check, event->sequence == count,
+		           "after the crash, event %lld was expected to come next, and event %lld came",
+		           (long long)count, (long long)event->sequence);
+		count++;
+		queue_finish_and_free(bench, &event, 1);
+	}
+	check_that(check, (size_t)count >= told,
+	           "put() had passed %zu events when the process was killed, and a new one recovers %lld of them", told,
+	           (long long)count);
+	queue_stop(bench);
+}
+
+/* A life that ends in order: the even ones are through, the odd ones were turned away. */
+static void live_once(struct check *check)
+{
+	struct bench *bench = queue_open_empty(check);
+	struct sluice_event *events[SOME];
+	for (int i = 0; i < SOME; i++)
+		queue_must_put(check, bench, queue_make(bench, "s", i));
+	queue_take_numbers(check, bench, events, SOME, 0);
+	for (int i = 0; i < SOME; i++) {
+		events[i]->acknowledged = true;
+		queue_finish(bench, events[i], i % 2 ? SLUICE_RETRY : SLUICE_PASS);
+		bench_free(events[i]);
+	}
+	queue_stop(bench);
+}
+
+void queue_forgets_what_is_done(struct check *check)
+{
+	live_once(check);
+	struct bench *bench = queue_start(check, check_open(check));
+	struct sluice_event *event;
+	while (queue_take(bench, &event, 1) == 1) {
+		check_that(check, event->sequence % 2 == 1,
+		           "event %lld was done with PASS, and comes again in the next life",
+		           (long long)event->sequence);
+		queue_finish_and_free(bench, &event, 1);
+	}
+	queue_stop(bench);
+}
+
+void queue_keeps_what_is_turned_away(struct check *check)
+{
+	live_once(check);
+	struct bench *bench = queue_start(check, check_open(check));
+	struct sluice_event *events[SOME / 2];
+	for (size_t i = 0; i < SOME / 2; i++) {
+		check_that(check, queue_take(bench, &events[i], 1) == 1,
+		           "%d acknowledged events were done with RETRY, and %zu of them come again in the next life",
+		           SOME / 2, i);
+		check_that(check, events[i]->sequence == (int64_t)(2 * i + 1),
+		           "event %zu was turned away and expected next, and event %lld came", 2 * i + 1,
+		           (long long)events[i]->sequence);
+	}
+	queue_finish_and_free(bench, events, SOME / 2);
+	queue_stop(bench);
+}
+
+/* What a life before this one left: SOME acknowledged events, turned away. */
+static void leave_behind(struct check *check, void (*dress)(struct sluice_event *event))
+{
+	struct bench *bench = queue_open_empty(check);
+	struct sluice_event *events[SOME];
+	for (int i = 0; i < SOME; i++) {
+		events[i] = queue_make(bench, "s", i);
+		dress(events[i]);
+		queue_must_put(check, bench, events[i]);
+	}
+	queue_take_numbers(check, bench, events, SOME, 0);
+	for (int i = 0; i < SOME; i++) {
+		events[i]->acknowledged = true;
+		queue_finish(bench, events[i], SLUICE_RETRY);
+		bench_free(events[i]);
+	}
+	queue_stop(bench);
+}
+
+/* Odd in every field; the sequence stays what tells the place. */
+static void dress_oddly(struct sluice_event *event)
+{
+	static const char payload[] = "a\0b\xff\n";
+	struct sluice_bytes absent = {NULL, 0};
+	event->received_at_ns = INT64_C(1700000000123456000) + event->sequence;
+	event->payload = event->sequence % 3 ? sluice_copy(event, payload, sizeof(payload) - 1)
+	                                     : sluice_copy(event, "", 0);
+	event->body = event->payload;
+	if (event->sequence % 2)
+		event->stream = absent;
+	event->event_type = event->sequence % 4 ? sluice_copy(event, "\xf0\x9f\x8c\x8a", 4) : sluice_copy(event, "", 0);
+	event->request_id = sluice_copy(event, "conform-request", strlen("conform-request"));
+}
+
+static void dress_plainly(struct sluice_event *event)
+{
+	(void)event;
+}
+
+static bool same(struct sluice_bytes a, struct sluice_bytes b)
+{
+	return (a.data == NULL) == (b.data == NULL) && sluice_bytes_equal(a, b);
+}
+
+void queue_restores_all_fields(struct check *check)
+{
+	leave_behind(check, dress_oddly);
+	struct bench *bench = queue_start(check, check_open(check));
+	struct sluice_event *events[SOME];
+	queue_take_numbers(check, bench, events, SOME, 0);
+	for (int i = 0; i < SOME; i++) {
+		struct sluice_event *model = queue_make(bench, "s", i);
+		dress_oddly(model);
+		const struct {
+			const char *name;
+			struct sluice_bytes is, was;
+		} fields[] = {
+			{"message_id", events[i]->message_id, model->message_id},
+			{"event_type", events[i]->event_type, model->event_type},
+			{"stream", events[i]->stream, model->stream},
+			{"payload", events[i]->payload, model->payload},
+			{"request_id", events[i]->request_id, model->request_id},
+		};
+		for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++)
+			check_that(check, same(fields[f].is, fields[f].was), "event %d came back with another %s", i,
+			           fields[f].name);
+		check_that(check, events[i]->received_at_ns / 1000 == model->received_at_ns / 1000,
+		           "event %d came back with another received_at", i);
+		check_that(check, memcmp(sluice_digest(events[i]), sluice_digest(model), SLUICE_DIGEST_SIZE) == 0,
+		           "event %d came back with another digest", i);
+		bench_free(model);
+	}
+	queue_finish_and_free(bench, events, SOME);
+	queue_stop(bench);
+}
+
+void queue_yields_old_before_new(struct check *check)
+{
+	leave_behind(check, dress_plainly);
+	struct bench *bench = queue_start(check, check_open(check));
+	struct sluice_event *events[SOME + 1];
+	queue_must_put(check, bench, queue_make(bench, "s", SOME));
+	queue_take_numbers(check, bench, events, SOME + 1, 0);
+	queue_finish_and_free(bench, events, SOME + 1);
+	queue_stop(bench);
+}
+
+/* A host whose pool of events is full for a while. */
+static const struct sluice_host *true_host;
+static atomic_int refusals_left;
+
+static struct sluice_event *restore_later(struct sluice_stage *stage, const struct sluice_record *record)
+{
+	return atomic_fetch_sub(&refusals_left, 1) > 0 ? NULL : true_host->restore(stage, record);
+}
+
+void queue_waits_for_the_pool(struct check *check)
+{
+	leave_behind(check, dress_plainly);
+	struct bench *bench = check_open(check);
+	struct sluice_host host = *bench->stage.host;
+	true_host = bench->stage.host;
+	host.restore = restore_later;
+	bench->stage.host = &host;
+	(void)queue_start(check, bench);
+	struct sluice_event *events[SOME];
+	for (int i = 0; i < SOME; i++) {
+		atomic_store(&refusals_left, i % 4);
+		queue_take_numbers(check, bench, &events[i], 1, i);
+	}
+	queue_finish_and_free(bench, events, SOME);
+	queue_stop(bench);
+}

@@ -1,0 +1,102 @@
+/*
+ * Descriptors and threads are counted in /proc. The heap is the C library's own account, or that of a sanitizer, which
+ * replaces it.
+ */
+#include "conform/toll.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+struct toll {
+	size_t descriptors, threads;
+	size_t heap; /* bytes allocated */
+};
+
+enum {
+	HEAP_GRAIN = 16,           /* bytes: the least that is lost when something is lost in every round */
+	HEAP_GRAIN_OF_STORE = 256, /* its library's caches and the heap's own cuttings settle slowly */
+	PATIENCE_MS = 3000,
+	WHY_SIZE = 64,
+	TRIES = 3, /* the C library's account wavers; what is lost is lost each time */
+};
+
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t count_entries(const char *folder)
+{
+	size_t count = 0;
+	DIR *directory = opendir(folder);
+	while (directory && readdir(directory))
+		count++;
+	if (directory)
+		(void)closedir(directory);
+	return count;
+}
+
+static size_t count_heap(void)
+{
+	if (__sanitizer_get_current_allocated_bytes)
+		return __sanitizer_get_current_allocated_bytes();
+	struct mallinfo2 info = mallinfo2();
+	return info.uordblks + info.hblkhd;
+}
+
+static struct toll count(void)
+{
+	free(bench_take_log()); /* what the bench remembers is not the stage's */
+	free(bench_take_sentences());
+	return (struct toll){
+		.descriptors = count_entries("/proc/self/fd"),
+		.threads = count_entries("/proc/self/task"),
+		.heap = count_heap(),
+	};
+}
+
+/* Whoever has been joined may still be listed for a moment. */
+static struct toll count_settled(const struct toll *before)
+{
+	struct toll now = count();
+	for (int waited = 0; now.threads > before->threads && waited < PATIENCE_MS; waited++) {
+		(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+		now = count();
+	}
+	return now;
+}
+
+/* Says what it cost in `why`; false if nothing. */
+static bool has_cost(const struct toll *before, const struct toll *now, size_t heap_allowed, char why[WHY_SIZE])
+{
+	size_t grown = now->heap > before->heap ? now->heap - before->heap : 0;
+	if (now->threads > before->threads)
+		(void)snprintf(why, WHY_SIZE, "%zu threads running", now->threads - before->threads);
+	else if (now->descriptors > before->descriptors)
+		(void)snprintf(why, WHY_SIZE, "%zu descriptors open", now->descriptors - before->descriptors);
+	else if (grown >= heap_allowed)
+		(void)snprintf(why, WHY_SIZE, "%zu bytes allocated", grown);
+	else
+		return false;
+	return true;
+}
+
+void toll_expect_none(struct check *check, size_t rounds,
+                      void (*once)(struct check *check, void *context, size_t round), void *context, const char *what)
+{
+	const size_t grain = check_ops(check)->kind < SLUICE_KIND_QUEUE ? HEAP_GRAIN : HEAP_GRAIN_OF_STORE;
+	char why[WHY_SIZE] = "";
+	for (size_t i = 0; i < rounds; i++)
+		once(check, context, i);
+	for (int try = 0; try < TRIES; try++) {
+		struct toll before = count();
+		for (size_t i = 0; i < rounds; i++)
+			once(check, context, i);
+		struct toll now = count_settled(&before);
+		if (!has_cost(&before, &now, rounds * grain, why))
+			return;
+	}
+	check_fail(check, __FILE__, __LINE__, "%zu times %s left %s", rounds, what, why);
+}

@@ -1,0 +1,32 @@
+/*
+ * A request that the auth stage under test lets through, so that it can be spoilt: made for a scheme that is known, or
+ * for a fixed token, or read from the file given with --request.
+ */
+#ifndef CONFORM_VALID_H
+#define CONFORM_VALID_H
+
+#include "base/buffer.h"
+#include "conform/check.h"
+
+enum { VALID_HEADERS_MAX = 32 };
+
+struct valid {
+	struct valid_header {
+		const char *name;
+		struct buffer value;
+		size_t from;  /* what stands before it may be written in other ways */
+		bool matters; /* without it the request is refused */
+	} headers[VALID_HEADERS_MAX];
+	size_t header_count;
+	struct buffer body;
+	bool signs_body; /* known to; a request from a file may or may not */
+	bool has_time;   /* known to sign when it was sent */
+};
+
+/* Ends the check, skipped, if no such request is known or the stage lets everything through. The clock is set to when
+ * the request is made: for one from a file, to its Date header if there is one. */
+struct bench *valid_open(struct check *check, struct valid *valid_out);
+
+struct sluice_event *valid_event(struct bench *bench, const struct valid *valid);
+
+#endif

@@ -1,0 +1,31 @@
+# Written by `sluice manual` from the tables that the program runs on.
+_sluice() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags= takes= operands= files=
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		COMPREPLY=($(compgen -W "run check stages schema status lineage audit new-stage conform manual --help --version" -- "$word"))
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	run) flags="--trace --enable --disable --set --stage-path --log-level --log-format --help" takes="--trace --enable --disable --set --stage-path --log-level --log-format" files='*.yaml' ;;
+	check) flags="--print --connect --enable --disable --set --stage-path --json --log-level --log-format --help" takes="--enable --disable --set --stage-path --log-level --log-format" files='*.yaml' ;;
+	stages) flags="--stage-path --json --log-level --log-format --help" takes="--stage-path --log-level --log-format" operands="$(sluice stages 2>/dev/null | awk '{ print $1 "/" $2 }')" files='*.so' ;;
+	schema) flags="--stage-path --json --log-level --log-format --help" takes="--stage-path --log-level --log-format" ;;
+	status) flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" ;;
+	lineage) flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" ;;
+	audit) flags="--heads --enable --disable --set --stage-path --json --log-level --log-format --help" takes="--heads --enable --disable --set --stage-path --log-level --log-format" operands="verify" files='*.yaml' ;;
+	new-stage) flags="--log-level --log-format --help" takes="--log-level --log-format" operands="auth parse idempotency queue persist" ;;
+	conform) flags="--only --request --timeout --set --json --log-level --log-format --help" takes="--only --request --timeout --set --log-level --log-format" files='*.so' ;;
+	manual) flags="--stage-path --log-level --log-format --help" takes="--stage-path --log-level --log-format" ;;
+	esac
+	case " $takes " in
+	*" $before "*) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	esac
+	case $word in
+	-*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
+	*)
+		COMPREPLY=($(compgen -W "$operands" -- "$word"))
+		[ -z "$files" ] || COMPREPLY+=($(compgen -d -S / -- "$word") $(compgen -f -X "!$files" -- "$word"))
+		;;
+	esac
+}
+complete -o filenames -F _sluice sluice

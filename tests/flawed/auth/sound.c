@@ -1,0 +1,4 @@
+/* breaks: nothing */
+/* It keeps every promise: what the others break is theirs alone. */
+#define FLAW NONE
+#include "plain_auth.h"

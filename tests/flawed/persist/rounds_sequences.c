@@ -1,0 +1,4 @@
+/* breaks: fields */
+/* It keeps sequences without their last digits. */
+#define FLAW ROUNDS_SEQUENCES
+#include "plain_store.h"

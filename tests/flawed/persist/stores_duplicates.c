@@ -1,0 +1,4 @@
+/* breaks: duplicate */
+/* It has no unique key. */
+#define FLAW STORES_DUPLICATES
+#include "plain_store.h"

@@ -1,0 +1,5 @@
+/* breaks: drain */
+/* It takes the drain for the end. */
+#define VOLATILE
+#define FLAW FORGETS_AT_DRAIN
+#include "plain_queue.h"

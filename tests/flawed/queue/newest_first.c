@@ -1,0 +1,5 @@
+/* breaks: order */
+/* It is a stack. */
+#define VOLATILE
+#define FLAW NEWEST_FIRST
+#include "plain_queue.h"

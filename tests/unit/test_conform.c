@@ -1,0 +1,372 @@
+/*
+ * Conformance: every stage of the tree keeps its promises, and for every promise there is a stage in tests/flawed that
+ * breaks it and is found out by the check that is meant for it.
+ */
+#include <check.h>
+#include <glob.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "conform/conform.h"
+
+#define SLUICE TEST_BUILD_DIR "/sluice"
+#define FLAWED TEST_BUILD_DIR "/tests/flawed/"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { PATIENCE_S = 240, PATIENCE_WITH_FLAWED_S = 60 };
+#else
+enum { PATIENCE_S = 60, PATIENCE_WITH_FLAWED_S = 10 };
+#endif
+enum { TEST_TIMEOUT_S = 900 };
+
+/* The settings that a stage needs to be created, and to have all its checks run. */
+static const struct settings {
+	const char *ends_with; /* of the path; an empty one: of all others */
+	const char *options[4];
+} all_settings[] = {
+	{"/stages/auth/hmac.so", {"secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
+	{"/stages/auth/hmac.so", {"scheme=github", "secrets=It's a Secret to Everybody"}},
+	{"/stages/auth/hmac.so", {"scheme=stripe", "secrets=conform-secret"}},
+	{"/stages/auth/hmac.so", {"scheme=slack", "secrets=conform-secret"}},
+	{"/stages/auth/hmac.so", {"scheme=shopify", "secrets=conform-secret"}},
+	{"/plugins/auth/token.so", {"tokens=conform-token"}},
+	{"/plugins/auth/basic.so", {"users=conform:conform-secret"}},
+	{"/tests/flawed/auth/", {"secrets=conform-secret"}},
+	{"", {NULL}},
+};
+
+static bool fits(const struct settings *settings, const char *path)
+{
+	return strstr(path, settings->ends_with) != NULL;
+}
+
+static const struct settings *settings_of(const char *path)
+{
+	const struct settings *settings = all_settings;
+	while (!fits(settings, path))
+		settings++;
+	return settings;
+}
+
+static glob_t files_like(const char *pattern)
+{
+	glob_t files;
+	ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
+	return files;
+}
+
+static void note_broken(void *context, const struct check_result *result)
+{
+	struct buffer *text = context;
+	if (result->outcome == CHECK_BROKEN)
+		buffer_printf(text, "\n  %s: %s (%s)", result->entry->name, result->sentence, result->where);
+}
+
+/* Runs the checks, or one of them; what is broken is added to `broken`. */
+static struct conform_totals run(const char *path, const struct settings *settings, const char *only, int timeout_s,
+                                 struct buffer *broken)
+{
+	struct sluice_error error = {0};
+	struct plugin *plugin = loader_open_file(path, &error);
+	ck_assert_msg(plugin != NULL, "%s", error.text);
+	const struct conform conform = {
+		.plugin = plugin, .options = settings->options, .only = only, .timeout_ns = timeout_s * NS_PER_S};
+	ck_assert_msg(conform_can_create(&conform, &error), "%s: %s", path, error.text);
+	struct conform_totals totals = conform_run(&conform, NULL, note_broken, broken);
+	loader_close(plugin);
+	return totals;
+}
+
+static void expect_conforming(const char *path, const struct settings *settings)
+{
+	struct buffer broken = {0};
+	struct conform_totals totals = run(path, settings, NULL, PATIENCE_S, &broken);
+	ck_assert_msg(totals.counts[CHECK_BROKEN] == 0, "%s:%s", path, broken.data);
+	ck_assert_uint_gt(totals.counts[CHECK_KEPT], 0);
+}
+
+/* A store on the network has a test of its own, with its server. */
+static bool needs_server(const char *path)
+{
+	return strstr(path, "/persist/postgres") != NULL;
+}
+
+static void expect_all_conforming(const char *pattern)
+{
+	glob_t files = files_like(pattern);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		const char *path = files.gl_pathv[i];
+		bool known = false;
+		if (needs_server(path))
+			continue;
+		for (const struct settings *each = all_settings; each->ends_with[0]; each++) {
+			if (fits(each, path))
+				expect_conforming(path, each);
+			known |= fits(each, path);
+		}
+		if (!known)
+			expect_conforming(path, settings_of(path));
+	}
+	globfree(&files);
+}
+
+START_TEST(test_every_stage_conforms)
+{
+	static const char *const kinds[] = {"auth", "parse", "idempotency", "queue", "persist"};
+	char pattern[512];
+	(void)snprintf(pattern, sizeof(pattern), "%s/stages/%s/*.so", TEST_BUILD_DIR, kinds[_i]);
+	expect_all_conforming(pattern);
+}
+END_TEST
+
+START_TEST(test_every_plugin_conforms)
+{
+	expect_all_conforming(TEST_BUILD_DIR "/plugins/*/*.so");
+}
+END_TEST
+
+START_TEST(test_a_stage_of_an_older_minor_conforms)
+{
+	const struct settings none = {"", {NULL}};
+	struct buffer broken = {0};
+	struct conform_totals totals = run(TEST_BUILD_DIR "/tests/stages/auth/older_minor.so", &none, "table",
+	                                   PATIENCE_S, &broken);
+	ck_assert_uint_eq(totals.counts[CHECK_KEPT], 1);
+	buffer_finish(&broken);
+}
+END_TEST
+
+/* What the source of a flawed stage says it breaks: "nothing" of a sound one. */
+static void read_claim(const char *path, char kind[32], char claim[64])
+{
+	char source[512], name[64];
+	ck_assert_int_eq(sscanf(path + strlen(FLAWED), "%31[^/]/%63[^.]", kind, name), 2);
+	(void)snprintf(source, sizeof(source), "%s/tests/flawed/%s/%s.c", TEST_SOURCE_DIR, kind, name);
+	FILE *file = fopen(source, "r");
+	ck_assert_msg(file != NULL, "%s: has no source", source);
+	ck_assert_msg(fscanf(file, "/* breaks: %63[a-z-] */", claim) == 1, "%s: does not say what it breaks", source);
+	(void)fclose(file);
+}
+
+static bool is_caught(const char *path, const char *claim)
+{
+	struct buffer broken = {0};
+	struct conform_totals totals = run(path, settings_of(path), claim, PATIENCE_WITH_FLAWED_S, &broken);
+	buffer_finish(&broken);
+	return totals.counts[CHECK_BROKEN] == 1;
+}
+
+START_TEST(test_every_flawed_stage_is_caught)
+{
+	glob_t files = files_like(FLAWED "*/*.so");
+	struct buffer missed = {0};
+	char kind[32], claim[64];
+	for (size_t i = (size_t)_i; i < files.gl_pathc; i += 4) {
+		const char *path = files.gl_pathv[i];
+		read_claim(path, kind, claim);
+		if (strcmp(claim, "nothing") == 0)
+			expect_conforming(path, settings_of(path));
+		else if (!is_caught(path, claim))
+			buffer_printf(&missed, "\n  %s: the check %s has not noticed", path, claim);
+	}
+	ck_assert_msg(missed.size == 0, "%s", missed.data);
+	globfree(&files);
+}
+END_TEST
+
+static bool is_claimed(const glob_t *files, const char *kind, const char *check)
+{
+	char its_kind[32], claim[64];
+	for (size_t i = 0; i < files->gl_pathc; i++) {
+		read_claim(files->gl_pathv[i], its_kind, claim);
+		if (strcmp(claim, check) == 0 && (!kind || strcmp(its_kind, kind) == 0))
+			return true;
+	}
+	return false;
+}
+
+START_TEST(test_every_promise_is_broken_by_some_stage)
+{
+	static const struct {
+		const char *kind;
+		const struct check_entry *suite;
+	} suites[] = {{NULL, suite_common},   {"auth", suite_auth},
+	              {"parse", suite_parse}, {"idempotency", suite_idempotency},
+	              {"queue", suite_queue}, {"persist", suite_persist}};
+	glob_t files = files_like(FLAWED "*/*.so");
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		for (const struct check_entry *entry = suites[i].suite; entry->name; entry++)
+			ck_assert_msg(is_claimed(&files, suites[i].kind, entry->name),
+			              "no stage in tests/flawed breaks %s (%s)", entry->name,
+			              suites[i].kind ? suites[i].kind : "any kind");
+	}
+	globfree(&files);
+}
+END_TEST
+
+static struct buffer output;
+
+/* Runs `sluice conform ARGUMENTS`; what it says on both streams is in `output`. Returns its exit status. */
+static int sluice_conform(const char *arguments)
+{
+	struct buffer command = {0};
+	char part[4096];
+	buffer_printf(&command, "%s conform %s 2>&1", SLUICE, arguments);
+	FILE *pipe = popen(command.data, "r");
+	ck_assert_ptr_nonnull(pipe);
+	buffer_empty(&output);
+	for (size_t size; (size = fread(part, 1, sizeof(part), pipe)) > 0;)
+		buffer_add(&output, part, size);
+	buffer_add_text(&output, "");
+	int status = pclose(pipe);
+	buffer_finish(&command);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void expect_said(const char *text)
+{
+	ck_assert_msg(strstr(output.data, text) != NULL, "expected \"%s\" in:\n%s", text, output.data);
+}
+
+START_TEST(test_a_sound_stage_is_0)
+{
+	ck_assert_int_eq(sluice_conform(TEST_BUILD_DIR "/stages/auth/none.so"), 0);
+	expect_said("auth/none 1.0.0");
+	expect_said("  ok       verdicts");
+	expect_said(" 0 BROKEN");
+}
+END_TEST
+
+START_TEST(test_a_broken_promise_is_1_with_how_to_see_it_again)
+{
+	ck_assert_int_eq(sluice_conform(FLAWED "auth/ignores_time.so --set secrets=hush-hush --only stale"), 1);
+	expect_said("  BROKEN   stale");
+	expect_said("two days old: expected REJECT, got verdict 0");
+	expect_said("see it again: sluice conform " FLAWED "auth/ignores_time.so --set secrets='***' --only stale\n");
+	ck_assert_ptr_null(strstr(output.data, "hush-hush"));
+}
+END_TEST
+
+START_TEST(test_a_crash_is_1_and_named)
+{
+	ck_assert_int_eq(sluice_conform(FLAWED "parse/reads_on.so --only cut-body"), 1);
+	expect_said("BROKEN   cut-body");
+	ck_assert(strstr(output.data, "SIGSEGV") || strstr(output.data, "AddressSanitizer"));
+}
+END_TEST
+
+START_TEST(test_an_event_used_after_its_end_is_1_and_named)
+{
+	ck_assert_int_eq(sluice_conform(FLAWED "auth/keeps_a_pointer.so --set secrets=s --only keeps-nothing"), 1);
+	expect_said("touched memory of an event that had ended");
+}
+END_TEST
+
+START_TEST(test_a_hang_is_1_and_named)
+{
+	ck_assert_int_eq(sluice_conform(FLAWED "auth/hangs.so --set secrets=s --only verdicts --timeout 500ms"), 1);
+	expect_said("hung: not through after 0.5 s");
+}
+END_TEST
+
+START_TEST(test_an_exit_is_1_and_named)
+{
+	ck_assert_int_eq(sluice_conform(FLAWED "auth/exits.so --set secrets=s --only verdicts"), 1);
+	expect_said("the process ended in the middle of it, with exit status 0");
+}
+END_TEST
+
+START_TEST(test_what_cannot_be_told_is_2)
+{
+	static const struct {
+		const char *arguments, *sentence;
+	} cases[] = {
+		{"", "something is missing"},
+		{"/nowhere/x.so", "/nowhere/x.so: does not exist: build it, or correct the path"},
+		{"/bin/sh", "/bin/sh: "},
+		{TEST_BUILD_DIR "/stages/auth/none.so --only verdict",
+	         "there is no check verdict for auth stages; did you mean verdicts"},
+		{TEST_BUILD_DIR "/stages/auth/none.so --only observe", "it has no observe()"},
+		{TEST_BUILD_DIR "/stages/auth/none.so --timeout 20",
+	         "--timeout: expected a duration such as 20s, got 20"},
+		{TEST_BUILD_DIR "/stages/auth/none.so --request /nowhere", "--request: there is no file /nowhere"},
+		{TEST_BUILD_DIR "/stages/auth/hmac.so", "the stage cannot be created with what --set gives: secrets: "},
+		{TEST_BUILD_DIR "/plugins/auth/token.so", "tokens: is required"},
+		{TEST_BUILD_DIR "/stages/auth/hmac.so --set secret=x",
+	         "there is no option secret; did you mean \"secrets\""},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_msg(sluice_conform(cases[i].arguments) == 2, "%s: %s", cases[i].arguments, output.data);
+		expect_said(cases[i].sentence);
+	}
+}
+END_TEST
+
+START_TEST(test_json_says_the_same)
+{
+	ck_assert_int_eq(sluice_conform(FLAWED "auth/ignores_time.so --set secrets=hush-hush --json"), 1);
+	json_t *report = json_loads(output.data, 0, NULL);
+	ck_assert_msg(report != NULL, "%s", output.data);
+	ck_assert(json_is_false(json_object_get(report, "conforms")));
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(report, "totals"), "BROKEN")), 1);
+	json_decref(report);
+	ck_assert_ptr_null(strstr(output.data, "hush-hush"));
+}
+END_TEST
+
+START_TEST(test_a_request_from_a_file_is_let_through)
+{
+	char name[] = "/tmp/sluice-request-XXXXXX", arguments[512];
+	int descriptor = mkstemp(name);
+	ck_assert_int_ge(descriptor, 0);
+	FILE *file = fdopen(descriptor, "w");
+	/* The vector of docs.github.com. */
+	(void)fputs("POST /webhooks HTTP/1.1\r\nHost: example.org\r\nX-Hub-Signature-256: sha256="
+	            "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17\r\n\r\nHello, World!",
+	            file);
+	ck_assert_int_eq(fclose(file), 0);
+	(void)snprintf(arguments, sizeof(arguments),
+	               TEST_BUILD_DIR "/stages/auth/hmac.so --set scheme=github "
+	                              "--set \"secrets=It's a Secret to Everybody\" --only changed-header --request %s",
+	               name);
+	int status = sluice_conform(arguments);
+	(void)remove(name);
+	ck_assert_msg(status == 0, "%s", output.data);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("conform");
+	TCase *stages = tcase_create("stages"), *command = tcase_create("command");
+	tcase_set_timeout(stages, TEST_TIMEOUT_S);
+	tcase_set_timeout(command, TEST_TIMEOUT_S);
+	tcase_add_loop_test(stages, test_every_stage_conforms, 0, KIND_COUNT);
+	tcase_add_test(stages, test_every_plugin_conforms);
+	tcase_add_test(stages, test_a_stage_of_an_older_minor_conforms);
+	tcase_add_loop_test(stages, test_every_flawed_stage_is_caught, 0, 4);
+	tcase_add_test(stages, test_every_promise_is_broken_by_some_stage);
+	tcase_add_test(command, test_a_sound_stage_is_0);
+	tcase_add_test(command, test_a_broken_promise_is_1_with_how_to_see_it_again);
+	tcase_add_test(command, test_a_crash_is_1_and_named);
+	tcase_add_test(command, test_an_event_used_after_its_end_is_1_and_named);
+	tcase_add_test(command, test_a_hang_is_1_and_named);
+	tcase_add_test(command, test_an_exit_is_1_and_named);
+	tcase_add_test(command, test_what_cannot_be_told_is_2);
+	tcase_add_test(command, test_json_says_the_same);
+	tcase_add_test(command, test_a_request_from_a_file_is_let_through);
+	suite_add_tcase(suite, stages);
+	suite_add_tcase(suite, command);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
