@@ -140,14 +140,21 @@ static void unlink_entry(struct table *table, struct entry *entry)
 /* Takes a kept entry out of the order of age. */
 static void leave_order(struct table *table, struct entry *entry)
 {
-	*(entry->older ? &entry->older->newer : &table->oldest) = entry->newer;
-	*(entry->newer ? &entry->newer->older : &table->newest) = entry->older;
+	if (entry->older)
+		entry->older->newer = entry->newer;
+	else
+		table->oldest = entry->newer;
+	if (entry->newer)
+		entry->newer->older = entry->older;
+	else
+		table->newest = entry->older;
 	table->kept--;
 }
 
 static void forget_oldest(struct table *table)
 {
 	struct entry *entry = table->oldest;
+	entry->older = NULL; /* it has none; static analysis does not know */
 	leave_order(table, entry);
 	unlink_entry(table, entry);
 }
