@@ -66,8 +66,8 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
                      int *status_out);
 void arguments_finish(struct arguments *arguments);
 
-/* From now on arguments_parse() only calls `each` with the subcommand and all its flags, its own first, and says that the
- * subcommand is over: so the manual and the completion learn what each one takes. NULL: it parses again. */
+/* From now on arguments_parse() only calls `each` with the subcommand and all its flags, its own first, and says that
+ * the subcommand is over: so the manual and the completion learn what each one takes. NULL: it parses again. */
 void arguments_describe(void (*each)(void *context, const struct command *command, const struct flag *flags,
                                      size_t flag_count),
                         void *context);

@@ -100,10 +100,9 @@ int cmd_conform(int argc, char **argv)
 	};
 	const struct command command = {
 		.usage = "conform FILE.so",
-		.about = "Checks whether a stage keeps the promises of its kind, each check in a process of its own "
-	                 "and\n"
-			 "in a folder of its own. Exit status: 0 it does, 1 something is broken, 2 it could not be "
-	                 "told.",
+		.about = "Checks whether a stage keeps the promises of its kind, each check in a process and a folder\n"
+			 "of its own. A store is written to: give it a database of its own.\n\n"
+			 "Exit status: 0 it does, 1 something is broken, 2 it could not be told.",
 		.example = "sluice conform build/stages/auth/hmac.so --set scheme=github --set secrets=s",
 		.flags = flags,
 		.common = FLAGS_OPTIONS | FLAGS_JSON,

@@ -39,28 +39,8 @@ static bool write_file(const char *folder, const char *name, const struct buffer
 	return ok;
 }
 
-/* The prose of a page, each line that is only @WORD@ replaced by what `write` adds for it. */
-static void add_prose(struct buffer *out, const char *template_name,
-                      void (*write)(struct buffer *out, const char *word, size_t size, void *context), void *context)
+static void write_subcommand_list(struct buffer *out)
 {
-	const struct template_file *file = template_find(template_name);
-	const char *at = (const char *)file->data, *end = at + file->size;
-	while (at < end) {
-		const char *line_end = memchr(at, '\n', (size_t)(end - at));
-		size_t size = (size_t)(line_end - at);
-		if (size > 2 && at[0] == '@' && at[size - 1] == '@')
-			write(out, at + 1, size - 2, context);
-		else
-			buffer_add(out, at, size + 1);
-		at = line_end + 1;
-	}
-}
-
-static void write_subcommand_list(struct buffer *out, const char *word, size_t size, void *context)
-{
-	(void)word;
-	(void)size;
-	(void)context;
 	for (const struct subcommand *each = subcommands; each->name; each++) {
 		roff_item(out, each->name, NULL);
 		roff_text(out, each->about);
@@ -78,14 +58,16 @@ static void write_pages_of_subcommands(struct buffer *out)
 
 static bool write_main_page(const char *folder, struct sluice_error *error)
 {
-	struct buffer page = {0};
+	struct buffer page = {0}, list = {0};
+	write_subcommand_list(&list);
 	roff_begin(&page, "sluice", 1, "webhook ingestion through a pipeline of stages");
-	add_prose(&page, "sluice.1", write_subcommand_list, NULL);
+	template_fill("sluice.1", (const struct template_word[]){{"SUBCOMMANDS", list.data}, {NULL, NULL}}, &page);
 	roff_heading(&page, "SEE ALSO");
 	write_pages_of_subcommands(&page);
 	roff_reference(&page, "sluice-stage", 3, false);
 	roff_reference(&page, "sluice-pipeline", 5, true);
 	bool ok = write_file(folder, "sluice.1", &page, error);
+	buffer_finish(&list);
 	buffer_finish(&page);
 	return ok;
 }
@@ -212,24 +194,23 @@ static void write_stage(void *context, enum sluice_kind kind, const char *file)
 	loader_close(plugin);
 }
 
-static void write_tables(struct buffer *out, const char *word, size_t size, void *context)
-{
-	if (size == strlen("SETTINGS") && memcmp(word, "SETTINGS", size) == 0)
-		write_settings(out);
-	else
-		loader_list(context, write_stage, out);
-}
-
 static bool write_pipeline_page(const char *folder, char **stage_path, struct sluice_error *error)
 {
-	struct buffer page = {0};
+	struct buffer page = {0}, settings = {0}, stages = {0};
+	write_settings(&settings);
+	loader_list(stage_path, write_stage, &stages);
 	roff_begin(&page, "sluice-pipeline", 5, "the pipeline file of sluice");
-	add_prose(&page, "sluice-pipeline.5", write_tables, stage_path);
+	template_fill("sluice-pipeline.5",
+	              (const struct template_word[]){
+			      {"SETTINGS", settings.data}, {"STAGES", stages.data ? stages.data : ""}, {NULL, NULL}},
+	              &page);
 	roff_heading(&page, "SEE ALSO");
 	roff_reference(&page, "sluice", 1, false);
 	roff_reference(&page, "sluice-check", 1, false);
 	roff_reference(&page, "sluice-stage", 3, true);
 	bool ok = write_file(folder, "sluice-pipeline.5", &page, error);
+	buffer_finish(&stages);
+	buffer_finish(&settings);
 	buffer_finish(&page);
 	return ok;
 }
@@ -248,7 +229,7 @@ int cmd_manual(int argc, char **argv)
 	const struct command command = {
 		.usage = "manual DIR",
 		.about = "Writes the man pages of sluice and its subcommands, that of the pipeline file with the "
-	                 "options "
+			 "options "
 			 "of every stage found, and the completion of the command line in bash to the folder DIR.",
 		.example = "sluice manual /tmp/pages && man /tmp/pages/sluice-pipeline.5",
 		.common = FLAGS_STAGE_PATH,

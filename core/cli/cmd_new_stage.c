@@ -36,36 +36,16 @@ struct new_stage {
 	struct buffer card, yaml; /* for the README */
 };
 
-/* The template with every @WORD@ of the table replaced. */
+/* The template with what is known of the stage in it. */
 static void fill(const struct new_stage *stage, const char *template_name, struct buffer *out)
 {
-	const struct {
-		const char *word, *text;
-	} words[] = {
-		{"@NAME@", stage->name},
-		{"@KIND@", kind_names[stage->kind]},
-		{"@CARD@\n", stage->card.data},
-		{"@YAML@\n", stage->yaml.data},
-	};
-	const struct template_file *file = template_find(template_name);
-	const char *at = (const char *)file->data, *end = at + file->size;
-	while (at < end) {
-		const char *mark = memchr(at, '@', (size_t)(end - at));
-		buffer_add(out, at, (size_t)((mark ? mark : end) - at));
-		if (!mark)
-			return;
-		size_t i = 0, size = 1;
-		for (; i < sizeof(words) / sizeof(words[0]); i++) {
-			size = strlen(words[i].word);
-			if (words[i].text && size <= (size_t)(end - mark) && memcmp(mark, words[i].word, size) == 0)
-				break;
-		}
-		if (i < sizeof(words) / sizeof(words[0]))
-			buffer_add_text(out, words[i].text);
-		else
-			buffer_add(out, mark, size = 1);
-		at = mark + size;
-	}
+	template_fill(template_name,
+	              (const struct template_word[]){{"NAME", stage->name},
+	                                             {"KIND", kind_names[stage->kind]},
+	                                             {"CARD", stage->card.data},
+	                                             {"YAML", stage->yaml.data},
+	                                             {NULL, NULL}},
+	              out);
 }
 
 static bool write_file(const struct new_stage *stage, const char *name, const char *template_name, mode_t mode,
@@ -92,7 +72,7 @@ static bool write_files(struct new_stage *stage, struct sluice_error *error)
 	(void)snprintf(source, sizeof(source), "%s.c", stage->name);
 	(void)snprintf(code, sizeof(code), "%s.c", kind);
 	(void)snprintf(card, sizeof(card), "%s.md", kind);
-	fill(stage, card, &stage->card);
+	template_fill(card, (const struct template_word[]){{NULL, NULL}}, &stage->card);
 	buffer_printf(&stage->yaml, "  - %s: ./b/%s.so\n%s", kind, stage->name, texts->settings ? texts->settings : "");
 	return write_file(stage, "CMakeLists.txt", "CMakeLists.txt.in", 0644, error) &&
 	       write_file(stage, source, code, 0644, error) &&
@@ -162,12 +142,13 @@ int cmd_new_stage(int argc, char **argv)
 {
 	const struct command command = {
 		.usage = "new-stage KIND NAME [DIR]",
-		.about =
-			"Makes a folder (DIR, else NAME) with a stage of that kind that works: its source, three lines "
-			"of CMake, a test that runs `sluice conform`, and a README card. KIND is auth, parse, "
-			"idempotency, queue or persist.",
-		.example = "sluice new-stage persist mine && cmake -S mine -B b && cmake --build b && sluice conform "
-			   "b/mine.so",
+		.about = "Fills a folder (DIR, else the current one if it is empty, else a new one called NAME) with a "
+	                 "stage of "
+			 "that kind that works: its source, three lines of CMake, a test that runs `sluice conform`, "
+	                 "and "
+			 "a README card. KIND is auth, parse, idempotency, queue or persist.",
+		.example = "mkdir mine && cd mine && sluice new-stage persist mine && cmake -B b && cmake --build b && "
+			   "sluice conform b/mine.so",
 		.operands_min = 2,
 		.operands_max = 3,
 	};
@@ -177,7 +158,7 @@ int cmd_new_stage(int argc, char **argv)
 		return status;
 	struct sluice_error error = {0};
 	struct new_stage stage = {.name = arguments.operands[1]};
-	stage.folder = arguments.operand_count > 2 ? arguments.operands[2] : stage.name;
+	stage.folder = arguments.operand_count > 2 ? arguments.operands[2] : is_empty(".") ? "." : stage.name;
 	bool ok = create(&stage, arguments.operands[0], &error);
 	if (ok)
 		(void)printf("%s: made; now: cmake -S %s -B b && cmake --build b && ctest --test-dir b\n", stage.folder,

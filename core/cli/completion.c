@@ -1,34 +1,11 @@
-/* Completion in bash; see completion.h. The script needs nothing but bash itself. */
+/* Completion in bash; see completion.h. The script, core/cli/templates/completion.bash, needs nothing but bash itself.
+ */
 #include "completion.h"
 
 #include <string.h>
 
 #include "subcommands.h"
-
-static const char head[] =
-	"# Written by `sluice manual` from the tables that the program runs on.\n"
-	"_sluice() {\n"
-	"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags= takes= operands= files=\n"
-	"\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-	"\t\tCOMPREPLY=($(compgen -W \"$subcommands --help --version\" -- \"$word\"))\n"
-	"\t\treturn\n"
-	"\tfi\n"
-	"\tcase ${COMP_WORDS[1]} in\n";
-
-static const char tail[] = "\tesac\n"
-			   "\tcase \" $takes \" in\n"
-			   "\t*\" $before \"*) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
-			   "\tesac\n"
-			   "\tcase $word in\n"
-			   "\t-*) COMPREPLY=($(compgen -W \"$flags\" -- \"$word\")) ;;\n"
-			   "\t*)\n"
-			   "\t\tCOMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
-			   "\t\t[ -z \"$files\" ] || COMPREPLY+=($(compgen -d -S / -- \"$word\") $(compgen -f -X "
-			   "\"!$files\" -- \"$word\"))\n"
-			   "\t\t;;\n"
-			   "\tesac\n"
-			   "}\n"
-			   "complete -o filenames -F _sluice sluice\n";
+#include "templates.h"
 
 /* What an operand is, by the word that stands for it in a usage line. */
 static const struct {
@@ -91,12 +68,14 @@ static void write_subcommand(void *context, const struct command *command, const
 
 void completion_write(struct buffer *out)
 {
-	const char *body = strstr(head, "$subcommands");
-	buffer_add(out, head, (size_t)(body - head));
-	for (const struct subcommand *each = subcommands; each->name; each++)
-		buffer_printf(out, "%s%s", each == subcommands ? "" : " ", each->name);
-	buffer_add_text(out, body + strlen("$subcommands"));
-	for (const struct subcommand *each = subcommands; each->name; each++)
-		subcommand_describe(each, write_subcommand, out);
-	buffer_add_text(out, tail);
+	struct buffer names = {0}, cases = {0};
+	for (const struct subcommand *each = subcommands; each->name; each++) {
+		buffer_printf(&names, "%s%s", each == subcommands ? "" : " ", each->name);
+		subcommand_describe(each, write_subcommand, &cases);
+	}
+	template_fill("completion.bash",
+	              (const struct template_word[]){{"SUBCOMMANDS", names.data}, {"CASES", cases.data}, {NULL, NULL}},
+	              out);
+	buffer_finish(&cases);
+	buffer_finish(&names);
 }

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "base/buffer.h"
+
 struct template_file {
 	const char *name;
 	const unsigned char *data; /* not NUL-terminated */
@@ -14,7 +16,13 @@ struct template_file {
 
 extern const struct template_file template_files[]; /* ends with a NULL name */
 
-/* The file of that name, which must be there. */
-const struct template_file *template_find(const char *name);
+/* What a file has as @WORD@, and what stands there instead. */
+struct template_word {
+	const char *word, *text;
+};
+
+/* Adds the file of that name, which must be there, with its words replaced; `words` ends with a NULL word. Other @
+ * stay. A word on a line of its own gives way to lines. */
+void template_fill(const char *name, const struct template_word *words, struct buffer *out);
 
 #endif

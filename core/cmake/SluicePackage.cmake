@@ -30,6 +30,9 @@ a pipeline is a YAML file, and every stage boundary is timed.
 .
 The headers and the CMake package for authors of stages are included.")
 
+# Debian has another program of this name; without the epoch apt would take that one for a newer version of this.
+set(CPACK_DEBIAN_PACKAGE_EPOCH 1)
+
 set(CPACK_COMPONENTS_ALL Unspecified service)
 set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
 set(CPACK_DEB_COMPONENT_INSTALL ON)

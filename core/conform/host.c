@@ -17,7 +17,7 @@
 
 enum { NOTES_MAX = 4 << 20 };
 
-static void (*on_breach)(const char *sentence);
+static void (*_Atomic on_breach)(const char *sentence);
 
 void bench_on_breach(void (*breach)(const char *sentence))
 {

@@ -26,6 +26,15 @@ static const char *secret_value(const struct conform *conform, const char *given
 	return NULL;
 }
 
+/* A sentence stays one line, whatever it quotes. */
+static void add_character(char c, struct buffer *out)
+{
+	if ((unsigned char)c >= 0x20 && c != 0x7f)
+		buffer_add(out, &c, 1);
+	else
+		buffer_printf(out, "\\x%02x", (unsigned)(unsigned char)c);
+}
+
 static void add_without_secrets(const struct conform *conform, const char *text, struct buffer *out)
 {
 	while (*text) {
@@ -38,8 +47,8 @@ static void add_without_secrets(const struct conform *conform, const char *text,
 		if (hidden)
 			buffer_add_text(out, "***");
 		else
-			buffer_add(out, text, hidden = 1);
-		text += hidden;
+			add_character(*text, out);
+		text += hidden ? hidden : 1;
 	}
 }
 

@@ -18,7 +18,6 @@ enum { SOME = 64, PRODUCERS = 4, EACH = 250 };
 
 #define PATIENCE_NS (3 * NS_PER_S)
 
-/* An event that tells its place by its sequence number. */
 struct sluice_event *queue_make(struct bench *bench, const char *stream, int64_t number)
 {
 	struct sluice_event *event = bench_event(bench);
@@ -30,7 +29,6 @@ struct sluice_event *queue_make(struct bench *bench, const char *stream, int64_t
 	return event;
 }
 
-/* put(), and where the stage parks the event, what it was resumed with. */
 enum sluice_verdict queue_put(struct check *check, struct bench *bench, struct sluice_event *event)
 {
 	enum sluice_verdict verdict = bench->ops->put(&bench->stage, event);
@@ -59,7 +57,6 @@ void queue_finish(struct bench *bench, struct sluice_event *event, enum sluice_v
 	bench->ops->done(&bench->stage, event, verdict);
 }
 
-/* Ready for the first take(), with whatever an earlier life has left behind. */
 struct bench *queue_start(struct check *check, struct bench *bench)
 {
 	struct sluice_error error = {0};
@@ -82,13 +79,6 @@ struct bench *queue_open_empty(struct check *check)
 	return start_empty(check, check_open(check));
 }
 
-void queue_stop(struct bench *bench)
-{
-	if (bench->ops->drain)
-		bench->ops->drain(&bench->stage);
-	bench_close(bench);
-}
-
 /* A queue that is soon full. The check ends here if its capacity cannot be set. */
 static struct bench *open_small(struct check *check, size_t *capacity_out)
 {
@@ -106,7 +96,6 @@ static struct bench *open_small(struct check *check, size_t *capacity_out)
 	return start_empty(check, check_open_with(check, (const char *[]){text, NULL}));
 }
 
-/* Takes `count` events, which are expected to be the numbers from `first` on. */
 void queue_take_numbers(struct check *check, struct bench *bench, struct sluice_event **events, size_t count,
                         int64_t first)
 {
@@ -152,7 +141,7 @@ static void comes_out_in_order(struct check *check)
 		queue_must_put(check, bench, queue_make(bench, streams[i % 5], i));
 	queue_take_numbers(check, bench, events, SOME, 0);
 	queue_finish_and_free(bench, events, SOME);
-	queue_stop(bench);
+	bench_close(bench);
 }
 
 static void comes_out_once(struct check *check)
@@ -172,7 +161,7 @@ static void comes_out_once(struct check *check)
 		expect_nothing_more(check, bench);
 	}
 	free(events);
-	queue_stop(bench);
+	bench_close(bench);
 }
 
 static void *take_one(void *context)
@@ -206,7 +195,7 @@ static void never_blocks(struct check *check)
 	expect_empty_at_once(check, bench);
 	queue_finish_and_free(bench, &event, 1);
 	expect_empty_at_once(check, bench);
-	queue_stop(bench);
+	bench_close(bench);
 }
 
 static void respects_max(struct check *check)
@@ -226,7 +215,7 @@ static void respects_max(struct check *check)
 		queue_take_numbers(check, bench, events + got, sizes[i] + 3 - got, first + (int64_t)got);
 		queue_finish_and_free(bench, events, sizes[i] + 3);
 	}
-	queue_stop(bench);
+	bench_close(bench);
 }
 
 /* Puts what fits, and expects that not to be more than the capacity. */
@@ -260,7 +249,7 @@ static void says_when_full(struct check *check)
 	queue_finish_and_free(bench, events, capacity);
 	bench_free(refused);
 	free(events);
-	queue_stop(bench);
+	bench_close(bench);
 }
 
 static void done_frees_a_place(struct check *check)
@@ -281,7 +270,7 @@ static void done_frees_a_place(struct check *check)
 	bench_free(refused);
 	queue_finish_and_free(bench, events, capacity);
 	free(events);
-	queue_stop(bench);
+	bench_close(bench);
 }
 
 static void done_in_any_order(struct check *check)
@@ -300,7 +289,7 @@ static void done_in_any_order(struct check *check)
 		expect_nothing_more(check, bench);
 	}
 	free(events);
-	queue_stop(bench);
+	bench_close(bench);
 }
 
 /* Four threads put, this one takes, two end events: newest first, so never in the order of their coming. */
@@ -415,7 +404,7 @@ static void many_threads(struct check *check)
 	for (unsigned i = 0; i < PRODUCERS; i++)
 		for (int n = 0; n < EACH; n++)
 			bench_free(traffic.events[i][n]);
-	queue_stop(traffic.bench);
+	bench_close(traffic.bench);
 }
 
 static void resumes_once(struct check *check)
@@ -439,7 +428,7 @@ static void resumes_once(struct check *check)
 	if (waits == 0) {
 		queue_take_numbers(check, bench, taken + got, SOME - got, (int64_t)got);
 		queue_finish_and_free(bench, taken, SOME);
-		queue_stop(bench);
+		bench_close(bench);
 		check_skip(check, "put() never returned WAIT");
 	}
 	for (size_t i = 0; i < SOME; i++) {
@@ -451,7 +440,7 @@ static void resumes_once(struct check *check)
 	queue_take_numbers(check, bench, taken + got, SOME - got, (int64_t)got);
 	for (size_t i = 0; i < SOME; i++)
 		queue_finish(bench, taken[i], SLUICE_PASS);
-	queue_stop(bench);
+	bench_close(bench);
 	for (size_t i = 0; i < SOME; i++)
 		check_that(check, bench_resumes(events[i]) == waited[i],
 		           "event %zu was to be resumed %d times, and was %u times", i, (int)waited[i],
@@ -470,7 +459,8 @@ static void drains(struct check *check)
 	queue_take_numbers(check, bench, events + SOME / 2, SOME / 2, SOME / 2);
 	expect_nothing_more(check, bench);
 	queue_finish_and_free(bench, events, SOME);
-	bench_close(bench);
+	if (bench->ops->destroy)
+		bench->ops->destroy(&bench->stage); /* bench_close() would drain it again */
 }
 
 const struct check_entry suite_queue[] = {
@@ -483,7 +473,7 @@ const struct check_entry suite_queue[] = {
 	{"done-any-order", "done() comes in any order", done_in_any_order, 0},
 	{"many-threads", "with many threads at once nothing is lost, doubled or out of order", many_threads, 0},
 	{"wait", "an event parked by put() is resumed once, and not taken before", resumes_once, 0},
-	{"drain", "what is inside when the drain begins still comes out", drains, 0},
+	{"drain-yields", "what is inside when the drain begins still comes out", drains, 0},
 	{"survives-kill", "what put() passed is there after kill -9, in order, once", queue_survives_kill,
          CHECK_NEEDS_DURABLE},
 	{"done-is-done", "what is done does not come again in the next life", queue_forgets_what_is_done,

@@ -10,8 +10,6 @@
 /* Created and recovered, so that it is ready for the first take(). open_empty(): and it holds nothing. */
 struct bench *queue_start(struct check *check, struct bench *bench);
 struct bench *queue_open_empty(struct check *check);
-/* Drained and destroyed. */
-void queue_stop(struct bench *bench);
 
 struct sluice_event *queue_make(struct bench *bench, const char *stream, int64_t number);
 

@@ -18,7 +18,10 @@ _sluice() {
 	manual) flags="--stage-path --log-level --log-format --help" takes="--stage-path --log-level --log-format" ;;
 	esac
 	case " $takes " in
-	*" $before "*) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	*" $before "*)
+		COMPREPLY=($(compgen -f -- "$word"))
+		return
+		;;
 	esac
 	case $word in
 	-*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;

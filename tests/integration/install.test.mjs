@@ -55,6 +55,7 @@ for (const kind of kinds) {
   test(`new-stage ${kind}: what it makes builds without a warning and keeps the promises of its kind`, async (t) => {
     const directory = await makeDirectory(t);
     const at = { cwd: directory, env: { CMAKE_PREFIX_PATH: prefix, CFLAGS: '-Wall -Wextra -Wconversion -Wshadow -Werror' } };
+    await writeFile(join(directory, 'other'), ''); // the current folder is not empty
     await succeed(program, ['new-stage', kind, 'mine'], at);
     const folder = join(directory, 'mine');
     const lines = (await readFile(join(folder, 'CMakeLists.txt'), 'utf8')).trim().split('\n');
@@ -72,9 +73,16 @@ for (const kind of kinds) {
 test('the shortest useful stage has fewer than 50 lines of code', async (t) => {
   const directory = await makeDirectory(t);
   await succeed(program, ['new-stage', 'auth', 'mine'], { cwd: directory });
-  const source = await readFile(join(directory, 'mine/mine.c'), 'utf8');
+  const source = await readFile(join(directory, 'mine.c'), 'utf8');
   const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, '').split('\n').filter((line) => line.trim());
   assert.ok(code.length < 50, `${code.length} lines`);
+});
+
+test('in an empty folder, four commands lead from nothing to a proven stage', async (t) => {
+  const directory = await makeDirectory(t);
+  const line = 'sluice new-stage persist mine && cmake -B b && cmake --build b && sluice conform b/mine.so';
+  const env = { CMAKE_PREFIX_PATH: prefix, PATH: `${join(prefix, 'bin')}:${process.env.PATH}` };
+  assert.match(await succeed('sh', ['-c', line], { cwd: directory, env }), / 0 BROKEN/);
 });
 
 test('a new store runs in a pipeline by its path, exactly once and with its audit trail', async (t) => {

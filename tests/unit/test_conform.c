@@ -89,6 +89,7 @@ static void expect_conforming(const char *path, const struct settings *settings)
 	struct conform_totals totals = run(path, settings, NULL, PATIENCE_S, &broken);
 	ck_assert_msg(totals.counts[CHECK_BROKEN] == 0, "%s:%s", path, broken.data);
 	ck_assert_uint_gt(totals.counts[CHECK_KEPT], 0);
+	buffer_finish(&broken);
 }
 
 /* A store on the network has a test of its own, with its server. */
@@ -133,12 +134,11 @@ END_TEST
 
 START_TEST(test_a_stage_of_an_older_minor_conforms)
 {
-	const struct settings none = {"", {NULL}};
-	struct buffer broken = {0};
-	struct conform_totals totals = run(TEST_BUILD_DIR "/tests/stages/auth/older_minor.so", &none, "table",
-	                                   PATIENCE_S, &broken);
-	ck_assert_uint_eq(totals.counts[CHECK_KEPT], 1);
-	buffer_finish(&broken);
+	const char *path = TEST_BUILD_DIR "/tests/stages/auth/older_minor.so";
+	expect_conforming(path, settings_of(path));
+#ifdef __x86_64__
+	expect_conforming(TEST_SOURCE_DIR "/tests/fixtures/abi-1.0/older_minor.so", settings_of(path));
+#endif
 }
 END_TEST
 
@@ -258,7 +258,7 @@ START_TEST(test_a_crash_is_1_and_named)
 {
 	ck_assert_int_eq(sluice_conform(FLAWED "parse/reads_on.so --only cut-body"), 1);
 	expect_said("BROKEN   cut-body");
-	ck_assert(strstr(output.data, "SIGSEGV") || strstr(output.data, "AddressSanitizer"));
+	ck_assert(strstr(output.data, "SIGSEGV") || strstr(output.data, "Sanitizer: "));
 }
 END_TEST
 

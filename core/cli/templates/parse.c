@@ -275,7 +275,7 @@ static enum sluice_verdict read_members(struct sluice_event *event, struct scan 
 /* The first of the sources that is there and not null; else absent. */
 static struct sluice_bytes find_value(const struct scan *scan, const struct sluice_strings *sources)
 {
-	for (size_t i = 0; i < sources->count; i++) {
+	for (size_t i = 0; i < sources->count && scan->member_count > 0; i++) {
 		const char *name = sources->items[i] + 1;
 		const struct member key = {.key = {name, strlen(name)}};
 		const struct member *found = bsearch(&key, scan->members, scan->member_count, sizeof(key),

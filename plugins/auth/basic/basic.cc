@@ -17,12 +17,14 @@ struct config {
 	sluice_strings users;
 };
 
+constexpr unsigned char no_digit = 0xff;
+
 constexpr auto base64_values = [] {
 	constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	std::array<signed char, 256> values{};
-	values.fill(-1);
+	std::array<unsigned char, 256> values{};
+	values.fill(no_digit);
 	for (std::size_t i = 0; i < digits.size(); i++)
-		values[static_cast<unsigned char>(digits[i])] = static_cast<signed char>(i);
+		values[static_cast<unsigned char>(digits[i])] = static_cast<unsigned char>(i);
 	return values;
 }();
 
@@ -35,10 +37,10 @@ std::optional<std::string_view> decode_base64(std::string_view text, char *out) 
 	std::size_t size = 0;
 	unsigned bits = 0;
 	for (std::size_t i = 0; i < text.size() - padding; i++) {
-		const int value = base64_values[static_cast<unsigned char>(text[i])];
-		if (value < 0)
+		const unsigned value = base64_values[static_cast<unsigned char>(text[i])];
+		if (value == no_digit)
 			return std::nullopt;
-		bits = bits << 6 | static_cast<unsigned>(value);
+		bits = bits << 6 | value;
 		if (i % 4 != 0)
 			out[size++] = static_cast<char>(bits >> (6 - 2 * (i % 4)));
 	}

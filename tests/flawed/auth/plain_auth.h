@@ -215,10 +215,6 @@ static void misbehave(struct sluice_stage *stage, struct sluice_event *event)
 	const struct config *config = stage->config;
 	struct sluice_bytes header = sluice_get_header(event, "Stripe-Signature");
 	switch ((enum flaw)FLAW) {
-	case CHANGES_THE_BODY:
-		if (event->body.size)
-			((char *)(uintptr_t)event->body.data)[event->body.size - 1] = '\n';
-		break;
 	case LEAKS_PER_EVENT:
 		*sluice_local(stage, event) = malloc(64);
 		break;
@@ -258,6 +254,8 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		(void)sched_yield();
 	enum sluice_verdict verdict = verify(stage, event);
 	atomic_fetch_sub(&state->inside, 1);
+	if (FLAW == CHANGES_THE_BODY && event->body.size)
+		((char *)(uintptr_t)event->body.data)[event->body.size - 1] = '\n';
 	if (FLAW == SERVES_ONE_AT_A_TIME && others)
 		return sluice_retry(event, 0, "somebody else is here");
 	if (FLAW == LETS_IN_ONCE && verdict == SLUICE_PASS && atomic_exchange(&state->been_here, true))

@@ -1,4 +1,4 @@
-/* breaks: drain */
+/* breaks: drain-yields */
 /* It takes the drain for the end. */
 #define VOLATILE
 #define FLAW FORGETS_AT_DRAIN

@@ -1,0 +1,54 @@
+/* Conformance of persist/postgres, with each type that its payload column can have. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "conform/conform.h"
+#include "support/postgres.h"
+
+enum { PATIENCE_S = 120, TEST_TIMEOUT_S = 600 };
+
+static const char *const payload_types[] = {"payload_type=bytea", "payload_type=json", "payload_type=jsonb"};
+
+static void note_broken(void *context, const struct check_result *result)
+{
+	struct buffer *text = context;
+	if (result->outcome == CHECK_BROKEN)
+		buffer_printf(text, "\n  %s: %s (%s)", result->entry->name, result->sentence, result->where);
+}
+
+START_TEST(test_postgres_conforms)
+{
+	struct postgres server;
+	struct buffer url = {0}, broken = {0};
+	struct sluice_error error = {0};
+	postgres_start(&server, "");
+	buffer_printf(&url, "url=%s", server.url);
+	struct plugin *plugin = loader_open_file(TEST_BUILD_DIR "/stages/persist/postgres.so", &error);
+	ck_assert_msg(plugin != NULL, "%s", error.text);
+	const char *options[] = {url.data, payload_types[_i], NULL};
+	const struct conform conform = {.plugin = plugin, .options = options, .timeout_ns = PATIENCE_S * NS_PER_S};
+	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &broken);
+	loader_close(plugin);
+	postgres_stop(&server);
+	ck_assert_msg(totals.counts[CHECK_BROKEN] == 0, "%s:%s", payload_types[_i], broken.data);
+	ck_assert_uint_gt(totals.counts[CHECK_KEPT], 20);
+	buffer_finish(&url);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("conform_postgres");
+	TCase *stages = tcase_create("stages");
+	tcase_set_timeout(stages, TEST_TIMEOUT_S);
+	tcase_add_loop_test(stages, test_postgres_conforms, 0, sizeof(payload_types) / sizeof(payload_types[0]));
+	suite_add_tcase(suite, stages);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
