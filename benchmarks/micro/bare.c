@@ -1,6 +1,6 @@
 /*
- * bench-bare: the smallest libmicrohttpd program that answers a webhook as Sluice does, and does nothing with it. What Sluice's
- * own cost is held against. Prints `ready http://127.0.0.1:PORT` and serves until its standard input ends.
+ * bench-bare: the smallest libmicrohttpd program that answers a webhook as Sluice does, and does nothing with it. What
+ * Sluice's own cost is held against. Prints `ready http://127.0.0.1:PORT` and serves until its standard input ends.
  */
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -23,7 +23,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 		return MHD_YES;
 	}
 	static char body[] = "{\"status\":\"accepted\",\"request_id\":\"018bcfe5-6800-7000-8000-000000000000\","
-	                     "\"message_id\":\"bench-000000\",\"ack\":\"stored\"}";
+			     "\"message_id\":\"bench-000000\",\"ack\":\"stored\"}";
 	struct MHD_Response *response = MHD_create_response_from_buffer(sizeof(body) - 1, body, MHD_RESPMEM_PERSISTENT);
 	(void)MHD_add_response_header(response, "Content-Type", "application/json");
 	(void)MHD_add_response_header(response, "X-Request-Id", "018bcfe5-6800-7000-8000-000000000000");
@@ -36,15 +36,16 @@ int main(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	struct MHD_Daemon *daemon =
-		MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR,
-	                         (struct sockaddr *)&address, MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_TIMEOUT, 65u,
-	                         MHD_OPTION_END);
+	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle,
+	                                             NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
+	                                             MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_TIMEOUT,
+	                                             65u, MHD_OPTION_END);
 	if (!daemon) {
 		(void)fputs("bench-bare: cannot listen\n", stderr);
 		return 2;
 	}
-	(void)printf("ready http://127.0.0.1:%u\n", (unsigned)MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+	(void)printf("ready http://127.0.0.1:%u\n",
+	             (unsigned)MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
 	(void)fflush(stdout);
 	char byte;
 	while (read(STDIN_FILENO, &byte, 1) > 0)

@@ -1,9 +1,10 @@
 /*
  * bench-boundary: what a stage boundary costs, with its stamp and its histogram, in one thread and without HTTP.
  *
- * Runs events through a pipeline of four empty stages and through one of a single empty stage; the difference, divided by the
- * three boundaries between them, is a boundary. Rounds alternate and the fastest of each counts: what is added by other
- * programs on the machine only ever makes a round slower. A bare read of the clock in the same run is the limit.
+ * Runs events through a pipeline of four empty stages and through one of a single empty stage; the difference, divided
+ * by the three boundaries between them, is a boundary. Rounds alternate and the fastest of each counts: what is added
+ * by other programs on the machine only ever makes a round slower. A bare read of the clock in the same run is the
+ * limit.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static struct pipeline *create(struct config *config, unsigned first_kind)
 	for (unsigned kind = first_kind; kind < KIND_COUNT; kind++) {
 		if (kind == SLUICE_KIND_QUEUE)
 			continue;
-		plugins[kind].ops = (struct sluice_stage_ops){.kind = (enum sluice_kind)kind, .name = "empty", .process = pass};
+		plugins[kind].ops = (struct sluice_stage_ops){
+			.kind = (enum sluice_kind)kind, .name = "empty", .process = pass};
 		config->stages[kind] = (struct stage_config){.present = true, .plugin = &plugins[kind]};
 	}
 	struct sluice_error error = {0};
@@ -69,6 +71,7 @@ int main(void)
 	}
 	pipeline_destroy(one);
 	pipeline_destroy(four);
-	(void)printf("boundary_ns=%.1f clock_ns=%.1f event_ns=%.1f\n", (best_four - best_one) / 3, best_clock, best_one);
+	(void)printf("boundary_ns=%.1f clock_ns=%.1f event_ns=%.1f\n", (best_four - best_one) / 3, best_clock,
+	             best_one);
 	return 0;
 }

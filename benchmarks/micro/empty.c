@@ -10,4 +10,5 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	return SLUICE_PASS;
 }
 
-SLUICE_STAGE(.kind = EMPTY_KIND, .name = "empty", .version = SLUICE_VERSION, .summary = "does nothing", .process = process);
+SLUICE_STAGE(.kind = EMPTY_KIND, .name = "empty", .version = SLUICE_VERSION, .summary = "does nothing",
+             .process = process);

@@ -1,7 +1,7 @@
 /*
- * bench-commit DATABASE RATE COUNT PREFIX: the bare loop that a store is held against. Commits the rows that bench-send's
- * webhooks become, one transaction each, to the tables Sluice has made, on the same schedule, with nothing around it: no HTTP,
- * no queue, no other thread. Prints one line of names and values.
+ * bench-commit DATABASE RATE COUNT PREFIX: the bare loop that a store is held against. Commits the rows that
+ * bench-send's webhooks become, one transaction each, to the tables Sluice has made, on the same schedule, with nothing
+ * around it: no HTTP, no queue, no other thread. Prints one line of names and values.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -53,10 +53,11 @@ static void commit_one(sqlite3 *database, sqlite3_stmt *event, sqlite3_stmt *aud
 	uint8_t digest[SLUICE_DIGEST_SIZE], covers[40] = {0};
 	(void)snprintf(id, sizeof(id), "%s-%zu", prefix, i);
 	(void)snprintf(stream, sizeof(stream), "customer-%zu", i % 50);
-	int size = snprintf(payload, sizeof(payload),
-	                    "{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
-	                    "\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}",
-	                    i, 7);
+	int size = snprintf(
+		payload, sizeof(payload),
+		"{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
+		"\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}",
+		i, 7);
 	digest_bytes(payload, (size_t)size, digest);
 	run(database, "BEGIN IMMEDIATE");
 	bind_text(event, 1, id);
@@ -97,10 +98,12 @@ int main(int argc, char **argv)
 	run(database, "PRAGMA journal_mode=WAL");
 	run(database, "PRAGMA synchronous=FULL");
 	run(database, "PRAGMA wal_autocheckpoint=0"); /* its stalls are not what the bare loop is to be blamed for */
-	sqlite3_stmt *event = prepare(database, "INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
-	                                        "request_id, received_at) VALUES (?1, 'order.created', ?2, ?3, ?4, ?5, ?1, ?6)");
-	sqlite3_stmt *audit = prepare(database, "INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) "
-	                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?5)");
+	sqlite3_stmt *event = prepare(
+		database, "INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
+			  "request_id, received_at) VALUES (?1, 'order.created', ?2, ?3, ?4, ?5, ?1, ?6)");
+	sqlite3_stmt *audit = prepare(
+		database, "INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) "
+			  "VALUES (?1, ?2, ?3, ?4, ?5, ?5)");
 	int64_t *latency = must_calloc(count, sizeof(*latency));
 	int64_t start = clock_now_ns();
 	for (size_t i = 0; i < count; i++) {
@@ -112,8 +115,10 @@ int main(int argc, char **argv)
 	(void)sqlite3_finalize(event);
 	(void)sqlite3_finalize(audit);
 	(void)sqlite3_close(database);
-	(void)printf("p50_us=%.1f p95_us=%.1f p99_us=%.1f count=%zu\n", (double)load_quantile(latency, count, 0.50) / 1e3,
-	             (double)load_quantile(latency, count, 0.95) / 1e3, (double)load_quantile(latency, count, 0.99) / 1e3, count);
+	(void)printf("p50_us=%.1f p95_us=%.1f p99_us=%.1f count=%zu\n",
+	             (double)load_quantile(latency, count, 0.50) / 1e3,
+	             (double)load_quantile(latency, count, 0.95) / 1e3,
+	             (double)load_quantile(latency, count, 0.99) / 1e3, count);
 	free(latency);
 	return 0;
 }

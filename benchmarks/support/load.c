@@ -142,7 +142,8 @@ static bool receive(struct loop *loop, struct connection *connection)
 static bool send_what_is_due(struct loop *loop)
 {
 	int64_t now = clock_now_ns();
-	while (loop->sent < loop->load->count && loop->free && (loop->load->rate == 0 || due_ns(loop, loop->sent) <= now)) {
+	while (loop->sent < loop->load->count && loop->free &&
+	       (loop->load->rate == 0 || due_ns(loop, loop->sent) <= now)) {
 		if (!send_next(loop, now))
 			return false;
 		now = clock_now_ns();

@@ -1,9 +1,9 @@
 /*
  * Load for the benchmarks: HTTP/1.1 POSTs over keep-alive connections, from one thread.
  *
- * Open loop (rate > 0): the schedule is fixed before the start, request i is due at start + i / rate; one that finds no free
- * connection waits and is never dropped. Latency counts from the time it was due. Closed loop (rate 0): each connection sends
- * its next request when it has the answer to the last; latency counts from sending.
+ * Open loop (rate > 0): the schedule is fixed before the start, request i is due at start + i / rate; one that finds no
+ * free connection waits and is never dropped. Latency counts from the time it was due. Closed loop (rate 0): each
+ * connection sends its next request when it has the answer to the last; latency counts from sending.
  */
 #ifndef BENCHMARKS_LOAD_H
 #define BENCHMARKS_LOAD_H
@@ -15,10 +15,10 @@
 struct buffer;
 
 struct load {
-	int port;           /* on 127.0.0.1 */
+	int port; /* on 127.0.0.1 */
 	size_t connections;
-	double rate;        /* requests per second; 0: closed loop */
-	size_t count;       /* requests */
+	double rate;  /* requests per second; 0: closed loop */
+	size_t count; /* requests */
 	/* Appends the whole request number `i`, head and body. */
 	void (*write_request)(void *context, size_t i, struct buffer *out);
 	void *context;

@@ -1,6 +1,6 @@
 /*
- * bench-send PORT CONNECTIONS RATE COUNT [PREFIX]: sends webhooks as load.h says and prints one line of names and values.
- * RATE 0 is the closed loop. Message ids are PREFIX-number, one stream per 50 numbers.
+ * bench-send PORT CONNECTIONS RATE COUNT [PREFIX]: sends webhooks as load.h says and prints one line of names and
+ * values. RATE 0 is the closed loop. Message ids are PREFIX-number, one stream per 50 numbers.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,12 +13,16 @@
 static void write_request(void *context, size_t i, struct buffer *out)
 {
 	char body[1024];
-	int size = snprintf(body, sizeof(body),
-	                    "{\"messageId\":\"%s-%zu\",\"eventType\":\"order.created\",\"stream\":\"customer-%zu\",\"sequence\":%zu,"
-	                    "\"payload\":{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
-	                    "\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}}",
-	                    (const char *)context, i, i % 50, i / 50, i, 7);
-	buffer_printf(out, "POST /webhooks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+	int size = snprintf(
+		body, sizeof(body),
+		"{\"messageId\":\"%s-%zu\",\"eventType\":\"order.created\",\"stream\":\"customer-%zu\",\"sequence\":%"
+	        "zu,"
+		"\"payload\":{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
+		"\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}}",
+		(const char *)context, i, i % 50, i / 50, i, 7);
+	buffer_printf(out,
+	              "POST /webhooks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
+	              "%d\r\n\r\n",
 	              size);
 	buffer_add(out, body, (size_t)size);
 }
@@ -47,8 +51,8 @@ int main(int argc, char **argv)
 	             (double)load_quantile(result.latency_ns, load.count, 0.50) / 1e3,
 	             (double)load_quantile(result.latency_ns, load.count, 0.95) / 1e3,
 	             (double)load_quantile(result.latency_ns, load.count, 0.99) / 1e3,
-	             (double)load_quantile(result.lag_ns, load.count, 0.95) / 1e3, (double)load.count / result.seconds, good,
-	             load.count);
+	             (double)load_quantile(result.lag_ns, load.count, 0.95) / 1e3, (double)load.count / result.seconds,
+	             good, load.count);
 	load_free(&result);
 	return ok && good == load.count ? 0 : 1;
 }

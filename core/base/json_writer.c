@@ -70,63 +70,63 @@ static void close_bracket(struct json_writer *json, const char *bracket)
 	json->need_comma = true;
 }
 
-void json_object(struct json_writer *json, const char *key)
+void jsonw_object(struct json_writer *json, const char *key)
 {
 	open_bracket(json, key, "{");
 }
 
-void json_end_object(struct json_writer *json)
+void jsonw_end_object(struct json_writer *json)
 {
 	close_bracket(json, "}");
 }
 
-void json_array(struct json_writer *json, const char *key)
+void jsonw_array(struct json_writer *json, const char *key)
 {
 	open_bracket(json, key, "[");
 }
 
-void json_end_array(struct json_writer *json)
+void jsonw_end_array(struct json_writer *json)
 {
 	close_bracket(json, "]");
 }
 
-void json_bytes(struct json_writer *json, const char *key, const char *data, size_t size)
+void jsonw_bytes(struct json_writer *json, const char *key, const char *data, size_t size)
 {
 	before_value(json, key);
 	quoted(json->out, data, size);
 }
 
-void json_text(struct json_writer *json, const char *key, const char *text)
+void jsonw_text(struct json_writer *json, const char *key, const char *text)
 {
 	if (text)
-		json_bytes(json, key, text, strlen(text));
+		jsonw_bytes(json, key, text, strlen(text));
 	else
-		json_null(json, key);
+		jsonw_null(json, key);
 }
 
-void json_int(struct json_writer *json, const char *key, int64_t value)
+void jsonw_int(struct json_writer *json, const char *key, int64_t value)
 {
 	before_value(json, key);
 	buffer_printf(json->out, "%" PRId64, value);
 }
 
-void json_real(struct json_writer *json, const char *key, double value, int decimals)
+void jsonw_real(struct json_writer *json, const char *key, double value, int decimals)
 {
 	if (!isfinite(value)) {
-		json_null(json, key);
+		jsonw_null(json, key);
 		return;
 	}
 	before_value(json, key);
 	buffer_printf(json->out, "%.*f", decimals, value);
 }
 
-void json_bool(struct json_writer *json, const char *key, bool value)
+void jsonw_bool(struct json_writer *json, const char *key, bool value)
 {
 	before_value(json, key);
 	buffer_add_text(json->out, value ? "true" : "false");
 }
 
-void json_null(struct json_writer *json, const char *key)
+void jsonw_null(struct json_writer *json, const char *key)
 {
 	before_value(json, key);
 	buffer_add_text(json->out, "null");

@@ -2,11 +2,12 @@
  * Writes JSON (RFC 8259) into a buffer, commas and escapes included. Text that is not UTF-8 is written with U+FFFD.
  *
  *     struct json_writer json = {&buffer};
- *     json_object(&json, NULL);
- *     json_text(&json, "status", "ok");
- *     json_end_object(&json);
+ *     jsonw_object(&json, NULL);
+ *     jsonw_text(&json, "status", "ok");
+ *     jsonw_end_object(&json);
  *
- * `key` is NULL for the top value and inside arrays.
+ * `key` is NULL for the top value and inside arrays. The names begin with jsonw_, because jansson, which reads JSON,
+ * has taken json_.
  */
 #ifndef BASE_JSON_WRITER_H
 #define BASE_JSON_WRITER_H
@@ -22,15 +23,15 @@ struct json_writer {
 	bool need_comma;
 };
 
-void json_object(struct json_writer *json, const char *key);
-void json_end_object(struct json_writer *json);
-void json_array(struct json_writer *json, const char *key);
-void json_end_array(struct json_writer *json);
-void json_text(struct json_writer *json, const char *key, const char *text); /* NULL: null */
-void json_bytes(struct json_writer *json, const char *key, const char *data, size_t size);
-void json_int(struct json_writer *json, const char *key, int64_t value);
-void json_real(struct json_writer *json, const char *key, double value, int decimals); /* not finite: null */
-void json_bool(struct json_writer *json, const char *key, bool value);
-void json_null(struct json_writer *json, const char *key);
+void jsonw_object(struct json_writer *json, const char *key);
+void jsonw_end_object(struct json_writer *json);
+void jsonw_array(struct json_writer *json, const char *key);
+void jsonw_end_array(struct json_writer *json);
+void jsonw_text(struct json_writer *json, const char *key, const char *text); /* NULL: null */
+void jsonw_bytes(struct json_writer *json, const char *key, const char *data, size_t size);
+void jsonw_int(struct json_writer *json, const char *key, int64_t value);
+void jsonw_real(struct json_writer *json, const char *key, double value, int decimals); /* not finite: null */
+void jsonw_bool(struct json_writer *json, const char *key, bool value);
+void jsonw_null(struct json_writer *json, const char *key);
 
 #endif

@@ -87,7 +87,7 @@ static void text_value(struct buffer *out, const struct sluice_field *field)
 	else if (field->type == SLUICE_FIELD_REAL)
 		buffer_printf(out, "%.3f", field->real);
 	else if (needs_quotes(text))
-		json_text(&(struct json_writer){.out = out}, NULL, text);
+		jsonw_text(&(struct json_writer){.out = out}, NULL, text);
 	else
 		buffer_add_text(out, text);
 }
@@ -108,22 +108,22 @@ static void json_line(struct buffer *out, const char *time, enum sluice_log_leve
                       const char *name, const struct sluice_field *fields, size_t field_count)
 {
 	struct json_writer json = {.out = out};
-	json_object(&json, NULL);
-	json_text(&json, "time", time);
-	json_text(&json, "level", level_names[level]);
-	json_text(&json, "event", name);
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "time", time);
+	jsonw_text(&json, "level", level_names[level]);
+	jsonw_text(&json, "event", name);
 	if (source)
-		json_text(&json, "stage", source);
+		jsonw_text(&json, "stage", source);
 	for (size_t i = 0; i < field_count; i++) {
 		const struct sluice_field *field = &fields[i];
 		if (field->type == SLUICE_FIELD_INT)
-			json_int(&json, field->name, field->integer);
+			jsonw_int(&json, field->name, field->integer);
 		else if (field->type == SLUICE_FIELD_REAL)
-			json_real(&json, field->name, field->real, 3);
+			jsonw_real(&json, field->name, field->real, 3);
 		else
-			json_text(&json, field->name, field->text);
+			jsonw_text(&json, field->name, field->text);
 	}
-	json_end_object(&json);
+	jsonw_end_object(&json);
 }
 
 void log_fields(enum sluice_log_level level, const char *source, const char *name, const struct sluice_field *fields,

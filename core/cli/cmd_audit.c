@@ -38,15 +38,15 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 static void write_finding(struct output *output, const struct audit_finding *finding)
 {
 	struct json_writer *json = &output->json;
-	json_object(json, NULL);
-	json_text(json, "violation", audit_violation_words[finding->violation].name);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "violation", audit_violation_words[finding->violation].name);
 	if (finding->event_id)
-		json_int(json, "event", finding->event_id);
+		jsonw_int(json, "event", finding->event_id);
 	if (finding->position) {
-		json_bytes(json, "writer", finding->writer.data, finding->writer.size);
-		json_int(json, "position", finding->position);
+		jsonw_bytes(json, "writer", finding->writer.data, finding->writer.size);
+		jsonw_int(json, "position", finding->position);
 	}
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void print_finding(const struct audit_finding *finding)
@@ -72,27 +72,27 @@ static void take_finding(void *context, const struct audit_finding *finding)
 static void write_result(struct output *output, const struct audit_result *result)
 {
 	struct json_writer *json = &output->json;
-	json_end_array(json);
-	json_bool(json, "intact", result->violation_count == 0);
-	json_int(json, "events", (int64_t)result->events);
-	json_int(json, "rows", (int64_t)result->rows);
-	json_int(json, "unproven", (int64_t)result->unproven);
-	json_object(json, "violations");
+	jsonw_end_array(json);
+	jsonw_bool(json, "intact", result->violation_count == 0);
+	jsonw_int(json, "events", (int64_t)result->events);
+	jsonw_int(json, "rows", (int64_t)result->rows);
+	jsonw_int(json, "unproven", (int64_t)result->unproven);
+	jsonw_object(json, "violations");
 	for (int i = 0; i < AUDIT_VIOLATIONS; i++)
-		json_int(json, audit_violation_words[i].name, (int64_t)result->violations[i]);
-	json_end_object(json);
-	json_array(json, "heads");
+		jsonw_int(json, audit_violation_words[i].name, (int64_t)result->violations[i]);
+	jsonw_end_object(json);
+	jsonw_array(json, "heads");
 	for (size_t i = 0; i < result->head_count; i++) {
 		char hash[DIGEST_HEX_SIZE];
 		digest_hex(result->heads[i].hash, hash);
-		json_object(json, NULL);
-		json_text(json, "writer", result->heads[i].writer);
-		json_int(json, "position", result->heads[i].position);
-		json_text(json, "hash", hash);
-		json_end_object(json);
+		jsonw_object(json, NULL);
+		jsonw_text(json, "writer", result->heads[i].writer);
+		jsonw_int(json, "position", result->heads[i].position);
+		jsonw_text(json, "hash", hash);
+		jsonw_end_object(json);
 	}
-	json_end_array(json);
-	json_end_object(json);
+	jsonw_end_array(json);
+	jsonw_end_object(json);
 	puts(output->text.data);
 }
 
@@ -158,8 +158,8 @@ static int verify(const struct arguments *arguments, const char *head_list)
 	struct audit_result result = {0};
 	int status = STATUS_CANNOT;
 	output.json.out = &output.text;
-	json_object(&output.json, NULL);
-	json_array(&output.json, "findings");
+	jsonw_object(&output.json, NULL);
+	jsonw_array(&output.json, "findings");
 	if (stage && verify_store(stage, head_list, &output, &result, &error)) {
 		status = result.violation_count ? STATUS_NO : STATUS_YES;
 		if (arguments->json)

@@ -41,20 +41,20 @@ static void print_json(const struct config *config, const char *file, const stru
 {
 	struct buffer text = {0};
 	struct json_writer json = {.out = &text};
-	json_object(&json, NULL);
-	json_bool(&json, "ok", config && !error->text[0]);
-	json_text(&json, "file", file);
+	jsonw_object(&json, NULL);
+	jsonw_bool(&json, "ok", config && !error->text[0]);
+	jsonw_text(&json, "file", file);
 	if (config) {
-		json_text(&json, "pipeline", config->name);
-		json_text(&json, "sha256", config->sha256);
-		json_array(&json, "optimizations");
+		jsonw_text(&json, "pipeline", config->name);
+		jsonw_text(&json, "sha256", config->sha256);
+		jsonw_array(&json, "optimizations");
 		for (const char *const *name = config->optimizations; *name; name++)
-			json_text(&json, NULL, *name);
-		json_end_array(&json);
+			jsonw_text(&json, NULL, *name);
+		jsonw_end_array(&json);
 	}
 	if (error->text[0])
-		json_text(&json, "error", error->text);
-	json_end_object(&json);
+		jsonw_text(&json, "error", error->text);
+	jsonw_end_object(&json);
 	puts(text.data);
 	buffer_finish(&text);
 }

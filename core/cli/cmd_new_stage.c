@@ -143,9 +143,9 @@ int cmd_new_stage(int argc, char **argv)
 	const struct command command = {
 		.usage = "new-stage KIND NAME [DIR]",
 		.about = "Fills a folder (DIR, else the current one if it is empty, else a new one called NAME) with a "
-	                 "stage of "
+			 "stage of "
 			 "that kind that works: its source, three lines of CMake, a test that runs `sluice conform`, "
-	                 "and "
+			 "and "
 			 "a README card. KIND is auth, parse, idempotency, queue or persist.",
 		.example = "mkdir mine && cd mine && sluice new-stage persist mine && cmake -B b && cmake --build b && "
 			   "sluice conform b/mine.so",

@@ -194,9 +194,9 @@ int cmd_run(int argc, char **argv)
 	const struct command command = {
 		.usage = "run PIPELINE",
 		.about = "Serves a pipeline. Prints `admin URL` and, once it accepts, `ready URL` on stdout; the log "
-	                 "goes to "
+			 "goes to "
 			 "stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
-	                 "once.",
+			 "once.",
 		.example = "sluice run pipelines/quickstart.yaml --set listen.port=8080",
 		.flags = flags,
 		.common = FLAGS_PIPELINE,

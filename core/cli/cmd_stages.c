@@ -49,49 +49,49 @@ static void list_finish(struct list *list)
 
 static void write_options(struct json_writer *json, const char *key, const struct sluice_option *options)
 {
-	json_array(json, key);
+	jsonw_array(json, key);
 	for (const struct sluice_option *option = options; option->type != SLUICE_TYPE_END; option++) {
 		struct buffer takes = {0};
 		option_describe(option, &takes);
-		json_object(json, NULL);
-		json_text(json, "name", option->name);
-		json_text(json, "type", type_names[option->type]);
-		json_text(json, "takes", takes.data);
-		json_text(json, "default", option->fallback);
-		json_bool(json, "required", option->flags & SLUICE_OPTION_REQUIRED);
-		json_bool(json, "secret", option->flags & SLUICE_OPTION_SECRET);
-		json_text(json, "help", option->help);
-		json_end_object(json);
+		jsonw_object(json, NULL);
+		jsonw_text(json, "name", option->name);
+		jsonw_text(json, "type", type_names[option->type]);
+		jsonw_text(json, "takes", takes.data);
+		jsonw_text(json, "default", option->fallback);
+		jsonw_bool(json, "required", option->flags & SLUICE_OPTION_REQUIRED);
+		jsonw_bool(json, "secret", option->flags & SLUICE_OPTION_SECRET);
+		jsonw_text(json, "help", option->help);
+		jsonw_end_object(json);
 		buffer_finish(&takes);
 	}
-	json_end_array(json);
+	jsonw_end_array(json);
 }
 
 static void write_plugin(struct json_writer *json, const struct plugin *plugin)
 {
 	const struct sluice_stage_ops *ops = &plugin->ops;
-	json_object(json, NULL);
-	json_text(json, "kind", kind_names[ops->kind]);
-	json_text(json, "name", ops->name);
-	json_text(json, "version", ops->version);
-	json_text(json, "summary", ops->summary);
-	json_text(json, "file", plugin->path);
-	json_text(json, "sha256", plugin->sha256);
-	json_int(json, "abi_major", ops->abi_major);
-	json_int(json, "abi_minor", ops->abi_minor);
-	json_array(json, "flags");
+	jsonw_object(json, NULL);
+	jsonw_text(json, "kind", kind_names[ops->kind]);
+	jsonw_text(json, "name", ops->name);
+	jsonw_text(json, "version", ops->version);
+	jsonw_text(json, "summary", ops->summary);
+	jsonw_text(json, "file", plugin->path);
+	jsonw_text(json, "sha256", plugin->sha256);
+	jsonw_int(json, "abi_major", ops->abi_major);
+	jsonw_int(json, "abi_minor", ops->abi_minor);
+	jsonw_array(json, "flags");
 	for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
 		if (ops->flags & flag_names[i].flag)
-			json_text(json, NULL, flag_names[i].name);
+			jsonw_text(json, NULL, flag_names[i].name);
 	}
-	json_end_array(json);
-	json_array(json, "spans");
+	jsonw_end_array(json);
+	jsonw_array(json, "spans");
 	for (const char *const *span = ops->spans; span && *span; span++)
-		json_text(json, NULL, *span);
-	json_end_array(json);
+		jsonw_text(json, NULL, *span);
+	jsonw_end_array(json);
 	write_options(json, "options", ops->options);
 	write_options(json, "core_options", config_kind_options(ops->kind));
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void print_options(const struct sluice_option *options)
@@ -138,7 +138,7 @@ static int list_stages(const struct list *list, bool as_json)
 	struct buffer text = {0};
 	struct json_writer json = {.out = &text};
 	int status = STATUS_YES;
-	json_array(&json, NULL);
+	jsonw_array(&json, NULL);
 	for (size_t i = 0; i < list->count; i++) {
 		struct sluice_error error = {0};
 		struct plugin *plugin = loader_open_file(list->files[i], &error);
@@ -154,7 +154,7 @@ static int list_stages(const struct list *list, bool as_json)
 			       plugin->ops.version, plugin->ops.summary);
 		loader_close(plugin);
 	}
-	json_end_array(&json);
+	jsonw_end_array(&json);
 	if (as_json)
 		puts(text.data);
 	else if (list->count == 0)

@@ -139,7 +139,7 @@ int cmd_status(int argc, char **argv)
 	const struct command command = {
 		.usage = "status",
 		.about = "Shows what a running server is doing: health, throughput, and the latency of each stage. "
-	                 "Exit status: 0 "
+			 "Exit status: 0 "
 			 "healthy, 1 not healthy, 2 no answer.",
 		.example = "sluice status --admin http://127.0.0.1:9464",
 		.flags = flags,

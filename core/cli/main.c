@@ -35,7 +35,7 @@ void subcommand_describe(const struct subcommand *subcommand, subcommand_fn each
 static void print_usage(FILE *out)
 {
 	(void)fprintf(out, "Usage: sluice SUBCOMMAND …\n\n"
-			   "A webhook ingestion pipeline whose stages are shared objects named in a YAML file.\n\n");
+	                   "A webhook ingestion pipeline whose stages are shared objects named in a YAML file.\n\n");
 	for (size_t i = 0; subcommands[i].name; i++)
 		(void)fprintf(out, "  %-9s %s\n", subcommands[i].name, subcommands[i].about);
 	(void)fprintf(out, "\n`sluice SUBCOMMAND --help` says more, with an example.\n");

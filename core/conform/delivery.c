@@ -121,7 +121,7 @@ void delivery_send(struct delivery *delivery)
 /* Those to be retried, as a batch of their own. */
 static bool send_rest(struct delivery *delivery, struct delivery *rest)
 {
-	size_t places[DELIVERY_MAX];
+	size_t places[DELIVERY_MAX] = {0};
 	*rest = (struct delivery){.check = delivery->check, .bench = delivery->bench, .worker = delivery->worker};
 	for (size_t i = 0; i < delivery->count; i++) {
 		if (delivery->verdicts[i] != SLUICE_RETRY)
@@ -260,7 +260,8 @@ void store_expect(const struct store_image *image, const struct delivery *delive
 		check_that(delivery->check, count == 1, "event %zu of %zu got %s, and is in the store %zu times", i,
 		           delivery->count, verdict_name(delivery->verdicts[i]), count);
 		const struct sluice_record *record = store_find(image, event);
-		check_that(delivery->check, memcmp(record->digest, sluice_digest(event), SLUICE_DIGEST_SIZE) == 0,
+		check_that(delivery->check,
+		           record && memcmp(record->digest, sluice_digest(event), SLUICE_DIGEST_SIZE) == 0,
 		           "event %zu of %zu is in the store with another digest", i, delivery->count);
 		for (size_t later = i + 1; later < delivery->count; later++) {
 			const struct sluice_event *other = delivery->events[later];

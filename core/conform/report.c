@@ -137,25 +137,25 @@ void report_totals(const struct conform_totals *totals, FILE *out)
 
 static void write_result(const struct conform *conform, const struct check_result *result, struct json_writer *json)
 {
-	json_object(json, NULL);
-	json_text(json, "name", result->entry->name);
-	json_text(json, "promise", result->entry->promise);
-	json_text(json, "outcome", check_outcome_names[result->outcome]);
-	json_real(json, "seconds", (double)result->took_ns / (double)NS_PER_S, 3);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "name", result->entry->name);
+	jsonw_text(json, "promise", result->entry->promise);
+	jsonw_text(json, "outcome", check_outcome_names[result->outcome]);
+	jsonw_real(json, "seconds", (double)result->took_ns / (double)NS_PER_S, 3);
 	if (result->sentence[0]) {
 		struct buffer text = {0};
 		add_without_secrets(conform, result->sentence, &text);
-		json_text(json, "why", text.data);
+		jsonw_text(json, "why", text.data);
 		buffer_finish(&text);
 	}
 	if (result->outcome == CHECK_BROKEN) {
 		struct buffer command = {0};
 		add_command(conform, result->entry->name, &command);
-		json_text(json, "reproduce", command.data);
-		json_text(json, "where", result->where[0] ? result->where : NULL);
+		jsonw_text(json, "reproduce", command.data);
+		jsonw_text(json, "where", result->where[0] ? result->where : NULL);
 		buffer_finish(&command);
 	}
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 void report_json(const struct conform *conform, const struct check_result *results, size_t count,
@@ -163,20 +163,20 @@ void report_json(const struct conform *conform, const struct check_result *resul
 {
 	struct json_writer json = {.out = out};
 	const struct plugin *plugin = conform->plugin;
-	json_object(&json, NULL);
-	json_text(&json, "kind", kind_names[plugin->ops.kind]);
-	json_text(&json, "name", plugin->ops.name);
-	json_text(&json, "version", plugin->ops.version);
-	json_text(&json, "file", plugin->path);
-	json_text(&json, "sha256", plugin->sha256);
-	json_bool(&json, "conforms", totals->counts[CHECK_BROKEN] == 0);
-	json_object(&json, "totals");
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "kind", kind_names[plugin->ops.kind]);
+	jsonw_text(&json, "name", plugin->ops.name);
+	jsonw_text(&json, "version", plugin->ops.version);
+	jsonw_text(&json, "file", plugin->path);
+	jsonw_text(&json, "sha256", plugin->sha256);
+	jsonw_bool(&json, "conforms", totals->counts[CHECK_BROKEN] == 0);
+	jsonw_object(&json, "totals");
 	for (int i = 0; i < CHECK_OUTCOMES; i++)
-		json_int(&json, check_outcome_names[i], totals->counts[i]);
-	json_end_object(&json);
-	json_array(&json, "checks");
+		jsonw_int(&json, check_outcome_names[i], totals->counts[i]);
+	jsonw_end_object(&json);
+	jsonw_array(&json, "checks");
 	for (size_t i = 0; i < count; i++)
 		write_result(conform, &results[i], &json);
-	json_end_array(&json);
-	json_end_object(&json);
+	jsonw_end_array(&json);
+	jsonw_end_object(&json);
 }

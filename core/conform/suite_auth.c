@@ -204,8 +204,10 @@ static void one_answer(struct check *check)
 /* Whether `event` is as it was before the stage had it, but for the stage's own word. */
 static bool is_untouched(const struct sluice_event *before, const struct sluice_event *event)
 {
-	struct sluice_event now = *event;
+	struct sluice_event now;
+	memcpy(&now, event, sizeof(now)); /* with its padding, as `before` was */
 	memcpy(now.local, before->local, sizeof(now.local));
+	// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
 	return memcmp(before, &now, sizeof(now)) == 0;
 }
 

@@ -121,11 +121,6 @@ static void leave(struct sluice_event *event)
 	(void)event;
 }
 
-static bool same(struct sluice_bytes a, struct sluice_bytes b)
-{
-	return (a.data == NULL) == (b.data == NULL) && sluice_bytes_equal(a, b);
-}
-
 void persist_expect_record(struct check *check, const char *name, const struct sluice_event *event,
                            const struct sluice_record *record)
 {
@@ -139,7 +134,7 @@ void persist_expect_record(struct check *check, const char *name, const struct s
 		{"request_id", event->request_id, record->request_id},
 	};
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		check_that(check, same(fields[i].was, fields[i].is),
+		check_that(check, bench_same_bytes(fields[i].was, fields[i].is),
 		           "%s: %s went in %s (%zu bytes), and comes out %s (%zu bytes)", name, fields[i].name,
 		           fields[i].was.data ? "present" : "absent", fields[i].was.size,
 		           fields[i].is.data ? "present" : "absent", fields[i].is.size);

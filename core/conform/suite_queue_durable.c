@@ -144,11 +144,6 @@ static void dress_plainly(struct sluice_event *event)
 	(void)event;
 }
 
-static bool same(struct sluice_bytes a, struct sluice_bytes b)
-{
-	return (a.data == NULL) == (b.data == NULL) && sluice_bytes_equal(a, b);
-}
-
 void queue_restores_all_fields(struct check *check)
 {
 	leave_behind(check, dress_oddly);
@@ -169,8 +164,8 @@ void queue_restores_all_fields(struct check *check)
 			{"request_id", events[i]->request_id, model->request_id},
 		};
 		for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++)
-			check_that(check, same(fields[f].is, fields[f].was), "event %d came back with another %s", i,
-			           fields[f].name);
+			check_that(check, bench_same_bytes(fields[f].is, fields[f].was),
+			           "event %d came back with another %s", i, fields[f].name);
 		check_that(check, events[i]->received_at_ns / 1000 == model->received_at_ns / 1000,
 		           "event %d came back with another received_at", i);
 		check_that(check, memcmp(sluice_digest(events[i]), sluice_digest(model), SLUICE_DIGEST_SIZE) == 0,

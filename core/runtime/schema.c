@@ -26,73 +26,73 @@ struct found {
 
 static void write_text_or(struct json_writer *json, const char *pattern)
 {
-	json_object(json, NULL);
-	json_text(json, "type", "string");
-	json_text(json, "pattern", pattern);
-	json_end_object(json);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "type", "string");
+	jsonw_text(json, "pattern", pattern);
+	jsonw_end_object(json);
 }
 
 static void write_types(struct json_writer *json, const char *one, const char *other)
 {
-	json_array(json, "type");
-	json_text(json, NULL, one);
-	json_text(json, NULL, other);
-	json_end_array(json);
+	jsonw_array(json, "type");
+	jsonw_text(json, NULL, one);
+	jsonw_text(json, NULL, other);
+	jsonw_end_array(json);
 }
 
 static void write_plain(struct json_writer *json, const char *type)
 {
-	json_object(json, NULL);
-	json_text(json, "type", type);
-	json_end_object(json);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "type", type);
+	jsonw_end_object(json);
 }
 
 static void write_int(struct json_writer *json, const struct sluice_option *option)
 {
-	json_array(json, "anyOf");
-	json_object(json, NULL);
-	json_text(json, "type", "integer");
+	jsonw_array(json, "anyOf");
+	jsonw_object(json, NULL);
+	jsonw_text(json, "type", "integer");
 	if (option->min || option->max) {
-		json_int(json, "minimum", option->min);
-		json_int(json, "maximum", option->max);
+		jsonw_int(json, "minimum", option->min);
+		jsonw_int(json, "maximum", option->max);
 	}
-	json_end_object(json);
+	jsonw_end_object(json);
 	write_text_or(json, "^-?[0-9]+$|" ENVIRONMENT);
-	json_end_array(json);
+	jsonw_end_array(json);
 }
 
 static void write_choice(struct json_writer *json, const struct sluice_option *option)
 {
-	json_array(json, "anyOf");
-	json_object(json, NULL);
-	json_array(json, "enum");
+	jsonw_array(json, "anyOf");
+	jsonw_object(json, NULL);
+	jsonw_array(json, "enum");
 	for (const char *const *choice = option->choices; *choice; choice++)
-		json_text(json, NULL, *choice);
-	json_end_array(json);
-	json_end_object(json);
+		jsonw_text(json, NULL, *choice);
+	jsonw_end_array(json);
+	jsonw_end_object(json);
 	write_text_or(json, ENVIRONMENT);
-	json_end_array(json);
+	jsonw_end_array(json);
 }
 
 static void write_bool(struct json_writer *json)
 {
-	json_array(json, "anyOf");
+	jsonw_array(json, "anyOf");
 	write_plain(json, "boolean");
 	write_text_or(json, "^(true|false)$|" ENVIRONMENT);
-	json_end_array(json);
+	jsonw_end_array(json);
 }
 
 static void write_strings(struct json_writer *json)
 {
-	json_array(json, "anyOf");
+	jsonw_array(json, "anyOf");
 	write_plain(json, "string");
-	json_object(json, NULL);
-	json_text(json, "type", "array");
-	json_object(json, "items");
+	jsonw_object(json, NULL);
+	jsonw_text(json, "type", "array");
+	jsonw_object(json, "items");
 	write_types(json, "string", "number");
-	json_end_object(json);
-	json_end_object(json);
-	json_end_array(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
+	jsonw_end_array(json);
 }
 
 static void write_type(struct json_writer *json, const struct sluice_option *option)
@@ -106,15 +106,15 @@ static void write_type(struct json_writer *json, const struct sluice_option *opt
 		break;
 	case SLUICE_TYPE_SIZE:
 		write_types(json, "integer", "string");
-		json_text(json, "pattern", "^(" SIZE ")$|" ENVIRONMENT);
+		jsonw_text(json, "pattern", "^(" SIZE ")$|" ENVIRONMENT);
 		break;
 	case SLUICE_TYPE_DURATION:
 		write_types(json, "integer", "string");
-		json_text(json, "pattern", "^(" DURATION ")$|" ENVIRONMENT);
+		jsonw_text(json, "pattern", "^(" DURATION ")$|" ENVIRONMENT);
 		break;
 	case SLUICE_TYPE_PERCENT:
-		json_text(json, "type", "string");
-		json_text(json, "pattern", "^(" PERCENT ")$|" ENVIRONMENT);
+		jsonw_text(json, "type", "string");
+		jsonw_text(json, "pattern", "^(" PERCENT ")$|" ENVIRONMENT);
 		break;
 	case SLUICE_TYPE_STRING:
 		write_types(json, "string", "number");
@@ -135,12 +135,12 @@ static void write_option(struct json_writer *json, const char *key, const struct
 	struct buffer expected = {0}, about = {0};
 	option_describe(option, &expected);
 	buffer_printf(&about, "%s (%s)", option->help ? option->help : option->name, expected.data);
-	json_object(json, key);
-	json_text(json, "description", about.data);
+	jsonw_object(json, key);
+	jsonw_text(json, "description", about.data);
 	if (option->fallback)
-		json_text(json, "default", option->fallback);
+		jsonw_text(json, "default", option->fallback);
 	write_type(json, option);
-	json_end_object(json);
+	jsonw_end_object(json);
 	buffer_finish(&expected);
 	buffer_finish(&about);
 }
@@ -166,140 +166,140 @@ static void write_options(struct json_writer *json, const struct sluice_option *
 		} else if (!group_is_written(options, option, size + name_size + 1)) {
 			char key[64];
 			(void)snprintf(key, sizeof(key), "%.*s", (int)name_size, rest);
-			json_object(json, key);
-			json_text(json, "type", "object");
-			json_bool(json, "additionalProperties", false);
-			json_object(json, "properties");
+			jsonw_object(json, key);
+			jsonw_text(json, "type", "object");
+			jsonw_bool(json, "additionalProperties", false);
+			jsonw_object(json, "properties");
 			write_options(json, options, option->name, size + name_size + 1);
-			json_end_object(json);
-			json_end_object(json);
+			jsonw_end_object(json);
+			jsonw_end_object(json);
 		}
 	}
 }
 
 static void write_section(struct json_writer *json, const struct config_section *section)
 {
-	json_object(json, section->name);
-	json_text(json, "description", section->about);
-	json_text(json, "type", "object");
-	json_bool(json, "additionalProperties", false);
-	json_object(json, "properties");
+	jsonw_object(json, section->name);
+	jsonw_text(json, "description", section->about);
+	jsonw_text(json, "type", "object");
+	jsonw_bool(json, "additionalProperties", false);
+	jsonw_object(json, "properties");
 	write_options(json, section->options, "", 0);
-	json_end_object(json);
-	json_end_object(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void write_required(struct json_writer *json, const struct found *found)
 {
-	json_array(json, "required");
-	json_text(json, NULL, kind_names[found->kind]);
+	jsonw_array(json, "required");
+	jsonw_text(json, NULL, kind_names[found->kind]);
 	for (const struct sluice_option *option = found->plugin->ops.options; option->type != SLUICE_TYPE_END;
 	     option++) {
 		if ((option->flags & SLUICE_OPTION_REQUIRED) && !strchr(option->name, '.'))
-			json_text(json, NULL, option->name);
+			jsonw_text(json, NULL, option->name);
 	}
-	json_end_array(json);
+	jsonw_end_array(json);
 }
 
 /* An item of `stages`. */
 static void write_stage(struct json_writer *json, const struct found *found)
 {
 	const struct sluice_stage_ops *ops = &found->plugin->ops;
-	json_object(json, NULL);
-	json_text(json, "description", ops->summary);
-	json_text(json, "type", "object");
-	json_bool(json, "additionalProperties", false);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "description", ops->summary);
+	jsonw_text(json, "type", "object");
+	jsonw_bool(json, "additionalProperties", false);
 	write_required(json, found);
-	json_object(json, "properties");
-	json_object(json, kind_names[found->kind]);
-	json_text(json, "const", ops->name);
-	json_end_object(json);
+	jsonw_object(json, "properties");
+	jsonw_object(json, kind_names[found->kind]);
+	jsonw_text(json, "const", ops->name);
+	jsonw_end_object(json);
 	write_options(json, config_kind_options(found->kind), "", 0);
 	write_options(json, ops->options, "", 0);
-	json_end_object(json);
-	json_end_object(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
 }
 
 /* An item of `stages` whose implementation is a file or comes from the environment: nothing is known of its options. */
 static void write_stage_by_file(struct json_writer *json, int kind)
 {
-	json_object(json, NULL);
-	json_text(json, "type", "object");
-	json_array(json, "required");
-	json_text(json, NULL, kind_names[kind]);
-	json_end_array(json);
-	json_object(json, "properties");
-	json_object(json, kind_names[kind]);
-	json_text(json, "type", "string");
-	json_text(json, "pattern", "/|\\.so$|" ENVIRONMENT);
-	json_end_object(json);
-	json_end_object(json);
-	json_end_object(json);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "type", "object");
+	jsonw_array(json, "required");
+	jsonw_text(json, NULL, kind_names[kind]);
+	jsonw_end_array(json);
+	jsonw_object(json, "properties");
+	jsonw_object(json, kind_names[kind]);
+	jsonw_text(json, "type", "string");
+	jsonw_text(json, "pattern", "/|\\.so$|" ENVIRONMENT);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void write_stages(struct json_writer *json, const struct found *found)
 {
-	json_object(json, "stages");
-	json_text(json, "description", "in the order auth, parse, idempotency, queue, persist, each at most once");
-	json_text(json, "type", "array");
-	json_int(json, "minItems", 1);
-	json_int(json, "maxItems", KIND_COUNT);
-	json_object(json, "items");
-	json_array(json, "anyOf");
+	jsonw_object(json, "stages");
+	jsonw_text(json, "description", "in the order auth, parse, idempotency, queue, persist, each at most once");
+	jsonw_text(json, "type", "array");
+	jsonw_int(json, "minItems", 1);
+	jsonw_int(json, "maxItems", KIND_COUNT);
+	jsonw_object(json, "items");
+	jsonw_array(json, "anyOf");
 	for (; found; found = found->next)
 		write_stage(json, found);
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		write_stage_by_file(json, kind);
-	json_end_array(json);
-	json_end_object(json);
-	json_end_object(json);
+	jsonw_end_array(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
 }
 
 /* One overlay: a patch may leave anything out, so only the names are given. */
 static void write_overlay(struct json_writer *json)
 {
-	json_text(json, "type", "object");
-	json_bool(json, "additionalProperties", false);
-	json_object(json, "properties");
-	json_object(json, "about");
-	json_text(json, "type", "string");
-	json_end_object(json);
-	json_object(json, "excludes");
+	jsonw_text(json, "type", "object");
+	jsonw_bool(json, "additionalProperties", false);
+	jsonw_object(json, "properties");
+	jsonw_object(json, "about");
+	jsonw_text(json, "type", "string");
+	jsonw_end_object(json);
+	jsonw_object(json, "excludes");
 	write_strings(json);
-	json_end_object(json);
+	jsonw_end_object(json);
 	write_option(json, "ack", option_find(settings_top_options, "ack"));
 	for (const struct config_section *section = config_sections; section->name; section++) {
 		if (strcmp(section->name, "listen") == 0 || strcmp(section->name, "events") == 0)
 			write_section(json, section);
 	}
-	json_object(json, "stages");
-	json_text(json, "type", "object");
-	json_bool(json, "additionalProperties", false);
-	json_object(json, "properties");
+	jsonw_object(json, "stages");
+	jsonw_text(json, "type", "object");
+	jsonw_bool(json, "additionalProperties", false);
+	jsonw_object(json, "properties");
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		json_object(json, kind_names[kind]);
-		json_text(json, "type", "object");
-		json_end_object(json);
+		jsonw_object(json, kind_names[kind]);
+		jsonw_text(json, "type", "object");
+		jsonw_end_object(json);
 	}
-	json_end_object(json);
-	json_end_object(json);
-	json_end_object(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void write_overlays(struct json_writer *json)
 {
-	json_object(json, "optimizations");
-	json_text(json, "description", "named overlays, each one thing that can be proven or rolled back");
-	json_text(json, "type", "object");
-	json_object(json, "additionalProperties");
+	jsonw_object(json, "optimizations");
+	jsonw_text(json, "description", "named overlays, each one thing that can be proven or rolled back");
+	jsonw_text(json, "type", "object");
+	jsonw_object(json, "additionalProperties");
 	write_overlay(json);
-	json_end_object(json);
-	json_end_object(json);
-	json_object(json, "enable");
-	json_text(json, "description",
-	          "the overlays that are on unless the environment or the command line says otherwise");
+	jsonw_end_object(json);
+	jsonw_end_object(json);
+	jsonw_object(json, "enable");
+	jsonw_text(json, "description",
+	           "the overlays that are on unless the environment or the command line says otherwise");
 	write_strings(json);
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 struct search {
@@ -336,21 +336,21 @@ void schema_print(char *const *stage_path, struct buffer *out)
 	struct found *found = NULL;
 	struct search search = {&found};
 	loader_list(stage_path, keep_found, &search);
-	json_object(json, NULL);
-	json_text(json, "$schema", "http://json-schema.org/draft-07/schema#");
-	json_text(json, "title", "Sluice pipeline");
-	json_text(json, "type", "object");
-	json_bool(json, "additionalProperties", false);
-	json_array(json, "required");
-	json_text(json, NULL, "stages");
-	json_end_array(json);
-	json_object(json, "properties");
+	jsonw_object(json, NULL);
+	jsonw_text(json, "$schema", "http://json-schema.org/draft-07/schema#");
+	jsonw_text(json, "title", "Sluice pipeline");
+	jsonw_text(json, "type", "object");
+	jsonw_bool(json, "additionalProperties", false);
+	jsonw_array(json, "required");
+	jsonw_text(json, NULL, "stages");
+	jsonw_end_array(json);
+	jsonw_object(json, "properties");
 	write_options(json, settings_top_options, "", 0);
 	for (const struct config_section *section = config_sections; section->name; section++)
 		write_section(json, section);
 	write_stages(json, found);
 	write_overlays(json);
-	json_end_object(json);
-	json_end_object(json);
+	jsonw_end_object(json);
+	jsonw_end_object(json);
 	free_found(found);
 }

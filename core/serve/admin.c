@@ -62,28 +62,28 @@ static void write_counts(struct service *service, struct json_writer *json)
 {
 	struct pipeline_stats now;
 	pipeline_get_stats(service->pipeline, &now);
-	json_object(json, "requests");
+	jsonw_object(json, "requests");
 	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
 		char name[16];
 		const uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
 		(void)snprintf(name, sizeof(name), "%d", status);
 		if (count > 0)
-			json_int(json, name, (int64_t)count);
+			jsonw_int(json, name, (int64_t)count);
 	}
-	json_end_object(json);
-	json_object(json, "events");
+	jsonw_end_object(json);
+	jsonw_object(json, "events");
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
-		json_int(json, event_outcome_names[i], (int64_t)now.outcomes[i]);
-	json_end_object(json);
-	json_int(json, "retries", (int64_t)now.retries);
-	json_int(json, "dead_letters", (int64_t)now.dead_letters);
-	json_int(json, "queue_depth", (int64_t)now.queue_depth);
-	json_int(json, "in_flight", (int64_t)now.in_flight);
-	json_int(json, "in_flight_bytes", (int64_t)now.in_flight_bytes);
-	json_array(json, "worker_utilization");
+		jsonw_int(json, event_outcome_names[i], (int64_t)now.outcomes[i]);
+	jsonw_end_object(json);
+	jsonw_int(json, "retries", (int64_t)now.retries);
+	jsonw_int(json, "dead_letters", (int64_t)now.dead_letters);
+	jsonw_int(json, "queue_depth", (int64_t)now.queue_depth);
+	jsonw_int(json, "in_flight", (int64_t)now.in_flight);
+	jsonw_int(json, "in_flight_bytes", (int64_t)now.in_flight_bytes);
+	jsonw_array(json, "worker_utilization");
 	for (size_t id = 0; id < now.workers; id++)
-		json_real(json, NULL, stats_worker_utilization(service->stats, id), 2);
-	json_end_array(json);
+		jsonw_real(json, NULL, stats_worker_utilization(service->stats, id), 2);
+	jsonw_end_array(json);
 }
 
 static void write_throughput(struct service *service, struct json_writer *json)
@@ -92,53 +92,53 @@ static void write_throughput(struct service *service, struct json_writer *json)
 	size_t count;
 	(void)stats_series(service->stats, &count);
 	const double recent_s = stats_get_recent(service->stats, count - 1, &total);
-	json_object(json, "throughput");
-	json_real(json, "last_10s", recent_s > 0 ? (double)total.count / recent_s : 0, 1);
+	jsonw_object(json, "throughput");
+	jsonw_real(json, "last_10s", recent_s > 0 ? (double)total.count / recent_s : 0, 1);
 	stats_get(service->stats, count - 1, &total);
-	json_real(json, "since_start", (double)total.count / seconds_since(service->started_ns), 1);
-	json_end_object(json);
+	jsonw_real(json, "since_start", (double)total.count / seconds_since(service->started_ns), 1);
+	jsonw_end_object(json);
 }
 
 static void get_stats(struct visit *visit)
 {
 	struct service *service = visit->service;
 	struct json_writer json = {.out = &visit->body};
-	json_object(&json, NULL);
-	json_text(&json, "pipeline", service->config->name);
-	json_real(&json, "uptime_s", seconds_since(service->started_ns), 3);
-	json_object(&json, "health");
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "pipeline", service->config->name);
+	jsonw_real(&json, "uptime_s", seconds_since(service->started_ns), 3);
+	jsonw_object(&json, "health");
 	(void)health_write_members(service, &json);
-	json_end_object(&json);
+	jsonw_end_object(&json);
 	write_throughput(service, &json);
 	write_counts(service, &json);
 	stats_write_stages(service->stats, &json, "stages");
-	json_end_object(&json);
+	jsonw_end_object(&json);
 	buffer_add_text(&visit->body, "\n");
 }
 
 static void write_options(struct json_writer *json, const struct stage_config *stage)
 {
-	json_object(json, "options");
+	jsonw_object(json, "options");
 	for (const struct sluice_option *option = stage->plugin->ops.options; option->type != SLUICE_TYPE_END;
 	     option++) {
 		struct buffer text = {0};
 		option_print(option, stage->options, &text);
-		json_text(json, option->name, text.data ? text.data : "");
+		jsonw_text(json, option->name, text.data ? text.data : "");
 		buffer_finish(&text);
 	}
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void write_stage(struct json_writer *json, const char *kind, const struct stage_config *stage)
 {
-	json_object(json, NULL);
-	json_text(json, "kind", kind);
-	json_text(json, "name", stage->plugin->ops.name);
-	json_text(json, "use", stage->use);
-	json_text(json, "version", stage->plugin->ops.version);
-	json_text(json, "sha256", stage->plugin->sha256);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "kind", kind);
+	jsonw_text(json, "name", stage->plugin->ops.name);
+	jsonw_text(json, "use", stage->use);
+	jsonw_text(json, "version", stage->plugin->ops.version);
+	jsonw_text(json, "sha256", stage->plugin->sha256);
 	write_options(json, stage);
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void get_pipeline(struct visit *visit)
@@ -147,23 +147,23 @@ static void get_pipeline(struct visit *visit)
 	struct buffer effective = {0};
 	config_print(config, &effective);
 	struct json_writer json = {.out = &visit->body};
-	json_object(&json, NULL);
-	json_text(&json, "pipeline", config->name);
-	json_text(&json, "file", config->file);
-	json_int(&json, "generation", 1);
-	json_text(&json, "sha256", config->sha256);
-	json_text(&json, "ack", config->ack == ACK_STORED ? "stored" : "queued");
-	json_array(&json, "optimizations");
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "pipeline", config->name);
+	jsonw_text(&json, "file", config->file);
+	jsonw_int(&json, "generation", 1);
+	jsonw_text(&json, "sha256", config->sha256);
+	jsonw_text(&json, "ack", config->ack == ACK_STORED ? "stored" : "queued");
+	jsonw_array(&json, "optimizations");
 	for (size_t i = 0; config->optimizations && config->optimizations[i]; i++)
-		json_text(&json, NULL, config->optimizations[i]);
-	json_end_array(&json);
-	json_array(&json, "stages");
+		jsonw_text(&json, NULL, config->optimizations[i]);
+	jsonw_end_array(&json);
+	jsonw_array(&json, "stages");
 	for (size_t kind = 0; kind < KIND_COUNT; kind++)
 		if (config->stages[kind].present)
 			write_stage(&json, kind_names[kind], &config->stages[kind]);
-	json_end_array(&json);
-	json_text(&json, "effective", effective.data ? effective.data : "");
-	json_end_object(&json);
+	jsonw_end_array(&json);
+	jsonw_text(&json, "effective", effective.data ? effective.data : "");
+	jsonw_end_object(&json);
 	buffer_add_text(&visit->body, "\n");
 	buffer_finish(&effective);
 }

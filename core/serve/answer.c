@@ -33,7 +33,7 @@ enum { TIMING_SIZE = 48 * (KIND_COUNT + 1), SECONDS_SIZE = 24 };
 static void write_text(struct buffer *out, const char *data, size_t size)
 {
 	struct json_writer json = {.out = out};
-	json_bytes(&json, NULL, data, size);
+	jsonw_bytes(&json, NULL, data, size);
 }
 
 /* Every event that is kept gets one of these, so only what differs is written as JSON. */

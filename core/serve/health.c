@@ -14,14 +14,14 @@ int health_write_members(struct service *service, struct json_writer *json)
 	observation_take(&observation, service->pipeline);
 	const bool draining = atomic_load(&service->draining);
 	const bool healthy = !draining && observation.reason_count == 0;
-	json_text(json, "status", healthy ? "ok" : "unavailable");
+	jsonw_text(json, "status", healthy ? "ok" : "unavailable");
 	if (!healthy) {
-		json_array(json, "reasons");
+		jsonw_array(json, "reasons");
 		if (draining)
-			json_text(json, NULL, "shutting down");
+			jsonw_text(json, NULL, "shutting down");
 		for (size_t i = 0; i < observation.reason_count; i++)
-			json_text(json, NULL, observation.reasons[i]);
-		json_end_array(json);
+			jsonw_text(json, NULL, observation.reasons[i]);
+		jsonw_end_array(json);
 	}
 	observation_finish(&observation);
 	return healthy ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
@@ -30,9 +30,9 @@ int health_write_members(struct service *service, struct json_writer *json)
 int health_write(struct service *service, struct buffer *out)
 {
 	struct json_writer json = {.out = out};
-	json_object(&json, NULL);
+	jsonw_object(&json, NULL);
 	int status = health_write_members(service, &json);
-	json_end_object(&json);
+	jsonw_end_object(&json);
 	buffer_add_text(out, "\n");
 	return status;
 }

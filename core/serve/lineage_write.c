@@ -77,7 +77,7 @@ void lineage_write_text(const struct lineage_entry *entry, struct buffer *out)
 
 static void write_ms(struct json_writer *json, const char *key, int64_t ns)
 {
-	json_real(json, key, (double)ns / (double)NS_PER_MS, 3);
+	jsonw_real(json, key, (double)ns / (double)NS_PER_MS, 3);
 }
 
 static void write_spans(struct json_writer *json, const struct stage_config *stage, const struct stage_times *times)
@@ -85,10 +85,10 @@ static void write_spans(struct json_writer *json, const struct stage_config *sta
 	const char *const *names = stage->present ? stage->plugin->ops.spans : NULL;
 	if (!names || !names[0])
 		return;
-	json_object(json, "spans");
+	jsonw_object(json, "spans");
 	for (size_t i = 0; i < SLUICE_SPANS_MAX && names[i]; i++)
 		write_ms(json, names[i], times->spans_ns[i]);
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 static void write_step(struct json_writer *json, const struct step *step, const struct step *before,
@@ -96,9 +96,9 @@ static void write_step(struct json_writer *json, const struct step *step, const 
 {
 	char at[CLOCK_TEXT_SIZE];
 	clock_format_utc(entry->times.wall_ns + (step->at_ns - entry->times.start_ns), at);
-	json_object(json, NULL);
-	json_text(json, "stage", step->name);
-	json_text(json, "at", at);
+	jsonw_object(json, NULL);
+	jsonw_text(json, "stage", step->name);
+	jsonw_text(json, "at", at);
 	write_ms(json, "offset_ms", step->at_ns - entry->times.start_ns);
 	write_ms(json, "took_ms", before ? step->at_ns - before->at_ns : 0);
 	if (step->kind >= 0) {
@@ -108,7 +108,7 @@ static void write_step(struct json_writer *json, const struct step *step, const 
 		write_ms(json, "parked_ms", times->parked_ns);
 		write_spans(json, &config->stages[step->kind], times);
 	}
-	json_end_object(json);
+	jsonw_end_object(json);
 }
 
 void lineage_write_json(const struct lineage_entry *entry, const struct config *config, struct buffer *out)
@@ -118,21 +118,21 @@ void lineage_write_json(const struct lineage_entry *entry, const struct config *
 	char received[CLOCK_TEXT_SIZE];
 	clock_format_utc(entry->times.wall_ns, received);
 	struct json_writer json = {.out = out};
-	json_object(&json, NULL);
-	json_text(&json, "request_id", entry->request_id);
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "request_id", entry->request_id);
 	if (entry->message_id_size)
-		json_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
-	json_int(&json, "status", entry->status);
-	json_text(&json, "outcome", entry->timed_out ? "timed_out" : event_outcome_names[entry->outcome]);
-	json_text(&json, "received_at", received);
-	json_array(&json, "stages");
+		jsonw_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
+	jsonw_int(&json, "status", entry->status);
+	jsonw_text(&json, "outcome", entry->timed_out ? "timed_out" : event_outcome_names[entry->outcome]);
+	jsonw_text(&json, "received_at", received);
+	jsonw_array(&json, "stages");
 	for (size_t i = 0; i < count; i++)
 		write_step(&json, &steps[i], i > 0 ? &steps[i - 1] : NULL, entry, config);
-	json_end_array(&json);
+	jsonw_end_array(&json);
 	write_ms(&json, "total_ms", total_of(entry));
-	json_int(&json, "attempts", entry->times.attempts);
-	json_int(&json, "batch_size", entry->times.batch_size);
-	json_end_object(&json);
+	jsonw_int(&json, "attempts", entry->times.attempts);
+	jsonw_int(&json, "batch_size", entry->times.batch_size);
+	jsonw_end_object(&json);
 	buffer_add_text(out, "\n");
 }
 
@@ -142,16 +142,16 @@ void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out
 	const size_t count = list_steps(entry, steps);
 	buffer_add_text(out, "LATENCY_PROFILE: ");
 	struct json_writer json = {.out = out};
-	json_object(&json, NULL);
-	json_text(&json, "requestId", entry->request_id);
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "requestId", entry->request_id);
 	if (entry->message_id_size)
-		json_bytes(&json, "messageId", entry->message_id, entry->message_id_size);
+		jsonw_bytes(&json, "messageId", entry->message_id, entry->message_id_size);
 	else
-		json_null(&json, "messageId");
-	json_object(&json, "stages");
+		jsonw_null(&json, "messageId");
+	jsonw_object(&json, "stages");
 	for (size_t i = 1; i < count; i++)
 		write_ms(&json, steps[i].name, steps[i].at_ns - steps[i - 1].at_ns);
-	json_end_object(&json);
+	jsonw_end_object(&json);
 	write_ms(&json, "total", total_of(entry));
-	json_end_object(&json);
+	jsonw_end_object(&json);
 }

@@ -110,14 +110,14 @@ enum MHD_Result reply_queue(struct MHD_Connection *connection, const struct repl
 void reply_write_problem(struct buffer *out, int status, const char *detail, const char *request_id)
 {
 	struct json_writer json = {.out = out};
-	json_object(&json, NULL);
-	json_text(&json, "type", "about:blank");
-	json_text(&json, "title", MHD_get_reason_phrase_for((unsigned)status));
-	json_int(&json, "status", status);
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "type", "about:blank");
+	jsonw_text(&json, "title", MHD_get_reason_phrase_for((unsigned)status));
+	jsonw_int(&json, "status", status);
 	if (detail[0])
-		json_text(&json, "detail", detail);
-	json_text(&json, "request_id", request_id);
-	json_end_object(&json);
+		jsonw_text(&json, "detail", detail);
+	jsonw_text(&json, "request_id", request_id);
+	jsonw_end_object(&json);
 }
 
 void reply_raw(int fd, int status, const char *detail, const char *request_id)

@@ -159,15 +159,15 @@ static void write_percentiles(struct json_writer *json, const char *key, const s
 		const char *name;
 		double fraction;
 	} percentiles[] = {{"p50_ms", 0.5}, {"p95_ms", 0.95}, {"p99_ms", 0.99}};
-	json_object(json, key);
-	json_int(json, "count", (int64_t)histogram->count);
+	jsonw_object(json, key);
+	jsonw_int(json, "count", (int64_t)histogram->count);
 	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
-		json_real(json, percentiles[i].name,
-		          (double)histogram_quantile(histogram, percentiles[i].fraction) / (double)NS_PER_MS, 4);
-	json_real(json, "max_ms", (double)histogram->max_ns / (double)NS_PER_MS, 4);
+		jsonw_real(json, percentiles[i].name,
+		           (double)histogram_quantile(histogram, percentiles[i].fraction) / (double)NS_PER_MS, 4);
+	jsonw_real(json, "max_ms", (double)histogram->max_ns / (double)NS_PER_MS, 4);
 	const double sum_ms = (double)histogram->sum_ns / (double)NS_PER_MS;
-	json_real(json, "mean_ms", histogram->count ? sum_ms / (double)histogram->count : 0, 4);
-	json_end_object(json);
+	jsonw_real(json, "mean_ms", histogram->count ? sum_ms / (double)histogram->count : 0, 4);
+	jsonw_end_object(json);
 }
 
 /* The series of one stage, from `from` on; returns where the next stage's begin. */
@@ -176,36 +176,36 @@ static size_t write_series(struct stats *stats, struct json_writer *json, const 
 	struct histogram histogram;
 	bool in_spans = false;
 	size_t place = from;
-	json_object(json, key);
+	jsonw_object(json, key);
 	for (; place < stats->series_count && stats->series[place].stage == stats->series[from].stage; place++) {
 		if (recent)
 			(void)stats_get_recent(stats, place, &histogram);
 		else
 			stats_get(stats, place, &histogram);
 		if (stats->series[place].is_span && !in_spans)
-			json_object(json, "spans");
+			jsonw_object(json, "spans");
 		in_spans = stats->series[place].is_span;
 		write_percentiles(json, stats->series[place].part, &histogram);
 	}
 	if (in_spans)
-		json_end_object(json);
-	json_end_object(json);
+		jsonw_end_object(json);
+	jsonw_end_object(json);
 	return place;
 }
 
 void stats_write_stages(struct stats *stats, struct json_writer *json, const char *key)
 {
 	const struct config *config = pipeline_config(stats->pipeline);
-	json_array(json, key);
+	jsonw_array(json, key);
 	for (size_t place = 0; place < stats->series_count;) {
 		const struct series *series = &stats->series[place];
-		json_object(json, NULL);
-		json_text(json, "stage", series->stage);
+		jsonw_object(json, NULL);
+		jsonw_text(json, "stage", series->stage);
 		if (series->kind >= 0)
-			json_text(json, "use", config->stages[series->kind].plugin->ops.name);
+			jsonw_text(json, "use", config->stages[series->kind].plugin->ops.name);
 		(void)write_series(stats, json, "last_10s", place, true);
 		place = write_series(stats, json, "since_start", place, false);
-		json_end_object(json);
+		jsonw_end_object(json);
 	}
-	json_end_array(json);
+	jsonw_end_array(json);
 }

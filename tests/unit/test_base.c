@@ -176,7 +176,7 @@ START_TEST(test_content_digest_tells_every_field_apart)
 		int64_t sequence;
 		const char *payload;
 	} events[] = {
-		{"a", "b", true, 1, "{}"},  {"ab", "", true, 1, "{}"},	{"a", NULL, true, 1, "{}"},
+		{"a", "b", true, 1, "{}"},  {"ab", "", true, 1, "{}"},  {"a", NULL, true, 1, "{}"},
 		{"a", "", true, 1, "{}"},   {"a", "b", false, 0, "{}"}, {"a", "b", true, 0, "{}"},
 		{"a", "b", true, 1, "{} "}, {"", "ab", true, 1, "{}"},
 	};
@@ -184,7 +184,7 @@ START_TEST(test_content_digest_tells_every_field_apart)
 	uint8_t digests[COUNT][SLUICE_DIGEST_SIZE];
 	for (size_t i = 0; i < COUNT; i++)
 		digest_content(bytes(events[i].type), bytes(events[i].stream), events[i].has_sequence,
-			       events[i].sequence, bytes(events[i].payload), digests[i]);
+		               events[i].sequence, bytes(events[i].payload), digests[i]);
 	for (size_t i = 0; i < COUNT; i++)
 		for (size_t k = i + 1; k < COUNT; k++)
 			ck_assert_msg(memcmp(digests[i], digests[k], SLUICE_DIGEST_SIZE) != 0, "%zu and %zu", i, k);
@@ -226,20 +226,20 @@ START_TEST(test_json_escapes_what_must_be)
 {
 	struct buffer out = {0};
 	struct json_writer json = {.out = &out};
-	json_object(&json, NULL);
-	json_text(&json, "a\"b", "line\nend\\\x01");
-	json_bytes(&json, "bad", "\xff\xc3\xa9", 3);
-	json_array(&json, "list");
-	json_int(&json, NULL, -1);
-	json_real(&json, NULL, 1.5, 2);
-	json_real(&json, NULL, NAN, 2);
-	json_bool(&json, NULL, true);
-	json_end_array(&json);
-	json_object(&json, "empty");
-	json_end_object(&json);
-	json_end_object(&json);
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "a\"b", "line\nend\\\x01");
+	jsonw_bytes(&json, "bad", "\xff\xc3\xa9", 3);
+	jsonw_array(&json, "list");
+	jsonw_int(&json, NULL, -1);
+	jsonw_real(&json, NULL, 1.5, 2);
+	jsonw_real(&json, NULL, NAN, 2);
+	jsonw_bool(&json, NULL, true);
+	jsonw_end_array(&json);
+	jsonw_object(&json, "empty");
+	jsonw_end_object(&json);
+	jsonw_end_object(&json);
 	ck_assert_str_eq(out.data, "{\"a\\\"b\":\"line\\u000aend\\\\\\u0001\",\"bad\":\"\xef\xbf\xbd\xc3\xa9\","
-				   "\"list\":[-1,1.50,null,true],\"empty\":{}}");
+	                           "\"list\":[-1,1.50,null,true],\"empty\":{}}");
 	buffer_finish(&out);
 }
 END_TEST
@@ -262,7 +262,7 @@ static char *logged(enum log_format format)
 	log_setup(SLUICE_LOG_INFO, format, ends[1]);
 	log_event(SLUICE_LOG_DEBUG, NULL, "unseen", sluice_int("n", 1));
 	log_event(SLUICE_LOG_WARN, "persist/x", "batch_failed", sluice_int("count", 2),
-		  sluice_text("reason", "a \"b\"\nc"), sluice_real("ms", 1.25), sluice_text("none", NULL));
+	          sluice_text("reason", "a \"b\"\nc"), sluice_real("ms", 1.25), sluice_text("none", NULL));
 	close(ends[1]);
 	char *text = calloc(1, 1024);
 	ck_assert_int_gt(read(ends[0], text, 1023), 0);
@@ -275,12 +275,12 @@ START_TEST(test_log_lines_hold_names_and_values)
 {
 	char *text = logged(LOG_FORMAT_TEXT);
 	ck_assert_str_eq(strstr(text, " warn"), " warn  batch_failed stage=persist/x count=2 "
-						"reason=\"a \\\"b\\\"\\u000ac\" ms=1.250 none=-\n");
+	                                        "reason=\"a \\\"b\\\"\\u000ac\" ms=1.250 none=-\n");
 	free(text);
 	text = logged(LOG_FORMAT_JSON);
 	ck_assert_str_eq(strstr(text, "\"level\""),
-			 "\"level\":\"warn\",\"event\":\"batch_failed\",\"stage\":\"persist/x\",\"count\":2,"
-			 "\"reason\":\"a \\\"b\\\"\\u000ac\",\"ms\":1.250,\"none\":null}\n");
+	                 "\"level\":\"warn\",\"event\":\"batch_failed\",\"stage\":\"persist/x\",\"count\":2,"
+	                 "\"reason\":\"a \\\"b\\\"\\u000ac\",\"ms\":1.250,\"none\":null}\n");
 	free(text);
 }
 END_TEST

@@ -130,10 +130,11 @@ static bool is_durable(const PGresult *result, struct sluice_error *error)
 	static const char *const settings[] = {"fsync", "synchronous_commit", "full_page_writes"};
 	for (int i = 0; i < 3; i++)
 		if (strcmp(PQgetvalue(result, 0, i), "off") == 0)
-			return sluice_error_set(error,
-			                        "url: the server has %s=off: it loses answered events in a crash; if that "
-			                        "may be, say `durability: relaxed`",
-			                        settings[i]);
+			return sluice_error_set(
+				error,
+				"url: the server has %s=off: it loses answered events in a crash; if that "
+				"may be, say `durability: relaxed`",
+				settings[i]);
 	return true;
 }
 
@@ -197,7 +198,8 @@ void connection_close(struct connection *connection)
 	free(connection);
 }
 
-/* A server that goes away says so, or its system closes the socket. Both may be there to be read, one after the other. */
+/* A server that goes away says so, or its system closes the socket. Both may be there to be read, one after the other.
+ */
 bool connection_is_alive(struct connection *connection)
 {
 	struct pollfd socket = {.fd = PQsocket(connection->pg), .events = POLLIN};

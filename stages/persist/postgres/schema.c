@@ -71,9 +71,9 @@ static bool read_version(struct connection *connection, int *version_out, struct
 	char text[32];
 	*version_out = 0;
 	if (!ask(connection,
-		 "SELECT count(*)::text FROM pg_tables"
-		 " WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
-		 text, sizeof(text), error))
+	         "SELECT count(*)::text FROM pg_tables"
+	         " WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
+	         text, sizeof(text), error))
 		return false;
 	if (strcmp(text, "0") == 0)
 		return true;
