@@ -1,4 +1,5 @@
 // Runs the commands of a page, in a folder of their own that looks like the top of the tree, and compares what they print.
+// `cd` holds for what follows. The folder is also the home: what is installed into ~/.local is found.
 //
 // `sluice run` serves until `^C`. Its two doors get free ports, and curl and sluice find them there, so that the pages can
 // say 5000 and 9464. What differs from run to run (ids, times, hashes, figures) is replaced on both sides.
@@ -6,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const PATIENCE_MS = 120_000;
 const DOORS = { public: 5000, admin: 9464 };
@@ -16,6 +17,7 @@ const VARYING = [
 	[/\b([0-9a-f]{64}|[0-9a-f]{32})\b/g, 'HASH'],
 	[/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z/g, 'TIME'],
 	[/\b\d\d:\d\d:\d\d\.\d{3,6}\b/g, 'TIME'],
+	[/\bsha256 [0-9a-f]{12}\b/g, 'sha256 HASH'],
 	[/^Date: .*/gm, 'Date: TIME'],
 	[/\b\d+(ms|µs)(?!\w)/g, 'DURATION'],
 	[/\b\d+(\.\d+)?(?= s$|\/s\b| % busy)/gm, 'N'],
@@ -71,8 +73,9 @@ esac
 export async function openConsole(root, build) {
 	const ports = { public: await freePort(), admin: await freePort() };
 	const folder = makeFolder(root, build, ports);
-	const env = { PATH: process.env.PATH, HOME: folder, CURL_HOME: folder, LC_ALL: 'C.UTF-8' };
+	const env = { PATH: `${folder}/.local/bin:${process.env.PATH}`, HOME: folder, CURL_HOME: folder, LC_ALL: 'C.UTF-8' };
 	let server;
+	let here = folder;
 
 	const asShown = (text) =>
 		Object.keys(DOORS)
@@ -80,7 +83,7 @@ export async function openConsole(root, build) {
 			.replaceAll(build, '…/build');
 
 	const start = (text) => {
-		const child = spawn('bash', ['-c', `exec 2>&1; ${text}`], { cwd: folder, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+		const child = spawn('bash', ['-c', `exec 2>&1; ${text}`], { cwd: here, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
 		const run = { child, output: '', read: 0 };
 		child.stdout.setEncoding('utf8').on('data', (data) => (run.output += data));
 		run.ended = new Promise((resolve) => child.on('close', resolve));
@@ -120,11 +123,12 @@ export async function openConsole(root, build) {
 	const runOnce = async (text) => {
 		const run = start(text);
 		await finish(run, run.ended);
+		for (const [, to] of text.matchAll(/(?:^|&& )cd (\S+)/g)) here = resolve(here, to);
 		return take(run);
 	};
 
 	return {
-		write: (name, lines) => writeFileSync(join(folder, name), `${lines.join('\n')}\n`),
+		write: (name, lines) => writeFileSync(join(here, name), `${lines.join('\n')}\n`),
 		/** What is wrong with the command, or undefined. */
 		async check({ text, output }) {
 			const said = text === '^C' ? await interrupt() : await (/sluice run /.test(text) ? serve : runOnce)(text);
