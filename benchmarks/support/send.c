@@ -16,7 +16,7 @@ static void write_request(void *context, size_t i, struct buffer *out)
 	int size = snprintf(
 		body, sizeof(body),
 		"{\"messageId\":\"%s-%zu\",\"eventType\":\"order.created\",\"stream\":\"customer-%zu\",\"sequence\":%"
-	        "zu,"
+		"zu,"
 		"\"payload\":{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
 		"\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}}",
 		(const char *)context, i, i % 50, i / 50, i, 7);
