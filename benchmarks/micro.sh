@@ -69,15 +69,27 @@ judge "five empty stages, % of the bare handler" "$(calculate "100 * 5 / 3 * ($f
 report "everything else Sluice does (ids, copies, answer), % of the bare handler" "$(calculate "100 * ($one - $bare) / $bare - 100 / 3 * ($four - $one) / $bare")"
 
 echo "── within HTTP: requests per second, 50 connections, median of $rounds rounds in turn"
-declare -A ports rates
+declare -A ports pids rates costs
 for name in bare one four queue; do
 	serve "$name"
 	ports[$name]=$port
+	pids[$name]=$pid
 done
-rate() { wrk -t1 -c50 -d1s -s "$work/post.lua" "http://127.0.0.1:$1/webhooks" | sed -n 's/^Requests\/sec: *//p'; }
+ticks=$(getconf CLK_TCK)
+spent() { awk -v ticks="$ticks" '{ print ($14 + $15) * 1e6 / ticks }' "/proc/$1/stat"; } # µs of processor time
+# Sets the round's requests per second, and the server's processor time per request in µs: what a rate comes down to when the
+# client shares the cores.
+measure() {
+	local before after said
+	before=$(spent "${pids[$1]}")
+	said=$(wrk -t1 -c50 -d1s -s "$work/post.lua" "http://127.0.0.1:${ports[$1]}/webhooks")
+	after=$(spent "${pids[$1]}")
+	rates[$1]=$(sed -n 's/^Requests\/sec: *//p' <<<"$said")
+	costs[$1]=$(calculate "($after - $before) / $(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' <<<"$said")" 4)
+}
 for ((i = 0; i < rounds; i++)); do
-	for name in $(shuf -e bare one four queue); do rates[$name]=$(rate "${ports[$name]}"); done
-	echo "${rates[bare]} ${rates[one]} ${rates[four]} ${rates[queue]}" >>"$work/rates"
+	for name in $(shuf -e bare one four queue); do measure "$name"; done
+	echo "${rates[bare]} ${rates[one]} ${rates[four]} ${rates[queue]} ${costs[bare]} ${costs[one]} ${costs[four]}" >>"$work/rates"
 done
 # The round is the unit: each figure is compared with the others of its own round.
 middle() { awk "{ print $1 }" "$work/rates" | median; }
@@ -85,6 +97,8 @@ report "the bare libmicrohttpd handler" "$(middle '$1')"
 report "Sluice with one empty stage, ratio to it" "$(calculate "$(middle '$2 / $1')")"
 report "Sluice with four empty stages, ratio to it" "$(calculate "$(middle '$3 / $1')")"
 report "Sluice with one empty stage behind a queue, ratio to it" "$(calculate "$(middle '$4 / $1')")"
-judge "five empty stages, % of the bare handler's time per request" "$(calculate "$(middle '100 * 5 / 3 * (1 / $3 - 1 / $2) * $1')")" 5
+report "five empty stages by the rates, % of the bare handler (noisy: the client shares the cores)" "$(calculate "$(middle '100 * 5 / 3 * (1 / $3 - 1 / $2) * $1')")"
+report "processor time per request, µs: bare, one, four" "$(calculate "$(middle '$5')") $(calculate "$(middle '$6')") $(calculate "$(middle '$7')")"
+judge "five empty stages, % of the bare handler's processor time per request" "$(calculate "$(middle '100 * 5 / 3 * ($7 - $6) / $5')")" 5
 report "the hop through the queue, ratio of the rate without it to that with it" "$(calculate "$(middle '$2 / $4')")"
 exit $verdicts

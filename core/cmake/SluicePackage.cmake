@@ -40,8 +40,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, make, gcc | c-compiler, pkg-config") # for who writes stages
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, make, gcc | c-compiler, postgresql")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, make, gcc | c-compiler, pkg-config, postgresql") # the first four for who writes stages
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA "${service_dir}/postinst;${service_dir}/prerm;${service_dir}/postrm;${service_dir}/conffiles")
 find_program(dpkg_program dpkg)
