@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "cli.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 enum { FLAGS_MAX = 48, SETS_MAX = 256 };
 

@@ -11,7 +11,7 @@
 #include "cli.h"
 #include "conform/conform.h"
 #include "conform/report.h"
-#include "runtime/quantity.h"
+#include "yaml/quantity.h"
 
 enum { TIMEOUT_DEFAULT_S = 20 };
 

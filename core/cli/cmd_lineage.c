@@ -6,7 +6,7 @@
 
 #include "arguments.h"
 #include "cli.h"
-#include "client.h"
+#include "lab/client.h"
 
 static int show(const char *admin, const char *id, bool json)
 {

@@ -14,10 +14,10 @@
 #include "cli.h"
 #include "completion.h"
 #include "roff.h"
-#include "runtime/option.h"
 #include "runtime/settings.h"
 #include "subcommands.h"
 #include "templates.h"
+#include "yaml/option.h"
 
 enum { PAGE_NAME_SIZE = 64 };
 

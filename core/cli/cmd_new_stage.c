@@ -15,8 +15,8 @@
 #include "base/buffer.h"
 #include "cli.h"
 #include "runtime/loader.h"
-#include "runtime/option.h"
 #include "templates.h"
+#include "yaml/option.h"
 
 enum { NAME_MAX_SIZE = 64 };
 

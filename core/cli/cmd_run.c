@@ -81,10 +81,25 @@ static void tell_manager(const char *state)
 		          sluice_text("reason", strerror(errno)));
 }
 
+/* So that a trace says by itself what its figures are of. */
+static struct trace_writer *create_trace(const struct config *config, const char *file, struct sluice_error *error)
+{
+	struct trace_names names[SLUICE_KIND_SLOTS] = {{.use = ""}};
+	for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+		const struct stage_config *stage = &config->stages[kind];
+		const char *const *spans = stage->present ? stage->plugin->ops.spans : NULL;
+		if (stage->present)
+			(void)snprintf(names[kind].use, sizeof(names[kind].use), "%s", stage->plugin->ops.name);
+		for (size_t i = 0; spans && i < SLUICE_SPANS_MAX && spans[i]; i++)
+			(void)snprintf(names[kind].spans[i], sizeof(names[kind].spans[i]), "%s", spans[i]);
+	}
+	return trace_create(file, TRACE_OF_SERVER, names, error);
+}
+
 static bool start(struct run *run, const char *trace_file, struct sluice_error *error)
 {
 	char url[LISTENER_URL_SIZE];
-	if (trace_file && !(run->trace = trace_create(trace_file, TRACE_OF_SERVER, error)))
+	if (trace_file && !(run->trace = create_trace(run->config, trace_file, error)))
 		return false;
 	run->pipeline = pipeline_create(run->config, error);
 	if (!run->pipeline)

@@ -9,7 +9,7 @@
 #include "arguments.h"
 #include "base/json_writer.h"
 #include "cli.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 static const char *const type_names[] = {
 	[SLUICE_TYPE_BOOL] = "bool",         [SLUICE_TYPE_INT] = "int",         [SLUICE_TYPE_SIZE] = "size",

@@ -6,7 +6,7 @@
 
 #include "arguments.h"
 #include "cli.h"
-#include "client.h"
+#include "lab/client.h"
 
 static double number(const json_t *object, const char *key)
 {

@@ -10,7 +10,7 @@
 #include "base/buffer.h"
 #include "conform/host.h"
 #include "runtime/loader.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 struct own_bench {
 	struct bench pub;   /* must be first */

@@ -21,7 +21,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "conform/record.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 enum { FOLDER_SIZE = 256, FOLDER_DEPTH = 16, EXCERPT_MAX = 300 };
 

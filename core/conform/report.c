@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json_writer.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 /* Whatever is shorter is part of many a word. */
 enum { SECRET_MIN = 4 };

@@ -12,8 +12,8 @@
 #include "conform/sample.h"
 #include "conform/suite_common.h"
 #include "conform/toll.h"
-#include "runtime/option.h"
-#include "runtime/quantity.h"
+#include "yaml/option.h"
+#include "yaml/quantity.h"
 
 enum { CYCLES = 50 };
 

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "conform/check.h"
 #include "conform/crowd.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, CONFLICT = 422, RESUME_TIMEOUT_S = 5 };
 

@@ -10,7 +10,7 @@
 #include "conform/check.h"
 #include "conform/corpus.h"
 #include "conform/crowd.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 enum { THREADS = 4, ROUNDS = 300, RANDOM_BODIES = 20000, DEPTH = 64, FAR_TOO_DEEP = 100000, BAD_REQUEST = 400 };
 

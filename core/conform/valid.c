@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 #define ID "msg_conform"
 #define TIME "1700000000"

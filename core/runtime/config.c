@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/bind.h"
 #include "runtime/draft.h"
-#include "runtime/option.h"
 #include "runtime/overlay.h"
 #include "runtime/settings.h"
-#include "runtime/substitute.h"
-#include "runtime/yaml.h"
+#include "yaml/bind.h"
+#include "yaml/option.h"
+#include "yaml/substitute.h"
+#include "yaml/yaml.h"
 
 struct load {
 	struct config *config;

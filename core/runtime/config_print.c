@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "runtime/config.h"
-#include "runtime/option.h"
 #include "runtime/settings.h"
+#include "yaml/option.h"
 
 static void indent(struct buffer *out, unsigned depth)
 {

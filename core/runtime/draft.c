@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 static const char *const top_names[] = {"pipeline", "listen", "admin",         "events", "seeing",
                                         "ack",      "stages", "optimizations", "enable", NULL};

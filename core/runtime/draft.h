@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "runtime/loader.h"
-#include "runtime/yaml.h"
+#include "yaml/yaml.h"
 
 struct draft_stage {
 	const struct yaml_node *place; /* where it is written; NULL: the pipeline has none of this kind */

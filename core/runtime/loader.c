@@ -13,8 +13,8 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "runtime/image.h"
-#include "runtime/option.h"
 #include "runtime/table.h"
+#include "yaml/option.h"
 
 const char *const kind_names[] = {"auth", "parse", "idempotency", "queue", "persist", NULL};
 

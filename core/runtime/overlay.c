@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "base/utf8.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 enum { SET_DEPTH_MAX = 6 /* levels of a --set path */ };
 

@@ -8,8 +8,8 @@
 #include "base/json_writer.h"
 #include "runtime/config.h"
 #include "runtime/loader.h"
-#include "runtime/option.h"
 #include "runtime/settings.h"
+#include "yaml/option.h"
 
 /* A stage as the schema needs it, read while its file was open. */
 struct found {

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "runtime/loader.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 /* What stands first in every version's table. */
 struct preamble {

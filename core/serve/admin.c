@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json_writer.h"
-#include "runtime/option.h"
 #include "serve/health.h"
 #include "serve/metrics.h"
 #include "serve/reply.h"
+#include "yaml/option.h"
 
 struct admin {
 	struct service *service;

@@ -12,7 +12,10 @@
 #include "base/arena.h"
 #include "base/clock.h"
 
-enum { BUFFER_SIZE = 256 * 1024 };
+enum {
+	BUFFER_SIZE = 256 * 1024,
+	HEADER_LEAST = offsetof(struct trace_header, names), /* the first writers' */
+};
 
 struct trace_writer {
 	pthread_mutex_t lock;
@@ -39,7 +42,12 @@ uint64_t trace_key(const void *data, size_t size)
 
 void trace_record_init(struct trace_record *record)
 {
-	*record = (struct trace_record){.answered_ns = -1, .input = UINT32_MAX, .respond_ns = -1};
+	*record = (struct trace_record){.answered_ns = -1,
+	                                .input = UINT32_MAX,
+	                                .respond_ns = -1,
+	                                .noticed_ns = -1,
+	                                .received_ns = -1,
+	                                .replied_ns = -1};
 	for (size_t i = 0; i < SLUICE_KIND_SLOTS; i++)
 		record->stages[i].work_ns = -1;
 }
@@ -50,7 +58,8 @@ static void put(struct trace_writer *writer, const void *data, size_t size)
 		writer->failure = errno ? errno : EIO;
 }
 
-struct trace_writer *trace_create(const char *path, enum trace_source source, struct sluice_error *error)
+struct trace_writer *trace_create(const char *path, enum trace_source source, const struct trace_names *names,
+                                  struct sluice_error *error)
 {
 	FILE *file = fopen(path, "wbe");
 	if (!file) {
@@ -71,6 +80,8 @@ struct trace_writer *trace_create(const char *path, enum trace_source source, st
 		.start_ns = clock_now_ns(),
 		.wall_ns = clock_wall_ns(),
 	};
+	if (names)
+		memcpy(writer->header.names, names, sizeof(writer->header.names));
 	put(writer, &writer->header, sizeof(writer->header));
 	return writer;
 }
@@ -112,7 +123,7 @@ static bool header_fits(const struct trace_header *header, const char *path, str
 			error, "%s: a trace of version %u; this program reads up to version %d: use a newer one", path,
 			header->version, TRACE_VERSION);
 	enum { SIZE_LIMIT = 1 << 20 };
-	if (header->header_size < sizeof(*header) || header->header_size > SIZE_LIMIT || header->record_size == 0 ||
+	if (header->header_size < HEADER_LEAST || header->header_size > SIZE_LIMIT || header->record_size == 0 ||
 	    header->record_size > SIZE_LIMIT)
 		return sluice_error_set(error,
 		                        "%s: a damaged trace: its header says %u bytes of header and %u a record", path,
@@ -128,9 +139,11 @@ struct trace_reader *trace_open(const char *path, struct sluice_error *error)
 		return NULL;
 	}
 	struct trace_header header = {.version = 0};
-	(void)!fread(&header, sizeof(header), 1, file); /* a short file fails at the magic */
+	(void)!fread(&header, 1, sizeof(header), file); /* a short file fails at the magic */
 	if (!header_fits(&header, path, error))
 		goto close;
+	if (header.header_size < sizeof(header)) /* an older writer's: what follows are its records */
+		memset((char *)&header + header.header_size, 0, sizeof(header) - header.header_size);
 	if (fseek(file, (long)header.header_size, SEEK_SET) != 0) {
 		(void)sluice_error_set(error, "%s: cannot read the trace: %s", path, strerror(errno));
 		goto close;

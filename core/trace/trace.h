@@ -4,12 +4,13 @@
  *
  * The file is the two structs below, little-endian, without anything between or behind them:
  *
- *     offset 0    struct trace_header, 64 bytes
- *     offset 64   struct trace_record, 512 bytes each, to the end of the file, in the order the answers were complete
+ *     offset 0      struct trace_header, 1088 bytes
+ *     offset 1088   struct trace_record, 544 bytes each, to the end of the file, in the order the answers were complete
  *
  * Both sizes stand in the header: a reader takes header_size bytes of header and record_size bytes per record and looks
- * at as many of them as it knows, so records may grow at their end. A record that is cut (the writer was killed) is not
- * read. A new `version` means that what is known has changed its meaning; a reader refuses a version above its own.
+ * at as many of them as it knows, so both may grow at their ends (a header once was 64 bytes, a record 512). A record
+ * that is cut (the writer was killed) is not read. A new `version` means that what is known has changed its meaning; a
+ * reader refuses a version above its own.
  */
 #ifndef TRACE_TRACE_H
 #define TRACE_TRACE_H
@@ -27,6 +28,12 @@ enum { TRACE_VERSION = 1 };
 
 enum trace_source { TRACE_OF_SERVER = 1, TRACE_OF_SENDER = 2 };
 
+/* A stage of the pipeline, for who reads the figures; empty texts: unknown. */
+struct trace_names {
+	char use[32]; /* "postgres" */
+	char spans[SLUICE_SPANS_MAX][24];
+};
+
 struct trace_header {
 	char magic[8];        /* TRACE_MAGIC, without a NUL */
 	uint32_t version;     /* TRACE_VERSION */
@@ -36,6 +43,7 @@ struct trace_header {
 	int64_t start_ns;     /* monotonic clock of the writer: what the times in the records count from */
 	int64_t wall_ns;      /* the same moment, ns since the Unix epoch */
 	uint8_t reserved[24]; /* zero */
+	struct trace_names names[SLUICE_KIND_SLOTS]; /* by enum sluice_kind */
 };
 
 /* What one stage took, ns; work_ns is -1 if the stage did not run or the source cannot know. */
@@ -60,10 +68,17 @@ struct trace_record {
 	uint32_t batch_size; /* events in the batch it was last in; 0: none or unknown */
 	int64_t respond_ns;  /* from the ack point until the answer was sent; -1: unknown */
 	struct trace_stage stages[SLUICE_KIND_SLOTS]; /* by enum sluice_kind */
+	/* Of a sender; -1: unknown. The last two come from the server's trace, on the sender's clock. */
+	int64_t noticed_ns;  /* since start_ns: when it was due, its stream and a connection were free, and the sender
+	                        saw it: sent_ns - noticed_ns is the sender's own lateness and writing */
+	int64_t received_ns; /* since start_ns: the server had the complete request */
+	int64_t replied_ns;  /* since start_ns: the server had sent the answer */
+	uint8_t tries;       /* of the sender: 1, or more where retries are on; of a server: 0 */
+	uint8_t reserved[7]; /* zero */
 };
 
-_Static_assert(sizeof(struct trace_header) == 64, "the layout of a trace file is fixed");
-_Static_assert(sizeof(struct trace_record) == 512, "the layout of a trace file is fixed");
+_Static_assert(sizeof(struct trace_header) == 1088, "the layout of a trace file is fixed");
+_Static_assert(sizeof(struct trace_record) == 544, "the layout of a trace file is fixed");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "trace files are little-endian");
 
 /* FNV-1a, 64 bits: the same in every process and language. */
@@ -74,8 +89,10 @@ void trace_record_init(struct trace_record *record);
 
 struct trace_writer;
 
-/* Makes the file anew. NULL and a sentence if it cannot. The times count from now. */
-struct trace_writer *trace_create(const char *path, enum trace_source source, struct sluice_error *error);
+/* Makes the file anew. NULL and a sentence if it cannot. The times count from now. `names`: SLUICE_KIND_SLOTS of them,
+ * copied; NULL: none are known. */
+struct trace_writer *trace_create(const char *path, enum trace_source source, const struct trace_names *names,
+                                  struct sluice_error *error);
 int64_t trace_start_ns(const struct trace_writer *writer);
 
 /* From any thread. Buffered; a failing disk shows at trace_close(). */

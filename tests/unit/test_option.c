@@ -8,8 +8,8 @@
 
 #include <sluice/error.h>
 
-#include "runtime/option.h"
-#include "runtime/quantity.h"
+#include "yaml/option.h"
+#include "yaml/quantity.h"
 
 struct fields {
 	bool flag;

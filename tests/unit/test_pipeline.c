@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "runtime/option.h"
+#include "yaml/option.h"
 #include "runtime/pipeline.h"
 
 enum { STORED_MAX = 4096, BATCHES_MAX = 1024 };

@@ -42,7 +42,7 @@ static struct trace_record sample(uint32_t input)
 static void write_samples(uint32_t count)
 {
 	struct sluice_error error = {0};
-	struct trace_writer *writer = trace_create(path, TRACE_OF_SENDER, &error);
+	struct trace_writer *writer = trace_create(path, TRACE_OF_SENDER, NULL, &error);
 	ck_assert_msg(writer != NULL, "%s", error.text);
 	for (uint32_t i = 0; i < count; i++) {
 		struct trace_record record = sample(i);
@@ -74,17 +74,18 @@ END_TEST
 
 START_TEST(test_layout_is_the_documented_one)
 {
-	unsigned char bytes[64 + 512];
+	enum { HEADER = 1088, RECORD = 544 };
+	unsigned char bytes[HEADER + RECORD];
 	write_samples(1);
 	FILE *file = fopen(path, "rb");
 	ck_assert_uint_eq(fread(bytes, 1, sizeof(bytes), file), sizeof(bytes));
 	ck_assert_int_eq(fgetc(file), EOF);
 	(void)fclose(file);
-	ck_assert_mem_eq(bytes, "SLUICETR\1\0\0\0\x40\0\0\0\0\2\0\0\2\0\0\0", 24);
-	ck_assert_uint_eq(bytes[64 + 8], 1);                /* sent_ns */
-	ck_assert_uint_eq(bytes[64 + 48], 202);             /* status */
-	ck_assert_uint_eq(bytes[64 + 64], 0xff);            /* stages[0].work_ns: did not run */
-	ck_assert_uint_eq(bytes[64 + 64 + 4 * 56 + 24], 4); /* stages[4].spans_ns[0] */
+	ck_assert_mem_eq(bytes, "SLUICETR\1\0\0\0\x40\4\0\0\x20\2\0\0\2\0\0\0", 24);
+	ck_assert_uint_eq(bytes[HEADER + 8], 1);                /* sent_ns */
+	ck_assert_uint_eq(bytes[HEADER + 48], 202);             /* status */
+	ck_assert_uint_eq(bytes[HEADER + 64], 0xff);            /* stages[0].work_ns: did not run */
+	ck_assert_uint_eq(bytes[HEADER + 64 + 4 * 56 + 24], 4); /* stages[4].spans_ns[0] */
 }
 END_TEST
 
@@ -92,7 +93,7 @@ START_TEST(test_cut_record_is_not_read)
 {
 	struct trace_record record;
 	write_samples(2);
-	ck_assert_int_eq(truncate(path, 64 + 512 + 511), 0);
+	ck_assert_int_eq(truncate(path, (off_t)(sizeof(struct trace_header) + 2 * sizeof(struct trace_record) - 1)), 0);
 	struct trace_reader *reader = trace_open(path, NULL);
 	ck_assert(trace_read(reader, &record));
 	ck_assert(!trace_read(reader, &record));
@@ -107,7 +108,7 @@ static void write_file(uint32_t version, uint32_t header_size, uint32_t record_s
 	unsigned char *padding = calloc(1, 4096);
 	struct trace_record record = sample(7);
 	FILE *file = fopen(path, "wb");
-	(void)fwrite(&header, sizeof(header), 1, file);
+	(void)fwrite(&header, header_size < sizeof(header) ? header_size : sizeof(header), 1, file);
 	if (header_size > sizeof(header))
 		(void)fwrite(padding, header_size - sizeof(header), 1, file);
 	for (size_t i = 0; i < records; i++) {
@@ -123,7 +124,7 @@ START_TEST(test_longer_header_and_records_of_a_later_writer_are_read)
 {
 	struct trace_record record;
 	const struct trace_record expected = sample(7);
-	write_file(TRACE_VERSION, 128, 640, 2);
+	write_file(TRACE_VERSION, sizeof(struct trace_header) + 64, sizeof(struct trace_record) + 96, 2);
 	struct trace_reader *reader = trace_open(path, NULL);
 	ck_assert(trace_read(reader, &record));
 	ck_assert(trace_read(reader, &record));
@@ -141,6 +142,19 @@ START_TEST(test_what_an_earlier_writer_did_not_know_is_unknown)
 	ck_assert(trace_read(reader, &record));
 	ck_assert_uint_eq(record.input, 7);
 	ck_assert_int_eq(record.stages[SLUICE_KIND_PERSIST].work_ns, -1);
+	ck_assert_int_eq(record.received_ns, -1);
+	ck_assert_str_eq(trace_get_header(reader)->names[SLUICE_KIND_PERSIST].use, "");
+	trace_free(reader);
+}
+END_TEST
+
+START_TEST(test_a_trace_names_its_stages_and_spans)
+{
+	struct trace_names names[SLUICE_KIND_SLOTS] = {
+		[SLUICE_KIND_PERSIST] = {.use = "postgres", .spans = {"pool_wait", "execute"}}};
+	ck_assert(trace_close(trace_create(path, TRACE_OF_SERVER, names, NULL), NULL));
+	struct trace_reader *reader = trace_open(path, NULL);
+	ck_assert_mem_eq(trace_get_header(reader)->names, names, sizeof(names));
 	trace_free(reader);
 }
 END_TEST
@@ -177,7 +191,7 @@ END_TEST
 START_TEST(test_full_disk_shows_at_close)
 {
 	struct sluice_error error = {0};
-	struct trace_writer *writer = trace_create("/dev/full", TRACE_OF_SERVER, &error);
+	struct trace_writer *writer = trace_create("/dev/full", TRACE_OF_SERVER, NULL, &error);
 	ck_assert_ptr_nonnull(writer);
 	ck_assert(!trace_close(writer, &error));
 	ck_assert_msg(strstr(error.text, "No space left") != NULL, "%s", error.text);
@@ -198,7 +212,7 @@ START_TEST(test_records_of_many_threads_stay_whole)
 	pthread_t threads[4];
 	size_t count = 0;
 	struct trace_record record;
-	struct trace_writer *writer = trace_create(path, TRACE_OF_SERVER, NULL);
+	struct trace_writer *writer = trace_create(path, TRACE_OF_SERVER, NULL, NULL);
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_thousand, writer), 0);
 	for (size_t i = 0; i < 4; i++)
@@ -232,6 +246,7 @@ int main(void)
 	tcase_add_test(files, test_cut_record_is_not_read);
 	tcase_add_test(files, test_longer_header_and_records_of_a_later_writer_are_read);
 	tcase_add_test(files, test_what_an_earlier_writer_did_not_know_is_unknown);
+	tcase_add_test(files, test_a_trace_names_its_stages_and_spans);
 	tcase_add_test(files, test_other_files_are_refused_with_a_sentence);
 	tcase_add_test(files, test_full_disk_shows_at_close);
 	tcase_add_test(files, test_records_of_many_threads_stay_whole);

@@ -3,8 +3,8 @@
  *
  * All texts that end up in a config struct are copied into the arena, which must outlive it.
  */
-#ifndef RUNTIME_OPTION_H
-#define RUNTIME_OPTION_H
+#ifndef YAML_OPTION_H
+#define YAML_OPTION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * false for anything but a whole quantity, without touching *out: "1.5MiB" is one, "1.5" bytes is not, nor is "64 KiB"
  * or "0x10".
  */
-#ifndef RUNTIME_QUANTITY_H
-#define RUNTIME_QUANTITY_H
+#ifndef YAML_QUANTITY_H
+#define YAML_QUANTITY_H
 
 #include <stdbool.h>
 #include <stdint.h>

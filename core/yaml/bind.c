@@ -1,13 +1,13 @@
 /*
  * A dot in an option's name is a level in the file, so a map is walked with the path so far as prefix.
  */
-#include "runtime/bind.h"
+#include "yaml/bind.h"
 
 #include <string.h>
 
 #include "base/buffer.h"
-#include "runtime/option.h"
-#include "runtime/substitute.h"
+#include "yaml/option.h"
+#include "yaml/substitute.h"
 
 enum { KNOWN_MAX = 128 /* names considered for "did you mean" */ };
 

@@ -2,7 +2,7 @@
  * Sizes and durations share one reader and one writer over a table of units. The arithmetic is in integers, so a value
  * is exact or refused.
  */
-#include "runtime/quantity.h"
+#include "yaml/quantity.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /*
  * Binding: from a map of the file to config structs, by option tables.
  */
-#ifndef RUNTIME_BIND_H
-#define RUNTIME_BIND_H
+#ifndef YAML_BIND_H
+#define YAML_BIND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <sluice/option.h>
 
 #include "base/arena.h"
-#include "runtime/yaml.h"
+#include "yaml/yaml.h"
 
 /* A table and the struct it fills. */
 struct bind_table {

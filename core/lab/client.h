@@ -1,8 +1,8 @@
 /*
  * The client of a running server's admin door, for the subcommands that ask it.
  */
-#ifndef CLI_CLIENT_H
-#define CLI_CLIENT_H
+#ifndef LAB_CLIENT_H
+#define LAB_CLIENT_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /*
  * One row per type says how a field is read, written and described; the verbs look the row up.
  */
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -12,7 +12,7 @@
 
 #include <sluice/error.h>
 
-#include "runtime/quantity.h"
+#include "yaml/quantity.h"
 
 struct type {
 	size_t field_size;

@@ -1,7 +1,7 @@
 /*
  * Talking to the admin door; see client.h.
  */
-#include "client.h"
+#include "lab/client.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>

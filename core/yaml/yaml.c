@@ -1,7 +1,7 @@
 /*
  * The tree itself: building, finding, comparing, and errors that say where.
  */
-#include "runtime/yaml.h"
+#include "yaml/yaml.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * UTF-8, maps with text keys, each key once, lists, texts. Anchors are followed within bounds; tags and merge keys are
  * refused. Whatever the input, the work is bounded: see the limits below.
  */
-#ifndef RUNTIME_YAML_H
-#define RUNTIME_YAML_H
+#ifndef YAML_YAML_H
+#define YAML_YAML_H
 
 #include <stdbool.h>
 #include <stddef.h>

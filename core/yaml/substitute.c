@@ -1,4 +1,4 @@
-#include "runtime/substitute.h"
+#include "yaml/substitute.h"
 
 #include <stdlib.h>
 #include <string.h>

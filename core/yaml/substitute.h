@@ -3,12 +3,12 @@
  * empty,
  * $$ a dollar. Any other dollar stands for itself. What a variable holds is taken as it is, not substituted again.
  */
-#ifndef RUNTIME_SUBSTITUTE_H
-#define RUNTIME_SUBSTITUTE_H
+#ifndef YAML_SUBSTITUTE_H
+#define YAML_SUBSTITUTE_H
 
 #include <stdbool.h>
 
-#include "runtime/yaml.h"
+#include "yaml/yaml.h"
 
 /* The node's text with everything replaced, in the arena; NULL and a sentence with the node's position if a variable is
  * not set or the text is malformed. `node` is a TEXT; `where` stands before the sentence: "listen.port: ". */

@@ -2,7 +2,7 @@
  * Recursive descent over libyaml's events. libyaml takes more than a pipeline file may hold, so what it yields is
  * checked here: bytes before it sees them, structure while the tree grows.
  */
-#include "runtime/yaml.h"
+#include "yaml/yaml.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "runtime/option.h"
+#include "yaml/option.h"
 
 static char fold(char c)
 {
