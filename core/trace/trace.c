@@ -45,7 +45,7 @@ void trace_record_init(struct trace_record *record)
 	*record = (struct trace_record){.answered_ns = -1,
 	                                .input = UINT32_MAX,
 	                                .respond_ns = -1,
-	                                .noticed_ns = -1,
+	                                .ready_ns = -1,
 	                                .received_ns = -1,
 	                                .replied_ns = -1};
 	for (size_t i = 0; i < SLUICE_KIND_SLOTS; i++)
