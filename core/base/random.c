@@ -36,7 +36,7 @@ uint64_t random_next(struct random *random)
 	return result;
 }
 
-/* What lies above the largest multiple of the bound is drawn again. */
+/* The first 2⁶⁴ mod bound values are drawn again: as many of each rest are left. */
 uint64_t random_below(struct random *random, uint64_t bound)
 {
 	const uint64_t surplus = (0 - bound) % bound;

@@ -1,6 +1,6 @@
 /*
- * Numbers that look random and come again: xoshiro256**, seeded by SplitMix64 (Blackman and Vigna, prng.di.unimi.it). The
- * same seed gives the same numbers on every machine. For schedules and synthetic data; secrets and ids take
+ * Numbers that look random and come again: xoshiro256**, seeded by SplitMix64 (Blackman and Vigna, prng.di.unimi.it).
+ * The same seed gives the same numbers on every machine. For schedules and synthetic data; secrets and ids take
  * digest_random().
  */
 #ifndef BASE_RANDOM_H

@@ -24,7 +24,7 @@ struct shared {
 	size_t set_count;
 };
 
-enum take { TAKE_TARGET, TAKE_JOIN, TAKE_SET };
+enum take { TAKE_TARGET, TAKE_JOIN, TAKE_SET, TAKE_OPTION };
 
 struct row {
 	struct flag flag;
@@ -37,7 +37,38 @@ struct parser {
 	struct row rows[FLAGS_MAX];
 	size_t row_count;
 	struct shared shared;
+	struct arena *arena;
 };
+
+/* What follows the flag of an option, in the help. */
+static const char *placeholder_of(const struct sluice_option *option, struct arena *arena)
+{
+	static const char *const of_type[] = {
+		[SLUICE_TYPE_INT] = "N",         [SLUICE_TYPE_SIZE] = "SIZE",   [SLUICE_TYPE_DURATION] = "TIME",
+		[SLUICE_TYPE_PERCENT] = "SHARE", [SLUICE_TYPE_STRING] = "TEXT", [SLUICE_TYPE_STRINGS] = "A,B",
+	};
+	if (option->type == SLUICE_TYPE_CHOICE) {
+		char *joined = arena_strdup(arena, option->choices[0]);
+		for (size_t i = 1; option->choices[i]; i++)
+			joined = arena_printf(arena, "%s|%s", joined, option->choices[i]);
+		return joined;
+	}
+	return option->type == SLUICE_TYPE_BOOL                     ? NULL
+	       : option->type == SLUICE_TYPE_STRING && option->unit ? option->unit
+	                                                            : of_type[option->type];
+}
+
+static void add_options(struct parser *parser)
+{
+	for (const struct sluice_option *option = parser->command->options; option && option->type != SLUICE_TYPE_END;
+	     option++) {
+		const bool has_default = option->fallback && option->fallback[0] && option->type != SLUICE_TYPE_BOOL;
+		const char *help = has_default ? arena_printf(parser->arena, "%s (%s)", option->help, option->fallback)
+		                               : option->help;
+		const struct flag flag = {option->name, placeholder_of(option, parser->arena), help, NULL, NULL};
+		parser->rows[parser->row_count++] = (struct row){flag, TAKE_OPTION, 0};
+	}
+}
 
 static void add_rows(struct parser *parser)
 {
@@ -66,6 +97,7 @@ static void add_rows(struct parser *parser)
 	};
 	for (const struct flag *flag = parser->command->flags; flag && flag->name; flag++)
 		parser->rows[parser->row_count++] = (struct row){*flag, TAKE_TARGET, 0};
+	add_options(parser);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if ((rows[i].needs & ~parser->command->common) == 0)
 			parser->rows[parser->row_count++] = rows[i];
@@ -128,7 +160,17 @@ static void complain_of_flag(const struct parser *parser, char **argv, int why)
 	complain(parser, what, name);
 }
 
-static bool take(struct parser *parser, const struct row *row, const char *value, struct arena *arena)
+static bool take_option(struct parser *parser, const char *name, const char *value)
+{
+	const struct command *command = parser->command;
+	struct sluice_error error = {0};
+	if (option_set(command->options, command->config, name, value ? value : "true", parser->arena, &error))
+		return true;
+	complain(parser, "--", error.text);
+	return false;
+}
+
+static bool take(struct parser *parser, const struct row *row, const char *value)
 {
 	struct shared *shared = &parser->shared;
 	switch (row->take) {
@@ -139,7 +181,8 @@ static bool take(struct parser *parser, const struct row *row, const char *value
 			*row->flag.text = value;
 		return true;
 	case TAKE_JOIN:
-		*row->flag.text = *row->flag.text ? arena_printf(arena, "%s,%s", *row->flag.text, value) : value;
+		*row->flag.text = *row->flag.text ? arena_printf(parser->arena, "%s,%s", *row->flag.text, value)
+		                                  : value;
 		return true;
 	case TAKE_SET:
 		if (shared->set_count == SETS_MAX) {
@@ -148,11 +191,13 @@ static bool take(struct parser *parser, const struct row *row, const char *value
 		}
 		shared->sets[shared->set_count++] = value;
 		return true;
+	case TAKE_OPTION:
+		return take_option(parser, row->flag.name, value);
 	}
 	return false;
 }
 
-static bool take_flags(struct parser *parser, int argc, char **argv, struct arena *arena)
+static bool take_flags(struct parser *parser, int argc, char **argv)
 {
 	struct option options[FLAGS_MAX + 1] = {{0}};
 	for (size_t i = 0; i < parser->row_count; i++) {
@@ -168,7 +213,7 @@ static bool take_flags(struct parser *parser, int argc, char **argv, struct aren
 			complain_of_flag(parser, argv, found);
 			return false;
 		}
-		if (!take(parser, &parser->rows[found - 256], optarg, arena))
+		if (!take(parser, &parser->rows[found - 256], optarg))
 			return false;
 	}
 	return true;
@@ -242,26 +287,55 @@ static void describe(const struct parser *parser)
 	description.each(description.context, parser->command, flags, parser->row_count);
 }
 
+static bool fill_defaults(const struct parser *parser)
+{
+	const struct command *command = parser->command;
+	struct sluice_error error = {0};
+	if (!command->options || option_fill_fallbacks(command->options, command->config, parser->arena, &error))
+		return true;
+	complain(parser, "", error.text);
+	return false;
+}
+
+/* A required option is a text: one that is still missing was not given. */
+static bool has_required(const struct parser *parser)
+{
+	const struct command *command = parser->command;
+	for (const struct sluice_option *option = command->options; option && option->type != SLUICE_TYPE_END;
+	     option++) {
+		const char *text;
+		if (!(option->flags & SLUICE_OPTION_REQUIRED))
+			continue;
+		memcpy(&text, (const char *)command->config + option->offset, sizeof(text));
+		if (text)
+			continue;
+		complain(parser, "something is missing: --", option->name);
+		return false;
+	}
+	return true;
+}
+
 bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *arguments, int *status_out)
 {
 	struct parser parser = {.command = command};
 	*arguments = (struct arguments){0};
 	*status_out = STATUS_CANNOT;
 	arena_init(&arguments->arena, 4096, NULL);
+	parser.arena = &arguments->arena;
 	add_rows(&parser);
 	if (description.each) {
 		describe(&parser);
 		*status_out = STATUS_YES;
 		goto over;
 	}
-	if (!take_flags(&parser, argc, argv, &arguments->arena))
+	if (!fill_defaults(&parser) || !take_flags(&parser, argc, argv))
 		goto over;
 	if (parser.shared.help) {
 		print_help(&parser);
 		*status_out = STATUS_YES;
 		goto over;
 	}
-	if (!set_up_log(&parser) || !take_operands(&parser, argc, argv, arguments))
+	if (!set_up_log(&parser) || !has_required(&parser) || !take_operands(&parser, argc, argv, arguments))
 		goto over;
 	fill_request(&parser, arguments);
 	return true;

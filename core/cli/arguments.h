@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <sluice/option.h>
+
 #include "base/arena.h"
 #include "runtime/config.h"
 
@@ -43,11 +45,14 @@ enum command_common {
 };
 
 struct command {
-	const char *usage;   /* "check PIPELINE": what follows "sluice " */
-	const char *about;   /* sentences */
-	const char *example; /* lines to type */
-	const struct flag *flags;
-	unsigned common; /* enum command_common */
+	const char *usage;                   /* "check PIPELINE": what follows "sluice " */
+	const char *about;                   /* sentences */
+	const char *example;                 /* lines to type */
+	const struct flag *flags;            /* may be NULL */
+	const struct sluice_option *options; /* more flags, with types and bounds; NULL: none. An option's unit is what
+	                                        the help shows for a text: FILE */
+	void *config;                        /* what they fill: defaults first */
+	unsigned common;                     /* enum command_common */
 	int operands_min, operands_max;
 };
 

@@ -5,12 +5,13 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-enum { STATUS_YES = 0, STATUS_NO = 1, STATUS_CANNOT = 2 };
+enum { STATUS_YES = 0, STATUS_NO = 1, STATUS_CANNOT = 2, STATUS_INVALID = 30 /* a run that measured itself */ };
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_stages(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_audit(int argc, char **argv);

@@ -127,6 +127,8 @@ static void tick(struct run *run, int64_t *pools_logged_ns)
 	const int64_t every_ns = run->config->seeing.pool_stats.ns;
 	const int64_t now_ns = clock_now_ns();
 	stats_tick(run->service.stats);
+	if (run->trace)
+		trace_flush(run->trace);
 	if (every_ns == 0 || now_ns - *pools_logged_ns < every_ns)
 		return;
 	*pools_logged_ns = now_ns;

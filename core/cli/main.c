@@ -14,6 +14,7 @@ const struct subcommand subcommands[] = {
 	{"check", cmd_check, "say everything that run would refuse, without starting"},
 	{"stages", cmd_stages, "list the stages found, or one's options, spans, version and SHA-256"},
 	{"schema", cmd_schema, "print the JSON Schema of a pipeline file, for editors"},
+	{"replay", cmd_replay, "send webhooks to a server on an open-loop schedule, and write down what came back"},
 	{"status", cmd_status, "show what a running server is doing"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"audit", cmd_audit, "recompute the audit chain of a store"},

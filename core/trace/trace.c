@@ -61,6 +61,12 @@ static void put(struct trace_writer *writer, const void *data, size_t size)
 struct trace_writer *trace_create(const char *path, enum trace_source source, const struct trace_names *names,
                                   struct sluice_error *error)
 {
+	return trace_create_at(path, source, names, clock_now_ns(), clock_wall_ns(), error);
+}
+
+struct trace_writer *trace_create_at(const char *path, enum trace_source source, const struct trace_names *names,
+                                     int64_t start_ns, int64_t wall_ns, struct sluice_error *error)
+{
 	FILE *file = fopen(path, "wbe");
 	if (!file) {
 		(void)sluice_error_set(error, "%s: cannot write the trace: %s", path, strerror(errno));
@@ -77,8 +83,8 @@ struct trace_writer *trace_create(const char *path, enum trace_source source, co
 		.header_size = sizeof(struct trace_header),
 		.record_size = sizeof(struct trace_record),
 		.source = source,
-		.start_ns = clock_now_ns(),
-		.wall_ns = clock_wall_ns(),
+		.start_ns = start_ns,
+		.wall_ns = wall_ns,
 	};
 	if (names)
 		memcpy(writer->header.names, names, sizeof(writer->header.names));
@@ -95,6 +101,14 @@ void trace_write(struct trace_writer *writer, const struct trace_record *record)
 {
 	(void)pthread_mutex_lock(&writer->lock);
 	put(writer, record, sizeof(*record));
+	(void)pthread_mutex_unlock(&writer->lock);
+}
+
+void trace_flush(struct trace_writer *writer)
+{
+	(void)pthread_mutex_lock(&writer->lock);
+	if (fflush(writer->file) != 0 && !writer->failure)
+		writer->failure = errno;
 	(void)pthread_mutex_unlock(&writer->lock);
 }
 

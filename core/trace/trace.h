@@ -89,14 +89,19 @@ void trace_record_init(struct trace_record *record);
 
 struct trace_writer;
 
-/* Makes the file anew. NULL and a sentence if it cannot. The times count from now. `names`: SLUICE_KIND_SLOTS of them,
- * copied; NULL: none are known. */
+/* Makes the file anew. NULL and a sentence if it cannot. The times count from now, or from the moment given on both
+ * clocks. `names`: SLUICE_KIND_SLOTS of them, copied; NULL: none are known. */
 struct trace_writer *trace_create(const char *path, enum trace_source source, const struct trace_names *names,
                                   struct sluice_error *error);
+struct trace_writer *trace_create_at(const char *path, enum trace_source source, const struct trace_names *names,
+                                     int64_t start_ns, int64_t wall_ns, struct sluice_error *error);
 int64_t trace_start_ns(const struct trace_writer *writer);
 
 /* From any thread. Buffered; a failing disk shows at trace_close(). */
 void trace_write(struct trace_writer *writer, const struct trace_record *record);
+
+/* Hands what is buffered to the system, so that it can be read while the writer lives. From any thread. */
+void trace_flush(struct trace_writer *writer);
 
 /* Writes what is buffered and frees the writer; false and a sentence if not everything could be written. NULL is
  * allowed. */

@@ -1,0 +1,320 @@
+/*
+ * sluice replay: sends a file of webhooks to a server, on a schedule of its own.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "base/clock.h"
+#include "cli.h"
+#include "lab/about.h"
+#include "lab/client.h"
+#include "lab/recording.h"
+#include "lab/run.h"
+
+struct settings {
+	const char *input, *url, *admin, *sign, *form, *output;
+	int64_t concurrency, rate, requests, seed, retries;
+	int arrivals;
+	struct sluice_duration duration, patience;
+	bool fresh, keep_input;
+};
+
+static const struct sluice_option options[] = {
+	SLUICE_OPTION_STRING(struct settings, input, .name = "input", .unit = "FILE", .flags = SLUICE_OPTION_REQUIRED,
+                             .help = "the webhooks, as `sluice generate` writes them; - is standard input"),
+	SLUICE_OPTION_STRING(struct settings, url, .name = "url", .unit = "URL", .flags = SLUICE_OPTION_REQUIRED,
+                             .help = "where to send them"),
+	SLUICE_OPTION_STRING(struct settings, output, .name = "output", .unit = "RUN/", .flags = SLUICE_OPTION_REQUIRED,
+                             .help = "the run directory to make"),
+	SLUICE_OPTION_INT(struct settings, concurrency, .name = "concurrency", .fallback = "50", .min = 1, .max = 20000,
+                          .unit = "connections", .help = "connections"),
+	SLUICE_OPTION_INT(struct settings, rate, .name = "rate", .fallback = "500", .min = 0, .max = 1000000,
+                          .unit = "requests per second",
+                          .help = "requests per second; 0: each connection sends when it has its answer"),
+	SLUICE_OPTION_CHOICE(struct settings, arrivals, .name = "arrivals", .fallback = "uniform",
+                             .choices = replay_arrivals_names, .help = "how they are spread over time"),
+	SLUICE_OPTION_INT(struct settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
+                          .help = "of the arrivals"),
+	SLUICE_OPTION_INT(struct settings, requests, .name = "requests", .fallback = "0", .min = 0, .max = UINT32_MAX,
+                          .unit = "requests", .help = "only so many of the file; 0: all"),
+	SLUICE_OPTION_DURATION(struct settings, duration, .name = "duration", .fallback = "0s", .min = 0,
+                               .max = INT64_MAX, .help = "only what is due within that time; 0s: all"),
+	SLUICE_OPTION_STRING(struct settings, sign, .name = "sign", .unit = "SCHEME:SECRET",
+                             .help = "sign each: standard-webhooks, github, stripe, slack, shopify or template"),
+	SLUICE_OPTION_STRING(struct settings, form, .name = "template", .unit = "NAME=VALUE,…",
+                             .help = "the options of auth/hmac's template, for --sign template:SECRET"),
+	SLUICE_OPTION_INT(struct settings, retries, .name = "retries", .fallback = "0", .min = 0, .max = 100,
+                          .unit = "tries", .help = "further tries after a 503 or a broken connection; counted apart"),
+	SLUICE_OPTION_DURATION(struct settings, patience, .name = "timeout", .fallback = "60s", .min = NS_PER_MS,
+                               .max = INT64_MAX, .help = "an answer that takes longer counts as none"),
+	SLUICE_OPTION_BOOL(struct settings, fresh, .name = "fresh",
+                           .help = "put a new prefix before each message id, so that a file can be sent again"),
+	SLUICE_OPTION_BOOL(struct settings, keep_input, .name = "keep-input",
+                           .help = "put a copy of the input into the run directory"),
+	SLUICE_OPTION_STRING(struct settings, admin, .name = "admin", .unit = "URL",
+                             .help = "the server's admin door, to note which pipeline it runs"),
+	SLUICE_OPTION_END,
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* Without SA_RESTART, so that the loop hears of it at once. */
+static void catch_interruption(void)
+{
+	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+struct watch {
+	bool is_terminal;
+	size_t total;
+};
+
+static bool show_progress(void *context, const struct replay_progress *progress)
+{
+	const struct watch *watch = context;
+	if (watch->is_terminal)
+		(void)fprintf(stderr, "\r\033[Ksent %zu of %zu, %.0f/s, P95 %.2f ms, %zu wrong answers%s",
+		              progress->sent, watch->total, progress->rate, (double)progress->p95_ns / 1e6,
+		              progress->wrong, interrupted ? ": ending" : "");
+	return !interrupted;
+}
+
+/* How many of the file are sent: what --requests and --duration leave. */
+static size_t count_requests(const struct settings *settings, const struct input *input)
+{
+	size_t count = input->count;
+	if (settings->requests > 0 && (size_t)settings->requests < count)
+		count = (size_t)settings->requests;
+	const double most = (double)settings->duration.ns / 1e9 * (double)settings->rate;
+	return settings->duration.ns > 0 && most < (double)count ? (size_t)most : count;
+}
+
+/* What the server says of itself; nothing if it was not asked. */
+static bool ask_server(const struct settings *settings, json_t *arm, struct sluice_error *error)
+{
+	static const char *const wanted[] = {"pipeline", "sha256", "optimizations", "stages", "effective"};
+	struct buffer body = {0};
+	long status = 0;
+	if (!settings->admin)
+		return true;
+	const bool asked = client_get(settings->admin, "/api/pipeline", NULL, &body, &status, error);
+	json_t *pipeline = asked && status == 200 ? json_loadb(body.data, body.size, 0, NULL) : NULL;
+	if (asked && !pipeline)
+		client_explain(&body, status, error);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		(void)json_object_set(arm, wanted[i], json_object_get(pipeline, wanted[i]));
+	const bool ok = pipeline != NULL;
+	json_decref(pipeline);
+	buffer_finish(&body);
+	return ok;
+}
+
+static json_t *describe_arm(const struct settings *settings, const char *id_prefix, struct sluice_error *error)
+{
+	json_t *arm = json_pack("{s:s, s:s, s:s}", "label", "server", "url", settings->url, "id_prefix", id_prefix);
+	if (ask_server(settings, arm, error))
+		return json_pack("[o]", arm);
+	json_decref(arm);
+	return NULL;
+}
+
+static void print_line(const json_t *results, const char *name, const char *title)
+{
+	static const char *const figures[] = {"p50_ms", "p95_ms", "p99_ms", "max_ms"};
+	(void)printf("%-34s", title);
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		(void)printf(" %10.3f", json_number_value(json_object_get(json_object_get(results, name), figures[i])));
+	(void)printf("\n");
+}
+
+static void print_statuses(const json_t *statuses)
+{
+	const char *status;
+	json_t *count;
+	json_object_foreach((json_t *)(uintptr_t)statuses, status, count)(void)
+		printf("  %7" JSON_INTEGER_FORMAT " × %s\n", json_integer_value(count),
+	               strcmp(status, "0") == 0 ? "no answer" : status);
+}
+
+static void print_results(const json_t *results, const json_t *generator, const char *directory)
+{
+	size_t i;
+	json_t *reason;
+	print_statuses(json_object_get(results, "statuses"));
+	(void)printf("%.1f answers per second, %" JSON_INTEGER_FORMAT " not as they should be, %" JSON_INTEGER_FORMAT
+	             " tried again\n\n",
+	             json_number_value(json_object_get(results, "rate")),
+	             json_integer_value(json_object_get(results, "errors")),
+	             json_integer_value(json_object_get(results, "retried")));
+	(void)printf("%-34s %10s %10s %10s %10s\n", "latency, ms", "P50", "P95", "P99", "max");
+	print_line(results, "corrected", "from the intended time");
+	print_line(results, "raw", "from sending");
+	(void)printf("%-34s %10.3f %10.3f %10.3f\n", "of it, the generator's own lag",
+	             json_number_value(json_object_get(generator, "lag_p50_ms")),
+	             json_number_value(json_object_get(generator, "lag_p95_ms")),
+	             json_number_value(json_object_get(generator, "lag_p99_ms")));
+	(void)printf("\n%s: %s\n", directory,
+	             json_is_true(json_object_get(generator, "valid")) ? "a valid run" : "INVALID");
+	json_array_foreach(json_object_get(generator, "reasons"), i, reason)(void)
+		printf("  %s\n", json_string_value(reason));
+}
+
+/* All that a replay needs and leaves. */
+struct session {
+	const struct settings *settings;
+	struct input input;
+	struct signer *signer;
+	struct replay_plan plan;
+	char id_prefix[16];
+	struct recording *recording;
+	struct replay_result result;
+};
+
+static bool prepare(struct session *session, struct sluice_error *error)
+{
+	const struct settings *settings = session->settings;
+	if (!input_read(&session->input, settings->input, error))
+		return false;
+	if (settings->sign && !(session->signer = signer_create(settings->sign, settings->form, error)))
+		return false;
+	session->plan = (struct replay_plan){
+		.input = &session->input,
+		.count = count_requests(settings, &session->input),
+		.target_count = 1,
+		.connections = (size_t)settings->concurrency,
+		.rate = (double)settings->rate,
+		.arrivals = (enum replay_arrivals)settings->arrivals,
+		.seed = (uint64_t)settings->seed,
+		.signer = session->signer,
+		.retries = (unsigned)settings->retries,
+		.patience_ns = settings->patience.ns,
+	};
+	if (session->plan.count == 0)
+		return sluice_error_set(error, "%s: there is nothing to send", settings->input);
+	return replay_target_from_url(settings->url, &session->plan.targets[0], error);
+}
+
+static bool record(struct session *session, struct sluice_error *error)
+{
+	const struct settings *settings = session->settings;
+	session->recording = recording_begin(settings->output, "replay", error);
+	if (!session->recording)
+		return false;
+	session->plan.origin_ns = recording_origin_ns(session->recording);
+	session->plan.request_prefix = recording_request_prefix(session->recording);
+	if (settings->fresh) /* the run's own mark, without its r */
+		(void)snprintf(session->id_prefix, sizeof(session->id_prefix), "%s", session->plan.request_prefix + 2);
+	session->plan.targets[0].id_prefix = session->id_prefix;
+	json_t *arms = describe_arm(settings, session->id_prefix, error);
+	if (arms)
+		recording_put(session->recording, "arms", arms);
+	return arms != NULL;
+}
+
+static bool keep_input(const struct session *session, struct sluice_error *error)
+{
+	char *path = run_file(recording_directory(session->recording), RUN_INPUT);
+	const bool ok = !session->settings->keep_input || input_save(&session->input, path, error);
+	free(path);
+	return ok;
+}
+
+/* False if the run could not be written; *status_out is the answer otherwise. */
+static bool conclude(struct session *session, int *status_out, struct sluice_error *error)
+{
+	const struct replay_result *result = &session->result;
+	const struct replay_plan *plan = &session->plan;
+	const int64_t wall_ns = result->end_ns - result->start_ns;
+	const double seconds = (double)wall_ns / 1e9;
+	json_t *results = about_results(&session->input, result->records, result->count, plan->signer != NULL,
+	                                result->retried, seconds);
+	json_t *generator = about_generator(result->records, result->count, result->cpu_ns, wall_ns);
+	recording_put(session->recording, "input",
+	              about_input(&session->input, session->settings->input, plan->first, plan->count));
+	recording_put(session->recording, "schedule", about_schedule(plan, "single", 1, seconds));
+	recording_put(session->recording, "sign", json_string(plan->signer ? signer_scheme(plan->signer) : NULL));
+	recording_put(session->recording, "retries", json_integer(plan->retries));
+	recording_put(session->recording, "interrupted", json_boolean(result->interrupted));
+	recording_put(session->recording, "generator", json_incref(generator));
+	recording_put(session->recording, "results", json_incref(results));
+	const bool kept = keep_input(session, error);
+	const bool ok = recording_end(session->recording, result->records, result->count, NULL, error) && kept;
+	session->recording = NULL;
+	if (ok)
+		print_results(results, generator, session->settings->output);
+	*status_out = !json_is_true(json_object_get(generator, "valid"))           ? STATUS_INVALID
+	              : json_integer_value(json_object_get(results, "errors")) > 0 ? STATUS_NO
+	                                                                           : STATUS_YES;
+	json_decref(results);
+	json_decref(generator);
+	return ok;
+}
+
+static int replay(const struct settings *settings)
+{
+	struct sluice_error error = {0};
+	struct session session = {.settings = settings};
+	int status = STATUS_CANNOT;
+	input_init(&session.input);
+	struct watch watch = {.is_terminal = isatty(STDERR_FILENO) == 1};
+	bool ok = prepare(&session, &error) && record(&session, &error);
+	if (ok) {
+		catch_interruption();
+		watch.total = session.plan.count;
+		ok = replay_run(&session.plan, show_progress, &watch, &session.result, &error);
+		if (watch.is_terminal)
+			(void)fprintf(stderr, "\r\033[K");
+	}
+	if (!ok || !conclude(&session, &status, &error)) {
+		(void)fprintf(stderr, "%s\n", error.text);
+		status = STATUS_CANNOT;
+	}
+	replay_free(&session.result);
+	recording_abandon(session.recording);
+	signer_free(session.signer);
+	input_finish(&session.input);
+	return status;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+	struct settings settings;
+	const struct command command = {
+		.usage = "replay",
+		.about = "Sends a file of webhooks to a server on a schedule that is fixed before it starts, and "
+	                 "writes down "
+			 "what came back. Latency counts from the moment a request was meant to go, so a server that "
+	                 "falls "
+			 "behind is charged for what waits. The events of a stream go one after the other. Ctrl-C ends "
+	                 "it "
+			 "with what was measured. Exit status: 0 done, 1 there were answers that an event of its kind "
+	                 "must "
+			 "not get, 2 it could not be done, 30 INVALID: the generator was late or took too much of the "
+	                 "machine, "
+			 "or the ids were not new.",
+		.example = "sluice replay --input events.jsonl --url http://127.0.0.1:5000/webhooks --rate 500 "
+	                   "--output run-1/",
+		.options = options,
+		.config = &settings,
+	};
+	struct arguments arguments;
+	int status;
+	if (!arguments_parse(&command, argc, argv, &arguments, &status))
+		return status;
+	status = replay(&settings);
+	arguments_finish(&arguments);
+	return status;
+}

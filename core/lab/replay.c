@@ -1,0 +1,610 @@
+/*
+ * The sending loop. One turn: what is due joins what is ready, what is ready goes out while connections are free, then
+ * it sleeps until an answer comes or the next request is due.
+ */
+#include "lab/replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "lab/estimate.h"
+#include "lab/heap.h"
+#include "lab/run.h"
+#include "lab/schedule.h"
+#include "lab/sender.h"
+
+enum { NONE = -1, EVENTS_MAX = 256, CONNECT_PATIENCE_S = 10 };
+
+const char *const replay_arrivals_names[] = {[REPLAY_UNIFORM] = "uniform", [REPLAY_POISSON] = "poisson", NULL};
+
+/* The events of a stream that wait for the one on its way. */
+struct stream_line {
+	bool is_busy;
+	int64_t first, last; /* requests; NONE: nobody waits */
+};
+
+/* What is known of a request besides its record. */
+struct waiting {
+	int64_t next_in_stream;
+	int64_t stream_free_ns; /* when the one before it had its answer */
+};
+
+/* The connections to one target. */
+struct fleet {
+	const struct replay_target *target;
+	struct addrinfo *addresses;
+	const struct addrinfo *address; /* the one of them that answers */
+	struct sender *senders;
+	struct sender *free; /* the one used last comes first */
+	int64_t some_free_since_ns;
+	struct heap ready; /* requests that could go, by their intended time */
+};
+
+struct loop {
+	const struct replay_plan *plan;
+	struct replay_result *result;
+	struct schedule schedule;
+	struct fleet fleets[2];
+	struct stream_line *streams;
+	struct waiting *waiting;
+	struct heap later; /* requests to be tried again, by when */
+	int epoll;
+	size_t next;                  /* of the schedule */
+	size_t sent, done, in_flight; /* requests; a retried one counts once */
+	int64_t start_ns;             /* monotonic: when the schedule begins */
+	bool stopping;
+	struct buffer body;
+	replay_each_fn each;
+	void *context;
+	struct replay_progress progress;
+	struct histogram recent; /* corrected latencies since the last report */
+	int64_t reported_ns, report_at_ns;
+};
+
+bool replay_answer_is_right(enum input_kind kind, int status, bool is_signed)
+{
+	switch (kind) {
+	case INPUT_NEW: /* its duplicate may have come first */
+	case INPUT_DUPLICATE:
+		return status == 202 || status == 200;
+	case INPUT_CONFLICT:
+		return status == 422;
+	case INPUT_BAD_SIGNATURE:
+		return status == (is_signed ? 401 : 202);
+	default:
+		return status == 400;
+	}
+}
+
+int64_t replay_lag_ns(const struct trace_record *record)
+{
+	return record->ready_ns < 0 ? -1 : record->sent_ns - record->ready_ns;
+}
+
+static const struct input_event *event_of(const struct loop *loop, size_t i)
+{
+	return &loop->plan->input->events[loop->plan->first + i];
+}
+
+static struct fleet *fleet_of(struct loop *loop, size_t i)
+{
+	return &loop->fleets[loop->schedule.items[i].target];
+}
+
+/* Times in a record count from the plan's origin. */
+static int64_t stamp(const struct loop *loop, int64_t now_ns)
+{
+	return now_ns - loop->plan->origin_ns;
+}
+
+/* ── a request, written ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool brings(const struct input_event *event, const char *name)
+{
+	for (size_t i = 0; i < event->header_count; i++)
+		if (strcasecmp(event->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void write_signature(struct loop *loop, const struct input_event *event, const char *prefix, struct buffer *out)
+{
+	char id[2 * SLUICE_NAME_MAX];
+	const int size = snprintf(id, sizeof(id), "%s%.*s", event->id_at == SIZE_MAX ? "" : prefix,
+	                          (int)event->message_id.size, event->message_id.data ? event->message_id.data : "");
+	signer_write(loop->plan->signer, (struct sluice_bytes){id, (size_t)size},
+	             (struct sluice_bytes){loop->body.data, loop->body.size}, clock_wall_ns(),
+	             event->kind == INPUT_BAD_SIGNATURE, out);
+}
+
+static void write_request(struct loop *loop, size_t i, struct buffer *out)
+{
+	const struct input_event *event = event_of(loop, i);
+	const struct replay_target *target = fleet_of(loop, i)->target;
+	size_t payload_at;
+	buffer_empty(&loop->body);
+	input_write_body(event, target->id_prefix, &loop->body, &payload_at);
+	buffer_printf(out, "POST %s HTTP/1.1\r\nHost: %s:%s\r\nX-Request-Id: %s%zu\r\nContent-Length: %zu\r\n",
+	              target->path, target->host, target->port, loop->plan->request_prefix,
+	              loop->plan->request_first + i, loop->body.size);
+	if (!brings(event, "Content-Type"))
+		buffer_add_text(out, "Content-Type: application/json\r\n");
+	for (size_t h = 0; h < event->header_count; h++)
+		buffer_printf(out, "%s: %s\r\n", event->headers[h].name, event->headers[h].value);
+	if (loop->plan->signer)
+		write_signature(loop, event, target->id_prefix, out);
+	buffer_add_text(out, "\r\n");
+	buffer_add(out, loop->body.data, loop->body.size);
+}
+
+/* ── what waits for what ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void make_ready(struct loop *loop, size_t i)
+{
+	heap_put(&fleet_of(loop, i)->ready, loop->schedule.items[i].due_ns, (uint32_t)i);
+}
+
+static void join_stream(struct loop *loop, size_t i)
+{
+	const uint32_t number = loop->schedule.items[i].stream;
+	struct stream_line *line = number == SCHEDULE_NO_STREAM ? NULL : &loop->streams[number];
+	if (!line || !line->is_busy) {
+		if (line)
+			line->is_busy = true;
+		make_ready(loop, i);
+		return;
+	}
+	if (line->first == NONE)
+		line->first = (int64_t)i;
+	else
+		loop->waiting[line->last].next_in_stream = (int64_t)i;
+	line->last = (int64_t)i;
+}
+
+static void leave_stream(struct loop *loop, size_t i, int64_t now_ns)
+{
+	const uint32_t number = loop->schedule.items[i].stream;
+	if (number == SCHEDULE_NO_STREAM)
+		return;
+	struct stream_line *line = &loop->streams[number];
+	const int64_t next = line->first;
+	line->is_busy = next != NONE;
+	if (next == NONE)
+		return;
+	line->first = loop->waiting[next].next_in_stream;
+	loop->waiting[next].stream_free_ns = now_ns;
+	make_ready(loop, (size_t)next);
+}
+
+/* ── connections ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void set_free(struct fleet *fleet, struct sender *sender, int64_t now_ns)
+{
+	if (!fleet->free)
+		fleet->some_free_since_ns = now_ns;
+	sender->next_free = fleet->free;
+	fleet->free = sender;
+}
+
+static int64_t latest(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void begin(struct loop *loop, struct fleet *fleet, size_t i)
+{
+	struct trace_record *record = &loop->result->records[i];
+	struct sender *sender = fleet->free;
+	fleet->free = sender->next_free;
+	sender->request = (uint32_t)i;
+	write_request(loop, i, &sender->out);
+	sender->since_ns = clock_now_ns();
+	if (record->tries++ == 0) {
+		const int64_t free_ns = latest(fleet->some_free_since_ns, loop->waiting[i].stream_free_ns);
+		const int64_t due_ns = loop->plan->rate > 0 ? loop->start_ns + loop->schedule.items[i].due_ns : free_ns;
+		record->intended_ns = stamp(loop, due_ns);
+		record->ready_ns = stamp(loop, latest(due_ns, free_ns));
+		record->sent_ns = stamp(loop, sender->since_ns);
+		loop->sent++;
+		loop->in_flight++;
+	}
+	sender_send(sender);
+}
+
+static void describe(struct loop *loop, size_t i)
+{
+	const struct input_event *event = event_of(loop, i);
+	const struct replay_target *target = fleet_of(loop, i)->target;
+	struct trace_record *record = &loop->result->records[i];
+	char text[2 * SLUICE_NAME_MAX];
+	int size = snprintf(text, sizeof(text), "%s%zu", loop->plan->request_prefix, loop->plan->request_first + i);
+	record->request = trace_key(text, (size_t)size);
+	record->input = (uint32_t)(loop->plan->first + i);
+	record->block = loop->plan->block;
+	record->arm = target->arm;
+	if (!event->message_id.data)
+		return;
+	size = snprintf(text, sizeof(text), "%s%.*s", event->id_at == SIZE_MAX ? "" : target->id_prefix,
+	                (int)event->message_id.size, event->message_id.data);
+	record->message = trace_key(text, (size_t)size);
+}
+
+static bool is_tried_again(struct loop *loop, size_t i, int status)
+{
+	const struct trace_record *record = &loop->result->records[i];
+	return (status == 0 || status == 503) && record->tries <= loop->plan->retries && !loop->stopping;
+}
+
+/* What the server asks for, or a pause that doubles from 50 ms. */
+static int64_t pause_ns(const struct sender *sender, int status, unsigned tries)
+{
+	const int64_t asked_s = status == 503 ? sender->answer.retry_after_s : -1;
+	return asked_s >= 0 ? asked_s * NS_PER_S : 50 * NS_PER_MS << (tries < 8 ? tries - 1 : 7);
+}
+
+static void conclude(struct loop *loop, size_t i, int64_t now_ns)
+{
+	struct trace_record *record = &loop->result->records[i];
+	loop->done++;
+	loop->in_flight--;
+	if (record->status) {
+		record->answered_ns = stamp(loop, now_ns);
+		histogram_record(&loop->recent, run_corrected_ns(record));
+	}
+	if (!replay_answer_is_right(event_of(loop, i)->kind, record->status, loop->plan->signer != NULL))
+		loop->progress.wrong++;
+	leave_stream(loop, i, now_ns);
+}
+
+static void finish_request(struct loop *loop, struct sender *sender, int status, int64_t now_ns)
+{
+	const size_t i = sender->request;
+	struct trace_record *record = &loop->result->records[i];
+	record->status = (uint16_t)status;
+	if (!is_tried_again(loop, i, status)) {
+		conclude(loop, i, now_ns);
+		return;
+	}
+	loop->result->retried++;
+	heap_put(&loop->later, now_ns + pause_ns(sender, status, record->tries), (uint32_t)i);
+}
+
+/* A sender whose request has come to an end is free again. */
+static void settle(struct loop *loop, struct sender *sender)
+{
+	if (sender->state != SENDER_ANSWERED && sender->state != SENDER_FAILED)
+		return;
+	const int64_t now_ns = clock_now_ns();
+	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, now_ns);
+	sender_release(sender);
+	set_free(&loop->fleets[sender->target], sender, now_ns);
+}
+
+static void take_what_is_due(struct loop *loop, int64_t now_ns)
+{
+	const struct schedule_item *items = loop->schedule.items;
+	while (!loop->stopping && loop->next < loop->plan->count && loop->start_ns + items[loop->next].due_ns <= now_ns)
+		join_stream(loop, loop->next++);
+	while (loop->later.count > 0 && (loop->stopping || heap_get_first(&loop->later)->key <= now_ns)) {
+		const size_t i = heap_take_first(&loop->later);
+		if (loop->stopping)
+			conclude(loop, i, now_ns);
+		else
+			make_ready(loop, i);
+	}
+}
+
+static void send_what_is_ready(struct loop *loop)
+{
+	for (size_t t = 0; t < loop->plan->target_count && !loop->stopping; t++) {
+		struct fleet *fleet = &loop->fleets[t];
+		while (fleet->free && fleet->ready.count > 0) {
+			struct sender *sender = fleet->free;
+			begin(loop, fleet, heap_take_first(&fleet->ready));
+			settle(loop, sender); /* one that failed at once */
+		}
+	}
+}
+
+static void give_up_on_the_slow(struct loop *loop, int64_t now_ns)
+{
+	for (size_t t = 0; t < loop->plan->target_count; t++) {
+		for (size_t c = 0; c < loop->plan->connections; c++) {
+			struct sender *sender = &loop->fleets[t].senders[c];
+			const bool is_busy = sender->state == SENDER_BUSY || sender->state == SENDER_CONNECTING;
+			if (!is_busy || now_ns - sender->since_ns < loop->plan->patience_ns)
+				continue;
+			sender_abandon(sender);
+			settle(loop, sender);
+		}
+	}
+}
+
+/* ── the loop ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void report(struct loop *loop, int64_t now_ns)
+{
+	struct replay_progress *progress = &loop->progress;
+	const double passed_s = (double)(now_ns - loop->reported_ns) / 1e9;
+	progress->rate = passed_s > 0 ? (double)(loop->done - progress->answered) / passed_s : 0;
+	progress->sent = loop->sent;
+	progress->answered = loop->done;
+	progress->seconds = (double)(now_ns - loop->start_ns) / 1e9;
+	progress->p95_ns = histogram_quantile(&loop->recent, 0.95);
+	memset(&loop->recent, 0, sizeof(loop->recent));
+	loop->reported_ns = now_ns;
+	loop->report_at_ns = now_ns + NS_PER_S;
+	if (loop->each && !loop->stopping && !loop->each(loop->context, progress))
+		loop->stopping = true;
+	give_up_on_the_slow(loop, now_ns);
+}
+
+static int64_t wakes_at_ns(const struct loop *loop)
+{
+	int64_t at_ns = loop->report_at_ns;
+	const struct heap_item *later = heap_get_first(&loop->later);
+	if (later && later->key < at_ns)
+		at_ns = later->key;
+	if (!loop->stopping && loop->next < loop->plan->count) {
+		const int64_t due_ns = loop->start_ns + loop->schedule.items[loop->next].due_ns;
+		at_ns = due_ns < at_ns ? due_ns : at_ns;
+	}
+	return at_ns;
+}
+
+static bool wait_for_answers(struct loop *loop, int64_t until_ns, struct sluice_error *error)
+{
+	struct epoll_event events[EVENTS_MAX];
+	const int64_t left_ns = latest(0, until_ns - clock_now_ns());
+	const struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+	const int count = epoll_pwait2(loop->epoll, events, EVENTS_MAX, &left, NULL);
+	if (count < 0 && errno == EINTR)
+		loop->report_at_ns = 0; /* a signal: ask whether to go on */
+	else if (count < 0)
+		return sluice_error_set(error, "waiting for answers: %s", strerror(errno));
+	for (int i = 0; i < count; i++) {
+		struct sender *sender = events[i].data.ptr;
+		sender_work(sender, (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+		settle(loop, sender);
+	}
+	return true;
+}
+
+static bool is_over(const struct loop *loop)
+{
+	return loop->stopping ? loop->in_flight == 0 : loop->done == loop->plan->count;
+}
+
+static bool go_round(struct loop *loop, struct sluice_error *error)
+{
+	while (!is_over(loop)) {
+		int64_t now_ns = clock_now_ns();
+		take_what_is_due(loop, now_ns);
+		send_what_is_ready(loop);
+		if (now_ns >= loop->report_at_ns)
+			report(loop, now_ns);
+		if (!is_over(loop) && !wait_for_answers(loop, wakes_at_ns(loop), error))
+			return false;
+	}
+	return true;
+}
+
+/* ── start and end ──────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool take_part(const char **at, char *out, size_t room, const char *stops)
+{
+	const size_t size = strcspn(*at, stops);
+	if (size == 0 || size >= room)
+		return false;
+	memcpy(out, *at, size);
+	out[size] = '\0';
+	*at += size;
+	return true;
+}
+
+bool replay_target_from_url(const char *url, struct replay_target *target_out, struct sluice_error *error)
+{
+	static const char scheme[] = "http://";
+	const char *at = url + strlen(scheme);
+	*target_out = (struct replay_target){.port = "80", .path = "/webhooks", .id_prefix = ""};
+	bool ok = strncmp(url, scheme, strlen(scheme)) == 0;
+	const bool in_brackets = ok && *at == '[';
+	at += in_brackets;
+	ok = ok && take_part(&at, target_out->host, sizeof(target_out->host), in_brackets ? "]" : ":/");
+	at += ok && in_brackets && *at == ']';
+	if (ok && *at == ':' && at++)
+		ok = take_part(&at, target_out->port, sizeof(target_out->port), "/");
+	if (ok && *at == '/' && at[1])
+		ok = take_part(&at, target_out->path, sizeof(target_out->path), " #");
+	return (ok && (*at == '\0' || strcmp(at, "/") == 0)) ||
+	       sluice_error_set(error, "expected a URL such as http://127.0.0.1:5000/webhooks, got \"%s\"", url);
+}
+
+/* "localhost" has two addresses, and servers often listen on one. */
+static bool answers(const struct addrinfo *address)
+{
+	const struct timeval patience = {.tv_sec = CONNECT_PATIENCE_S};
+	const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	const bool connected = connect(fd, address->ai_addr, address->ai_addrlen) == 0;
+	const int cause = errno;
+	(void)close(fd);
+	errno = cause;
+	return connected;
+}
+
+static bool find_server(struct fleet *fleet, struct sluice_error *error)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	const struct replay_target *target = fleet->target;
+	const int failure = getaddrinfo(target->host, target->port, &hints, &fleet->addresses);
+	if (failure)
+		return sluice_error_set(error, "%s:%s: %s", target->host, target->port, gai_strerror(failure));
+	fleet->address = fleet->addresses;
+	while (fleet->address && !answers(fleet->address))
+		fleet->address = fleet->address->ai_next;
+	return fleet->address || sluice_error_set(error, "%s:%s: cannot connect: %s; is the server running?",
+	                                          target->host, target->port, strerror(errno));
+}
+
+static bool open_fleet(struct loop *loop, struct fleet *fleet, struct sluice_error *error)
+{
+	if (!find_server(fleet, error))
+		return false;
+	fleet->senders = must_calloc(loop->plan->connections, sizeof(*fleet->senders));
+	for (size_t c = 0; c < loop->plan->connections; c++) {
+		struct sender *sender = &fleet->senders[c];
+		sender_init(sender, loop->epoll, fleet->address);
+		sender->target = (uint8_t)(fleet - loop->fleets);
+	}
+	for (size_t c = 0; c < loop->plan->connections; c++)
+		(void)sender_open(&fleet->senders[c]); /* what went wrong shows in its state */
+	return true;
+}
+
+static struct sender *find_in_state(const struct loop *loop, enum sender_state state)
+{
+	for (size_t t = 0; t < loop->plan->target_count; t++)
+		for (size_t c = 0; c < loop->plan->connections; c++)
+			if (loop->fleets[t].senders[c].state == state)
+				return &loop->fleets[t].senders[c];
+	return NULL;
+}
+
+static bool connect_all(struct loop *loop, struct sluice_error *error)
+{
+	const int64_t until_ns = clock_now_ns() + CONNECT_PATIENCE_S * NS_PER_S;
+	for (size_t t = 0; t < loop->plan->target_count; t++) {
+		loop->fleets[t].target = &loop->plan->targets[t];
+		if (!open_fleet(loop, &loop->fleets[t], error))
+			return false;
+	}
+	while (find_in_state(loop, SENDER_CONNECTING) && clock_now_ns() < until_ns)
+		if (!wait_for_answers(loop, until_ns, error))
+			return false;
+	const struct sender *lost = find_in_state(loop, SENDER_CLOSED);
+	if (!lost)
+		lost = find_in_state(loop, SENDER_CONNECTING);
+	if (!lost)
+		return true;
+	const struct replay_target *target = &loop->plan->targets[lost->target];
+	return sluice_error_set(error, "%s:%s: cannot open %zu connections: %s", target->host, target->port,
+	                        loop->plan->connections, strerror(lost->failure ? lost->failure : ETIMEDOUT));
+}
+
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec spent;
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+	return spent.tv_sec * NS_PER_S + spent.tv_nsec;
+}
+
+static void prepare(struct loop *loop)
+{
+	const struct replay_plan *plan = loop->plan;
+	schedule_init(&loop->schedule, plan);
+	loop->streams = must_calloc(loop->schedule.stream_count + 1, sizeof(*loop->streams));
+	for (size_t i = 0; i < loop->schedule.stream_count; i++)
+		loop->streams[i] = (struct stream_line){.first = NONE, .last = NONE};
+	loop->waiting = must_calloc(plan->count + 1, sizeof(*loop->waiting));
+	loop->result->records = must_calloc(plan->count + 1, sizeof(*loop->result->records));
+	for (size_t i = 0; i < plan->count; i++) {
+		loop->waiting[i].next_in_stream = NONE;
+		trace_record_init(&loop->result->records[i]);
+		describe(loop, i);
+	}
+}
+
+static void start(struct loop *loop)
+{
+	const int64_t now_ns = clock_now_ns();
+	loop->start_ns = loop->reported_ns = now_ns;
+	loop->report_at_ns = now_ns + NS_PER_S;
+	for (size_t t = 0; t < loop->plan->target_count; t++)
+		for (size_t c = 0; c < loop->plan->connections; c++)
+			set_free(&loop->fleets[t], &loop->fleets[t].senders[c], now_ns);
+}
+
+/* Of a run that was ended early: only what was sent. */
+static void keep_what_was_sent(struct loop *loop)
+{
+	struct replay_result *result = loop->result;
+	for (size_t i = 0; i < loop->plan->count; i++)
+		if (result->records[i].tries > 0)
+			result->records[result->count++] = result->records[i];
+	result->interrupted = result->count < loop->plan->count;
+}
+
+static void sum_up(struct loop *loop)
+{
+	struct replay_result *result = loop->result;
+	int64_t *lags = must_calloc(result->count + 1, sizeof(*lags));
+	for (size_t i = 0; i < result->count; i++)
+		lags[i] = replay_lag_ns(&result->records[i]);
+	estimate_sort(lags, result->count);
+	result->late_p95_ns = estimate_quantile(lags, result->count, 0.95);
+	free(lags);
+}
+
+static void finish(struct loop *loop)
+{
+	for (size_t t = 0; t < loop->plan->target_count; t++) {
+		struct fleet *fleet = &loop->fleets[t];
+		for (size_t c = 0; fleet->senders && c < loop->plan->connections; c++)
+			sender_finish(&fleet->senders[c]);
+		free(fleet->senders);
+		heap_finish(&fleet->ready);
+		if (fleet->addresses)
+			freeaddrinfo(fleet->addresses);
+	}
+	heap_finish(&loop->later);
+	schedule_finish(&loop->schedule);
+	buffer_finish(&loop->body);
+	free(loop->streams);
+	free(loop->waiting);
+	(void)close(loop->epoll);
+	free(loop);
+}
+
+bool replay_run(const struct replay_plan *plan, replay_each_fn each, void *context, struct replay_result *result_out,
+                struct sluice_error *error)
+{
+	*result_out = (struct replay_result){0};
+	const int epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll < 0)
+		return sluice_error_set(error, "epoll: %s", strerror(errno));
+	struct loop *loop = must_calloc(1, sizeof(*loop));
+	*loop = (struct loop){.plan = plan, .result = result_out, .epoll = epoll, .each = each, .context = context};
+	(void)prctl(PR_SET_TIMERSLACK, 1UL); /* a request due in 1.9 ms is not to wait until 1.95 */
+	prepare(loop);
+	const int64_t cpu_ns = thread_cpu_ns();
+	bool ok = connect_all(loop, error);
+	if (ok)
+		start(loop);
+	ok = ok && go_round(loop, error);
+	result_out->start_ns = loop->start_ns;
+	result_out->end_ns = clock_now_ns();
+	result_out->cpu_ns = thread_cpu_ns() - cpu_ns;
+	keep_what_was_sent(loop);
+	sum_up(loop);
+	finish(loop);
+	return ok;
+}
+
+void replay_free(struct replay_result *result)
+{
+	free(result->records);
+	*result = (struct replay_result){0};
+}

@@ -1,0 +1,167 @@
+/*
+ * Senders; see sender.h.
+ */
+#include "lab/sender.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void sender_init(struct sender *sender, int epoll, const struct addrinfo *address)
+{
+	*sender = (struct sender){.fd = -1, .epoll = epoll, .address = address};
+}
+
+static void shut(struct sender *sender, enum sender_state state)
+{
+	if (sender->fd >= 0)
+		(void)close(sender->fd);
+	sender->fd = -1;
+	sender->state = state;
+}
+
+void sender_finish(struct sender *sender)
+{
+	shut(sender, SENDER_CLOSED);
+	buffer_finish(&sender->out);
+}
+
+bool sender_open(struct sender *sender)
+{
+	const struct addrinfo *address = sender->address;
+	const int on = 1;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = sender};
+	sender->fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	sender->state = SENDER_CONNECTING;
+	sender->failure = 0;
+	if (sender->fd < 0)
+		goto fail;
+	(void)setsockopt(sender->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(sender->fd, address->ai_addr, address->ai_addrlen) != 0 && errno != EINPROGRESS)
+		goto fail;
+	if (epoll_ctl(sender->epoll, EPOLL_CTL_ADD, sender->fd, &event) == 0)
+		return true;
+fail:
+	sender->failure = errno;
+	shut(sender, SENDER_CLOSED);
+	return false;
+}
+
+static bool would_block(void)
+{
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+/* What the end of the connection means where it stands. */
+static void take_end(struct sender *sender)
+{
+	if (sender->state == SENDER_IDLE) {
+		shut(sender, SENDER_CLOSED);
+		return;
+	}
+	answer_end(&sender->answer);
+	shut(sender, sender->answer.state == ANSWER_DONE ? SENDER_ANSWERED : SENDER_FAILED);
+}
+
+static void take_bytes(struct sender *sender, const char *data, size_t size)
+{
+	if (sender->state != SENDER_BUSY) { /* nobody asked: what follows cannot be told apart from an answer */
+		shut(sender, SENDER_CLOSED);
+		return;
+	}
+	const size_t taken = answer_take(&sender->answer, data, size);
+	const bool is_clean = taken == size && sender->out_at == sender->out.size;
+	if (sender->answer.state == ANSWER_BROKEN)
+		shut(sender, SENDER_FAILED);
+	else if (sender->answer.state == ANSWER_DONE && is_clean)
+		sender->state = SENDER_ANSWERED;
+	else if (sender->answer.state == ANSWER_DONE) /* answered too early, or more than once */
+		shut(sender, SENDER_ANSWERED);
+}
+
+/* A read that does not fill the room has emptied the socket: see epoll(7), on edges and streams. */
+static void read_in(struct sender *sender, bool to_the_end)
+{
+	enum { ROOM = 16384 };
+	char data[ROOM];
+	while (sender->fd >= 0) {
+		const ssize_t got = recv(sender->fd, data, sizeof(data), 0);
+		if (got < 0 && would_block())
+			return;
+		if (got <= 0) {
+			take_end(sender);
+			return;
+		}
+		take_bytes(sender, data, (size_t)got);
+		if (got < ROOM && !to_the_end)
+			return;
+	}
+}
+
+/* A server that refuses early may close before it has read everything: its answer counts. */
+static void write_out(struct sender *sender)
+{
+	while (sender->out_at < sender->out.size) {
+		const ssize_t sent = send(sender->fd, sender->out.data + sender->out_at,
+		                          sender->out.size - sender->out_at, MSG_NOSIGNAL);
+		if (sent < 0 && would_block())
+			return;
+		if (sent < 0) {
+			read_in(sender, true);
+			return;
+		}
+		sender->out_at += (size_t)sent;
+	}
+}
+
+void sender_send(struct sender *sender)
+{
+	sender->out_at = 0;
+	answer_begin(&sender->answer);
+	if (sender->state == SENDER_CLOSED) {
+		if (!sender_open(sender))
+			sender->state = SENDER_FAILED;
+		return;
+	}
+	sender->state = SENDER_BUSY;
+	write_out(sender);
+}
+
+static void finish_connecting(struct sender *sender)
+{
+	socklen_t size = sizeof(sender->failure);
+	if (getsockopt(sender->fd, SOL_SOCKET, SO_ERROR, &sender->failure, &size) != 0)
+		sender->failure = errno;
+	const bool has_request = sender->out.size > 0;
+	if (sender->failure)
+		shut(sender, has_request ? SENDER_FAILED : SENDER_CLOSED);
+	else
+		sender->state = has_request ? SENDER_BUSY : SENDER_IDLE;
+}
+
+void sender_work(struct sender *sender, bool ended)
+{
+	if (sender->state == SENDER_CONNECTING)
+		finish_connecting(sender);
+	if (sender->state == SENDER_BUSY)
+		write_out(sender);
+	if (sender->state == SENDER_BUSY || sender->state == SENDER_IDLE)
+		read_in(sender, ended);
+}
+
+void sender_release(struct sender *sender)
+{
+	buffer_empty(&sender->out);
+	if (sender->fd >= 0 && !sender->answer.closes && sender->state == SENDER_ANSWERED)
+		sender->state = SENDER_IDLE;
+	else
+		shut(sender, SENDER_CLOSED);
+}
+
+void sender_abandon(struct sender *sender)
+{
+	shut(sender, SENDER_FAILED);
+}
