@@ -65,6 +65,9 @@ struct input {
 void input_init(struct input *input);
 void input_finish(struct input *input);
 
+/* Forgets the events; the memory is used again. */
+void input_empty(struct input *input);
+
 /* The next event, zeroed but for `id_at`; valid until the next call. What it points to belongs in input->arena. */
 struct input_event *input_add(struct input *input);
 

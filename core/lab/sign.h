@@ -17,16 +17,18 @@
 struct signer;
 
 /* `spec` is SCHEME:SECRET: standard-webhooks, github, stripe, slack, shopify; or template:SECRET with `form`, the
- * options of auth/hmac's template as "signature_header=X-Sig,signed={timestamp}.{body},encoding=hex,…". `form` is NULL
- * otherwise. NULL and a sentence (without the secret) if it does not fit. */
+ * options of auth/hmac's template as "signature_header=X-Sig,signed={timestamp}.{body},encoding=hex,…". An option
+ * begins at a comma that a name and = follow; any other comma belongs to the value before it: "separator=,,prefix=v1="
+ * has two. `form` is NULL otherwise. NULL and a sentence (without the secret) if it does not fit. */
 struct signer *signer_create(const char *spec, const char *form, struct sluice_error *error);
 void signer_free(struct signer *signer); /* NULL is allowed */
 
 /* "standard-webhooks" … */
 const char *signer_scheme(const struct signer *signer);
 
-/* Appends the header lines that sign `body`, each with its CRLF. `id` is the message id, for schemes that sign one.
- * `spoil`: with a secret that is not the right one. From any thread. */
+/* Appends the header lines that sign `body`, each with its CRLF. `id` is the message id, for schemes that sign one;
+ * "none" stands for one that is absent or cannot be a header's value. `spoil`: with a secret that is not the right one.
+ * From any thread. */
 void signer_write(const struct signer *signer, struct sluice_bytes id, struct sluice_bytes body, int64_t wall_ns,
                   bool spoil, struct buffer *out);
 
