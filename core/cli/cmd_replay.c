@@ -224,7 +224,7 @@ static bool record(struct session *session, struct sluice_error *error)
 	return arms != NULL;
 }
 
-static bool keep_input(const struct session *session, struct sluice_error *error)
+static bool keep_input(struct session *session, struct sluice_error *error)
 {
 	char *path = run_file(recording_directory(session->recording), RUN_INPUT);
 	const bool ok = !session->settings->keep_input || input_save(&session->input, path, error);
@@ -239,18 +239,19 @@ static bool conclude(struct session *session, int *status_out, struct sluice_err
 	const struct replay_plan *plan = &session->plan;
 	const int64_t wall_ns = result->end_ns - result->start_ns;
 	const double seconds = (double)wall_ns / 1e9;
+	const bool kept = keep_input(session, error);
 	json_t *results = about_results(&session->input, result->records, result->count, plan->signer != NULL,
 	                                result->retried, seconds);
 	json_t *generator = about_generator(result->records, result->count, result->cpu_ns, wall_ns);
 	recording_put(session->recording, "input",
 	              about_input(&session->input, session->settings->input, plan->first, plan->count));
 	recording_put(session->recording, "schedule", about_schedule(plan, "single", 1, seconds));
-	recording_put(session->recording, "sign", json_string(plan->signer ? signer_scheme(plan->signer) : NULL));
+	recording_put(session->recording, "sign",
+	              plan->signer ? json_string(signer_scheme(plan->signer)) : json_null());
 	recording_put(session->recording, "retries", json_integer(plan->retries));
 	recording_put(session->recording, "interrupted", json_boolean(result->interrupted));
 	recording_put(session->recording, "generator", json_incref(generator));
 	recording_put(session->recording, "results", json_incref(results));
-	const bool kept = keep_input(session, error);
 	const bool ok = recording_end(session->recording, result->records, result->count, NULL, error) && kept;
 	session->recording = NULL;
 	if (ok)

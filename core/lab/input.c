@@ -358,6 +358,28 @@ void input_write(const struct input_event *event, struct buffer *out)
 	buffer_add(out, "\n", 1);
 }
 
+bool input_save(struct input *input, const char *path, struct sluice_error *error)
+{
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	struct buffer text = {0};
+	FILE *file = fopen(path, "we");
+	bool ok = file != NULL;
+	for (size_t i = 0; ok && i < input->count; i++) {
+		buffer_empty(&text);
+		input_write(&input->events[i], &text);
+		ok = fwrite(text.data, 1, text.size, file) == text.size;
+	}
+	if (file && fclose(file) != 0)
+		ok = false;
+	buffer_finish(&text);
+	if (!ok)
+		return sluice_error_set(error, "%s: cannot be written: %s", path, strerror(errno));
+	if (!digest_file(path, digest, error))
+		return false;
+	digest_hex(digest, input->sha256);
+	return true;
+}
+
 void input_write_body(const struct input_event *event, const char *prefix, struct buffer *out, size_t *payload_at_out)
 {
 	const size_t length = strlen(prefix), id_at = event->id_at;

@@ -78,6 +78,9 @@ bool input_read(struct input *input, const char *path, struct sluice_error *erro
 /* Appends one line, with its newline. Reading it back gives the same event. */
 void input_write(const struct input_event *event, struct buffer *out);
 
+/* Writes all of it as a file; sha256 is that file's from then on. */
+bool input_save(struct input *input, const char *path, struct sluice_error *error);
+
 /* The body with `prefix` put before the message id, appended to *out; as it is where id_at is not known or the prefix
  * is
  * "". *payload_at_out says where the payload begins in what was appended. */

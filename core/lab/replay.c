@@ -487,7 +487,6 @@ static bool connect_all(struct loop *loop, struct sluice_error *error)
 {
 	const int64_t until_ns = clock_now_ns() + CONNECT_PATIENCE_S * NS_PER_S;
 	for (size_t t = 0; t < loop->plan->target_count; t++) {
-		loop->fleets[t].target = &loop->plan->targets[t];
 		if (!open_fleet(loop, &loop->fleets[t], error))
 			return false;
 	}
@@ -514,6 +513,8 @@ static int64_t thread_cpu_ns(void)
 static void prepare(struct loop *loop)
 {
 	const struct replay_plan *plan = loop->plan;
+	for (size_t t = 0; t < plan->target_count; t++)
+		loop->fleets[t].target = &plan->targets[t];
 	schedule_init(&loop->schedule, plan);
 	loop->streams = must_calloc(loop->schedule.stream_count + 1, sizeof(*loop->streams));
 	for (size_t i = 0; i < loop->schedule.stream_count; i++)
