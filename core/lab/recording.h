@@ -28,6 +28,9 @@ int64_t recording_origin_ns(const struct recording *recording);
 const char *recording_request_prefix(const struct recording *recording);
 const char *recording_directory(const struct recording *recording);
 
+/* As the header of requests.bin will have them: the two clocks at the origin. */
+struct trace_header recording_header(const struct recording *recording);
+
 /* Adds a member to run.json; takes the value. */
 void recording_put(struct recording *recording, const char *key, json_t *value);
 

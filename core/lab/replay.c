@@ -229,6 +229,7 @@ static void describe(struct loop *loop, size_t i)
 	char text[2 * SLUICE_NAME_MAX];
 	int size = snprintf(text, sizeof(text), "%s%zu", loop->plan->request_prefix, loop->plan->request_first + i);
 	record->request = trace_key(text, (size_t)size);
+	record->number = (uint32_t)(loop->plan->request_first + i);
 	record->input = (uint32_t)(loop->plan->first + i);
 	record->block = loop->plan->block;
 	record->arm = target->arm;

@@ -1,0 +1,364 @@
+/*
+ * The controlled test; see compare.h. What it measures is written down as it is; nothing is judged here.
+ */
+#include "lab/compare.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "lab/about.h"
+#include "lab/estimate.h"
+#include "lab/recording.h"
+#include "lab/run.h"
+#include "lab/store_figures.h"
+#include "lab/verdict.h"
+#include "lab/verify.h"
+
+enum { ARMS = 2, WARM_UP_LEAST = 2 };
+#define STEADY 0.2 /* warm enough: P95 of one block and the next differ by less */
+
+const char *const compare_design_names[] = {[COMPARE_PAIRED] = "paired", [COMPARE_DUET] = "duet", NULL};
+
+static const char *const id_prefixes[ARMS] = {"a-", "b-"};
+
+struct comparison {
+	const struct compare_plan *plan;
+	struct recording *recording;
+	struct arm arms[ARMS];
+	struct input input, warm_up; /* blocks of block_count lines */
+	size_t block_count;
+	struct trace_record *records;
+	size_t count, room;
+	json_t *blocks;
+	int64_t sender_cpu_ns, sending_ns;
+	size_t sent; /* requests in all blocks so far */
+	struct random coin;
+	struct compare_progress progress;
+	compare_each_fn each;
+	void *context;
+	bool stopping;
+};
+
+static void tell(struct comparison *comparison, const char *phase)
+{
+	comparison->progress.phase = phase;
+	if (comparison->each && !comparison->each(comparison->context, &comparison->progress))
+		comparison->stopping = true;
+}
+
+/* ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* One block after another, each self-contained, so that any of them may be left out. */
+static bool fill_blocks(const struct comparison *comparison, struct input *input, size_t blocks, uint64_t first_number,
+                        struct sluice_error *error)
+{
+	struct generate_recipe recipe = comparison->plan->recipe;
+	recipe.seed = comparison->plan->seed;
+	recipe.count = comparison->block_count;
+	input_init(input);
+	for (size_t block = 0; block < blocks; block++) {
+		recipe.first_number = first_number + block * recipe.count;
+		if (!generate_fill(&recipe, input, error))
+			return false;
+	}
+	return true;
+}
+
+static bool make_webhooks(struct comparison *comparison, struct sluice_error *error)
+{
+	const struct compare_plan *plan = comparison->plan;
+	comparison->block_count = (size_t)lround((double)plan->block_ns / 1e9 * plan->rate);
+	if (comparison->block_count < 20)
+		return sluice_error_set(error, "a block of %zu requests is too short to compare P95s: raise the rate or the block",
+		                        comparison->block_count);
+	if (!fill_blocks(comparison, &comparison->input, plan->pairs, 0, error) ||
+	    !fill_blocks(comparison, &comparison->warm_up, COMPARE_WARM_UP_MAX, comparison->input.count, error))
+		return false;
+	char *path = run_file(plan->directory, RUN_INPUT);
+	const bool ok = input_save(&comparison->input, path, error);
+	free(path);
+	return ok;
+}
+
+/* ── arms ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool write_effective(const struct comparison *comparison, const struct arm *arm, const json_t *pipeline,
+                            struct sluice_error *error)
+{
+	char name[32];
+	(void)snprintf(name, sizeof(name), "effective-%s.yaml", arm->plan->letter);
+	char *path = run_file(comparison->plan->directory, name);
+	const char *text = json_string_value(json_object_get(pipeline, "effective"));
+	FILE *file = fopen(path, "we");
+	const bool ok = file && fputs(text ? text : "", file) >= 0;
+	const bool closed = file && fclose(file) == 0;
+	if (!ok || !closed)
+		(void)sluice_error_set(error, "%s: cannot be written: %s", path, strerror(errno));
+	free(path);
+	return ok && closed;
+}
+
+/* What run.json says of an arm: what the server says of itself, and its binary is this one. */
+static json_t *describe_arm(const struct comparison *comparison, size_t number, struct sluice_error *error)
+{
+	static const char *const wanted[] = {"pipeline", "file", "sha256", "optimizations", "stages"};
+	const struct arm *arm = &comparison->arms[number];
+	json_t *pipeline = arm_ask(arm, "/api/pipeline", error);
+	if (!pipeline || !write_effective(comparison, arm, pipeline, error)) {
+		json_decref(pipeline);
+		return NULL;
+	}
+	json_t *about = json_pack("{s:s, s:s, s:s}", "label", arm->plan->label, "url", arm->url, "id_prefix",
+	                          id_prefixes[number]);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		(void)json_object_set(about, wanted[i], json_object_get(pipeline, wanted[i]));
+	json_decref(pipeline);
+	return about;
+}
+
+static bool start_arms(struct comparison *comparison, struct sluice_error *error)
+{
+	json_t *abouts = json_array();
+	bool ok = true;
+	tell(comparison, "starting");
+	for (size_t i = 0; ok && i < ARMS; i++) {
+		ok = arm_start(&comparison->arms[i], &comparison->plan->arms[i], comparison->plan->directory, error);
+		json_t *about = ok ? describe_arm(comparison, i, error) : NULL;
+		ok = about && json_array_append_new(abouts, about) == 0;
+	}
+	recording_put(comparison->recording, "arms", abouts);
+	return ok;
+}
+
+/* ── blocks ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool tend(const struct comparison *comparison, size_t arm, struct sluice_error *error)
+{
+	const struct arm_store *store = &comparison->plan->arms[arm].store;
+	return !store->tend || store->tend(store->context, error);
+}
+
+/* What is seen of an arm from outside, before and after a block. */
+struct sight {
+	struct arm_usage usage;
+	double wal_bytes; /* negative: the store does not say */
+};
+
+static bool look(const struct comparison *comparison, size_t arm, struct sight *sight_out, struct sluice_error *error)
+{
+	json_t *figures = store_figures(&comparison->plan->arms[arm].store, error);
+	if (!figures)
+		return false;
+	sight_out->wal_bytes = store_figure(figures, "db_wal_bytes");
+	json_decref(figures);
+	return arm_get_usage(&comparison->arms[arm], &sight_out->usage) ||
+	       sluice_error_set(error, "arm %s (%s) has ended; its log is %s", comparison->plan->arms[arm].letter,
+	                        comparison->plan->arms[arm].label, comparison->arms[arm].log);
+}
+
+static json_t *describe_block(const struct comparison *comparison, size_t pair, size_t arm, bool first,
+                              const struct replay_result *result, const struct sight *before, const struct sight *after)
+{
+	const int64_t origin_ns = recording_origin_ns(comparison->recording);
+	json_t *block = json_pack(
+		"{s:I, s:I, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "block", (json_int_t)pair, "arm", (json_int_t)arm, "first", first,
+		"start_ms", about_ms(result->start_ns - origin_ns), "end_ms", about_ms(result->end_ns - origin_ns), "cpu_ms",
+		about_ms(after->usage.cpu_ns - before->usage.cpu_ns), "rss_bytes", (json_int_t)after->usage.rss_bytes,
+		"descriptors", (json_int_t)after->usage.descriptors, "threads", (json_int_t)after->usage.threads);
+	if (before->wal_bytes >= 0 && after->wal_bytes >= 0)
+		(void)json_object_set_new(block, "store",
+		                          json_pack("{s:f}", "wal_bytes", after->wal_bytes - before->wal_bytes));
+	return block;
+}
+
+static void keep_records(struct comparison *comparison, const struct replay_result *result)
+{
+	if (comparison->count + result->count > comparison->room) {
+		comparison->room = 2 * comparison->room + result->count;
+		comparison->records =
+			must_realloc(comparison->records, comparison->room * sizeof(*comparison->records));
+	}
+	memcpy(comparison->records + comparison->count, result->records, result->count * sizeof(*result->records));
+	comparison->count += result->count;
+	comparison->sender_cpu_ns += result->cpu_ns;
+	comparison->sending_ns += result->end_ns - result->start_ns;
+}
+
+static void set_target(const struct comparison *comparison, size_t arm, struct replay_target *target_out)
+{
+	struct sluice_error error; /* the server's own words: they fit */
+	(void)replay_target_from_url(comparison->arms[arm].url, target_out, &error);
+	target_out->arm = (uint8_t)arm;
+	target_out->id_prefix = id_prefixes[arm];
+}
+
+/* The plan of one block for the arms from `arm` on. The seed is the block's, so that both arms have the same schedule. */
+static struct replay_plan plan_block(struct comparison *comparison, const struct input *input, size_t block, size_t arm,
+                                     size_t arm_count)
+{
+	const struct compare_plan *plan = comparison->plan;
+	struct replay_plan replay = {
+		.input = input,
+		.first = block * comparison->block_count,
+		.count = comparison->block_count,
+		.target_count = arm_count,
+		.connections = plan->connections,
+		.rate = plan->rate,
+		.arrivals = plan->arrivals,
+		.seed = plan->seed + block,
+		.block = (uint32_t)block,
+		.signer = plan->signer,
+		.request_prefix = recording_request_prefix(comparison->recording),
+		.request_first = comparison->sent,
+		.patience_ns = plan->patience_ns,
+		.origin_ns = recording_origin_ns(comparison->recording),
+	};
+	for (size_t i = 0; i < arm_count; i++)
+		set_target(comparison, arm + i, &replay.targets[i]);
+	return replay;
+}
+
+static bool go_on(void *context, const struct replay_progress *progress)
+{
+	struct comparison *comparison = context;
+	(void)progress;
+	tell(comparison, comparison->progress.phase);
+	return true; /* a block is finished in any case: half of one says nothing */
+}
+
+static double p95_ms(const struct replay_result *result, uint8_t arm)
+{
+	int64_t *latencies = must_calloc(result->count + 1, sizeof(*latencies));
+	size_t count = 0;
+	for (size_t i = 0; i < result->count; i++)
+		if (result->records[i].arm == arm)
+			latencies[count++] = run_corrected_ns(&result->records[i]);
+	estimate_sort(latencies, count);
+	const double p95 = (double)estimate_quantile(latencies, count, 0.95) / 1e6;
+	free(latencies);
+	return p95;
+}
+
+static bool warm_up_arm(struct comparison *comparison, size_t arm, struct sluice_error *error)
+{
+	double before = 0;
+	for (size_t block = 0; block < COMPARE_WARM_UP_MAX && !comparison->stopping; block++) {
+		struct replay_result result;
+		struct replay_plan replay = plan_block(comparison, &comparison->warm_up, block, arm, 1);
+		replay.request_prefix = "warm-up-";
+		const bool ok = replay_run(&replay, go_on, comparison, &result, error);
+		const double p95 = ok ? p95_ms(&result, (uint8_t)arm) : 0;
+		replay_free(&result);
+		if (!ok)
+			return false;
+		if (block + 1 >= WARM_UP_LEAST && fabs(p95 - before) < STEADY * before)
+			return true;
+		before = p95;
+	}
+	return true;
+}
+
+static bool warm_up(struct comparison *comparison, struct sluice_error *error)
+{
+	tell(comparison, "warming up");
+	for (size_t arm = 0; arm < ARMS; arm++)
+		if (!warm_up_arm(comparison, arm, error))
+			return false;
+	return true;
+}
+
+/* Puts `arm_count` arms from `arm` on under one block of load. */
+static bool run_block(struct comparison *comparison, size_t pair, size_t arm, size_t arm_count, bool first,
+                      struct sluice_error *error)
+{
+	struct sight before[ARMS], after[ARMS];
+	struct replay_result result = {0};
+	bool ok = true;
+	for (size_t i = 0; ok && i < arm_count; i++)
+		ok = tend(comparison, arm + i, error) && look(comparison, arm + i, &before[i], error);
+	if (!ok)
+		return false;
+	const struct replay_plan replay = plan_block(comparison, &comparison->input, pair, arm, arm_count);
+	comparison->sent += replay.count;
+	ok = replay_run(&replay, go_on, comparison, &result, error);
+	for (size_t i = 0; ok && i < arm_count; i++)
+		ok = look(comparison, arm + i, &after[i], error);
+	for (size_t i = 0; ok && i < arm_count; i++) {
+		double *p95 = arm + i == 0 ? &comparison->progress.a_p95_ms : &comparison->progress.b_p95_ms;
+		*p95 = p95_ms(&result, (uint8_t)(arm + i));
+		(void)json_array_append_new(comparison->blocks, describe_block(comparison, pair, arm + i, first, &result,
+		                                                               &before[i], &after[i]));
+	}
+	if (ok)
+		keep_records(comparison, &result);
+	replay_free(&result);
+	return ok;
+}
+
+static bool run_pair(struct comparison *comparison, size_t pair, struct sluice_error *error)
+{
+	if (comparison->plan->design == COMPARE_DUET)
+		return run_block(comparison, pair, 0, ARMS, true, error);
+	const size_t first = (size_t)random_below(&comparison->coin, ARMS);
+	return run_block(comparison, pair, first, 1, true, error) && run_block(comparison, pair, 1 - first, 1, false, error);
+}
+
+/* Whether a planned look has settled it. */
+static bool is_settled(const struct comparison *comparison, size_t pairs)
+{
+	return comparison->plan->sequential && verdict_is_settled(comparison->records, comparison->count, pairs,
+	                                                          comparison->plan->patience_ns, comparison->plan->seed);
+}
+
+static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
+{
+	for (size_t pair = 0; pair < comparison->plan->pairs && !comparison->stopping; pair++) {
+		comparison->progress.pair = pair + 1;
+		tell(comparison, "pair");
+		if (!run_pair(comparison, pair, error))
+			return false;
+		if (is_settled(comparison, pair + 1))
+			break;
+	}
+	return comparison->count > 0 || sluice_error_set(error, "ended before the first pair was complete");
+}
+
+/* ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool keep_figures(struct comparison *comparison, const char *key, struct sluice_error *error)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < ARMS; i++) {
+		json_t *figures = store_figures(&comparison->plan->arms[i].store, error);
+		if (!figures) {
+			json_decref(all);
+			return false;
+		}
+		(void)json_array_append_new(all, figures);
+	}
+	recording_put(comparison->recording, key, all);
+	return true;
+}
+
+/* The servers' traces are complete when the servers have ended. */
+static bool stop_and_join(struct comparison *comparison, struct trace_names *names, struct sluice_error *error)
+{
+	const struct trace_header header = recording_header(comparison->recording);
+	for (size_t i = 0; i < ARMS; i++) {
+		struct sluice_error cause = {0};
+		struct arm *arm = &comparison->arms[i];
+		if (!arm_stop(arm, error))
+			return false;
+		(void)run_join(comparison->records, comparison->count, &header, arm->trace, names, &cause);
+		if (cause.text[0])
+			return sluice_error_set(error, "%s", cause.text);
+		(void)remove(arm->trace); /* all of it is in requests.bin now */
+	}
+	return true;
+}
