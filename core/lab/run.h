@@ -49,15 +49,18 @@ static inline int64_t run_raw_ns(const struct trace_record *record)
 }
 
 /* Fills what the server saw into the sender's records, by request key: stages, attempts, batch_size, respond_ns and the
- * two moments, moved to the sender's clock. Returns how many found theirs. */
+ * two moments, moved to the sender's clock; of a request that was tried again, the last time. Returns how many found
+ * theirs; 0 and a sentence if the trace cannot be read. */
 size_t run_join(struct trace_record *records, size_t count, const struct trace_header *header, const char *server_trace,
                 struct trace_names names_out[SLUICE_KIND_SLOTS], struct sluice_error *error);
 
 /* "DIR/NAME", freed by the caller. */
 char *run_file(const char *directory, const char *name);
 
-/* Writes a JSON document as DIR/NAME, indented, by way of a temporary file. */
+/* Writes a JSON document as DIR/NAME, indented, by way of a temporary file; numbers have up to 15 digits. */
 bool run_write_json(const char *directory, const char *name, const json_t *document, struct sluice_error *error);
+
+/* NULL and a sentence with file:line:column if it cannot be read. */
 json_t *run_read_json(const char *directory, const char *name, struct sluice_error *error);
 
 #endif
