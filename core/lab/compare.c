@@ -75,8 +75,9 @@ static bool make_webhooks(struct comparison *comparison, struct sluice_error *er
 	const struct compare_plan *plan = comparison->plan;
 	comparison->block_count = (size_t)lround((double)plan->block_ns / 1e9 * plan->rate);
 	if (comparison->block_count < 20)
-		return sluice_error_set(error, "a block of %zu requests is too short to compare P95s: raise the rate or the block",
-		                        comparison->block_count);
+		return sluice_error_set(
+			error, "a block of %zu requests is too short to compare P95s: raise the rate or the block",
+			comparison->block_count);
 	if (!fill_blocks(comparison, &comparison->input, plan->pairs, 0, error) ||
 	    !fill_blocks(comparison, &comparison->warm_up, COMPARE_WARM_UP_MAX, comparison->input.count, error))
 		return false;
@@ -155,7 +156,7 @@ static bool look(const struct comparison *comparison, size_t arm, struct sight *
 	json_t *figures = store_figures(&comparison->plan->arms[arm].store, error);
 	if (!figures)
 		return false;
-	sight_out->wal_bytes = store_figure(figures, "db_wal_bytes");
+	sight_out->wal_bytes = store_figure(figures, "db_wal_written_bytes");
 	json_decref(figures);
 	return arm_get_usage(&comparison->arms[arm], &sight_out->usage) ||
 	       sluice_error_set(error, "arm %s (%s) has ended; its log is %s", comparison->plan->arms[arm].letter,
@@ -166,11 +167,12 @@ static json_t *describe_block(const struct comparison *comparison, size_t pair, 
                               const struct replay_result *result, const struct sight *before, const struct sight *after)
 {
 	const int64_t origin_ns = recording_origin_ns(comparison->recording);
-	json_t *block = json_pack(
-		"{s:I, s:I, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "block", (json_int_t)pair, "arm", (json_int_t)arm, "first", first,
-		"start_ms", about_ms(result->start_ns - origin_ns), "end_ms", about_ms(result->end_ns - origin_ns), "cpu_ms",
-		about_ms(after->usage.cpu_ns - before->usage.cpu_ns), "rss_bytes", (json_int_t)after->usage.rss_bytes,
-		"descriptors", (json_int_t)after->usage.descriptors, "threads", (json_int_t)after->usage.threads);
+	json_t *block = json_pack("{s:I, s:I, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "block", (json_int_t)pair, "arm",
+	                          (json_int_t)arm, "first", first, "start_ms", about_ms(result->start_ns - origin_ns),
+	                          "end_ms", about_ms(result->end_ns - origin_ns), "cpu_ms",
+	                          about_ms(after->usage.cpu_ns - before->usage.cpu_ns), "rss_bytes",
+	                          (json_int_t)after->usage.rss_bytes, "descriptors",
+	                          (json_int_t)after->usage.descriptors, "threads", (json_int_t)after->usage.threads);
 	if (before->wal_bytes >= 0 && after->wal_bytes >= 0)
 		(void)json_object_set_new(block, "store",
 		                          json_pack("{s:f}", "wal_bytes", after->wal_bytes - before->wal_bytes));
@@ -181,8 +183,8 @@ static void keep_records(struct comparison *comparison, const struct replay_resu
 {
 	if (comparison->count + result->count > comparison->room) {
 		comparison->room = 2 * comparison->room + result->count;
-		comparison->records =
-			must_realloc(comparison->records, comparison->room * sizeof(*comparison->records));
+		comparison->records = must_realloc(comparison->records,
+		                                   comparison->room * sizeof(*comparison->records));
 	}
 	memcpy(comparison->records + comparison->count, result->records, result->count * sizeof(*result->records));
 	comparison->count += result->count;
@@ -198,7 +200,8 @@ static void set_target(const struct comparison *comparison, size_t arm, struct r
 	target_out->id_prefix = id_prefixes[arm];
 }
 
-/* The plan of one block for the arms from `arm` on. The seed is the block's, so that both arms have the same schedule. */
+/* The plan of one block for the arms from `arm` on. The seed is the block's, so that both arms have the same schedule.
+ */
 static struct replay_plan plan_block(struct comparison *comparison, const struct input *input, size_t block, size_t arm,
                                      size_t arm_count)
 {
@@ -292,8 +295,8 @@ static bool run_block(struct comparison *comparison, size_t pair, size_t arm, si
 	for (size_t i = 0; ok && i < arm_count; i++) {
 		double *p95 = arm + i == 0 ? &comparison->progress.a_p95_ms : &comparison->progress.b_p95_ms;
 		*p95 = p95_ms(&result, (uint8_t)(arm + i));
-		(void)json_array_append_new(comparison->blocks, describe_block(comparison, pair, arm + i, first, &result,
-		                                                               &before[i], &after[i]));
+		(void)json_array_append_new(comparison->blocks, describe_block(comparison, pair, arm + i, first,
+		                                                               &result, &before[i], &after[i]));
 	}
 	if (ok)
 		keep_records(comparison, &result);
@@ -306,14 +309,16 @@ static bool run_pair(struct comparison *comparison, size_t pair, struct sluice_e
 	if (comparison->plan->design == COMPARE_DUET)
 		return run_block(comparison, pair, 0, ARMS, true, error);
 	const size_t first = (size_t)random_below(&comparison->coin, ARMS);
-	return run_block(comparison, pair, first, 1, true, error) && run_block(comparison, pair, 1 - first, 1, false, error);
+	return run_block(comparison, pair, first, 1, true, error) &&
+	       run_block(comparison, pair, 1 - first, 1, false, error);
 }
 
 /* Whether a planned look has settled it. */
 static bool is_settled(const struct comparison *comparison, size_t pairs)
 {
-	return comparison->plan->sequential && verdict_is_settled(comparison->records, comparison->count, pairs,
-	                                                          comparison->plan->patience_ns, comparison->plan->seed);
+	return comparison->plan->sequential &&
+	       verdict_is_settled(comparison->records, comparison->count, pairs, comparison->plan->patience_ns,
+	                          comparison->plan->seed);
 }
 
 static bool run_pairs(struct comparison *comparison, struct sluice_error *error)

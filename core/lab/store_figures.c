@@ -10,8 +10,8 @@ struct collector {
 	json_t *figures;
 };
 
-static void collect(struct sluice_observer *observer, const char *name, const char *label, const char *of, json_t *value,
-                    const char *about)
+static void collect(struct sluice_observer *observer, const char *name, const char *label, const char *of,
+                    json_t *value, const char *about)
 {
 	json_t *figure = json_pack("{s:s}", "name", name);
 	if (label) {
@@ -23,14 +23,14 @@ static void collect(struct sluice_observer *observer, const char *name, const ch
 	(void)json_array_append_new(((struct collector *)(void *)observer)->figures, figure);
 }
 
-static void take_number(struct sluice_observer *observer, const char *name, const char *label, const char *of, double value,
-                        const char *about)
+static void take_number(struct sluice_observer *observer, const char *name, const char *label, const char *of,
+                        double value, const char *about)
 {
 	collect(observer, name, label, of, json_real(value), about);
 }
 
-static void take_text(struct sluice_observer *observer, const char *name, const char *label, const char *of, const char *value,
-                      const char *about)
+static void take_text(struct sluice_observer *observer, const char *name, const char *label, const char *of,
+                      const char *value, const char *about)
 {
 	collect(observer, name, label, of, json_string(value ? value : ""), about);
 }
