@@ -34,7 +34,7 @@ static void quoted(struct buffer *out, const char *data, size_t size)
 			buffer_add_text(out, "\xef\xbf\xbd");
 			length = 1;
 		} else if (c == '"' || c == '\\') {
-			buffer_printf(out, "\\%c", c);
+			buffer_add(out, (const char[]){'\\', *data}, 2);
 		} else if (c < 0x20 || c == 0x7f) {
 			buffer_printf(out, "\\u%04x", c);
 		} else {

@@ -11,7 +11,9 @@
 
 #include "base/log.h"
 #include "cli.h"
+#include "yaml/bind.h"
 #include "yaml/option.h"
+#include "yaml/yaml.h"
 
 enum { FLAGS_MAX = 48, SETS_MAX = 256 };
 
@@ -82,7 +84,7 @@ static void add_rows(struct parser *parser)
 	         FLAGS_OVERLAYS},
 		{{"set", "PATH=VALUE", "set anything, e.g. listen.port=0; may be given again", NULL, NULL},
 	         TAKE_SET,
-	         FLAGS_OVERLAYS},
+	         FLAGS_SET},
 		{{"set", "NAME=VALUE", "set an option of the stage; may be given again", NULL, NULL},
 	         TAKE_SET,
 	         FLAGS_OPTIONS},
@@ -219,6 +221,29 @@ static bool take_flags(struct parser *parser, int argc, char **argv)
 	return true;
 }
 
+/* The file is read between the defaults and the flags, which are then taken once more. */
+static bool take_file(struct parser *parser, int argc, char **argv)
+{
+	const struct command *command = parser->command;
+	struct sluice_error error = {0};
+	const char *file;
+	if (!command->file_option)
+		return true;
+	memcpy(&file, (const char *)command->config + option_find(command->options, command->file_option)->offset,
+	       sizeof(file));
+	if (!file)
+		return true;
+	const struct bind_table table = {command->options, command->config};
+	const struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = parser->arena};
+	const struct yaml_node *top = yaml_read_file(file, parser->arena, &error);
+	if (!top || !bind_map(&bind, top, top, &error)) {
+		fprintf(stderr, "%s\n", error.text);
+		return false;
+	}
+	parser->shared = (struct shared){0};
+	return take_flags(parser, argc, argv);
+}
+
 static bool set_up_log(const struct parser *parser)
 {
 	const struct shared *shared = &parser->shared;
@@ -328,7 +353,8 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
 		*status_out = STATUS_YES;
 		goto over;
 	}
-	if (!fill_defaults(&parser) || !take_flags(&parser, argc, argv))
+	if (!fill_defaults(&parser) || !take_flags(&parser, argc, argv) ||
+	    !take_file(&parser, argc, argv))
 		goto over;
 	if (parser.shared.help) {
 		print_help(&parser);

@@ -39,9 +39,10 @@ struct flag {
 enum command_common {
 	FLAGS_STAGE_PATH = 1u << 0, /* --stage-path */
 	FLAGS_JSON = 1u << 1,       /* --json */
-	FLAGS_OVERLAYS = 1u << 2,   /* --enable --disable --set */
+	FLAGS_OVERLAYS = 1u << 2,   /* --enable --disable */
 	FLAGS_OPTIONS = 1u << 3,    /* --set, of the options of one stage */
-	FLAGS_PIPELINE = FLAGS_STAGE_PATH | FLAGS_OVERLAYS,
+	FLAGS_SET = 1u << 4,        /* --set, of a pipeline */
+	FLAGS_PIPELINE = FLAGS_STAGE_PATH | FLAGS_OVERLAYS | FLAGS_SET,
 };
 
 struct command {
@@ -52,6 +53,7 @@ struct command {
 	const struct sluice_option *options; /* more flags, with types and bounds; NULL: none. An option's unit is what
 	                                        the help shows for a text: FILE */
 	void *config;                        /* what they fill: defaults first */
+	const char *file_option; /* which of them names a YAML file that sets the others, as far as no flag does; NULL */
 	unsigned common;                     /* enum command_common */
 	int operands_min, operands_max;
 };
