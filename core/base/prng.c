@@ -50,6 +50,11 @@ uint64_t prng_below(struct prng *prng, uint64_t bound)
 	return value % bound;
 }
 
+double prng_unit(struct prng *prng)
+{
+	return (double)(prng_next(prng) >> 11) * 0x1p-53;
+}
+
 uint64_t prng_seed(uint64_t seed, uint64_t number)
 {
 	uint64_t state = seed;

@@ -353,8 +353,7 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
 		*status_out = STATUS_YES;
 		goto over;
 	}
-	if (!fill_defaults(&parser) || !take_flags(&parser, argc, argv) ||
-	    !take_file(&parser, argc, argv))
+	if (!fill_defaults(&parser) || !take_flags(&parser, argc, argv) || !take_file(&parser, argc, argv))
 		goto over;
 	if (parser.shared.help) {
 		print_help(&parser);

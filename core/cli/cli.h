@@ -12,3 +12,12 @@ int cmd_check(int argc, char **argv);
 int cmd_stages(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_lineage(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
+int cmd_new_stage(int argc, char **argv);
+int cmd_conform(int argc, char **argv);
+int cmd_manual(int argc, char **argv);
+
+#endif

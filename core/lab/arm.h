@@ -21,7 +21,8 @@
 struct arm_store {
 	bool (*tend)(void *context, struct sluice_error *error);
 	bool (*measure)(void *context, struct sluice_observer *observer, struct sluice_error *error);
-	bool (*scan)(void *context, sluice_record_fn each, void *each_context, struct sluice_error *error);
+	bool (*scan)(void *context, int64_t after_id, sluice_record_fn each, void *each_context,
+	             struct sluice_error *error);
 	bool (*erase)(void *context, struct sluice_error *error);
 	void *context;
 };

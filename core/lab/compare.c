@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/random.h"
+#include "base/prng.h"
 #include "lab/about.h"
 #include "lab/estimate.h"
 #include "lab/recording.h"
@@ -38,7 +38,7 @@ struct comparison {
 	json_t *blocks;
 	int64_t sender_cpu_ns, sending_ns;
 	size_t sent; /* requests in all blocks so far */
-	struct random coin;
+	struct prng coin;
 	struct compare_progress progress;
 	compare_each_fn each;
 	void *context;
@@ -308,7 +308,7 @@ static bool run_pair(struct comparison *comparison, size_t pair, struct sluice_e
 {
 	if (comparison->plan->design == COMPARE_DUET)
 		return run_block(comparison, pair, 0, ARMS, true, error);
-	const size_t first = (size_t)random_below(&comparison->coin, ARMS);
+	const size_t first = (size_t)prng_below(&comparison->coin, ARMS);
 	return run_block(comparison, pair, first, 1, true, error) &&
 	       run_block(comparison, pair, 1 - first, 1, false, error);
 }
@@ -366,4 +366,125 @@ static bool stop_and_join(struct comparison *comparison, struct trace_names *nam
 		(void)remove(arm->trace); /* all of it is in requests.bin now */
 	}
 	return true;
+}
+
+static void describe(struct comparison *comparison)
+{
+	const struct compare_plan *plan = comparison->plan;
+	struct recording *recording = comparison->recording;
+	const size_t blocks = json_array_size(comparison->blocks);
+	const struct replay_plan shape = {.arrivals = plan->arrivals,
+	                                  .rate = plan->rate,
+	                                  .connections = plan->connections,
+	                                  .seed = plan->seed,
+	                                  .count = comparison->count};
+	const bool is_signed = plan->signer != NULL;
+	recording_put(recording, "input", about_input(&comparison->input, RUN_INPUT, 0, comparison->input.count));
+	recording_put(recording, "schedule",
+	              about_schedule(&shape, compare_design_names[plan->design], blocks, (double)plan->block_ns / 1e9));
+	recording_put(recording, "sign", is_signed ? json_string(signer_scheme(plan->signer)) : json_null());
+	recording_put(recording, "retries", json_integer(0));
+	recording_put(recording, "interrupted", json_boolean(comparison->stopping));
+	recording_put(recording, "comparison",
+	              json_pack("{s:f, s:f, s:f, s:I, s:b, s:I}", "alpha", plan->alpha, "margin", plan->margin,
+	                        "patience_ms", (double)plan->patience_ns / 1e6, "seed", (json_int_t)plan->seed,
+	                        "sequential", plan->sequential, "pairs", (json_int_t)plan->pairs));
+	recording_put(recording, "blocks", json_incref(comparison->blocks));
+	recording_put(recording, "generator",
+	              about_generator(comparison->records, comparison->count, comparison->sender_cpu_ns,
+	                              comparison->sending_ns));
+	recording_put(recording, "results",
+	              about_results(&comparison->input, comparison->records, comparison->count, is_signed, 0,
+	                            (double)comparison->sending_ns / 1e9));
+	const char *key;
+	json_t *value;
+	json_object_foreach(plan->about, key, value) recording_put(recording, key, json_incref(value));
+}
+
+static bool verify_arm(const struct comparison *comparison, const struct run *run, size_t arm,
+                       struct sluice_error *error)
+{
+	const struct arm_store *store = &comparison->plan->arms[arm].store;
+	const struct audit_source source = {.scan = store->scan, .store = store->context};
+	struct verify_plan plan;
+	struct verify_result result;
+	if (!store->scan)
+		return true;
+	if (!verify_plan_init(&plan, run, (int)arm, &comparison->input, error))
+		return false;
+	const bool ok = verify_store(&plan, &source, &result, error) && verify_save(run->path, &result, error);
+	verify_result_finish(&result);
+	return ok;
+}
+
+static bool erase_stores(const struct comparison *comparison, struct sluice_error *error)
+{
+	for (size_t i = 0; i < ARMS && !comparison->plan->keep_stores; i++) {
+		const struct arm_store *store = &comparison->plan->arms[i].store;
+		if (store->erase && !store->erase(store->context, error))
+			return false;
+	}
+	return true;
+}
+
+/* From here on everything comes out of the files that were just written. */
+static bool judge(const struct comparison *comparison, struct sluice_error *error)
+{
+	const char *directory = comparison->plan->directory;
+	struct sluice_error unverified = {0}; /* no store, no verify.json: the verdict says so */
+	struct run *run = run_open(directory, error);
+	bool ok = run != NULL;
+	for (size_t i = 0; ok && i < ARMS; i++)
+		ok = verify_arm(comparison, run, i, error);
+	json_t *verified = ok ? run_read_json(directory, RUN_VERIFY, &unverified) : NULL;
+	json_t *verdict = ok ? verdict_compute(run, &comparison->input, verified, error) : NULL;
+	ok = verdict && run_write_json(directory, RUN_COMPARE, verdict, error);
+	json_decref(verdict);
+	json_decref(verified);
+	run_close(run);
+	return ok;
+}
+
+static bool conclude(struct comparison *comparison, struct sluice_error *error)
+{
+	struct trace_names names[SLUICE_KIND_SLOTS] = {{.use = ""}};
+	comparison->progress.phase = "verifying";
+	if (comparison->each)
+		(void)comparison->each(comparison->context, &comparison->progress);
+	if (!keep_figures(comparison, "stores_after", error) || !stop_and_join(comparison, names, error))
+		return false;
+	describe(comparison);
+	struct recording *recording = comparison->recording;
+	comparison->recording = NULL;
+	return recording_end(recording, comparison->records, comparison->count, names, error) &&
+	       judge(comparison, error) && erase_stores(comparison, error);
+}
+
+static void finish(struct comparison *comparison)
+{
+	for (size_t i = 0; i < ARMS; i++)
+		arm_finish(&comparison->arms[i]);
+	recording_abandon(comparison->recording);
+	input_finish(&comparison->input);
+	input_finish(&comparison->warm_up);
+	json_decref(comparison->blocks);
+	free(comparison->records);
+}
+
+bool compare_run(const struct compare_plan *plan, compare_each_fn each, void *context, struct sluice_error *error)
+{
+	struct comparison comparison = {
+		.plan = plan,
+		.recording = recording_begin(plan->directory, "compare", error),
+		.blocks = json_array(),
+		.each = each,
+		.context = context,
+		.progress = {.pairs = plan->pairs},
+	};
+	prng_init(&comparison.coin, plan->seed);
+	const bool ok = comparison.recording && make_webhooks(&comparison, error) && start_arms(&comparison, error) &&
+	                keep_figures(&comparison, "stores_before", error) && warm_up(&comparison, error) &&
+	                run_pairs(&comparison, error) && conclude(&comparison, error);
+	finish(&comparison);
+	return ok;
 }

@@ -90,9 +90,8 @@ const char *recording_directory(const struct recording *recording)
 
 struct trace_header recording_header(const struct recording *recording)
 {
-	return (struct trace_header){.source = TRACE_OF_SENDER,
-	                             .start_ns = recording->origin_ns,
-	                             .wall_ns = recording->origin_wall_ns};
+	return (struct trace_header){
+		.source = TRACE_OF_SENDER, .start_ns = recording->origin_ns, .wall_ns = recording->origin_wall_ns};
 }
 
 void recording_put(struct recording *recording, const char *key, json_t *value)

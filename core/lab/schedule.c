@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/random.h"
+#include "base/prng.h"
 
 /* Streams seen so far, in a table of open addresses. */
 struct streams {
@@ -50,23 +50,23 @@ static bool keeps_its_place(const struct input_event *event)
 static uint8_t toss(const struct replay_plan *plan, const struct input_event *event, size_t i)
 {
 	const uint64_t about = event->message_id.data ? trace_key(event->message_id.data, event->message_id.size) : i;
-	struct random coin;
-	random_init(&coin, plan->seed ^ about);
-	return (uint8_t)random_below(&coin, plan->target_count);
+	struct prng coin;
+	prng_init(&coin, prng_seed(plan->seed, about));
+	return (uint8_t)prng_below(&coin, plan->target_count);
 }
 
 /* Poisson: exponential gaps make arrivals that know nothing of each other. Uniform: a product, not a sum of roundings.
  */
 static void set_times(struct schedule *schedule, const struct replay_plan *plan)
 {
-	struct random random;
-	random_init(&random, plan->seed);
+	struct prng random;
+	prng_init(&random, plan->seed);
 	double poisson_s = 0;
 	for (size_t i = 0; i < plan->count && plan->rate > 0; i++) {
 		const double uniform_s = (double)i / plan->rate;
 		const double at_s = plan->arrivals == REPLAY_POISSON ? poisson_s : uniform_s;
 		schedule->items[i].due_ns = (int64_t)(at_s * 1e9);
-		poisson_s -= log1p(-random_unit(&random)) / plan->rate;
+		poisson_s -= log1p(-prng_unit(&random)) / plan->rate;
 	}
 }
 
