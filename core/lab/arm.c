@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -148,17 +149,18 @@ bool arm_start(struct arm *arm, const struct arm_plan *plan, const char *directo
 
 /* ── stopping ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Whether it has ended by then; its status is taken. */
-static bool await_end(struct arm *arm, int64_t until_ns, int *status_out)
+/* Whether it has ended within that time; its status is taken. */
+static bool await_end(struct arm *arm, int patience_s, int *status_out)
 {
-	const struct timespec nap = {.tv_nsec = 5 * NS_PER_MS};
-	pid_t ended;
-	while ((ended = waitpid(arm->process, status_out, WNOHANG)) == 0 && clock_now_ns() < until_ns)
-		(void)nanosleep(&nap, NULL);
-	if (ended == 0)
-		return false;
-	arm->process = -1;
-	return true;
+	const int process = pidfd_open(arm->process, 0);
+	struct pollfd ended = {.fd = process, .events = POLLIN};
+	const bool over = process >= 0 && poll(&ended, 1, patience_s * 1000) > 0 &&
+	                  waitpid(arm->process, status_out, 0) == arm->process;
+	if (process >= 0)
+		(void)close(process);
+	if (over)
+		arm->process = -1;
+	return over;
 }
 
 bool arm_stop(struct arm *arm, struct sluice_error *error)
@@ -167,7 +169,7 @@ bool arm_stop(struct arm *arm, struct sluice_error *error)
 	if (arm->process <= 0)
 		return true;
 	(void)kill(arm->process, SIGTERM);
-	if (!await_end(arm, clock_now_ns() + STOP_PATIENCE_S * NS_PER_S, &status)) {
+	if (!await_end(arm, STOP_PATIENCE_S, &status)) {
 		quote_log(arm, "did not stop in a minute after SIGTERM", error);
 		return false;
 	}

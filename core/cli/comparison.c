@@ -1,0 +1,356 @@
+/*
+ * Comparisons; see comparison.h.
+ */
+#include "comparison.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "lab/report.h"
+#include "lab/run.h"
+#include "runtime/pipeline.h"
+
+enum { SETS_MAX = 256 };
+
+const struct sluice_option comparison_options[] = {
+	SLUICE_OPTION_STRING(struct comparison_settings, scenario, .name = "scenario", .unit = "FILE",
+                             .help = "a YAML file with any of these settings; flags win over it"),
+	SLUICE_OPTION_STRING(struct comparison_settings, about, .name = "about", .help = "a sentence for the report"),
+	SLUICE_OPTION_STRING(struct comparison_settings, pipeline, .name = "pipeline", .unit = "FILE",
+                             .help = "the pipeline, for scenarios; relative to the scenario's file"),
+	SLUICE_OPTION_STRING(struct comparison_settings, pipeline_b, .name = "pipeline-b", .unit = "FILE",
+                             .help = "the pipeline of B, if it is another"),
+	SLUICE_OPTION_STRING(struct comparison_settings, output, .name = "output", .unit = "RUN/",
+                             .help = "the run directory to make"),
+	SLUICE_OPTION_STRING(struct comparison_settings, a, .name = "a", .unit = "NAMES", .fallback = "none",
+                             .help = "overlays of A: names, none, or file for those the file enables"),
+	SLUICE_OPTION_STRING(struct comparison_settings, b, .name = "b", .unit = "NAMES", .fallback = "file",
+                             .help = "overlays of B"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, aa, .name = "aa",
+                           .help = "compare A with itself: a difference that is found is a false one"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, each, .name = "each",
+                           .help = "every overlay alone, then the enabled set, then the set less one each"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, duet, .name = "duet",
+                           .help = "both at once, each webhook to one of them by coin"),
+	SLUICE_OPTION_INT(struct comparison_settings, pairs, .name = "pairs", .fallback = "20", .min = 2, .max = 1000,
+                          .unit = "pairs", .help = "pairs of blocks"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, sequential, .name = "sequential",
+                           .help = "look after 10, 20, 30 and 40 pairs and stop where it is settled; means --pairs 40"),
+	SLUICE_OPTION_DURATION(struct comparison_settings, block, .name = "block", .fallback = "3s",
+                               .min = 100 * NS_PER_MS, .max = 3600 * NS_PER_S, .help = "how long one block is"),
+	SLUICE_OPTION_INT(struct comparison_settings, rate, .name = "rate", .fallback = "500", .min = 1, .max = 1000000,
+                          .unit = "requests per second", .help = "requests per second"),
+	SLUICE_OPTION_INT(struct comparison_settings, concurrency, .name = "concurrency", .fallback = "50", .min = 1,
+                          .max = 20000, .unit = "connections", .help = "connections"),
+	SLUICE_OPTION_CHOICE(struct comparison_settings, arrivals, .name = "arrivals", .fallback = "uniform",
+                             .choices = replay_arrivals_names, .help = "how they are spread over time"),
+	SLUICE_OPTION_INT(struct comparison_settings, streams, .name = "streams", .fallback = "100", .min = 0,
+                          .max = 10000000, .unit = "streams", .help = "streams the webhooks belong to"),
+	SLUICE_OPTION_STRING(struct comparison_settings, size, .name = "size", .unit = "SIZE|A..B|real", .fallback = "1KiB",
+                             .help = "of their payloads"),
+	SLUICE_OPTION_PERCENT(struct comparison_settings, duplicates, .name = "duplicates", .fallback = "2%", .min = 0,
+                              .max = 90, .help = "how many are sent again"),
+	SLUICE_OPTION_STRING(struct comparison_settings, corpus, .name = "corpus", .unit = "FILE",
+                             .help = "draw payloads from it, a JSON text a line"),
+	SLUICE_OPTION_INT(struct comparison_settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
+                          .help = "of webhooks, arrivals and coins"),
+	SLUICE_OPTION_STRING(struct comparison_settings, sign, .name = "sign", .unit = "SCHEME:SECRET",
+                             .help = "sign each webhook"),
+	SLUICE_OPTION_STRING(struct comparison_settings, form, .name = "template", .unit = "NAME=VALUE,…",
+                             .help = "the options of auth/hmac's template, for --sign template:SECRET"),
+	SLUICE_OPTION_STRING(struct comparison_settings, prepare, .name = "prepare", .unit = "COMMAND",
+                             .help = "for the shell, once an arm's tables exist; sees SLUICE_ARM, SLUICE_PLACE"),
+	SLUICE_OPTION_DURATION(struct comparison_settings, patience, .name = "timeout", .fallback = "60s", .min = NS_PER_MS,
+                               .max = 3600 * NS_PER_S, .help = "an answer that takes longer counts as none"),
+	SLUICE_OPTION_PERCENT(struct comparison_settings, margin, .name = "margin", .fallback = "5%", .min = 0, .max = 100,
+                              .help = "a smaller change of P95 does not matter"),
+	SLUICE_OPTION_PERCENT(struct comparison_settings, alpha, .name = "alpha", .fallback = "5%", .min = 0, .max = 50,
+                              .help = "what the intervals leave to chance"),
+	SLUICE_OPTION_STRING(struct comparison_settings, gate, .name = "gate", .unit = "FILE",
+                             .help = "criteria to judge B by, for the report"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, keep_stores, .name = "keep-stores",
+                           .help = "leave the arms' tables where they are"),
+	SLUICE_OPTION_END,
+};
+
+/* ── the request ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A path in a scenario is relative to its file. */
+static const char *beside(const char *scenario, const char *path, struct arena *arena)
+{
+	const char *slash = scenario ? strrchr(scenario, '/') : NULL;
+	if (!path || path[0] == '/' || !slash)
+		return path;
+	return arena_printf(arena, "%.*s/%s", (int)(slash - scenario), scenario, path);
+}
+
+bool comparison_request_init(struct comparison_request *request_out, const struct comparison_settings *settings,
+                             struct arguments *arguments, struct sluice_error *error)
+{
+	const char *first = arguments->operand_count > 0 ? arguments->operands[0]
+	                                                 : beside(settings->scenario, settings->pipeline, &arguments->arena);
+	const char *second = arguments->operand_count > 1 ? arguments->operands[1]
+	                                                  : beside(settings->scenario, settings->pipeline_b, &arguments->arena);
+	*request_out = (struct comparison_request){
+		.settings = settings, .arguments = arguments, .pipelines = {first, second ? second : first}};
+	if (!first)
+		return sluice_error_set(error, "expected a pipeline, or a --scenario that names one");
+	if (!settings->output)
+		return sluice_error_set(error, "something is missing: --output RUN/");
+	return true;
+}
+
+/* ── the store of an arm ────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* One side of the comparison, as the runtime sees it. */
+struct side {
+	struct config *config;
+	const char *sets[SETS_MAX + 1];
+	const char *flags[2 * SETS_MAX + 8];
+	struct arm_plan plan;
+};
+
+/* Each call opens the store anew: it shows one moment, and is in nobody's way between two calls. */
+static struct sluice_stage *open_store(struct side *side, struct sluice_error *error)
+{
+	return pipeline_open_store(side->config, error);
+}
+
+static bool tend(void *context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	const bool ok = stage->ops->tend(stage, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static bool measure(void *context, struct sluice_observer *observer, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	const bool ok = stage->ops->measure(stage, observer, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static bool scan(void *context, int64_t after_id, sluice_record_fn each, void *each_context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	const bool ok = stage->ops->scan(stage, after_id, each, each_context, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static bool erase(void *context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	const bool ok = stage->ops->erase(stage, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static struct arm_store store_of(struct side *side)
+{
+	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
+	const struct sluice_stage_ops *ops = persist->present ? &persist->plugin->ops : NULL;
+	return (struct arm_store){
+		.tend = ops && ops->tend ? tend : NULL,
+		.measure = ops && ops->measure ? measure : NULL,
+		.scan = ops && ops->scan ? scan : NULL,
+		.erase = ops && ops->erase ? erase : NULL,
+		.context = side,
+	};
+}
+
+/* ── sides ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* As the arm's server will read it: from its environment, and "exactly those". */
+static const char *optimizations_of(const char *names)
+{
+	return strcmp(names, "none") == 0 ? "false" : strcmp(names, "file") == 0 ? "true" : names;
+}
+
+static struct config *load(const struct comparison_request *request, const struct side *side, const char *pipeline,
+                           struct sluice_error *error)
+{
+	struct config_request asked = request->arguments->request;
+	asked.file = pipeline;
+	asked.sets = side->sets;
+	(void)setenv("ENABLE_OPTIMIZATIONS", side->plan.optimizations, 1);
+	return config_load(&asked, error);
+}
+
+static const struct sluice_option *find_place(const struct config *config)
+{
+	const struct stage_config *persist = &config->stages[SLUICE_KIND_PERSIST];
+	const struct sluice_option *option = persist->present ? persist->plugin->ops.options : NULL;
+	while (option && option->type != SLUICE_TYPE_END && !(option->flags & SLUICE_OPTION_PLACE))
+		option++;
+	return option && option->type != SLUICE_TYPE_END ? option : NULL;
+}
+
+static bool add_set(struct side *side, const char *set, struct sluice_error *error)
+{
+	size_t count = 0;
+	while (side->sets[count])
+		count++;
+	if (count == SETS_MAX)
+		return sluice_error_set(error, "too many of --set");
+	side->sets[count] = set;
+	return true;
+}
+
+/* Tables of its own: where the rows are is the one setting that always differs. */
+static bool choose_place(const struct comparison_request *request, struct side *side, const char *mark,
+                         struct sluice_error *error)
+{
+	struct arena *arena = &request->arguments->arena;
+	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
+	const struct sluice_option *place = find_place(side->config);
+	side->plan.place = "";
+	if (!persist->present)
+		return true;
+	if (!place)
+		return sluice_error_set(error,
+		                        "persist/%s has no option that names where its rows are (SLUICE_OPTION_PLACE), so two "
+		                        "arms cannot be kept apart",
+		                        persist->plugin->ops.name);
+	const char *name = arena_printf(arena, "%s%s_%s", SLUICE_LAB_PREFIX, mark, side->plan.letter);
+	char *folder = place->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
+	side->plan.place = folder ? arena_printf(arena, "%s/%s", folder, name) : name;
+	free(folder);
+	return add_set(side, arena_printf(arena, "persist.%s=%s", place->name, side->plan.place), error);
+}
+
+/* What `sluice run` gets. */
+static void fill_flags(const struct comparison_request *request, struct side *side)
+{
+	size_t count = 0;
+	if (request->arguments->request.stage_path) {
+		side->flags[count++] = "--stage-path";
+		side->flags[count++] = request->arguments->request.stage_path;
+	}
+	for (size_t i = 0; side->sets[i]; i++) {
+		side->flags[count++] = "--set";
+		side->flags[count++] = side->sets[i];
+	}
+	side->flags[count] = NULL;
+}
+
+static bool make_side(const struct comparison_request *request, struct side *side, size_t number, const char *mark,
+                      struct sluice_error *error)
+{
+	const struct comparison_settings *settings = request->settings;
+	const char *names = number == 0 || settings->aa ? settings->a : settings->b;
+	const char *pipeline = request->pipelines[settings->aa ? 0 : number];
+	const char *const *sets = request->arguments->request.sets;
+	side->plan = (struct arm_plan){
+		.label = number == 1 && settings->aa ? arena_printf(&request->arguments->arena, "%s again", names) : names,
+		.letter = number == 0 ? "a" : "b",
+		.pipeline = pipeline,
+		.optimizations = optimizations_of(names),
+		.flags = side->flags,
+		.prepare = settings->prepare,
+	};
+	for (size_t i = 0; sets && sets[i]; i++)
+		if (!add_set(side, sets[i], error))
+			return false;
+	side->config = load(request, side, pipeline, error);
+	if (!side->config || !choose_place(request, side, mark, error))
+		return false;
+	config_free(side->config);
+	side->config = load(request, side, pipeline, error);
+	if (!side->config)
+		return false;
+	fill_flags(request, side);
+	side->plan.store = store_of(side);
+	return true;
+}
+
+/* ── running ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* What of the request is worth remembering and is in no other member of run.json. */
+static json_t *describe(const struct comparison_settings *settings)
+{
+	json_t *about = json_object();
+	(void)json_object_set_new(about, "scenario", settings->scenario ? json_string(settings->scenario) : json_null());
+	(void)json_object_set_new(about, "about", settings->about ? json_string(settings->about) : json_null());
+	(void)json_object_set_new(about, "prepare", settings->prepare ? json_string(settings->prepare) : json_null());
+	return about;
+}
+
+static bool fill_plan(const struct comparison_settings *settings, const struct corpus *corpus, const struct signer *signer,
+                      struct compare_plan *plan, struct sluice_error *error)
+{
+	struct sluice_error cause = {0};
+	*plan = (struct compare_plan){
+		.directory = settings->output,
+		.design = settings->duet ? COMPARE_DUET : COMPARE_PAIRED,
+		.pairs = settings->sequential ? estimate_look_pairs[ESTIMATE_LOOKS - 1] : (size_t)settings->pairs,
+		.sequential = settings->sequential,
+		.block_ns = settings->block.ns,
+		.rate = (double)settings->rate,
+		.connections = (size_t)settings->concurrency,
+		.arrivals = (enum replay_arrivals)settings->arrivals,
+		.seed = (uint64_t)settings->seed,
+		.recipe = {.duplicates = settings->duplicates, .streams = (size_t)settings->streams, .corpus = corpus},
+		.signer = signer,
+		.patience_ns = settings->patience.ns,
+		.margin = settings->margin,
+		.alpha = settings->alpha,
+		.keep_stores = settings->keep_stores,
+	};
+	return generate_sizes_parse(settings->size, &plan->recipe.sizes, &cause) ||
+	       sluice_error_set(error, "--size: %s", cause.text);
+}
+
+/* The sides know their places only once the directory is there, which recording_begin() wants empty: it is made here. */
+static bool run_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
+                      compare_each_fn each, void *context, struct sluice_error *error)
+{
+	uint32_t number;
+	char mark[16];
+	digest_random(&number, sizeof(number));
+	(void)snprintf(mark, sizeof(mark), "%08x", number);
+	for (size_t i = 0; i < 2; i++) {
+		if (!make_side(request, &sides[i], i, mark, error))
+			return false;
+		plan->arms[i] = sides[i].plan;
+	}
+	return compare_run(plan, each, context, error) && report_write(request->settings->output, error);
+}
+
+json_t *comparison_run(const struct comparison_request *request, compare_each_fn each, void *context,
+                       struct sluice_error *error)
+{
+	const struct comparison_settings *settings = request->settings;
+	struct signer *signer = settings->sign ? signer_create(settings->sign, settings->form, error) : NULL;
+	struct corpus *corpus = settings->corpus ? corpus_read(settings->corpus, error) : NULL;
+	struct side *sides = must_calloc(2, sizeof(*sides));
+	struct compare_plan plan;
+	json_t *document = NULL;
+	if ((!settings->sign || signer) && (!settings->corpus || corpus) && run_make_directory(settings->output, error) &&
+	    fill_plan(settings, corpus, signer, &plan, error)) {
+		plan.about = describe(settings);
+		if (run_sides(request, sides, &plan, each, context, error))
+			document = run_read_json(settings->output, RUN_COMPARE, error);
+		json_decref(plan.about);
+	}
+	for (size_t i = 0; i < 2; i++)
+		config_free(sides[i].config);
+	free(sides);
+	corpus_free(corpus);
+	signer_free(signer);
+	return document;
+}
