@@ -5,7 +5,13 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-enum { STATUS_YES = 0, STATUS_NO = 1, STATUS_CANNOT = 2, STATUS_INVALID = 30 /* a run that measured itself */ };
+enum {
+	STATUS_YES = 0,
+	STATUS_NO = 1,
+	STATUS_CANNOT = 2,
+	STATUS_UNCLEAR = 11, /* measured, and not settled by it */
+	STATUS_INVALID = 30, /* the measurement does not hold */
+};
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
@@ -13,6 +19,8 @@ int cmd_stages(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_audit(int argc, char **argv);

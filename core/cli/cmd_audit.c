@@ -11,7 +11,7 @@
 #include "base/json_writer.h"
 #include "cli.h"
 #include "lab/audit.h"
-#include "runtime/pipeline.h"
+#include "store.h"
 
 enum { FINDINGS_MAX = 1000 /* written in full; the rest is counted */, HEADS_MAX = 256 };
 
@@ -21,19 +21,6 @@ struct output {
 	struct json_writer json;
 	uint64_t findings;
 };
-
-/* The doors of the stage, as the laboratory takes them. */
-static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
-{
-	struct sluice_stage *stage = store;
-	return stage->ops->scan(stage, after_id, each, context, error);
-}
-
-static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
-{
-	struct sluice_stage *stage = store;
-	return stage->ops->audit_scan(stage, each, context, error);
-}
 
 static void write_finding(struct output *output, const struct audit_finding *finding)
 {
@@ -133,34 +120,31 @@ static bool read_heads(const char *list, struct audit_head *heads, size_t *count
 	return true;
 }
 
-static bool verify_store(struct sluice_stage *stage, const char *head_list, struct output *output,
+static bool verify_store(const struct store *store, const char *head_list, struct output *output,
                          struct audit_result *result, struct sluice_error *error)
 {
 	static struct audit_head heads[HEADS_MAX];
 	size_t head_count;
-	if (!stage->ops->scan || !stage->ops->audit_scan)
-		return sluice_error_set(error, "persist/%s keeps no audit trail", stage->ops->name);
 	if (!read_heads(head_list, heads, &head_count))
 		return sluice_error_set(error,
 		                        "--heads: expected WRITER:POSITION:HASH,… as the log line audit_head has "
 		                        "them, at most %d",
 		                        HEADS_MAX);
-	const struct audit_source source = {scan, audit_scan, stage};
-	return audit_verify(&source, heads, head_count, take_finding, output, result, error);
+	return audit_verify(&store->source, heads, head_count, take_finding, output, result, error);
 }
 
 static int verify(const struct arguments *arguments, const char *head_list)
 {
 	struct sluice_error error = {0};
-	struct config *config = config_load(&arguments->request, &error);
-	struct sluice_stage *stage = config ? pipeline_open_store(config, &error) : NULL;
+	struct store store;
 	struct output output = {.as_json = arguments->json};
 	struct audit_result result = {0};
 	int status = STATUS_CANNOT;
 	output.json.out = &output.text;
 	jsonw_object(&output.json, NULL);
 	jsonw_array(&output.json, "findings");
-	if (stage && verify_store(stage, head_list, &output, &result, &error)) {
+	if (store_open(&store, &arguments->request, &error) &&
+	    verify_store(&store, head_list, &output, &result, &error)) {
 		status = result.violation_count ? STATUS_NO : STATUS_YES;
 		if (arguments->json)
 			write_result(&output, &result);
@@ -171,9 +155,7 @@ static int verify(const struct arguments *arguments, const char *head_list)
 	}
 	audit_result_finish(&result);
 	buffer_finish(&output.text);
-	if (stage)
-		pipeline_close_store(stage);
-	config_free(config);
+	store_close(&store);
 	return status;
 }
 

@@ -93,10 +93,12 @@ static int status_of(const json_t *document)
 	static const struct {
 		const char *outcome;
 		int status;
-	} statuses[] = {{"better", STATUS_YES},           {"equivalent", STATUS_NO}, {"worse", STATUS_NO},
-	                {"inconclusive", STATUS_UNCLEAR}, {"invalid", STATUS_INVALID}};
-	const char *outcome =
-		json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome"));
+	} statuses[] = {{"better", STATUS_YES},
+	                {"equivalent", STATUS_NO},
+	                {"worse", STATUS_NO},
+	                {"inconclusive", STATUS_UNCLEAR},
+	                {"invalid", STATUS_INVALID}};
+	const char *outcome = json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome"));
 	for (size_t i = 0; outcome && i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (strcmp(statuses[i].outcome, outcome) == 0)
 			return statuses[i].status;
@@ -153,14 +155,16 @@ static const char *join_without(const struct yaml_node *enabled, const char *lef
 }
 
 /* Every overlay alone against the base, then the enabled set, then the set against itself less one each. */
-static size_t list_trials(const char *pipeline, struct trial trials[TRIALS_MAX], struct arena *arena, struct sluice_error *error)
+static size_t list_trials(const char *pipeline, struct trial trials[TRIALS_MAX], struct arena *arena,
+                          struct sluice_error *error)
 {
 	size_t count = 0;
 	const struct yaml_node *top = yaml_read_file(pipeline, arena, error);
 	const struct yaml_node *overlays = yaml_get(top, "optimizations"), *enabled = yaml_get(top, "enable");
 	if (top && (!overlays || !overlays->first))
 		(void)yaml_fail(top, error, "there is no overlay under optimizations to compare");
-	for (const struct yaml_node *one = overlays ? overlays->first : NULL; one && count < TRIALS_MAX; one = one->next)
+	for (const struct yaml_node *one = overlays ? overlays->first : NULL; one && count < TRIALS_MAX;
+	     one = one->next)
 		trials[count++] = (struct trial){one->key, "none", one->key};
 	if (!enabled || !enabled->first || !enabled->first->next)
 		return count;
@@ -182,9 +186,10 @@ static void print_trial(const struct trial *trial, const json_t *document)
 			row = json_array_get(metrics, i);
 	(void)printf("%-32s %-13s %+7.1f %%  [%+.1f, %+.1f]  %.3g → %.3g ms\n", trial->name,
 	             json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome")),
-	             100 * json_number_value(json_object_get(row, "change")), 100 * json_number_value(json_object_get(row, "low")),
-	             100 * json_number_value(json_object_get(row, "high")), json_number_value(json_object_get(row, "a")),
-	             json_number_value(json_object_get(row, "b")));
+	             100 * json_number_value(json_object_get(row, "change")),
+	             100 * json_number_value(json_object_get(row, "low")),
+	             100 * json_number_value(json_object_get(row, "high")),
+	             json_number_value(json_object_get(row, "a")), json_number_value(json_object_get(row, "b")));
 	(void)fflush(stdout);
 }
 
@@ -223,12 +228,15 @@ int cmd_compare(int argc, char **argv)
 	struct comparison_settings settings;
 	const struct command command = {
 		.usage = "compare [PIPELINE [PIPELINE]]",
-		.about =
-			"Puts two configurations, A and B, under the same load in interleaved pairs of blocks, each with a server "
-			"and tables of its own, and says whether B is better. Two overlay sets of one pipeline, or two files. "
-			"Everything that was measured goes into a run directory, with a report for people. Ctrl-C ends it after "
-			"the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 it could not be done, 11 "
-			"inconclusive, 30 invalid.",
+		.about = "Puts two configurations, A and B, under the same load in interleaved pairs of blocks, each "
+	                 "with a server "
+			 "and tables of its own, and says whether B is better. Two overlay sets of one pipeline, or "
+	                 "two files. "
+			 "Everything that was measured goes into a run directory, with a report for people. Ctrl-C "
+	                 "ends it after "
+			 "the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 it could not be "
+	                 "done, 11 "
+			 "inconclusive, 30 invalid.",
 		.example = "sluice compare pipelines/postgres.yaml --a none --b pool-tuning --output run-1/",
 		.options = comparison_options,
 		.config = &settings,

@@ -296,18 +296,18 @@ int cmd_replay(int argc, char **argv)
 	const struct command command = {
 		.usage = "replay",
 		.about = "Sends a file of webhooks to a server on a schedule that is fixed before it starts, and "
-	                 "writes down "
+			 "writes down "
 			 "what came back. Latency counts from the moment a request was meant to go, so a server that "
-	                 "falls "
+			 "falls "
 			 "behind is charged for what waits. The events of a stream go one after the other. Ctrl-C ends "
-	                 "it "
+			 "it "
 			 "with what was measured. Exit status: 0 done, 1 there were answers that an event of its kind "
-	                 "must "
+			 "must "
 			 "not get, 2 it could not be done, 30 INVALID: the generator was late or took too much of the "
-	                 "machine, "
+			 "machine, "
 			 "or the ids were not new.",
 		.example = "sluice replay --input events.jsonl --url http://127.0.0.1:5000/webhooks --rate 500 "
-	                   "--output run-1/",
+			   "--output run-1/",
 		.options = options,
 		.config = &settings,
 	};

@@ -10,6 +10,9 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "lab/corpus.h"
+#include "lab/estimate.h"
+#include "lab/recording.h"
 #include "lab/report.h"
 #include "lab/run.h"
 #include "runtime/pipeline.h"
@@ -50,8 +53,8 @@ const struct sluice_option comparison_options[] = {
                              .choices = replay_arrivals_names, .help = "how they are spread over time"),
 	SLUICE_OPTION_INT(struct comparison_settings, streams, .name = "streams", .fallback = "100", .min = 0,
                           .max = 10000000, .unit = "streams", .help = "streams the webhooks belong to"),
-	SLUICE_OPTION_STRING(struct comparison_settings, size, .name = "size", .unit = "SIZE|A..B|real", .fallback = "1KiB",
-                             .help = "of their payloads"),
+	SLUICE_OPTION_STRING(struct comparison_settings, size, .name = "size", .unit = "SIZE|A..B|real",
+                             .fallback = "1KiB", .help = "of their payloads"),
 	SLUICE_OPTION_PERCENT(struct comparison_settings, duplicates, .name = "duplicates", .fallback = "2%", .min = 0,
                               .max = 90, .help = "how many are sent again"),
 	SLUICE_OPTION_STRING(struct comparison_settings, corpus, .name = "corpus", .unit = "FILE",
@@ -64,10 +67,11 @@ const struct sluice_option comparison_options[] = {
                              .help = "the options of auth/hmac's template, for --sign template:SECRET"),
 	SLUICE_OPTION_STRING(struct comparison_settings, prepare, .name = "prepare", .unit = "COMMAND",
                              .help = "for the shell, once an arm's tables exist; sees SLUICE_ARM, SLUICE_PLACE"),
-	SLUICE_OPTION_DURATION(struct comparison_settings, patience, .name = "timeout", .fallback = "60s", .min = NS_PER_MS,
-                               .max = 3600 * NS_PER_S, .help = "an answer that takes longer counts as none"),
-	SLUICE_OPTION_PERCENT(struct comparison_settings, margin, .name = "margin", .fallback = "5%", .min = 0, .max = 100,
-                              .help = "a smaller change of P95 does not matter"),
+	SLUICE_OPTION_DURATION(struct comparison_settings, patience, .name = "timeout", .fallback = "60s",
+                               .min = NS_PER_MS, .max = 3600 * NS_PER_S,
+                               .help = "an answer that takes longer counts as none"),
+	SLUICE_OPTION_PERCENT(struct comparison_settings, margin, .name = "margin", .fallback = "5%", .min = 0,
+                              .max = 100, .help = "a smaller change of P95 does not matter"),
 	SLUICE_OPTION_PERCENT(struct comparison_settings, alpha, .name = "alpha", .fallback = "5%", .min = 0, .max = 50,
                               .help = "what the intervals leave to chance"),
 	SLUICE_OPTION_STRING(struct comparison_settings, gate, .name = "gate", .unit = "FILE",
@@ -91,10 +95,12 @@ static const char *beside(const char *scenario, const char *path, struct arena *
 bool comparison_request_init(struct comparison_request *request_out, const struct comparison_settings *settings,
                              struct arguments *arguments, struct sluice_error *error)
 {
-	const char *first = arguments->operand_count > 0 ? arguments->operands[0]
-	                                                 : beside(settings->scenario, settings->pipeline, &arguments->arena);
-	const char *second = arguments->operand_count > 1 ? arguments->operands[1]
-	                                                  : beside(settings->scenario, settings->pipeline_b, &arguments->arena);
+	const char *first = arguments->operand_count > 0
+	                            ? arguments->operands[0]
+	                            : beside(settings->scenario, settings->pipeline, &arguments->arena);
+	const char *second = arguments->operand_count > 1
+	                             ? arguments->operands[1]
+	                             : beside(settings->scenario, settings->pipeline_b, &arguments->arena);
 	*request_out = (struct comparison_request){
 		.settings = settings, .arguments = arguments, .pipelines = {first, second ? second : first}};
 	if (!first)
@@ -222,10 +228,11 @@ static bool choose_place(const struct comparison_request *request, struct side *
 	if (!persist->present)
 		return true;
 	if (!place)
-		return sluice_error_set(error,
-		                        "persist/%s has no option that names where its rows are (SLUICE_OPTION_PLACE), so two "
-		                        "arms cannot be kept apart",
-		                        persist->plugin->ops.name);
+		return sluice_error_set(
+			error,
+			"persist/%s has no option that names where its rows are (SLUICE_OPTION_PLACE), so two "
+			"arms cannot be kept apart",
+			persist->plugin->ops.name);
 	const char *name = arena_printf(arena, "%s%s_%s", SLUICE_LAB_PREFIX, mark, side->plan.letter);
 	char *folder = place->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
 	side->plan.place = folder ? arena_printf(arena, "%s/%s", folder, name) : name;
@@ -256,7 +263,8 @@ static bool make_side(const struct comparison_request *request, struct side *sid
 	const char *pipeline = request->pipelines[settings->aa ? 0 : number];
 	const char *const *sets = request->arguments->request.sets;
 	side->plan = (struct arm_plan){
-		.label = number == 1 && settings->aa ? arena_printf(&request->arguments->arena, "%s again", names) : names,
+		.label = number == 1 && settings->aa ? arena_printf(&request->arguments->arena, "%s again", names)
+	                                             : names,
 		.letter = number == 0 ? "a" : "b",
 		.pipeline = pipeline,
 		.optimizations = optimizations_of(names),
@@ -284,14 +292,15 @@ static bool make_side(const struct comparison_request *request, struct side *sid
 static json_t *describe(const struct comparison_settings *settings)
 {
 	json_t *about = json_object();
-	(void)json_object_set_new(about, "scenario", settings->scenario ? json_string(settings->scenario) : json_null());
+	(void)json_object_set_new(about, "scenario",
+	                          settings->scenario ? json_string(settings->scenario) : json_null());
 	(void)json_object_set_new(about, "about", settings->about ? json_string(settings->about) : json_null());
 	(void)json_object_set_new(about, "prepare", settings->prepare ? json_string(settings->prepare) : json_null());
 	return about;
 }
 
-static bool fill_plan(const struct comparison_settings *settings, const struct corpus *corpus, const struct signer *signer,
-                      struct compare_plan *plan, struct sluice_error *error)
+static bool fill_plan(const struct comparison_settings *settings, const struct corpus *corpus,
+                      const struct signer *signer, struct compare_plan *plan, struct sluice_error *error)
 {
 	struct sluice_error cause = {0};
 	*plan = (struct compare_plan){
@@ -315,7 +324,8 @@ static bool fill_plan(const struct comparison_settings *settings, const struct c
 	       sluice_error_set(error, "--size: %s", cause.text);
 }
 
-/* The sides know their places only once the directory is there, which recording_begin() wants empty: it is made here. */
+/* The sides know their places only once the directory is there, which recording_begin() wants empty: it is made here.
+ */
 static bool run_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
                       compare_each_fn each, void *context, struct sluice_error *error)
 {
@@ -340,8 +350,8 @@ json_t *comparison_run(const struct comparison_request *request, compare_each_fn
 	struct side *sides = must_calloc(2, sizeof(*sides));
 	struct compare_plan plan;
 	json_t *document = NULL;
-	if ((!settings->sign || signer) && (!settings->corpus || corpus) && run_make_directory(settings->output, error) &&
-	    fill_plan(settings, corpus, signer, &plan, error)) {
+	if ((!settings->sign || signer) && (!settings->corpus || corpus) &&
+	    recording_make_directory(settings->output, error) && fill_plan(settings, corpus, signer, &plan, error)) {
 		plan.about = describe(settings);
 		if (run_sides(request, sides, &plan, each, context, error))
 			document = run_read_json(settings->output, RUN_COMPARE, error);

@@ -36,7 +36,7 @@ static bool is_empty(const char *directory)
 	return count <= 2; /* . and .. */
 }
 
-static bool make_directory(const char *directory, struct sluice_error *error)
+bool recording_make_directory(const char *directory, struct sluice_error *error)
 {
 	if (mkdir(directory, 0777) == 0)
 		return true;
@@ -59,7 +59,7 @@ struct recording *recording_begin(const char *directory, const char *command, st
 {
 	uint32_t mark;
 	char started[CLOCK_TEXT_SIZE];
-	if (!make_directory(directory, error))
+	if (!recording_make_directory(directory, error))
 		return NULL;
 	struct recording *recording = must_calloc(1, sizeof(*recording));
 	*recording = (struct recording){

@@ -18,8 +18,11 @@
 
 struct recording;
 
-/* Makes the directory, which must be new or empty: what was measured is never written over. The clock of the run starts
- * now. `command` is "replay" or "compare". NULL and a sentence otherwise. */
+/* Makes the directory of a run, which must be new or empty: what was measured is never written over. */
+bool recording_make_directory(const char *directory, struct sluice_error *error);
+
+/* Makes the directory, if that is still to be done. The clock of the run starts now. `command` is "replay" or
+ * "compare". NULL and a sentence otherwise. */
 struct recording *recording_begin(const char *directory, const char *command, struct sluice_error *error);
 
 /* Monotonic: what the times of the records must count from; a prefix for request ids that no other run has; and where
