@@ -76,6 +76,8 @@ const struct sluice_option comparison_options[] = {
                               .help = "what the intervals leave to chance"),
 	SLUICE_OPTION_STRING(struct comparison_settings, gate, .name = "gate", .unit = "FILE",
                              .help = "criteria to judge B by, for the report"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, rollback, .name = "rollback",
+                           .help = "afterwards, start B with the kill switch and prove that it is the base again"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, keep_stores, .name = "keep-stores",
                            .help = "leave the arms' tables where they are"),
 	SLUICE_OPTION_END,
@@ -318,6 +320,7 @@ static bool fill_plan(const struct comparison_settings *settings, const struct c
 		.patience_ns = settings->patience.ns,
 		.margin = settings->margin,
 		.alpha = settings->alpha,
+		.rollback = settings->rollback,
 		.keep_stores = settings->keep_stores,
 	};
 	return generate_sizes_parse(settings->size, &plan->recipe.sizes, &cause) ||

@@ -21,7 +21,7 @@ struct comparison_settings {
 	struct sluice_duration block, patience;
 	double duplicates, margin, alpha;
 	int arrivals;
-	bool duet, aa, each, sequential, keep_stores;
+	bool duet, aa, each, sequential, rollback, keep_stores;
 };
 extern const struct sluice_option comparison_options[];
 

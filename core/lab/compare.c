@@ -15,7 +15,9 @@
 #include "lab/about.h"
 #include "lab/estimate.h"
 #include "lab/recording.h"
+#include "lab/rollback.h"
 #include "lab/run.h"
+#include "lab/sampler.h"
 #include "lab/store_figures.h"
 #include "lab/verdict.h"
 #include "lab/verify.h"
@@ -31,6 +33,8 @@ struct comparison {
 	const struct compare_plan *plan;
 	struct recording *recording;
 	struct arm arms[ARMS];
+	json_t *abouts; /* of the arms, as run.json has them */
+	struct sampler *sampler;
 	struct input input, warm_up; /* blocks of block_count lines */
 	size_t block_count;
 	struct trace_record *records;
@@ -125,15 +129,14 @@ static json_t *describe_arm(const struct comparison *comparison, size_t number, 
 
 static bool start_arms(struct comparison *comparison, struct sluice_error *error)
 {
-	json_t *abouts = json_array();
 	bool ok = true;
 	tell(comparison, "starting");
 	for (size_t i = 0; ok && i < ARMS; i++) {
 		ok = arm_start(&comparison->arms[i], &comparison->plan->arms[i], comparison->plan->directory, error);
 		json_t *about = ok ? describe_arm(comparison, i, error) : NULL;
-		ok = about && json_array_append_new(abouts, about) == 0;
+		ok = about && json_array_append_new(comparison->abouts, about) == 0;
 	}
-	recording_put(comparison->recording, "arms", abouts);
+	recording_put(comparison->recording, "arms", json_incref(comparison->abouts));
 	return ok;
 }
 
@@ -321,7 +324,7 @@ static bool is_settled(const struct comparison *comparison, size_t pairs)
 	                          comparison->plan->seed);
 }
 
-static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
+static bool run_all_pairs(struct comparison *comparison, struct sluice_error *error)
 {
 	for (size_t pair = 0; pair < comparison->plan->pairs && !comparison->stopping; pair++) {
 		comparison->progress.pair = pair + 1;
@@ -332,6 +335,16 @@ static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
 			break;
 	}
 	return comparison->count > 0 || sluice_error_set(error, "ended before the first pair was complete");
+}
+
+static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
+{
+	comparison->sampler = sampler_start(comparison->arms, ARMS, comparison->plan->directory,
+	                                    recording_origin_ns(comparison->recording), error);
+	const bool ok = comparison->sampler && run_all_pairs(comparison, error);
+	const bool sampled = sampler_stop(comparison->sampler, error);
+	comparison->sampler = NULL;
+	return ok && sampled;
 }
 
 /* ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -427,6 +440,21 @@ static bool erase_stores(const struct comparison *comparison, struct sluice_erro
 	return true;
 }
 
+/* The way back is tried on what B has left behind. */
+static bool try_rollback(const struct comparison *comparison, struct sluice_error *error)
+{
+	const struct compare_plan *plan = comparison->plan;
+	struct rollback_plan rollback = {.changed = &plan->arms[1],
+	                                 .base = &plan->arms[0],
+	                                 .base_about = json_array_get(comparison->abouts, 0),
+	                                 .recipe = plan->recipe,
+	                                 .signer = plan->signer,
+	                                 .directory = plan->directory};
+	rollback.recipe.seed = plan->seed;
+	rollback.recipe.first_number = comparison->input.count + comparison->warm_up.count;
+	return !plan->rollback || rollback_try(&rollback, error);
+}
+
 /* From here on everything comes out of the files that were just written. */
 static bool judge(const struct comparison *comparison, struct sluice_error *error)
 {
@@ -468,6 +496,7 @@ static void finish(struct comparison *comparison)
 	input_finish(&comparison->input);
 	input_finish(&comparison->warm_up);
 	json_decref(comparison->blocks);
+	json_decref(comparison->abouts);
 	free(comparison->records);
 }
 
@@ -477,6 +506,7 @@ bool compare_run(const struct compare_plan *plan, compare_each_fn each, void *co
 		.plan = plan,
 		.recording = recording_begin(plan->directory, "compare", error),
 		.blocks = json_array(),
+		.abouts = json_array(),
 		.each = each,
 		.context = context,
 		.progress = {.pairs = plan->pairs},

@@ -43,6 +43,7 @@ struct compare_plan {
 	int64_t patience_ns;
 	double margin; /* a change of P95 smaller than this share does not matter */
 	double alpha;  /* of the intervals */
+	bool rollback; /* afterwards, prove that there is a way back: lab/rollback.h */
 	bool keep_stores;
 	json_t *about; /* more members for run.json, borrowed; NULL: none */
 };

@@ -1,0 +1,34 @@
+/*
+ * The proof that there is a way back: B's pipeline is started with the kill switch (ENABLE_OPTIMIZATIONS=false) on B's
+ * own tables, must then be the base, be healthy, and take a hundred webhooks; within five minutes.
+ */
+#ifndef LAB_ROLLBACK_H
+#define LAB_ROLLBACK_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+#include <sluice/error.h>
+
+#include "lab/arm.h"
+#include "lab/generate.h"
+#include "lab/sign.h"
+
+#define ROLLBACK_FILE "rollback.json"
+enum { ROLLBACK_EVENTS = 100, ROLLBACK_LIMIT_S = 300 };
+
+struct rollback_plan {
+	const struct arm_plan *changed; /* B, whose server has been stopped */
+	const struct arm_plan *base;    /* A */
+	const json_t *base_about;       /* what run.json says of A */
+	struct generate_recipe recipe;  /* of webhooks that B has not seen */
+	const struct signer *signer;    /* NULL: nothing is signed */
+	const char *directory;
+};
+
+/* Tries it and writes DIR/rollback.json: {"ok": …, "seconds": …, "reasons": [], "optimizations": [], "is_base": …,
+ * "health": "ok", "requests": 100, "right": 100, "p95_ms": …}. False and a sentence only if it could not be tried or
+ * written. */
+bool rollback_try(const struct rollback_plan *plan, struct sluice_error *error);
+
+#endif
