@@ -24,6 +24,7 @@ int cmd_compare(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_analyze(int argc, char **argv);
 int cmd_new_stage(int argc, char **argv);
 int cmd_conform(int argc, char **argv);
 int cmd_manual(int argc, char **argv);

@@ -21,6 +21,7 @@ const struct subcommand subcommands[] = {
 	{"status", cmd_status, "show what a running server is doing"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"audit", cmd_audit, "recompute the audit chain of a store"},
+	{"analyze", cmd_analyze, "say where the time of a run's requests went, and what to try"},
 	{"new-stage", cmd_new_stage, "make a folder with a stage that works, to go on from"},
 	{"conform", cmd_conform, "check whether a stage keeps the promises of its kind"},
 	{"manual", cmd_manual, "write the man pages, with the options of every stage found"},
