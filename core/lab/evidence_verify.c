@@ -1,0 +1,121 @@
+/*
+ * Whether a bundle still says what was measured; see evidence.h. Hashes show what was changed after the manifest was
+ * made; to change both, and a verdict with them, is of no use: verdicts are computed again.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lab/evidence.h"
+#include "lab/gate.h"
+#include "lab/manifest.h"
+#include "lab/verdict.h"
+#include "lab/verify.h"
+
+struct check {
+	const char *directory;
+	void (*fault)(void *context, const char *file, const char *what);
+	void *context;
+	size_t faults;
+};
+
+static void report(void *context, const char *file, const char *what)
+{
+	struct check *check = context;
+	check->faults++;
+	check->fault(check->context, file, what);
+}
+
+/* A document as it would be read back: what was computed and what was written differ in digits that mean nothing. */
+static json_t *as_written(json_t *document)
+{
+	char *text = document ? json_dumps(document, JSON_REAL_PRECISION(RUN_JSON_DIGITS)) : NULL;
+	json_t *read = text ? json_loads(text, 0, NULL) : NULL;
+	free(text);
+	json_decref(document);
+	return read;
+}
+
+static bool has(const struct check *check, const char *name)
+{
+	char *path = run_file(check->directory, name);
+	const bool there = access(path, R_OK) == 0;
+	free(path);
+	return there;
+}
+
+/* Takes what was computed, NULL with a sentence in `trouble` if it could not be. */
+static void hold_against(struct check *check, const char *name, json_t *computed, const struct sluice_error *trouble)
+{
+	struct sluice_error error = {0};
+	json_t *again = as_written(computed);
+	json_t *written = run_read_json(check->directory, name, &error);
+	if (!again)
+		report(check, name, trouble->text);
+	else if (!written)
+		report(check, name, error.text);
+	else if (!json_equal(again, written))
+		report(check, name, "is not what the raw samples come to");
+	json_decref(again);
+	json_decref(written);
+}
+
+static json_t *compute_comparison(const struct check *check, struct sluice_error *error)
+{
+	struct sluice_error absent;
+	struct input input;
+	struct run *run = run_open(check->directory, error);
+	json_t *verified = run_read_json(check->directory, RUN_VERIFY, &absent), *document = NULL;
+	input_init(&input);
+	if (run && verify_read_input(run, NULL, &input, error))
+		document = verdict_compute(run, &input, verified, error);
+	input_finish(&input);
+	json_decref(verified);
+	run_close(run);
+	return document;
+}
+
+/* The gate's file is in the bundle, under the name that gate.json has. */
+static json_t *compute_gate(const struct check *check, struct sluice_error *error)
+{
+	json_t *written = run_read_json(check->directory, RUN_GATE, error), *document = NULL;
+	const char *file = json_string_value(json_object_get(written, "file"));
+	char *path = file ? run_file(check->directory, strrchr(file, '/') ? strrchr(file, '/') + 1 : file) : NULL;
+	struct gate_spec spec;
+	struct gate_facts facts;
+	struct gate_result result;
+	if (!path) {
+		(void)sluice_error_set(error, "does not name its gate file");
+	} else if (gate_spec_read(path, &spec, error)) {
+		if (gate_measure(check->directory, NULL, &facts, error)) {
+			gate_judge(&spec, &facts, &result);
+			document = gate_result_to_json(file, &spec, &facts, &result);
+		}
+		gate_facts_finish(&facts);
+		gate_spec_finish(&spec);
+	}
+	free(path);
+	json_decref(written);
+	return document;
+}
+
+bool evidence_verify(const char *directory, void (*fault)(void *context, const char *file, const char *what),
+                     void *context, size_t *faults_out, struct sluice_error *error)
+{
+	struct check check = {directory, fault, context, 0};
+	size_t files;
+	if (!manifest_check(directory, report, &check, &files, error))
+		return false;
+	if (has(&check, RUN_COMPARE)) {
+		struct sluice_error trouble = {0};
+		json_t *computed = compute_comparison(&check, &trouble);
+		hold_against(&check, RUN_COMPARE, computed, &trouble);
+	}
+	if (has(&check, RUN_GATE)) {
+		struct sluice_error trouble = {0};
+		json_t *computed = compute_gate(&check, &trouble);
+		hold_against(&check, RUN_GATE, computed, &trouble);
+	}
+	*faults_out = check.faults;
+	return true;
+}
