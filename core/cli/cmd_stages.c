@@ -60,6 +60,8 @@ static void write_options(struct json_writer *json, const char *key, const struc
 		jsonw_text(json, "default", option->fallback);
 		jsonw_bool(json, "required", option->flags & SLUICE_OPTION_REQUIRED);
 		jsonw_bool(json, "secret", option->flags & SLUICE_OPTION_SECRET);
+		jsonw_bool(json, "place", option->flags & SLUICE_OPTION_PLACE);
+		jsonw_bool(json, "file", option->flags & SLUICE_OPTION_FILE);
 		jsonw_text(json, "help", option->help);
 		jsonw_end_object(json);
 		buffer_finish(&takes);
@@ -105,7 +107,8 @@ static void print_options(const struct sluice_option *options)
 			printf("; required");
 		else if (option->fallback)
 			printf("; default: %s", *option->fallback ? option->fallback : "''");
-		printf("%s\n", option->flags & SLUICE_OPTION_SECRET ? "; secret" : "");
+		printf("%s%s\n", option->flags & SLUICE_OPTION_SECRET ? "; secret" : "",
+		       option->flags & SLUICE_OPTION_PLACE ? "; place" : "");
 		buffer_finish(&takes);
 	}
 }

@@ -3,6 +3,7 @@
  */
 #include "conform/bench.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,14 +147,31 @@ struct observation {
 	struct buffer text;
 };
 
-static void note_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
-                       double value, const char *help)
+static void note(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                 const char *value, const char *help)
 {
 	struct buffer *text = &((struct observation *)(void *)observer)->text;
 	buffer_printf(text, "%s", name);
 	if (label)
 		buffer_printf(text, "{%s=\"%s\"}", label, label_value);
-	buffer_printf(text, " %g%s%s\n", value, help ? " # " : "", help ? help : "");
+	buffer_printf(text, " %s%s%s\n", value, help ? " # " : "", help ? help : "");
+}
+
+static void note_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                       double value, const char *help)
+{
+	char number[32];
+	(void)snprintf(number, sizeof(number), "%.15g", value);
+	note(observer, name, label, label_value, number, help);
+}
+
+static void note_text(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                      const char *value, const char *help)
+{
+	struct buffer text = {0};
+	buffer_printf(&text, "= %s", value);
+	note(observer, name, label, label_value, text.data, help);
+	buffer_finish(&text);
 }
 
 static void note_unhealthy(struct sluice_observer *observer, const char *reason)
@@ -163,8 +181,20 @@ static void note_unhealthy(struct sluice_observer *observer, const char *reason)
 
 char *bench_observe(struct bench *bench)
 {
-	struct observation observation = {.pub = {note_gauge, note_unhealthy}};
+	struct observation observation = {.pub = {.gauge = note_gauge, .unhealthy = note_unhealthy}};
 	if (bench->ops->observe)
 		bench->ops->observe(&bench->stage, &observation.pub);
 	return buffer_take(&observation.text);
+}
+
+char *bench_measure(struct bench *bench, struct sluice_error *error)
+{
+	struct observation observation = {.pub = {.gauge = note_gauge, .unhealthy = note_unhealthy, .text = note_text}};
+	struct sluice_error cause = {0};
+	if (bench->ops->measure(&bench->stage, &observation.pub, &cause))
+		return buffer_take(&observation.text);
+	buffer_finish(&observation.text);
+	(void)refused("measure() failed", &cause);
+	sluice_error_set(error, "%s", cause.text);
+	return NULL;
 }

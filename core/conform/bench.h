@@ -67,6 +67,8 @@ unsigned bench_resumes(const struct sluice_event *event);
 
 /* Gauges as lines "name{label="value"} 1 # help" and, if it says so, "unhealthy: reason"; the caller frees it. */
 char *bench_observe(struct bench *bench);
+/* Likewise of measure(), its texts as "name{label="value"} = text # help". NULL and a sentence if it fails. */
+char *bench_measure(struct bench *bench, struct sluice_error *error);
 
 /* settle(), if the stage has it, then the end of the event and its memory. */
 void bench_settle(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict);

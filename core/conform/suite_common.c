@@ -186,34 +186,59 @@ static void drains(struct check *check)
 		check_ops(check)->destroy(&bench->stage);
 }
 
-/* An observer that is particular. */
-struct watcher {
-	struct sluice_observer pub; /* must be first */
-	struct check *check;
-};
+static struct watcher *watcher_of(struct sluice_observer *observer)
+{
+	return (struct watcher *)(void *)observer;
+}
+
+static void expect_names(struct check *check, const char *name, const char *label, const char *label_value)
+{
+	check_that(check, common_is_name(name) && !strpbrk(name, ".-"),
+	           "gauge \"%s\": expected a name of a-z, 0-9 and _", name ? name : "");
+	check_that(check, !label == !label_value, "gauge %s: expected a label with a value, or neither", name);
+}
 
 static void see_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
                       double value, const char *help)
 {
-	struct check *check = ((struct watcher *)(void *)observer)->check;
+	struct watcher *watcher = watcher_of(observer);
 	(void)help;
-	check_that(check, common_is_name(name) && !strpbrk(name, ".-"),
-	           "gauge \"%s\": expected a name of a-z, 0-9 and _", name ? name : "");
-	check_that(check, !label == !label_value, "gauge %s: expected a label with a value, or neither", name);
-	check_that(check, isfinite(value), "gauge %s: expected a number, got %g", name, value);
+	expect_names(watcher->check, name, label, label_value);
+	check_that(watcher->check, isfinite(value), "gauge %s: expected a number, got %g", name, value);
+	watcher->gauges++;
+}
+
+static void see_text(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                     const char *value, const char *help)
+{
+	struct check *check = watcher_of(observer)->check;
+	(void)help;
+	expect_names(check, name, label, label_value);
+	check_that(check, value != NULL, "text %s: expected one, got NULL", name);
 }
 
 static void see_unhealthy(struct sluice_observer *observer, const char *reason)
 {
-	struct check *check = ((struct watcher *)(void *)observer)->check;
-	check_that(check, reason && *reason, "observe() said unhealthy without a reason");
+	check_that(watcher_of(observer)->check, reason && *reason, "observe() said unhealthy without a reason");
+}
+
+struct watcher common_watch_observe(struct check *check)
+{
+	return (struct watcher){.pub = {.gauge = see_gauge, .unhealthy = see_unhealthy}, .check = check};
+}
+
+struct watcher common_watch_measure(struct check *check)
+{
+	struct watcher watcher = common_watch_observe(check);
+	watcher.pub.text = see_text;
+	return watcher;
 }
 
 static void watch_and_work(void *context_, unsigned thread)
 {
 	struct worker_context *context = context_;
 	const struct bench *bench = context->bench;
-	struct watcher watcher = {{see_gauge, see_unhealthy}, context->check};
+	struct watcher watcher = common_watch_observe(context->check);
 	for (unsigned long i = 0; i < EVENTS; i++) {
 		if (thread > 0 && sample_is_processed(context->check)) {
 			(void)sample_run(context->check, context->bench,

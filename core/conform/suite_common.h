@@ -15,4 +15,15 @@ void common_keeps_its_secrets(struct check *check);
 /* Whether the text is lower case letters, digits, and any of "_.-", a letter first. */
 bool common_is_name(const char *text);
 
+/* An observer that is particular: it ends the check where what it is shown will not do. */
+struct watcher {
+	struct sluice_observer pub; /* must be first */
+	struct check *check;
+	size_t gauges; /* it was shown so far */
+};
+
+/* For observe(), and for measure(), which may also show texts. */
+struct watcher common_watch_observe(struct check *check);
+struct watcher common_watch_measure(struct check *check);
+
 #endif

@@ -261,8 +261,7 @@ static void is_audited(struct check *check)
 	store_expect_audited(check);
 }
 
-/* The names in the check's folder, with what the files hold. */
-static char *look_into_folder(struct check *check)
+char *persist_look_into_folder(struct check *check)
 {
 	struct dirent **entries;
 	struct buffer text = {0};
@@ -281,9 +280,9 @@ static char *look_into_folder(struct check *check)
 	return buffer_take(&text);
 }
 
-static void expect_folder(struct check *check, const char *before, const char *what)
+void persist_expect_folder(struct check *check, const char *before, const char *what)
 {
-	char *after = look_into_folder(check);
+	char *after = persist_look_into_folder(check);
 	check_that(check, strcmp(before, after) == 0,
 	           "%s: a stage that is read_only was expected to create and change nothing, "
 	           "and its folder has changed",
@@ -293,16 +292,16 @@ static void expect_folder(struct check *check, const char *before, const char *w
 
 static void only_reads(struct check *check)
 {
-	char *before = look_into_folder(check);
+	char *before = persist_look_into_folder(check);
 	struct sluice_error error = {0};
 	struct bench *bench = check_try_read_only(check, &error);
 	if (bench)
 		bench_close(bench);
-	expect_folder(check, before, "opened where there is no store");
+	persist_expect_folder(check, before, "opened where there is no store");
 	free(before);
 
 	bench_close(open_with_twenty(check));
-	before = look_into_folder(check);
+	before = persist_look_into_folder(check);
 	bench = check_open_read_only(check);
 	struct store_image image = store_read(check, bench);
 	check_that(check, image.count == 20, "20 events are stored, and a stage that is read_only sees %zu",
@@ -310,7 +309,7 @@ static void only_reads(struct check *check)
 	store_image_finish(&image);
 	bench_close(bench);
 	store_expect_audited(check);
-	expect_folder(check, before, "opened, scanned and closed");
+	persist_expect_folder(check, before, "opened, scanned and closed");
 	free(before);
 }
 
@@ -370,5 +369,10 @@ const struct check_entry suite_persist[] = {
          persist_survives_lost_connections, 0},
 	{"unreachable", "a store that is not there is refused, and nothing stays behind",
          persist_refuses_an_unreachable_store, 0},
+	{"place", "pipelines with different places share nothing", persist_keeps_places_apart, 0},
+	{"tend", "tend() leaves every row as it was", persist_comes_to_rest, 0},
+	{"measure", "measure() shows figures and changes nothing", persist_measures, 0},
+	{"erase", "erase() leaves nothing of a place made for a laboratory", persist_erases_its_place, 0},
+	{"erase-refused", "erase() refuses any other place, and leaves it as it is", persist_refuses_to_erase, 0},
 	{NULL, NULL, NULL, 0},
 };

@@ -26,4 +26,16 @@ void persist_survives_lost_connections(struct check *check);
 void persist_stays_in_order_when_retried(struct check *check);
 void persist_refuses_an_unreachable_store(struct check *check);
 
+/* suite_persist_places.c */
+void persist_keeps_places_apart(struct check *check);
+void persist_comes_to_rest(struct check *check);
+void persist_measures(struct check *check);
+void persist_erases_its_place(struct check *check);
+void persist_refuses_to_erase(struct check *check);
+
+/* The names in the check's folder, with what the files hold: the caller frees it. Ends the check unless they are still
+ * the same, after `what` was done. */
+char *persist_look_into_folder(struct check *check);
+void persist_expect_folder(struct check *check, const char *before, const char *what);
+
 #endif

@@ -108,6 +108,9 @@ static const struct verb {
 	VERB(scan, .allowed = PERSIST),
 	VERB(audit_scan, .allowed = PERSIST),
 	VERB(bury, .allowed = PERSIST),
+	VERB(tend, .allowed = PERSIST),
+	VERB(measure, .allowed = PERSIST),
+	VERB(erase, .allowed = PERSIST),
 };
 
 static bool has_verb(const struct sluice_stage_ops *ops, const struct verb *verb)
@@ -164,6 +167,16 @@ static const size_t field_sizes[] = {
 	[SLUICE_TYPE_CHOICE] = sizeof(int),     [SLUICE_TYPE_STRINGS] = sizeof(struct sluice_strings),
 };
 
+/* The first option that is a place, or NULL. */
+static const struct sluice_option *find_place(const struct sluice_option *options)
+{
+	for (; options->type != SLUICE_TYPE_END; options++) {
+		if (options->flags & SLUICE_OPTION_PLACE)
+			return options;
+	}
+	return NULL;
+}
+
 /* What is wrong with one option, or NULL. */
 static const char *option_flaw(const struct sluice_stage_ops *ops, const struct sluice_option *option)
 {
@@ -176,6 +189,13 @@ static const char *option_flaw(const struct sluice_stage_ops *ops, const struct 
 		return "has no choices to choose from";
 	if ((option->flags & SLUICE_OPTION_REQUIRED) && option->fallback)
 		return "is required and has a default: it can be one of the two";
+	if ((option->flags & SLUICE_OPTION_FILE) && option->type != SLUICE_TYPE_STRING)
+		return "is a file, which only a text can be";
+	if ((option->flags & SLUICE_OPTION_PLACE) &&
+	    (option->type != SLUICE_TYPE_STRING || ops->kind != SLUICE_KIND_PERSIST))
+		return "is a place, which only a text of a stage of kind persist can be";
+	if ((option->flags & SLUICE_OPTION_PLACE) && find_place(ops->options) != option)
+		return "is a second place: there can be one";
 	if (option_find(ops->options, option->name) != option)
 		return "stands in the table twice";
 	return NULL;
@@ -190,6 +210,10 @@ static bool options_fit(const struct sluice_stage_ops *ops, struct sluice_error 
 		if (flaw)
 			return sluice_error_set(error, "has a wrong option table: %s %s", option->name, flaw);
 	}
+	if (ops->erase && !find_place(ops->options))
+		return sluice_error_set(error,
+		                        "has erase() and no option with SLUICE_OPTION_PLACE, so it cannot be told "
+		                        "what may be erased");
 	struct sluice_error cause = {0};
 	struct arena arena;
 	arena_init(&arena, 1024, NULL);

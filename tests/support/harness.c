@@ -172,6 +172,15 @@ void harness_free(struct sluice_event *event)
 	bench_free(event);
 }
 
+char *harness_measure(struct harness *harness)
+{
+	struct sluice_error error = {0};
+	char *figures = bench_measure(bench_of(harness), &error);
+	if (!figures)
+		ck_abort_msg("%s", error.text);
+	return figures;
+}
+
 char *harness_take_log(void)
 {
 	return bench_take_log();

@@ -61,6 +61,9 @@ bool harness_is_resumed(const struct sluice_event *event);
 void harness_settle(struct harness *harness, struct sluice_event *event, enum sluice_verdict verdict);
 void harness_free(struct sluice_event *event);
 
+/* What measure() shows, as bench_measure() writes it; the caller frees it. */
+char *harness_measure(struct harness *harness);
+
 /* The log lines that the stages of this process have written since the last call; the caller frees it. */
 char *harness_take_log(void);
 

@@ -15,7 +15,7 @@
 
 #define FIXTURES TEST_BUILD_DIR "/tests/stages"
 #define STAGES TEST_BUILD_DIR "/stages"
-#define VERSION_TEXT "1.1"
+#define VERSION_TEXT "1.2"
 #define OLD_BINARY TEST_SOURCE_DIR "/tests/fixtures/abi-1.0/older_minor.so"
 
 static char folder[] = "/tmp/sluice-loader-XXXXXX";
@@ -108,7 +108,7 @@ END_TEST
 START_TEST(test_newer_major_is_refused)
 {
 	assert_refused(FIXTURES "/auth/newer_major.so",
-	               "is built for stage ABI 2.1, this sluice has " VERSION_TEXT
+	               "is built for stage ABI 2.0, this sluice has " VERSION_TEXT
 	               ": update sluice, or build the stage against the headers of this one");
 }
 END_TEST
@@ -383,12 +383,32 @@ static void done(struct sluice_stage *stage, struct sluice_event *event, enum sl
 	(void)stage, (void)event, (void)verdict;
 }
 
+static bool self_test(struct sluice_error *error)
+{
+	(void)error;
+	return true;
+}
+
+static bool on_store(struct sluice_stage *stage, struct sluice_error *error)
+{
+	(void)stage, (void)error;
+	return true;
+}
+
+static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	(void)stage, (void)observer, (void)error;
+	return true;
+}
+
 struct numbers {
 	int64_t one, two;
 	int choice;
+	const char *text, *other;
 };
 
 #define NUMBER(...) SLUICE_OPTION_INT(struct numbers, two, __VA_ARGS__)
+#define TEXT(field, ...) SLUICE_OPTION_STRING(struct numbers, field, __VA_ARGS__)
 #define OPTIONS(...)                                                                                                   \
 	.config_size = sizeof(struct numbers), .options = (struct sluice_option[])                                     \
 	{                                                                                                              \
@@ -437,6 +457,19 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 	         "has a wrong option table: n has no choices to choose from"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .fallback = "1", .flags = SLUICE_OPTION_REQUIRED))},
 	         "has a wrong option table: n is required and has a default: it can be one of the two"},
+		{{AUTH, .tend = on_store}, "has tend(), which a stage of kind auth may not have"},
+		{{PERSIST, .process = process, .erase = on_store},
+	         "has erase() and no option with SLUICE_OPTION_PLACE, so it cannot be told what may be erased"},
+		{{PERSIST, .process = process, OPTIONS(NUMBER(.name = "n", .flags = SLUICE_OPTION_PLACE))},
+	         "has a wrong option table: n is a place, which only a text of a stage of kind persist can be"},
+		{{AUTH, OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_PLACE))},
+	         "has a wrong option table: n is a place, which only a text of a stage of kind persist can be"},
+		{{PERSIST, .process = process,
+	          OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_PLACE),
+	                  TEXT(other, .name = "m", .flags = SLUICE_OPTION_PLACE))},
+	         "has a wrong option table: m is a second place: there can be one"},
+		{{AUTH, OPTIONS(NUMBER(.name = "n", .flags = SLUICE_OPTION_FILE))},
+	         "has a wrong option table: n is a file, which only a text can be"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .fallback = "0", .min = 1, .max = 9))},
 	         "has a wrong option table: n: the stage's own default is wrong: expected 1..9, got 0"},
 	};
@@ -454,11 +487,12 @@ END_TEST
 START_TEST(test_table_of_impossible_size_is_refused)
 {
 	const uint32_t whole = sizeof(struct sluice_stage_ops), option = sizeof(struct sluice_option);
+	const uint32_t oldest = offsetof(struct sluice_stage_ops, self_test);
 	const struct {
 		uint32_t size, option_size;
 		size_t symbol_size;
 	} cases[] = {
-		{whole - 16, option, whole}, {whole + 8, option, whole + 8}, {whole, option, whole - 8},
+		{oldest - 8, option, whole}, {whole + 8, option, whole + 8}, {whole, option, whole - 8},
 		{whole, option - 8, whole},  {whole, option + 8, whole},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -477,6 +511,32 @@ START_TEST(test_table_of_impossible_size_is_refused)
 	struct sluice_error error = {0};
 	ck_assert(!table_copy(&(struct sluice_stage_ops){0}, "1234", 4, &error));
 	ck_assert_str_eq(error.text, "has a sluice_stage that is no stage table: define it with SLUICE_STAGE()");
+}
+END_TEST
+
+START_TEST(test_table_of_an_older_minor_lacks_what_came_later)
+{
+	static const uint32_t sizes[] = {offsetof(struct sluice_stage_ops, self_test),
+	                                 offsetof(struct sluice_stage_ops, tend), sizeof(struct sluice_stage_ops)};
+	const struct sluice_stage_ops ops = {PERSIST,
+	                                     .process = process,
+	                                     .abi_major = SLUICE_ABI_MAJOR,
+	                                     .abi_minor = (uint32_t)_i,
+	                                     .size = sizes[_i],
+	                                     .option_size = sizeof(struct sluice_option),
+	                                     .self_test = self_test,
+	                                     .tend = on_store,
+	                                     .measure = measure,
+	                                     .erase = on_store};
+	struct sluice_stage_ops copy;
+	struct sluice_error error = {0};
+	ck_assert_msg(table_copy(&copy, &ops, ops.size, &error), "%s", error.text);
+	ck_assert(copy.process == process);
+	ck_assert(copy.self_test == (_i >= 1 ? self_test : NULL));
+	ck_assert(copy.tend == (_i >= 2 ? on_store : NULL));
+	ck_assert(copy.measure == (_i >= 2 ? measure : NULL));
+	ck_assert(copy.erase == (_i >= 2 ? on_store : NULL));
+	table_finish(&copy);
 }
 END_TEST
 
@@ -514,6 +574,7 @@ static Suite *suite(void)
 	TCase *tables = tcase_create("tables");
 	tcase_add_test(tables, test_table_that_breaks_a_rule_is_refused);
 	tcase_add_test(tables, test_table_of_impossible_size_is_refused);
+	tcase_add_loop_test(tables, test_table_of_an_older_minor_lacks_what_came_later, 0, SLUICE_ABI_MINOR + 1);
 	suite_add_tcase(suite, tables);
 	return suite;
 }

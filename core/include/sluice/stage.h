@@ -113,15 +113,28 @@ struct sluice_audit_row {
 typedef bool (*sluice_record_fn)(void *context, const struct sluice_record *record);
 typedef bool (*sluice_audit_fn)(void *context, const struct sluice_audit_row *row);
 
-/* Where observe() puts what it sees. `help` is a sentence for the metric's HELP line; label and its value may be NULL.
- */
+/* Where observe() and measure() put what they see. `help` is a sentence for the metric's HELP line; label and its value
+ * may be NULL. All texts are borrowed for the call. */
 struct sluice_observer {
 	/* Becomes the metric webhook_NAME{LABEL="LABEL_VALUE"}. */
 	void (*gauge)(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
 	              double value, const char *help);
 	/* Says that the stage cannot do its work now and why; /api/health then answers 503 with the sentence. */
 	void (*unhealthy)(struct sluice_observer *observer, const char *reason);
+	/* Since 1.2. For measure() alone, NULL in observe(): a figure that is no number, such as a setting. */
+	void (*text)(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+	             const char *value, const char *help);
 };
+
+/* How the name of a place begins (SLUICE_OPTION_PLACE) that was made for a laboratory and may be erased by it. */
+#define SLUICE_LAB_PREFIX "sluice_lab_"
+
+/* Whether the place, or of a path its last part, has such a name. */
+static inline bool sluice_is_lab_place(const char *place)
+{
+	const char *slash = strrchr(place, '/');
+	return strncmp(slash ? slash + 1 : place, SLUICE_LAB_PREFIX, sizeof(SLUICE_LAB_PREFIX) - 1) == 0;
+}
 
 struct sluice_stage_ops {
 	/* As compiled. The sizes let both structs grow at their ends. Filled by SLUICE_STAGE(). */
@@ -198,6 +211,25 @@ struct sluice_stage_ops {
 	/* Since 1.1. Proves the stage's own promises on known input (a signature scheme's public vectors, say), without
 	 * side effects; `sluice check` and `sluice run` call it before create(). May be NULL. */
 	bool (*self_test)(struct sluice_error *error);
+
+	/*
+	 * Since 1.2. persist, for who compares two pipelines. These three may take their time and ask the network. They
+	 * work on every stage that was created, read_only or not, also while it or another process stores events. Of
+	 * these and the scans, one runs at a time. Each may be NULL.
+	 */
+
+	/* Brings the store to rest between two measurements: what it would otherwise do at a moment of its own (write
+	 * back what it holds in memory, clear up, look at how its rows are spread) is done when this returns. Loses and
+	 * changes no row. What the store's account is not allowed to do is left out, and logged once. A read_only stage
+	 * that shows one moment shows the present one afterwards; others that go on showing theirs can make it fail. */
+	bool (*tend)(struct sluice_stage *stage, struct sluice_error *error);
+	/* Figures of the database for a report: what the store keeps and what that has cost so far, at least one gauge;
+	 * and the settings it rests on, by text(). Changes nothing. No payload, secret or literal of a statement may be
+	 * in it. */
+	bool (*measure)(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error);
+	/* Removes the place with all that is in it, which nobody else may use any more. It refuses, and leaves all as
+	 * it is, unless sluice_is_lab_place(). Only destroy() may follow. Needs an option with SLUICE_OPTION_PLACE. */
+	bool (*erase)(struct sluice_stage *stage, struct sluice_error *error);
 };
 
 #if defined(__GNUC__)

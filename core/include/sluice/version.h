@@ -11,7 +11,7 @@
 #define SLUICE_VERSION_H
 
 #define SLUICE_ABI_MAJOR 1
-#define SLUICE_ABI_MINOR 1
+#define SLUICE_ABI_MINOR 2
 
 #define SLUICE_VERSION "0.1.0"
 

@@ -16,7 +16,12 @@
 /* How long a reader waits for the next row. */
 #define SILENCE_NS (60 * NS_PER_S)
 
+/* How long a statement that tends the database may take. */
+#define TENDING_NS (600 * NS_PER_S)
+
 #define OLDEST_SERVER 150000
+
+enum { SCHEMA_MAX = 63 }; /* NAMEDATALEN - 1 */
 
 /* pg_type.dat */
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_TIMESTAMPTZ = 1184 };
@@ -64,6 +69,19 @@ bool connection_check_url(const char *url, struct sluice_error *error)
 		return true;
 	return sluice_error_set(error, "url: neither a libpq URI (postgresql://user@host:port/database) nor a conninfo "
 	                               "string (host=… dbname=…); it is not shown, as it may hold a password");
+}
+
+bool connection_check_schema(const char *schema, struct sluice_error *error)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+	size_t size = strlen(schema);
+	if (size <= SCHEMA_MAX && strspn(schema, letters) == size && !(schema[0] >= '0' && schema[0] <= '9') &&
+	    strncmp(schema, "pg_", 3) != 0 && strcmp(schema, "information_schema") != 0)
+		return true;
+	return sluice_error_set(error,
+	                        "schema: expected a name of at most %d lower-case letters, digits and underscores that "
+	                        "begins with none of the digits and not with pg_, got \"%s\"",
+	                        SCHEMA_MAX, schema);
 }
 
 /* Waits for the socket. False: the time is over. */
@@ -144,16 +162,18 @@ static bool set_up(struct connection *connection, const struct config *config, e
 	static const char sql[] = "SELECT current_setting('fsync')::text, current_setting('synchronous_commit')::text,"
 				  " current_setting('full_page_writes')::text,"
 				  " set_config('statement_timeout', $1, false),"
-				  " set_config('idle_in_transaction_session_timeout', $2, false)";
+				  " set_config('idle_in_transaction_session_timeout', $2, false),"
+				  " CASE WHEN $3 <> '' THEN set_config('search_path', quote_ident($3), false) END";
 	if (PQserverVersion(connection->pg) < OLDEST_SERVER)
 		return sluice_error_set(error, "url: the server is PostgreSQL %d; 15 or later is needed",
 		                        PQserverVersion(connection->pg) / 10000);
 	char timeout[24];
 	(void)snprintf(timeout, sizeof(timeout), "%lld", (long long)(config->statement_timeout.ns / NS_PER_MS));
 	struct parameters parameters = {0};
-	const char *limits[] = {use == CONNECTION_READS ? "0" : timeout, use == CONNECTION_READS ? "0" : "30000"};
-	for (int i = 0; i < 2; i++)
-		parameters_text(&parameters, (struct sluice_bytes){limits[i], strlen(limits[i])});
+	bool writes = use == CONNECTION_WRITES;
+	const char *texts[] = {writes ? timeout : "0", writes ? "30000" : "0", config->schema};
+	for (int i = 0; i < 3; i++)
+		parameters_text(&parameters, (struct sluice_bytes){texts[i], strlen(texts[i])});
 	PGresult *result = connection_query(connection, sql, &parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (!ok)
@@ -173,6 +193,7 @@ struct connection *connection_open(struct sluice_stage *stage, enum connection_u
 		return NULL;
 	}
 	connection->stage = stage;
+	connection->limit_ns = use == CONNECTION_TENDS ? TENDING_NS : config->statement_timeout.ns + GRACE_NS;
 	if (!start_connecting(connection, config)) {
 		(void)sluice_error_set(error, "out of memory");
 		goto close;
@@ -284,12 +305,6 @@ static PGresult *next_result(struct connection *connection, int64_t until_ns)
 	return PQgetResult(connection->pg);
 }
 
-static int64_t statement_limit(const struct connection *connection)
-{
-	const struct config *config = connection->stage->config;
-	return config->statement_timeout.ns + GRACE_NS;
-}
-
 static bool send_query(struct connection *connection, const char *sql, const struct parameters *parameters)
 {
 	static const struct parameters none = {0};
@@ -305,7 +320,7 @@ static bool send_query(struct connection *connection, const char *sql, const str
 /* Takes all results of what was sent and keeps the first that is an error, or the last. */
 static PGresult *collect(struct connection *connection)
 {
-	int64_t until_ns = now_ns() + statement_limit(connection);
+	int64_t until_ns = now_ns() + connection->limit_ns;
 	PGresult *kept = NULL, *result;
 	if (!send_all(connection, until_ns))
 		return NULL;
@@ -428,6 +443,14 @@ int64_t column_int64(const PGresult *row, int line, int column)
 	for (size_t i = 0; i < bytes.size; i++)
 		value = value << 8 | (unsigned char)bytes.data[i];
 	return (int64_t)value;
+}
+
+double column_real(const PGresult *row, int line, int column)
+{
+	int64_t bits = column_int64(row, line, column);
+	double value;
+	memcpy(&value, &bits, sizeof(value));
+	return value;
 }
 
 int64_t column_time_ns(const PGresult *row, int line, int column)

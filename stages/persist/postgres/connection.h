@@ -23,8 +23,9 @@ enum payload_type { PAYLOAD_BYTEA, PAYLOAD_JSON, PAYLOAD_JSONB };
 /* The options, as the table in postgres.c fills them. */
 struct config {
 	const char *url;
-	int durability;   /* enum durability */
-	int payload_type; /* enum payload_type */
+	const char *schema; /* "": where the server's search_path leads */
+	int durability;     /* enum durability */
+	int payload_type;   /* enum payload_type */
 	int64_t pool_min, pool_max;
 	struct sluice_duration pool_idle_timeout;
 	struct sluice_duration pool_connect_timeout; /* to open a connection, and to wait for a free one */
@@ -41,15 +42,24 @@ struct connection {
 	bool broken;
 	char trouble[TROUBLE_SIZE]; /* of the last query that failed, without the password */
 	int64_t idle_since_ns;
+	int64_t limit_ns;        /* how long an answer is waited for */
 	struct connection *next; /* in the pool */
 };
 
-enum connection_use { CONNECTION_WRITES, CONNECTION_READS /* in one long transaction, without a statement timeout */ };
+enum connection_use {
+	CONNECTION_WRITES,
+	CONNECTION_READS, /* in one long transaction, without a statement timeout */
+	CONNECTION_TENDS, /* statements that may take minutes, each for itself */
+};
 
 /* Whether libpq can read the url. The sentence does not show it. */
 bool connection_check_url(const char *url, struct sluice_error *error);
 
-/* Opens a connection within pool.connect_timeout and refuses a server that is too old or, unless durability is relaxed,
+/* Whether the name can be a schema's without being quoted, and is none of the server's own. "" is allowed. */
+bool connection_check_schema(const char *schema, struct sluice_error *error);
+
+/* Opens a connection, on which all names are looked for in the option `schema` and nowhere else, within
+ * pool.connect_timeout and refuses a server that is too old or, unless durability is relaxed,
  * that does not keep what it commits. NULL and a sentence otherwise. */
 struct connection *connection_open(struct sluice_stage *stage, enum connection_use use, struct sluice_error *error);
 
@@ -102,6 +112,7 @@ void connection_roll_back(struct connection *connection);
 /* Columns of a binary result. */
 struct sluice_bytes column_bytes(const PGresult *row, int line, int column); /* NULL: absent */
 int64_t column_int64(const PGresult *row, int line, int column);
+double column_real(const PGresult *row, int line, int column); /* a float8 */
 int64_t column_time_ns(const PGresult *row, int line, int column);
 void column_digest(const PGresult *row, int line, int column, uint8_t digest[SLUICE_DIGEST_SIZE]);
 

@@ -7,15 +7,18 @@
 #include <sluice/stage.h>
 
 #include "connection.h"
+#include "figures.h"
 #include "payload.h"
 #include "pool.h"
 #include "reader.h"
 #include "schema.h"
+#include "upkeep.h"
 #include "writer.h"
 
 struct store {
 	struct pool pool;          /* unless the stage is read-only */
 	struct connection *reader; /* of one moment, of a read-only stage */
+	struct upkeep upkeep;
 };
 
 static bool check(const void *options, struct sluice_error *error)
@@ -24,7 +27,7 @@ static bool check(const void *options, struct sluice_error *error)
 	if (config->pool_min > config->pool_max)
 		return sluice_error_set(error, "pool.min: expected at most pool.max (%lld connections), got %lld",
 		                        (long long)config->pool_max, (long long)config->pool_min);
-	return connection_check_url(config->url, error);
+	return connection_check_url(config->url, error) && connection_check_schema(config->schema, error);
 }
 
 static bool create_pool(struct sluice_stage *stage, struct pool *pool, struct sluice_error *error)
@@ -144,6 +147,37 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 		observer->unhealthy(observer, trouble);
 }
 
+/* The moment that a reader holds would keep dead rows from being cleared up, and its locks a schema from being dropped.
+ */
+static bool tend(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	if (!stage->read_only)
+		return upkeep_tend(&store->upkeep, stage, error);
+	reader_let_go(store->reader);
+	bool ok = upkeep_tend(&store->upkeep, stage, error);
+	return reader_look(store->reader, error) && ok;
+}
+
+static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	return figures_show(stage, observer, error);
+}
+
+static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct store *store = stage->state;
+	if (!sluice_is_lab_place(config->schema))
+		return sluice_error_set(error,
+		                        "schema: only what is in a schema whose name begins with " SLUICE_LAB_PREFIX
+		                        " may be erased, not what is in \"%s\"",
+		                        config->schema);
+	if (stage->read_only)
+		reader_let_go(store->reader);
+	return upkeep_erase(stage, error);
+}
+
 static const char *const spans[] = {
 	[SPAN_POOL_WAIT] = "pool_wait", [SPAN_EXECUTE] = "execute", [SPAN_COMMIT] = "commit", NULL};
 static const char *const durabilities[] = {[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
@@ -156,6 +190,8 @@ static const char *const payload_types[] = {
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, url, .name = "url", .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET,
                              .help = "where PostgreSQL is, as a libpq URI or conninfo string"),
+	SLUICE_OPTION_STRING(struct config, schema, .name = "schema", .fallback = "", .flags = SLUICE_OPTION_PLACE,
+                             .help = "the schema of the tables, made if there is none; empty: that of the search_path"),
 	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",
                              .choices = durabilities,
                              .help = "relaxed allows a server that loses answered events in a crash"),
@@ -182,4 +218,5 @@ static const struct sluice_option options[] = {
 SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "postgres", .version = "1.0.0",
              .summary = "stores events in PostgreSQL, each as a transaction of its own", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
-             .process = process, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe);
+             .process = process, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe, .tend = tend,
+             .measure = measure, .erase = erase);

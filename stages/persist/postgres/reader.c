@@ -11,12 +11,22 @@ struct connection *reader_open(struct sluice_stage *stage, bool one_moment, stru
 	struct connection *connection = connection_open(stage, CONNECTION_READS, error);
 	if (!connection)
 		return NULL;
-	/* A transaction begins to see with its first query, which is schema_check()'s. */
-	if ((!one_moment || connection_run(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", error)) &&
-	    schema_check(connection, error))
+	if (one_moment ? reader_look(connection, error) : schema_check(connection, error))
 		return connection;
 	connection_close(connection);
 	return NULL;
+}
+
+void reader_let_go(struct connection *connection)
+{
+	connection_roll_back(connection);
+}
+
+/* A transaction begins to see with its first query, which is schema_check()'s. */
+bool reader_look(struct connection *connection, struct sluice_error *error)
+{
+	return connection_run(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", error) &&
+	       schema_check(connection, error);
 }
 
 struct walk {

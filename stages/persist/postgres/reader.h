@@ -15,6 +15,10 @@
 /* NULL and a sentence when there is nothing to read from. Ends with connection_close(). */
 struct connection *reader_open(struct sluice_stage *stage, bool one_moment, struct sluice_error *error);
 
+/* For a reader of one moment: lets go of the moment, and begins to see the present one. */
+void reader_let_go(struct connection *connection);
+bool reader_look(struct connection *connection, struct sluice_error *error);
+
 /* As the stage's scan() and audit_scan(). */
 bool reader_scan(struct connection *connection, int64_t after_id, sluice_record_fn each, void *context,
                  struct sluice_error *error);

@@ -53,9 +53,10 @@ enum { SCHEMA_VERSION = sizeof(schema_steps) / sizeof(schema_steps[0]) };
 #define ADVISORY_LOCK "SELECT pg_advisory_xact_lock(126909663503205)"
 
 /* The single value that `sql` yields, as text; "" if it is NULL or there is none. */
-static bool ask(struct connection *connection, const char *sql, char *answer, size_t room, struct sluice_error *error)
+static bool ask(struct connection *connection, const char *sql, const struct parameters *parameters, char *answer,
+                size_t room, struct sluice_error *error)
 {
-	PGresult *result = connection_query(connection, sql, NULL);
+	PGresult *result = connection_query(connection, sql, parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (ok)
 		(void)snprintf(answer, room, "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
@@ -73,11 +74,11 @@ static bool read_version(struct connection *connection, int *version_out, struct
 	if (!ask(connection,
 	         "SELECT count(*)::text FROM pg_tables"
 	         " WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
-	         text, sizeof(text), error))
+	         NULL, text, sizeof(text), error))
 		return false;
 	if (strcmp(text, "0") == 0)
 		return true;
-	if (!ask(connection, "SELECT version::text FROM webhook_schema", text, sizeof(text), error))
+	if (!ask(connection, "SELECT version::text FROM webhook_schema", NULL, text, sizeof(text), error))
 		return false;
 	if (sscanf(text, "%d", version_out) == 1 && *version_out <= SCHEMA_VERSION)
 		return true;
@@ -96,7 +97,7 @@ static bool check_payload_type(struct connection *connection, struct sluice_erro
 	if (!ask(connection,
 	         "SELECT atttypid::regtype::text FROM pg_attribute"
 	         " WHERE attrelid = to_regclass('webhook_events') AND attname = 'payload'",
-	         found, sizeof(found), error))
+	         NULL, found, sizeof(found), error))
 		return false;
 	if (strcmp(found, wanted) == 0)
 		return true;
@@ -104,6 +105,22 @@ static bool check_payload_type(struct connection *connection, struct sluice_erro
 	                        "payload_type: webhook_events.payload is %s, not %s: say `payload_type: %s`, or use "
 	                        "another database",
 	                        found[0] ? found : "missing", wanted, found);
+}
+
+/* Who may not make a schema may still use one that is there. */
+static bool make_place(struct connection *connection, struct sluice_error *error)
+{
+	const struct config *config = connection->stage->config;
+	struct parameters parameters = {0};
+	char count[8], sql[128];
+	if (!config->schema[0])
+		return true;
+	parameters_text(&parameters, (struct sluice_bytes){config->schema, strlen(config->schema)});
+	if (!ask(connection, "SELECT count(*)::text FROM pg_namespace WHERE nspname = $1", &parameters, count,
+	         sizeof(count), error))
+		return false;
+	(void)snprintf(sql, sizeof(sql), "CREATE SCHEMA \"%s\"", config->schema);
+	return strcmp(count, "0") != 0 || connection_run(connection, sql, error);
 }
 
 static bool apply_step(struct connection *connection, int version, struct sluice_error *error)
@@ -119,7 +136,8 @@ static bool apply_steps(struct connection *connection, struct sluice_error *erro
 {
 	int version; /* read under the lock: another process may have been faster */
 	char mark[128];
-	if (!connection_run(connection, ADVISORY_LOCK, error) || !read_version(connection, &version, error))
+	if (!connection_run(connection, ADVISORY_LOCK, error) || !make_place(connection, error) ||
+	    !read_version(connection, &version, error))
 		return false;
 	if (version == SCHEMA_VERSION)
 		return true;

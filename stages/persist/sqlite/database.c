@@ -9,6 +9,9 @@
 
 #include "schema.h"
 
+const char *const synchronous_names[] = {
+	[SYNCHRONOUS_FULL] = "full", [SYNCHRONOUS_NORMAL] = "normal", [SYNCHRONOUS_OFF] = "off", NULL};
+
 static bool fail(sqlite3 *db, const struct config *config, const char *what, struct sluice_error *error)
 {
 	return sluice_error_set(error, "path: %s: %s: %s", config->path, what, sqlite3_errmsg(db));
@@ -30,6 +33,19 @@ static bool ask(sqlite3 *db, const char *sql, char *answer, size_t room)
 	const char *text = result == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
 	(void)snprintf(answer, room, "%s", text ? text : "");
 	ok = result == SQLITE_ROW || result == SQLITE_DONE;
+	(void)sqlite3_finalize(statement);
+	return ok;
+}
+
+bool database_ask(sqlite3 *db, const char *sql, int64_t *answer_out, struct sluice_error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	bool ok = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+	          sqlite3_step(statement) == SQLITE_ROW;
+	if (ok)
+		*answer_out = sqlite3_column_int64(statement, 0);
+	else
+		(void)sluice_error_set(error, "%s", sqlite3_errmsg(db));
 	(void)sqlite3_finalize(statement);
 	return ok;
 }
@@ -60,12 +76,10 @@ static bool read_version(sqlite3 *db, const struct config *config, int *version_
 
 static bool configure(sqlite3 *db, const struct config *config, struct sluice_error *error)
 {
-	static const char *const levels[] = {
-		[SYNCHRONOUS_FULL] = "FULL", [SYNCHRONOUS_NORMAL] = "NORMAL", [SYNCHRONOUS_OFF] = "OFF"};
 	char pragmas[160];
 	(void)snprintf(pragmas, sizeof(pragmas),
 	               "PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %llu",
-	               levels[config->synchronous], (unsigned long long)config->wal_limit);
+	               synchronous_names[config->synchronous], (unsigned long long)config->wal_limit);
 	if (!database_run(db, pragmas, NULL))
 		return fail(db, config, "cannot be set up", error);
 	char mode[16];
@@ -95,9 +109,10 @@ static sqlite3 *open_connection(const struct config *config, const char *name, i
 	return db;
 }
 
-sqlite3 *database_open(const struct config *config, struct sluice_error *error)
+sqlite3 *database_open(const struct config *config, enum database_when when, struct sluice_error *error)
 {
-	sqlite3 *db = open_connection(config, config->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+	int create = when == DATABASE_MAY_BE_NEW ? SQLITE_OPEN_CREATE : 0;
+	sqlite3 *db = open_connection(config, config->path, SQLITE_OPEN_READWRITE | create, error);
 	if (db && !configure(db, config, error)) {
 		(void)sqlite3_close(db);
 		return NULL;

@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 
 enum synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL, SYNCHRONOUS_OFF };
+extern const char *const synchronous_names[]; /* "full" …; NULL-terminated */
 
 /* The options, as the table in sqlite.c fills them. */
 struct config {
@@ -25,9 +26,10 @@ struct config {
 	uint64_t wal_limit;       /* bytes of WAL that make the writer wait for one */
 };
 
-/* Opens a connection that writes: WAL, the configured `synchronous`, no automatic checkpoints. Creates the file if
- * there is none. NULL and a sentence otherwise. Connections are used by one thread at a time. */
-sqlite3 *database_open(const struct config *config, struct sluice_error *error);
+/* Opens a connection that writes: WAL, the configured `synchronous`, no automatic checkpoints. NULL and a sentence
+ * otherwise. Connections are used by one thread at a time. */
+enum database_when { DATABASE_MAY_BE_NEW, DATABASE_MUST_EXIST };
+sqlite3 *database_open(const struct config *config, enum database_when when, struct sluice_error *error);
 
 /* Opens a connection that only reads and creates no file. `*still_out` says that nobody had the file open, so it is
  * read as a still image: see database_is_still(). */
@@ -48,6 +50,9 @@ bool database_run(sqlite3 *db, const char *sql, struct sluice_error *error);
 
 /* Inside a transaction: makes it write a page as it is. */
 bool database_touch(sqlite3 *db);
+
+/* The single number that `sql` yields. */
+bool database_ask(sqlite3 *db, const char *sql, int64_t *answer_out, struct sluice_error *error);
 
 /* Bytes of the file, and of the WAL beside it; 0 if there is none. */
 void database_sizes(const struct config *config, int64_t *file_out, int64_t *wal_out);

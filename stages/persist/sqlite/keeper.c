@@ -84,26 +84,17 @@ static void *keep(void *context)
 	return NULL;
 }
 
-static bool read_page_size(struct keeper *keeper)
-{
-	sqlite3_stmt *statement = NULL;
-	bool ok = sqlite3_prepare_v2(keeper->db, "PRAGMA page_size", -1, &statement, NULL) == SQLITE_OK &&
-	          sqlite3_step(statement) == SQLITE_ROW;
-	keeper->page_size = ok ? sqlite3_column_int64(statement, 0) : 0;
-	(void)sqlite3_finalize(statement);
-	return ok;
-}
-
 bool keeper_create(struct keeper *keeper, struct writer *writer, struct sluice_error *error)
 {
 	const struct config *config = writer->stage->config;
 	*keeper = (struct keeper){
 		.writer = writer, .config = config, .checkpoint_bytes = (int64_t)config->checkpoint_size};
-	keeper->db = database_open(config, error);
+	keeper->db = database_open(config, DATABASE_MUST_EXIST, error);
 	if (!keeper->db)
 		return false;
-	if (!read_page_size(keeper)) {
-		(void)sluice_error_set(error, "path: %s: %s", config->path, sqlite3_errmsg(keeper->db));
+	struct sluice_error cause = {0};
+	if (!database_ask(keeper->db, "PRAGMA page_size", &keeper->page_size, &cause)) {
+		(void)sluice_error_set(error, "path: %s: %s", config->path, cause.text);
 		goto close;
 	}
 	pthread_condattr_t monotonic;

@@ -25,6 +25,22 @@ void reader_destroy(struct reader *reader)
 	(void)sqlite3_close(reader->db);
 }
 
+void reader_let_go(struct reader *reader)
+{
+	(void)database_run(reader->db, "ROLLBACK", NULL);
+}
+
+/* Anew: what was opened as a still image never notices a change. */
+bool reader_look(struct reader *reader, struct sluice_error *error)
+{
+	struct reader next;
+	if (!reader_create(&next, reader->config, true, error))
+		return false;
+	reader_destroy(reader);
+	*reader = next;
+	return true;
+}
+
 static struct sluice_bytes get_bytes(sqlite3_stmt *statement, int column)
 {
 	struct sluice_bytes bytes = {NULL, 0};
@@ -50,7 +66,7 @@ static bool fail(struct reader *reader, struct sluice_error *error)
 	return sluice_error_set(error, "path: %s: %s", reader->config->path, sqlite3_errmsg(reader->db));
 }
 
-static bool was_still(struct reader *reader, struct sluice_error *error)
+bool reader_was_still(struct reader *reader, struct sluice_error *error)
 {
 	if (!reader->still || database_is_still(reader->config))
 		return true;
@@ -88,7 +104,7 @@ static bool step_through(struct walk *walk, struct sluice_error *error)
 	}
 	bool ok = result == SQLITE_ROW || result == SQLITE_DONE || fail(walk->reader, error);
 	(void)sqlite3_reset(walk->statement);
-	return ok && was_still(walk->reader, error);
+	return ok && reader_was_still(walk->reader, error);
 }
 
 static bool yield_record(struct walk *walk)

@@ -23,6 +23,14 @@ struct reader {
 bool reader_create(struct reader *reader, const struct config *config, bool one_moment, struct sluice_error *error);
 void reader_destroy(struct reader *reader);
 
+/* For a reader of one moment: lets go of the moment, and begins to see the present one. Where that fails it goes on
+ * seeing what it can. */
+void reader_let_go(struct reader *reader);
+bool reader_look(struct reader *reader, struct sluice_error *error);
+
+/* Whether what was read may be believed: nobody has begun to write to a still image. */
+bool reader_was_still(struct reader *reader, struct sluice_error *error);
+
 /* As the stage's scan() and audit_scan(). */
 bool reader_scan(struct reader *reader, int64_t after_id, sluice_record_fn each, void *context,
                  struct sluice_error *error);

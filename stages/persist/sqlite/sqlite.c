@@ -8,8 +8,10 @@
 #include <sluice/stage.h>
 
 #include "database.h"
+#include "figures.h"
 #include "keeper.h"
 #include "reader.h"
+#include "upkeep.h"
 #include "writer.h"
 
 enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
@@ -125,19 +127,53 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	observer->unhealthy(observer, reason);
 }
 
+/* A checkpoint cannot go past the moment that a reader holds. */
+static bool tend(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	if (stage->read_only) {
+		reader_let_go(&store->reader);
+		bool ok = upkeep_tend(stage->config, error);
+		return reader_look(&store->reader, error) && ok;
+	}
+	writer_pause(&store->writer);
+	bool ok = upkeep_tend(stage->config, error);
+	writer_resume(&store->writer);
+	return ok;
+}
+
+static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	struct reader reader;
+	if (!reader_create(&reader, stage->config, true, error))
+		return false;
+	bool ok = figures_show(&reader, observer, error);
+	reader_destroy(&reader);
+	return ok;
+}
+
+static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	if (sluice_is_lab_place(config->path))
+		return upkeep_erase(config, error);
+	return sluice_error_set(error,
+	                        "path: only a file whose name begins with " SLUICE_LAB_PREFIX " may be erased, not %s",
+	                        config->path);
+}
+
 static const char *const spans[] = {[SPAN_EXECUTE] = "execute", [SPAN_COMMIT] = "commit", NULL};
 static const char *const durabilities[] = {[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
-static const char *const synchronous_levels[] = {
-	[SYNCHRONOUS_FULL] = "full", [SYNCHRONOUS_NORMAL] = "normal", [SYNCHRONOUS_OFF] = "off", NULL};
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "sluice.db",
+                             .flags = SLUICE_OPTION_PLACE | SLUICE_OPTION_FILE,
                              .help = "the database file; created if there is none"),
 	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",
                              .choices = durabilities,
                              .help = "relaxed allows settings that lose answered events when the power fails"),
 	SLUICE_OPTION_CHOICE(struct config, synchronous, .name = "synchronous", .fallback = "full",
-                             .choices = synchronous_levels,
+                             .choices = synchronous_names,
                              .help = "how SQLite syncs; below full only where durability is relaxed"),
 	SLUICE_OPTION_DURATION(struct config, busy_timeout, .name = "busy_timeout", .fallback = "1s", .min = 0,
                                .max = INT64_C(60000000000), .help = "how long to wait while another process writes"),
@@ -153,4 +189,5 @@ static const struct sluice_option options[] = {
 SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "sqlite", .version = "1.0.0",
              .summary = "stores events in an SQLite file, a batch as one durable transaction", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
-             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe);
+             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe,
+             .tend = tend, .measure = measure, .erase = erase);

@@ -42,7 +42,7 @@ bool writer_create(struct writer *writer, struct sluice_stage *stage, struct slu
 {
 	const struct config *config = stage->config;
 	*writer = (struct writer){.stage = stage};
-	writer->db = database_open(config, error);
+	writer->db = database_open(config, DATABASE_MAY_BE_NEW, error);
 	if (!writer->db)
 		return false;
 	if (!database_migrate(writer->db, config, error))
@@ -85,7 +85,7 @@ void writer_destroy(struct writer *writer)
 static void enter(struct writer *writer)
 {
 	(void)pthread_mutex_lock(&writer->lock);
-	while (atomic_load(&writer->paused))
+	while (atomic_load(&writer->pauses) > 0)
 		(void)pthread_cond_wait(&writer->resumed, &writer->lock);
 }
 
@@ -96,13 +96,13 @@ static void leave(struct writer *writer)
 
 void writer_pause(struct writer *writer)
 {
-	atomic_store(&writer->paused, true);
+	(void)atomic_fetch_add(&writer->pauses, 1);
 	(void)pthread_mutex_lock(&writer->lock);
 }
 
 void writer_resume(struct writer *writer)
 {
-	atomic_store(&writer->paused, false);
+	(void)atomic_fetch_sub(&writer->pauses, 1);
 	(void)pthread_cond_broadcast(&writer->resumed);
 	(void)pthread_mutex_unlock(&writer->lock);
 }

@@ -44,7 +44,7 @@ struct writer {
 	char refusal[TROUBLE_SIZE]; /* what the database said of the row it refused last */
 	pthread_mutex_t lock;       /* over all of the above */
 	pthread_cond_t resumed;
-	atomic_bool paused;
+	atomic_int pauses; /* asked for and not yet ended */
 
 	pthread_mutex_t trouble_lock;
 	char trouble[TROUBLE_SIZE]; /* why the last commit failed; "" after one that did not */
@@ -60,7 +60,8 @@ void writer_store(struct writer *writer, struct sluice_batch *batch);
 
 bool writer_bury(struct writer *writer, struct sluice_event *event, const char *reason, struct sluice_error *error);
 
-/* Holds all commits, as soon as the one at hand is through, until writer_resume(). One thread at a time. */
+/* Holds all commits, as soon as the one at hand is through, until writer_resume(). From any thread; callers take
+ * turns. */
 void writer_pause(struct writer *writer);
 void writer_resume(struct writer *writer);
 

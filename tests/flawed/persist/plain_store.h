@@ -47,6 +47,12 @@ enum flaw {
 	IGNORES_A_FULL_DISK,
 	IGNORES_A_CUT,      /* of a connection that it has to a part of itself */
 	LEAKS_WHEN_REFUSED, /* a descriptor */
+	MIXES_PLACES,       /* all those made for a laboratory */
+	DROPS_WHEN_TENDED,  /* half of what it keeps */
+	MEASURES_NOTHING,
+	WRITES_WHAT_IT_MEASURES, /* to a file beside the store */
+	ERASES_ANYTHING,
+	ERASES_NOTHING, /* and says that it has */
 };
 
 enum { FRAME_AUDIT = 'A', WRITER_SIZE = 32, COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
@@ -117,11 +123,16 @@ static bool read_audit(struct contents *contents, const char *at)
 	return true;
 }
 
+static const char *path_of(const struct config *config)
+{
+	return FLAW == MIXES_PLACES && sluice_is_lab_place(config->path) ? "mixed" : config->path;
+}
+
 static bool contents_read(const struct config *config, struct contents *contents, struct sluice_error *error)
 {
 	struct frame frame;
 	*contents = (struct contents){0};
-	if (!text_read_file(&contents->text, config->path))
+	if (!text_read_file(&contents->text, path_of(config)))
 		return sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
 	size_t most = contents->text.size / sizeof(struct audit_frame) + 2; /* the smaller of the two */
 	contents->records = calloc(most, sizeof(*contents->records));
@@ -138,7 +149,7 @@ static bool contents_read(const struct config *config, struct contents *contents
 /* Appends behind `end`, all or nothing. */
 static bool append(const struct config *config, size_t end, const struct text *text)
 {
-	int file = open(config->path, O_WRONLY | O_CLOEXEC);
+	int file = open(path_of(config), O_WRONLY | O_CLOEXEC);
 	size_t written = 0;
 	while (file >= 0 && written < text->size) {
 		ssize_t size = pwrite(file, text->data + written, text->size - written, (off_t)(end + written));
@@ -461,9 +472,53 @@ static void end_in_order(const struct config *config)
 	(void)unlink(mark);
 }
 
+static bool tend(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct contents contents;
+	if (!contents_read(config, &contents, error))
+		return false;
+	if (FLAW == DROPS_WHEN_TENDED)
+		(void)!truncate(config->path, (off_t)(contents.valid_size / 2));
+	contents_finish(&contents);
+	return true; /* each batch is written back at once */
+}
+
+static void log_measurement(size_t count)
+{
+	FILE *file = fopen("measured", "a");
+	if (!file)
+		return;
+	(void)fprintf(file, "%zu\n", count);
+	(void)fclose(file);
+}
+
+static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct contents contents;
+	if (!contents_read(config, &contents, error))
+		return false;
+	if (FLAW != MEASURES_NOTHING)
+		observer->gauge(observer, "db_table_rows", NULL, NULL, (double)contents.record_count, "Rows.");
+	if (FLAW == WRITES_WHAT_IT_MEASURES)
+		log_measurement(contents.record_count);
+	contents_finish(&contents);
+	return true;
+}
+
+static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	if (!sluice_is_lab_place(config->path) && FLAW != ERASES_ANYTHING)
+		return sluice_error_set(error, "path: %s was not made to be erased", config->path);
+	return FLAW == ERASES_NOTHING || unlink(path_of(config)) == 0 ||
+	       sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
+}
+
 static bool make_file(const struct config *config, struct sluice_error *error)
 {
-	int file = open(config->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int file = open(path_of(config), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (file >= 0)
 		return close(file) == 0;
 	(void)sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
@@ -509,10 +564,12 @@ static void destroy(struct sluice_stage *stage)
 }
 
 static const struct sluice_option options[] = {
-	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "store", .help = "the file"),
+	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "store",
+                             .flags = SLUICE_OPTION_PLACE | SLUICE_OPTION_FILE, .help = "the file"),
 	SLUICE_OPTION_END,
 };
 
 SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "plain_store", .version = "1.0.0", .summary = "a plain file",
              .options = options, .config_size = sizeof(struct config), .create = create, .destroy = destroy,
-             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury);
+             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .tend = tend,
+             .measure = measure, .erase = erase);
