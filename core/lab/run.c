@@ -15,7 +15,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
-enum { FORMAT = 1, RUN_JSON_DIGITS = 15 };
+enum { FORMAT = 1 };
 
 char *run_file(const char *directory, const char *name)
 {
@@ -98,7 +98,7 @@ bool run_write_json(const char *directory, const char *name, const json_t *docum
 	buffer_printf(&temporary, "%s.new", path);
 	errno = 0;
 	FILE *file = fopen(temporary.data, "we");
-	bool good = file && json_dumpf(document, file, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_JSON_DIGITS)) == 0 &&
+	bool good = file && json_dumpf(document, file, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_DIGITS)) == 0 &&
 	            fputc('\n', file) != EOF;
 	good = (!file || fclose(file) == 0) && good;
 	good = good && rename(temporary.data, path) == 0;

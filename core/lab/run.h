@@ -14,7 +14,10 @@
 
 #include "trace/trace.h"
 
-enum { RUN_ARMS_MAX = 2 };
+enum {
+	RUN_ARMS_MAX = 2,
+	RUN_DIGITS = 15, /* of numbers in the JSON documents */
+};
 
 /* Names of the files in it. */
 #define RUN_ABOUT "run.json"
@@ -57,7 +60,7 @@ size_t run_join(struct trace_record *records, size_t count, const struct trace_h
 /* "DIR/NAME", freed by the caller. */
 char *run_file(const char *directory, const char *name);
 
-/* Writes a JSON document as DIR/NAME, indented, by way of a temporary file; numbers have up to 15 digits. */
+/* Writes a JSON document as DIR/NAME, indented, by way of a temporary file; numbers have up to RUN_DIGITS digits. */
 bool run_write_json(const char *directory, const char *name, const json_t *document, struct sluice_error *error);
 
 /* NULL and a sentence with file:line:column if it cannot be read. */
