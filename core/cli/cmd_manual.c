@@ -61,7 +61,8 @@ static bool write_main_page(const char *folder, struct sluice_error *error)
 	struct buffer page = {0}, list = {0};
 	write_subcommand_list(&list);
 	roff_begin(&page, "sluice", 1, "webhook ingestion through a pipeline of stages");
-	template_fill("sluice.1", (const struct template_word[]){{"SUBCOMMANDS", list.data}, {NULL, NULL}}, &page);
+	template_fill(template_find(template_files, "sluice.1"),
+	              (const struct template_word[]){{"SUBCOMMANDS", list.data}, {NULL, NULL}}, &page);
 	roff_heading(&page, "SEE ALSO");
 	write_pages_of_subcommands(&page);
 	roff_reference(&page, "sluice-stage", 3, false);
@@ -200,7 +201,7 @@ static bool write_pipeline_page(const char *folder, char **stage_path, struct sl
 	write_settings(&settings);
 	loader_list(stage_path, write_stage, &stages);
 	roff_begin(&page, "sluice-pipeline", 5, "the pipeline file of sluice");
-	template_fill("sluice-pipeline.5",
+	template_fill(template_find(template_files, "sluice-pipeline.5"),
 	              (const struct template_word[]){
 			      {"SETTINGS", settings.data}, {"STAGES", stages.data ? stages.data : ""}, {NULL, NULL}},
 	              &page);

@@ -39,7 +39,7 @@ struct new_stage {
 /* The template with what is known of the stage in it. */
 static void fill(const struct new_stage *stage, const char *template_name, struct buffer *out)
 {
-	template_fill(template_name,
+	template_fill(template_find(template_files, template_name),
 	              (const struct template_word[]){{"NAME", stage->name},
 	                                             {"KIND", kind_names[stage->kind]},
 	                                             {"CARD", stage->card.data},
@@ -72,7 +72,7 @@ static bool write_files(struct new_stage *stage, struct sluice_error *error)
 	(void)snprintf(source, sizeof(source), "%s.c", stage->name);
 	(void)snprintf(code, sizeof(code), "%s.c", kind);
 	(void)snprintf(card, sizeof(card), "%s.md", kind);
-	template_fill(card, (const struct template_word[]){{NULL, NULL}}, &stage->card);
+	template_fill(template_find(template_files, card), (const struct template_word[]){{NULL, NULL}}, &stage->card);
 	buffer_printf(&stage->yaml, "  - %s: ./b/%s.so\n%s", kind, stage->name, texts->settings ? texts->settings : "");
 	return write_file(stage, "CMakeLists.txt", "CMakeLists.txt.in", 0644, error) &&
 	       write_file(stage, source, code, 0644, error) &&

@@ -73,7 +73,7 @@ void completion_write(struct buffer *out)
 		buffer_printf(&names, "%s%s", each == subcommands ? "" : " ", each->name);
 		subcommand_describe(each, write_subcommand, &cases);
 	}
-	template_fill("completion.bash",
+	template_fill(template_find(template_files, "completion.bash"),
 	              (const struct template_word[]){{"SUBCOMMANDS", names.data}, {"CASES", cases.data}, {NULL, NULL}},
 	              out);
 	buffer_finish(&cases);

@@ -24,6 +24,7 @@ const struct subcommand subcommands[] = {
 	{"analyze", cmd_analyze, "say where the time of a run's requests went, and what to try"},
 	{"new-stage", cmd_new_stage, "make a folder with a stage that works, to go on from"},
 	{"conform", cmd_conform, "check whether a stage keeps the promises of its kind"},
+	{"report", cmd_report, "write the report of a run, for people"},
 	{"manual", cmd_manual, "write the man pages, with the options of every stage found"},
 	{NULL, NULL, NULL},
 };

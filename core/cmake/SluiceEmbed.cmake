@@ -1,4 +1,4 @@
-# Makes files part of a program, as a table of struct template_file (cli/templates.h).
+# Makes files part of a program or a room, as a table of struct template_file (base/template.h).
 #
 #   sluice_embed(TARGET TABLE FILES …)    adds a source with `const struct template_file TABLE[]` to TARGET
 #
@@ -17,7 +17,7 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
   return()
 endif()
 
-set(text "#include \"templates.h\"\n")
+set(text "#include \"base/template.h\"\n")
 set(rows "")
 set(number 0)
 foreach(file IN LISTS FILES)

@@ -1,12 +1,12 @@
-/* The files that the program carries; see templates.h. */
-#include "templates.h"
+/* Carried files and the words in them; see template.h. */
+#include "base/template.h"
 
 #include <assert.h>
 #include <string.h>
 
-static const struct template_file *find_file(const char *name)
+const struct template_file *template_find(const struct template_file *files, const char *name)
 {
-	const struct template_file *file = template_files;
+	const struct template_file *file = files;
 	while (file->name && strcmp(file->name, name) != 0)
 		file++;
 	assert(file->name);
@@ -24,9 +24,8 @@ static const struct template_word *find_word(const struct template_word *words, 
 	return NULL;
 }
 
-void template_fill(const char *name, const struct template_word *words, struct buffer *out)
+void template_fill(const struct template_file *file, const struct template_word *words, struct buffer *out)
 {
-	const struct template_file *file = find_file(name);
 	const char *at = (const char *)file->data, *end = at + file->size, *mark;
 	while ((mark = memchr(at, '@', (size_t)(end - at)))) {
 		const struct template_word *word = find_word(words, mark + 1, end);

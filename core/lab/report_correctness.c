@@ -1,0 +1,103 @@
+/* Whether what was answered is what was stored, and whether the answers were right. */
+#include <math.h>
+
+#include "lab/figure.h"
+#include "lab/html.h"
+#include "lab/report_parts.h"
+#include "lab/run.h"
+
+/* The promises that a store can break, as the documents name them. */
+static const struct violation {
+	const char *name, *meaning;
+} violations[] = {
+	{"lost", "answered as stored, and not there"},
+	{"doubled", "stored more than once"},
+	{"altered", "stored with other content than was sent"},
+	{"reordered", "stored out of the order of its stream"},
+};
+enum { VIOLATIONS = sizeof(violations) / sizeof(violations[0]) };
+
+/* A count, or a list of what was found. */
+static double count_of(const json_t *found)
+{
+	if (json_is_array(found))
+		return (double)json_array_size(found);
+	return json_is_number(found) ? json_number_value(found) : NAN;
+}
+
+/* One object of counts per arm; NULL: nothing was verified. */
+static const json_t *verified(const struct report_documents *documents, size_t arm)
+{
+	const json_t *arms = report_at(documents->compare, "violations");
+	if (!arms)
+		arms = report_at(documents->verify, "arms");
+	if (json_is_array(arms))
+		return json_array_get(arms, arm);
+	return arm == 0 ? documents->verify : NULL;
+}
+
+static void put_violation(const struct report_documents *documents, const struct violation *violation,
+                          struct buffer *out)
+{
+	html_add(out, "<tr><th scope=\"row\">%s</th>", violation->name);
+	for (size_t arm = 0; arm < RUN_ARMS_MAX && verified(documents, arm); arm++) {
+		double count = count_of(report_at(verified(documents, arm), violation->name));
+		html_add(out, "<td data-label=\"%s\"><span class=\"tone %s\">%s</span></td>", report_arm_letter(arm),
+		         count > 0 ? "bad" : "even", figure_count(count).text);
+	}
+	html_add(out, "<td class=\"words\">%s</td></tr>\n", violation->meaning);
+}
+
+static void put_violations(const struct report_documents *documents, struct buffer *out)
+{
+	buffer_add_text(out, "<table class=\"cards\">\n<thead><tr><th scope=\"col\">Webhooks</th>");
+	for (size_t arm = 0; arm < RUN_ARMS_MAX && verified(documents, arm); arm++)
+		html_add(out, "<th scope=\"col\"><span class=\"arm %s\">%s</span></th>", arm ? "b" : "a",
+		         report_arm_letter(arm));
+	buffer_add_text(out, "<th class=\"words\" scope=\"col\">means</th></tr></thead>\n<tbody>\n");
+	for (size_t i = 0; i < VIOLATIONS; i++)
+		put_violation(documents, &violations[i], out);
+	buffer_add_text(out, "</tbody></table>\n");
+}
+
+static void put_answers(const json_t *results, struct buffer *out)
+{
+	html_add(out, "<p>%s of %s requests that should be taken were accepted; %s of all %s got ",
+	         figure_count(report_number(results, "accepted")).text,
+	         figure_count(report_number(results, "expected_good")).text,
+	         figure_count(report_number(results, "errors")).text,
+	         figure_count(report_number(results, "requests")).text);
+	html_add(out, "another answer than their kind asks for, or none; %s tries were repeated.</p>\n",
+	         figure_count(report_number(results, "retried")).text);
+}
+
+static void put_kinds(const json_t *kinds, struct buffer *out)
+{
+	const char *kind;
+	json_t *counts;
+	buffer_add_text(out,
+	                "<table class=\"cards\">\n<thead><tr><th scope=\"col\">Kind of request</th>"
+	                "<th scope=\"col\">sent</th><th scope=\"col\">rightly answered</th></tr></thead>\n<tbody>\n");
+	json_object_foreach((json_t *)kinds, kind, counts)
+	{
+		html_add(out, "<tr><th scope=\"row\">%s</th><td data-label=\"sent\">%s</td>", kind,
+		         figure_count(report_number(counts, "requests")).text);
+		html_add(out, "<td data-label=\"rightly answered\">%s</td></tr>\n",
+		         figure_count(report_number(counts, "right")).text);
+	}
+	buffer_add_text(out, "</tbody></table>\n");
+}
+
+void report_put_correctness(const struct report_documents *documents, struct buffer *out)
+{
+	const json_t *results = report_at(documents->run, "results");
+	const json_t *kinds = report_at(results, "by_kind");
+	if (verified(documents, 0))
+		put_violations(documents, out);
+	else
+		buffer_add_text(out, "<p>What is stored was not held against what was answered.</p>\n");
+	if (results)
+		put_answers(results, out);
+	if (json_object_size(kinds) > 0)
+		put_kinds(kinds, out);
+}

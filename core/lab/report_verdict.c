@@ -1,0 +1,107 @@
+/*
+ * The head of a report: what it came to, in a sentence, and what was measured.
+ *
+ * The verdict of a comparison comes first and a gate's after it; a run with neither says what it measured.
+ */
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lab/figure.h"
+#include "lab/html.h"
+#include "lab/report_parts.h"
+
+/* How an outcome is coloured. */
+static const struct tone {
+	const char *outcome, *tone;
+} tones[] = {
+	{"better", "good"},       {"pass", "good"}, {"proceed", "good"},     {"worse", "bad"},
+	{"rollback", "bad"},      {"fail", "bad"},  {"invalid", "bad"},      {"equivalent", "even"},
+	{"inconclusive", "open"}, {"flag", "open"}, {"conditional", "open"}, {NULL, "even"},
+};
+
+const char *report_tone(const char *outcome)
+{
+	const struct tone *tone = tones;
+	while (tone->outcome && strcasecmp(tone->outcome, outcome) != 0)
+		tone++;
+	return tone->tone;
+}
+
+/* The outcome with its first letter in capitals. */
+struct outcome {
+	char text[32];
+};
+
+static struct outcome outcome_of(const char *word)
+{
+	struct outcome outcome = {{0}};
+	(void)strncpy(outcome.text, word, sizeof(outcome.text) - 1);
+	outcome.text[0] = (char)toupper((unsigned char)outcome.text[0]);
+	return outcome;
+}
+
+/* Of who judged the run, NULL: nobody has. */
+static const json_t *judgement_of(const struct report_documents *documents)
+{
+	const json_t *verdict = report_at(documents->compare, "verdict");
+	return verdict ? verdict : documents->gate;
+}
+
+static const char *outcome_word(const struct report_documents *documents)
+{
+	const json_t *judgement = judgement_of(documents);
+	if (judgement)
+		return report_text(judgement, "outcome");
+	return json_is_false(report_at(documents->run, "generator.valid")) ? "invalid" : "measured";
+}
+
+static void put_measured(const json_t *run, struct buffer *out)
+{
+	double p95 = report_number(run, "results.corrected.p95_ms");
+	html_add(out, "%s of %s good requests were accepted", figure_count(report_number(run, "results.accepted")).text,
+	         figure_count(report_number(run, "results.expected_good")).text);
+	if (isfinite(p95))
+		html_add(out, "; 95 of 100 requests had their answer %s after they were due, or sooner",
+		         figure_of(p95, "ms").text);
+	buffer_add_text(out, ".");
+}
+
+/* The arms' names, "none against batched-writes". */
+static void put_names(const struct report_documents *documents, struct buffer *out)
+{
+	html_text(out, report_arm_label(documents, 0));
+	if (json_array_size(report_at(documents->run, "arms")) > 1 || documents->compare)
+		html_add(out, " against %s", report_arm_label(documents, 1));
+}
+
+void report_put_title(const struct report_documents *documents, struct buffer *out)
+{
+	html_add(out, "%s: ", outcome_of(outcome_word(documents)).text);
+	put_names(documents, out);
+}
+
+static void put_gate_line(const json_t *gate, struct buffer *out)
+{
+	const char *outcome = report_text(gate, "outcome");
+	html_add(out, "<p class=\"tone %s\"><b>Gate: %s</b> %s</p>\n", report_tone(outcome), outcome,
+	         report_text(gate, "sentence"));
+}
+
+void report_put_verdict(const struct report_documents *documents, struct buffer *out)
+{
+	const json_t *judgement = judgement_of(documents);
+	const char *outcome = outcome_word(documents);
+	buffer_add_text(out, "<p class=\"names\">Sluice, ");
+	put_names(documents, out);
+	html_add(out, "</p>\n<h1 class=\"tone %s\"><span class=\"outcome\">%s</span> ", report_tone(outcome),
+	         outcome_of(outcome).text);
+	if (judgement)
+		html_text(out, report_text(judgement, "sentence"));
+	else
+		put_measured(documents->run, out);
+	buffer_add_text(out, "</h1>\n");
+	if (documents->gate && judgement != documents->gate)
+		put_gate_line(documents->gate, out);
+}
