@@ -2,6 +2,7 @@
 #include "lab/figure.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,17 +37,18 @@ static int decimals_of(double size)
 	return decimals > DECIMALS_MAX ? DECIMALS_MAX : decimals;
 }
 
-static double round_to(double size, int decimals)
+static double nearest(double value, int decimals)
 {
 	double unit = pow(10, -decimals);
-	return decimals < 0 ? round(size / unit) * unit : size;
+	return round(value / unit) * unit;
 }
 
 /* The digits of a size that is not negative, with commas before the point. */
 static void write_digits(double size, int decimals, char *out, size_t room)
 {
 	char plain[400];
-	(void)snprintf(plain, sizeof(plain), "%.*f", decimals > 0 ? decimals : 0, round_to(size, decimals));
+	(void)snprintf(plain, sizeof(plain), "%.*f", decimals > 0 ? decimals : 0,
+	               decimals < 0 ? nearest(size, decimals) : size);
 	size_t whole = strcspn(plain, "."), used = 0;
 	for (const char *at = plain; *at && used + 2 < room; at++) {
 		size_t done = (size_t)(at - plain);
@@ -61,8 +63,10 @@ static struct figure figure_from(const char *sign, double size, int decimals, co
 {
 	struct figure figure;
 	char digits[24];
+	bool is_rate = strcmp(unit, "1/s") == 0;
 	write_digits(size, decimals, digits, sizeof(digits));
-	(void)snprintf(figure.text, sizeof(figure.text), "%s%s%s%.8s", sign, digits, unit[0] ? NO_BREAK : "", unit);
+	(void)snprintf(figure.text, sizeof(figure.text), "%s%s%s%.8s", sign, digits,
+	               unit[0] && !is_rate ? NO_BREAK : "", is_rate ? "/s" : unit);
 	return figure;
 }
 
@@ -72,6 +76,16 @@ struct figure figure_of(double value, const char *unit)
 		return (struct figure){NO_FIGURE};
 	scale_up(&value, &unit);
 	return figure_from(value < 0 ? MINUS : "", fabs(value), decimals_of(fabs(value)), unit);
+}
+
+struct figure figure_given(double value, const char *unit)
+{
+	int decimals = 0;
+	if (!isfinite(value))
+		return (struct figure){NO_FIGURE};
+	while (decimals < DECIMALS_MAX && fabs(value - nearest(value, decimals)) > fabs(value) * 1e-9)
+		decimals++;
+	return figure_from(value < 0 ? MINUS : "", fabs(value), decimals, unit);
 }
 
 struct figure figure_count(double count)

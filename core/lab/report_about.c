@@ -37,9 +37,9 @@ static void put_arm(const struct report_documents *documents, size_t i, const js
 	if (pipeline[0]) {
 		html_add(out, "<br><code>%s</code>, ", pipeline);
 		put_overlays(arm, out);
-	}
-	if (url[0])
+	} else if (url[0]) {
 		html_add(out, "<br><code>%s</code>", url);
+	}
 	end_row(out);
 }
 
@@ -52,7 +52,8 @@ static void put_load(const json_t *run, struct buffer *out)
 	begin_row(out, "Load");
 	html_add(out, "%s requests, ", figure_count(report_number(schedule, "requests")).text);
 	if (rate > 0)
-		html_add(out, "%s a second (%s arrivals)", figure_of(rate, "").text, report_text(schedule, "arrivals"));
+		html_add(out, "%s a second (%s arrivals)", figure_given(rate, "").text,
+		         report_text(schedule, "arrivals"));
 	else
 		buffer_add_text(out, "as fast as answers came");
 	html_add(out, ", over %s connections", figure_count(report_number(schedule, "connections")).text);
@@ -68,7 +69,7 @@ static void put_blocks(const struct report_documents *documents, struct buffer *
 	begin_row(out, "Blocks");
 	html_add(out, "%s pairs", figure_count(pairs).text);
 	if (isfinite(seconds))
-		html_add(out, " of blocks of %s", figure_of(seconds, "s").text);
+		html_add(out, " of blocks of %s", figure_given(seconds, "s").text);
 	html_add(out, ", %s", report_text(documents->compare, "design"));
 	end_row(out);
 }

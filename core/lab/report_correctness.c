@@ -50,7 +50,7 @@ static void put_violation(const struct report_documents *documents, const struct
 
 static void put_violations(const struct report_documents *documents, struct buffer *out)
 {
-	buffer_add_text(out, "<table class=\"cards\">\n<thead><tr><th scope=\"col\">Webhooks</th>");
+	buffer_add_text(out, "<table class=\"cards narrow\">\n<thead><tr><th scope=\"col\">Webhooks</th>");
 	for (size_t arm = 0; arm < RUN_ARMS_MAX && verified(documents, arm); arm++)
 		html_add(out, "<th scope=\"col\"><span class=\"arm %s\">%s</span></th>", arm ? "b" : "a",
 		         report_arm_letter(arm));
@@ -76,7 +76,7 @@ static void put_kinds(const json_t *kinds, struct buffer *out)
 	const char *kind;
 	json_t *counts;
 	buffer_add_text(out,
-	                "<table class=\"cards\">\n<thead><tr><th scope=\"col\">Kind of request</th>"
+	                "<table class=\"cards narrow\">\n<thead><tr><th scope=\"col\">Kind of request</th>"
 	                "<th scope=\"col\">sent</th><th scope=\"col\">rightly answered</th></tr></thead>\n<tbody>\n");
 	json_object_foreach((json_t *)kinds, kind, counts)
 	{

@@ -58,10 +58,10 @@ static void put_interval(const json_t *compare, struct buffer *out)
 	double alpha = report_number(compare, "alpha"), margin = report_number(compare, "margin");
 	begin(out, "Intervals.");
 	html_add(out, "Were the comparison repeated many times, %s of the intervals would hold the true change. ",
-	         figure_of(100 - 100 * (isfinite(alpha) ? alpha : 0.05), "%").text);
+	         figure_given(100 - 100 * (isfinite(alpha) ? alpha : 0.05), "%").text);
 	if (isfinite(margin))
 		html_add(out, "Changes of less than %s are taken for no difference that matters: the shaded margin. ",
-		         figure_share(margin).text);
+		         figure_given(100 * margin, "%").text);
 	buffer_add_text(out,
 	                "Better or worse is said when the whole interval lies on one side of zero and the change is "
 	                "at least the margin; equivalent, when the whole interval lies within the margin.");
@@ -79,8 +79,9 @@ static void put_looks(const json_t *looks, struct buffer *out)
 	json_array_foreach(looks, i, look)
 	{
 		html_add(out, "%safter %s pairs p = %s ", i > 0 ? ", " : "",
-		         figure_count(report_number(look, "pairs")).text, figure_of(report_number(look, "p"), "").text);
-		html_add(out, "(to stop: %s)%s", figure_of(report_number(look, "threshold"), "").text,
+		         figure_count(report_number(look, "pairs")).text,
+		         figure_given(report_number(look, "p"), "").text);
+		html_add(out, "(to stop: %s)%s", figure_given(report_number(look, "threshold"), "").text,
 		         json_is_true(report_at(look, "stopped")) ? ", and it stopped there" : "");
 	}
 	buffer_add_text(out, ".");

@@ -24,7 +24,8 @@ static void put_value(struct buffer *out, const char *label, const json_t *value
 static void put_interval(struct buffer *out, const json_t *metric)
 {
 	double low = report_number(metric, "low"), high = report_number(metric, "high");
-	html_add(out, "<td data-label=\"interval\">%s to %s</td>", figure_change(low).text, figure_change(high).text);
+	html_add(out, "<td class=\"wide\" data-label=\"interval\">%s to %s</td>", figure_change(low).text,
+	         figure_change(high).text);
 }
 
 static void put_metric(struct buffer *out, const json_t *metric)
@@ -41,7 +42,7 @@ static void put_metric(struct buffer *out, const json_t *metric)
 static void put_comparison(const struct report_documents *documents, struct buffer *out)
 {
 	double alpha = report_number(documents->compare, "alpha");
-	struct figure confidence = figure_of(100 - 100 * (isfinite(alpha) ? alpha : 0.05), "%");
+	struct figure confidence = figure_given(100 - 100 * (isfinite(alpha) ? alpha : 0.05), "%");
 	size_t i;
 	json_t *metric;
 	html_add(out, "<table class=\"cards metrics\">\n<thead><tr><th scope=\"col\">Metric</th>");
@@ -95,6 +96,7 @@ static void put_criterion(struct buffer *out, const json_t *row)
 void report_put_gate(const struct report_documents *documents, struct buffer *out)
 {
 	const json_t *rows = report_at(documents->gate, "rows");
+	const char *next = report_text(documents->gate, "next");
 	size_t i;
 	json_t *row;
 	if (json_array_size(rows) == 0)
@@ -102,10 +104,13 @@ void report_put_gate(const struct report_documents *documents, struct buffer *ou
 	html_add(out, "<section>\n<h2>The gate</h2>\n<p>The criteria of <code>%s</code>. ",
 	         report_text(documents->gate, "file"));
 	buffer_add_text(out, "The bound is what the run certifies: the worst value that is still compatible with what "
-	                     "was seen. A limit is met when the bound meets it, not when the value does.</p>\n"
+	                     "was seen. A limit is met for certain when the bound meets it.</p>\n"
 	                     "<table class=\"cards\">\n<thead><tr><th scope=\"col\">Criterion</th>"
 	                     "<th scope=\"col\">Value</th><th scope=\"col\">Limit</th><th scope=\"col\">Bound</th>"
 	                     "<th scope=\"col\">Verdict</th></tr></thead>\n<tbody>\n");
 	json_array_foreach(rows, i, row) put_criterion(out, row);
-	buffer_add_text(out, "</tbody></table>\n</section>\n");
+	buffer_add_text(out, "</tbody></table>\n");
+	if (next[0])
+		html_add(out, "<p><b>What to do next.</b> %s</p>\n", next);
+	buffer_add_text(out, "</section>\n");
 }

@@ -12,13 +12,14 @@
 #include "lab/html.h"
 #include "lab/report_parts.h"
 
-/* How an outcome is coloured. */
+/* How an outcome, or the verdict on a criterion, is coloured. */
 static const struct tone {
 	const char *outcome, *tone;
 } tones[] = {
-	{"better", "good"},       {"pass", "good"}, {"proceed", "good"},     {"worse", "bad"},
-	{"rollback", "bad"},      {"fail", "bad"},  {"invalid", "bad"},      {"equivalent", "even"},
-	{"inconclusive", "open"}, {"flag", "open"}, {"conditional", "open"}, {NULL, "even"},
+	{"better", "good"},       {"pass", "good"},    {"proceed", "good"},     {"met", "good"},
+	{"worse", "bad"},         {"rollback", "bad"}, {"failed", "bad"},       {"invalid", "bad"},
+	{"inconclusive", "open"}, {"flag", "open"},    {"conditional", "open"}, {"not certified", "open"},
+	{"not measured", "open"}, {NULL, "even"},
 };
 
 const char *report_tone(const char *outcome)
@@ -82,11 +83,22 @@ void report_put_title(const struct report_documents *documents, struct buffer *o
 	put_names(documents, out);
 }
 
+/* Without the outcome before it, which is shown anyway: "PASS: all 5 criteria are met." */
+static void put_sentence(const json_t *judgement, struct buffer *out)
+{
+	const char *outcome = report_text(judgement, "outcome"), *sentence = report_text(judgement, "sentence");
+	size_t length = strlen(outcome);
+	if (strncasecmp(sentence, outcome, length) == 0 && strncmp(sentence + length, ": ", 2) == 0)
+		sentence += length + 2;
+	html_text(out, sentence);
+}
+
 static void put_gate_line(const json_t *gate, struct buffer *out)
 {
 	const char *outcome = report_text(gate, "outcome");
-	html_add(out, "<p class=\"tone %s\"><b>Gate: %s</b> %s</p>\n", report_tone(outcome), outcome,
-	         report_text(gate, "sentence"));
+	html_add(out, "<p class=\"tone %s\"><b>Gate: %s</b> ", report_tone(outcome), outcome);
+	put_sentence(gate, out);
+	buffer_add_text(out, "</p>\n");
 }
 
 void report_put_verdict(const struct report_documents *documents, struct buffer *out)
@@ -98,7 +110,7 @@ void report_put_verdict(const struct report_documents *documents, struct buffer 
 	html_add(out, "</p>\n<h1 class=\"tone %s\"><span class=\"outcome\">%s</span> ", report_tone(outcome),
 	         outcome_of(outcome).text);
 	if (judgement)
-		html_text(out, report_text(judgement, "sentence"));
+		put_sentence(judgement, out);
 	else
 		put_measured(documents->run, out);
 	buffer_add_text(out, "</h1>\n");

@@ -4,6 +4,7 @@
 
 	const { run, compare, gate } = JSON.parse(document.getElementById('data').textContent);
 	const ARMS = ['a', 'b'];
+	const PAPER_WIDTH = 680; // of A4 and Letter, between the margins
 
 	// ── figures, as figure.c writes them ──────────────────────────────────────────────────────────────────────────
 
@@ -94,8 +95,10 @@
 	/** 1/(1−p): as much room for every tenth of what is left. */
 	const percentileScale = (last, range) => {
 		const scale = linear([Math.log10(2), -Math.log10(1 - last)], range);
-		const ticks = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999].filter((q) => q <= last + 1e-9);
-		return Object.assign((q) => scale(-Math.log10(1 - q)), { ticks });
+		const place = (q) => scale(-Math.log10(1 - q));
+		const isCrowded = place(0.95) - place(0.9) < 42;
+		const ticks = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999].filter((q) => q <= last + 1e-9 && !(isCrowded && q === 0.9));
+		return Object.assign(place, { ticks });
 	};
 
 	// ── the frame of a chart ──────────────────────────────────────────────────────────────────────────────────────
@@ -138,18 +141,21 @@
 		];
 	};
 
-	/** The limits that a gate sets on percentiles of the whole, from rows like {name: "p95", limit: 120}. */
+	/** The limits that a gate sets on percentiles of the whole, from rows named "p95" and the like. */
 	const latencyLimits = () =>
-		(gate?.rows ?? []).flatMap(({ name, limit }) => {
-			const [, number] = /^(?:latency[ ._-]*)?p(\d+(?:\.\d+)?)(?:[ ._-]*ms)?$/i.exec(name ?? '') ?? [];
-			const bound = parseFloat(String(limit ?? '').replace(/[^\d.]+/g, ''));
-			return number && bound > 0 ? [{ q: number / 100, bound }] : [];
+		(gate?.rows ?? []).flatMap(({ name, figures }) => {
+			const [, number] = /^p(\d+(?:\.\d+)?)$/.exec(name) ?? [];
+			return number && figures?.limit > 0 ? [{ q: number / 100, bound: figures.limit }] : [];
 		});
 
-	const drawLimit = (frame, x, y, { q, bound }) => [
-		path([[frame.left, y(bound)], [x(q), y(bound)], [x(q), y(bound) + 9]], 'limit'),
-		label(`${percentileText(q)} ≤ ${tickText(bound)}`, x(q) - 4, y(bound) - 6, { 'text-anchor': 'end', class: 'limit-text' }),
-	];
+	const drawLimit = (frame, x, y, { q, bound }) => {
+		const text = `${percentileText(q)} ≤ ${tickText(bound)}`;
+		const fits = x(q) - frame.left > text.length * 8;
+		return [
+			path([[frame.left, y(bound)], [x(q), y(bound)], [x(q), y(bound) + 9]], 'limit'),
+			label(text, x(q) + (fits ? -4 : 6), y(bound) + (fits ? -6 : 4), { 'text-anchor': fits ? 'end' : 'start', class: 'limit-text' }),
+		];
+	};
 
 	const drawSeries = ({ name, points }, arm, x, y) =>
 		svg(
@@ -230,9 +236,9 @@
 
 	// ── the intervals in the table ────────────────────────────────────────────────────────────────────────────────
 
-	const drawWhisker = ({ title, name, change, low, high }, x) =>
+	const drawWhisker = ({ title, name, change, low, high }, x, width) =>
 		drawing(
-			160,
+			width,
 			26,
 			`${title ?? name}: the interval`,
 			`${percent(low)} to ${percent(high)}`,
@@ -243,32 +249,36 @@
 			svg('circle', { cx: round(x(change)), cy: 13, r: 4, class: 'dot' }, hint(percent(change))),
 		);
 
-	const drawWhiskerAxis = (x) =>
+	const drawWhiskerAxis = (x, width) =>
 		svg(
 			'svg',
-			{ viewBox: '0 0 160 16', 'aria-hidden': 'true' },
-			[['start', x.low], ['end', x.high]].map(([anchor, value]) => label(percentTick(value), x(value), 12, { 'text-anchor': anchor })),
-			x(0) > 50 && x(0) < 110 && label('0', x(0), 12, { 'text-anchor': 'middle' }),
+			{ viewBox: `0 0 ${width} 16`, 'aria-hidden': 'true' },
+			label(percentTick(x.low), 0, 12),
+			label(percentTick(x.high), width, 12, { 'text-anchor': 'end' }),
 		);
 
 	/** One scale for all rows, in whole steps, cut at twice as much. */
-	const whiskerScale = (metrics) => {
+	const whiskerScale = (metrics, width) => {
 		const ends = metrics.flatMap(({ low, high }) => [low, high]);
 		const margin = compare.margin ?? 0;
 		const unit = Math.max(...ends.map(Math.abs), margin) > 0.3 ? 0.1 : 0.05;
 		const low = Math.max(-1, Math.floor(Math.min(...ends, -margin) / unit) * unit);
 		const high = Math.min(1, Math.ceil(Math.max(...ends, margin) / unit) * unit);
-		const scale = linear([low, high], [6, 154]);
+		const scale = linear([low, high], [6, width - 6]);
 		return Object.assign((value) => scale(Math.max(low, Math.min(high, value))), { low, high });
 	};
 
 	const drawWhiskers = () => {
 		const metrics = (compare?.metrics ?? []).filter(({ change, low, high }) => isFigure(change, low, high));
+		const cells = document.querySelectorAll('td.bar');
 		if (!metrics.length) return;
-		const x = whiskerScale(metrics);
-		for (const metric of metrics)
-			document.querySelector(`td.bar[data-metric="${CSS.escape(metric.name)}"]`)?.replaceChildren(drawWhisker(metric, x));
-		document.querySelector('th.bar')?.replaceChildren(drawWhiskerAxis(x));
+		const width = cells[0].clientWidth;
+		const x = whiskerScale(metrics, width);
+		for (const cell of cells) {
+			const metric = metrics.find(({ name }) => name === cell.dataset.metric);
+			if (metric) cell.replaceChildren(drawWhisker(metric, x, width));
+		}
+		document.querySelector('th.bar').replaceChildren(drawWhiskerAxis(x, width));
 		document.querySelector('[data-note=intervals]').hidden = false;
 	};
 
@@ -304,7 +314,7 @@
 	const drawPair = (pair, index, frame, x, y) => {
 		const [from, to] = [x(pair[0].start_s), x(pair[pair.length - 1].end_s)];
 		const link = pair.map((block) => [x((block.start_s + block.end_s) / 2), y(block.p95_ms)]);
-		return [index % 2 ? null : box(from, frame.top, to - from, frame.bottom - frame.top, 'pair'), path(link, 'grid')];
+		return [index % 2 ? null : box(from, frame.top, to - from, frame.bottom - frame.top, 'pair'), path(link, 'link')];
 	};
 
 	const describeBlocks = (pairs) =>
@@ -336,17 +346,16 @@
 
 	// ── where the time went ───────────────────────────────────────────────────────────────────────────────────────
 
-	/** Stages and steps keep their colour throughout the report: the order in which they are first named. */
-	const parts = new Map();
+	/** A stage has its colour throughout the report, and so has a step that begins with its name. */
 	const colourOf = (name) => {
-		if (!parts.has(name)) parts.set(name, parts.size % 9);
-		return `fill: var(--part-${parts.get(name)})`;
+		const index = (compare.stages ?? []).findIndex(({ stage }) => name.startsWith(stage));
+		return `fill: var(--part-${index < 0 ? 'none' : index % 8})`;
 	};
 
 	const partKey = (name) =>
 		html('span', { class: 'key part-key' }, svg('svg', { viewBox: '0 0 12 12', 'aria-hidden': 'true' }, svg('rect', { width: 12, height: 12, style: colourOf(name) })), name);
 
-	const partBox = (name, x, y, width, height, text) => svg('rect', { x: round(x), y: round(y), width: round(Math.max(width, 0.5)), height, class: 'part', style: colourOf(name) }, hint(text));
+	const partBox = (name, x, y, width, height, text) => svg('rect', { x: round(x), y: round(y), width: round(Math.max(width, 1.5)), height, class: 'part', style: colourOf(name) }, hint(text));
 
 	const stageBars = () =>
 		['body', 'tail'].flatMap((place) =>
@@ -443,13 +452,15 @@
 
 	let drawnWidth = 0;
 	const fit = () => {
-		const width = Math.round(document.querySelector('main').clientWidth);
-		if (width === drawnWidth || width === 0) return;
+		const width = document.querySelector('main').clientWidth;
+		if (width === drawnWidth) return;
 		drawnWidth = width;
+		drawWhiskers();
 		drawCharts(width);
 	};
 
-	drawWhiskers();
 	fit();
 	window.addEventListener('resize', fit);
+	window.addEventListener('beforeprint', () => drawCharts(PAPER_WIDTH));
+	window.addEventListener('afterprint', () => drawCharts(drawnWidth));
 })();
