@@ -18,6 +18,7 @@ const struct subcommand subcommands[] = {
 	{"replay", cmd_replay, "send webhooks to a server on an open-loop schedule, and write down what came back"},
 	{"verify", cmd_verify, "hold what is stored against what a run was answered"},
 	{"compare", cmd_compare, "put two configurations under a controlled test, and give a verdict"},
+	{"gate", cmd_gate, "judge a run by criteria: whether it passes, and what to do next"},
 	{"status", cmd_status, "show what a running server is doing"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"audit", cmd_audit, "recompute the audit chain of a store"},

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/prng.h"
 #include "lab/estimate.h"
 
 enum {
@@ -16,15 +17,6 @@ enum {
 
 const size_t estimate_look_pairs[ESTIMATE_LOOKS] = {10, 20, 30, 40};
 const double estimate_look_p[ESTIMATE_LOOKS] = {0.00005, 0.0042, 0.0194, 0.0430};
-
-/* splitmix64 (Steele, Lea and Flood, 2014) */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 /* Sums of eight differences under every choice of their signs: a flip of 40 pairs is five look-ups. */
 struct group {
@@ -44,13 +36,12 @@ static struct group *make_groups(const double *d, size_t pairs, size_t *count_ou
 	return groups;
 }
 
-/* The sum under flips drawn from `state`. */
-static double random_sum(const struct group *groups, size_t count, uint64_t *state)
+static double random_sum(const struct group *groups, size_t count, struct prng *dice)
 {
 	double sum = 0;
 	uint64_t bits = 0;
 	for (size_t i = 0; i < count; i++) {
-		bits = i % (64 / GROUP) == 0 ? next_random(state) : bits >> GROUP;
+		bits = i % (64 / GROUP) == 0 ? prng_next(dice) : bits >> GROUP;
 		sum += groups[i].sums[bits & ((1u << GROUP) - 1)];
 	}
 	return sum;
@@ -68,8 +59,10 @@ static double flip_p(const double *d, size_t pairs, double sum, double size, uin
 			extreme += fabs(groups[0].sums[i & ((1u << GROUP) - 1)] + other) >= least;
 		}
 	} else {
+		struct prng dice;
+		prng_init(&dice, seed);
 		for (size_t i = 0; i < flips; i++)
-			extreme += fabs(random_sum(groups, count, &seed)) >= least;
+			extreme += fabs(random_sum(groups, count, &dice)) >= least;
 		/* What was seen is one of the flips, too; without it p could be 0 (Phipson and Smyth, 2010). */
 		extreme++;
 		flips++;

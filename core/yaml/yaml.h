@@ -1,7 +1,7 @@
 /*
  * YAML as a tree whose every node knows where it was written.
  *
- * The reader takes what a person writes into a pipeline file and refuses the rest with a sentence: one document in
+ * The reader takes what a person writes into a file of settings and refuses the rest with a sentence: one document in
  * UTF-8, maps with text keys, each key once, lists, texts. Anchors are followed within bounds; tags and merge keys are
  * refused. Whatever the input, the work is bounded: see the limits below.
  */

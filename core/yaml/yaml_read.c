@@ -99,7 +99,7 @@ static bool next(struct reader *reader, yaml_event_t *event)
 static struct yaml_node *new_node(struct reader *reader, enum yaml_type type, yaml_mark_t mark)
 {
 	if (++reader->nodes > YAML_NODES_MAX)
-		return refuse(reader, mark, "more than %d values; a pipeline file has a few dozen", YAML_NODES_MAX);
+		return refuse(reader, mark, "more than %d values; a settings file has a few dozen", YAML_NODES_MAX);
 	struct yaml_node *node = arena_must(reader->arena, sizeof(*node));
 	node->type = type;
 	node->origin = reader->origin;
@@ -302,13 +302,13 @@ static struct yaml_node *read_document(struct reader *reader)
 {
 	yaml_event_t event;
 	if (!expect(reader, YAML_STREAM_START_EVENT, "expected a YAML stream") ||
-	    !expect(reader, YAML_DOCUMENT_START_EVENT, "the file is empty; a pipeline needs at least `stages:`") ||
+	    !expect(reader, YAML_DOCUMENT_START_EVENT, "the file is empty; expected a map of settings") ||
 	    !next(reader, &event))
 		return NULL;
 	struct yaml_node *top = read_node(reader, &event, 0);
 	yaml_event_delete(&event);
 	if (!top || !expect(reader, YAML_DOCUMENT_END_EVENT, "expected the end of the document") ||
-	    !expect(reader, YAML_STREAM_END_EVENT, "a second document begins here; a pipeline file has one"))
+	    !expect(reader, YAML_STREAM_END_EVENT, "a second document begins here; a settings file has one"))
 		return NULL;
 	return top;
 }
@@ -363,7 +363,7 @@ struct yaml_node *yaml_read_file(const char *path, struct arena *arena, struct s
 	if (fd < 0 || !read_bytes(fd, &bytes))
 		sluice_error_set(error, "%s: cannot be read: %s", path, strerror(errno));
 	else if (bytes.size > YAML_FILE_MAX)
-		sluice_error_set(error, "%s: is larger than %d KiB; is it a pipeline file?", path,
+		sluice_error_set(error, "%s: is larger than %d KiB; is it a settings file?", path,
 		                 YAML_FILE_MAX / 1024);
 	else
 		top = yaml_read_text(path, bytes.data ? bytes.data : "", bytes.size, arena, error);

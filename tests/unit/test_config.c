@@ -220,7 +220,7 @@ START_TEST(test_file_of_megabytes_is_refused)
 	struct sluice_error error = {0};
 	const struct config_request request = {.file = "/dev/zero", .stage_path = STAGE_PATH};
 	ck_assert_ptr_null(config_load(&request, &error));
-	ck_assert_str_eq(error.text, "/dev/zero: is larger than 1024 KiB; is it a pipeline file?");
+	ck_assert_str_eq(error.text, "/dev/zero: is larger than 1024 KiB; is it a settings file?");
 }
 END_TEST
 

@@ -1,0 +1,90 @@
+/*
+ * gate.json: everything that the gate has decided from, so that it can be held against the raw samples.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lab/gate.h"
+#include "lab/run.h"
+
+static const char *const unit_names[] = {
+	[GATE_MS] = "ms", [GATE_SHARE] = "share", [GATE_CHANGE] = "change", [GATE_NUMBER] = "number"};
+
+/* JSON has no infinity; what was not even answered is null, as is what is unknown. */
+static json_t *number(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *figures_of(const struct gate_row *row)
+{
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I}", "unit", unit_names[gate_criteria[row->criterion].unit],
+	                 "value", number(row->point), "limit", number(row->limit), "low", number(row->low), "high",
+	                 number(row->high), "bad", (json_int_t)row->bad, "count", (json_int_t)row->count);
+}
+
+static json_t *row_to_json(const struct gate_row *row)
+{
+	const struct gate_words *words = &gate_criteria[row->criterion];
+	struct gate_row_texts texts = gate_row_texts(row);
+	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "name", words->name, "title", words->title,
+	                 "verdict", gate_verdict_names[row->verdict], "proven", row->proven, "outcome",
+	                 gate_outcomes[row->outcome].name, "value", texts.value, "limit", texts.limit, "bound",
+	                 texts.bound, "figures", figures_of(row));
+}
+
+json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, const struct gate_facts *facts,
+                            const struct gate_result *result)
+{
+	json_t *rows = json_array(), *possible = json_array();
+	for (size_t i = 0; i < result->row_count; i++)
+		(void)json_array_append_new(rows, row_to_json(&result->rows[i]));
+	for (enum gate_outcome i = result->best; i <= result->worst; i++)
+		(void)json_array_append_new(possible, json_string(gate_outcomes[i].name));
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:i, s:s, s:s, s:s, s:o, s:{s:I, s:f, s:I}, s:o}",
+	                 "format", 1, "gate", spec->name, "about", spec->about, "file", file, "sha256", spec->sha256,
+	                 "kind", gate_kind_names[spec->kind], "confidence", spec->confidence, "outcome",
+	                 gate_outcomes[result->outcome].name, "status", gate_outcomes[result->outcome].status,
+	                 "sentence", result->sentence, "next", result->next, "invalid", result->invalid, "p95_may_be",
+	                 possible, "run", "requests", (json_int_t)facts->requests, "rate", facts->rate, "connections",
+	                 (json_int_t)facts->connections, "rows", rows);
+}
+
+static bool copy(FILE *from, FILE *to)
+{
+	char part[4096];
+	size_t size;
+	while ((size = fread(part, 1, sizeof(part), from)) > 0) {
+		if (fwrite(part, 1, size, to) != size)
+			return false;
+	}
+	return !ferror(from);
+}
+
+static bool copy_file(const char *from_path, const char *to_path, struct sluice_error *error)
+{
+	char *same = realpath(to_path, NULL), *given = realpath(from_path, NULL);
+	bool is_there = same && given && strcmp(same, given) == 0;
+	free(same);
+	free(given);
+	if (is_there)
+		return true;
+	FILE *from = fopen(from_path, "re"), *to = from ? fopen(to_path, "we") : NULL;
+	bool good = to && copy(from, to);
+	if (from)
+		(void)fclose(from);
+	if (to && fclose(to) != 0)
+		good = false;
+	return good || sluice_error_set(error, "%s: cannot be written: %s", to_path, strerror(errno));
+}
+
+bool gate_record(const char *run, const char *file, const json_t *result, struct sluice_error *error)
+{
+	char *path = run_file(run, RUN_GATE_FILE);
+	bool good = copy_file(file, path, error) && run_write_json(run, RUN_GATE, result, error);
+	free(path);
+	return good;
+}
