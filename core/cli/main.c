@@ -19,6 +19,7 @@ const struct subcommand subcommands[] = {
 	{"verify", cmd_verify, "hold what is stored against what a run was answered"},
 	{"compare", cmd_compare, "put two configurations under a controlled test, and give a verdict"},
 	{"gate", cmd_gate, "judge a run by criteria: whether it passes, and what to do next"},
+	{"evidence", cmd_evidence, "make a run directory a bundle of evidence, or check one"},
 	{"status", cmd_status, "show what a running server is doing"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"audit", cmd_audit, "recompute the audit chain of a store"},

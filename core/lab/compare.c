@@ -485,7 +485,7 @@ static bool conclude(struct comparison *comparison, struct sluice_error *error)
 	struct recording *recording = comparison->recording;
 	comparison->recording = NULL;
 	return recording_end(recording, comparison->records, comparison->count, names, error) &&
-	       judge(comparison, error) && erase_stores(comparison, error);
+	       judge(comparison, error) && try_rollback(comparison, error) && erase_stores(comparison, error);
 }
 
 static void finish(struct comparison *comparison)
