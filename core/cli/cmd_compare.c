@@ -15,6 +15,8 @@
 #include "base/digest.h"
 #include "cli.h"
 #include "comparison.h"
+#include "lab/run.h"
+#include "print_run.h"
 #include "yaml/yaml.h"
 
 static volatile sig_atomic_t interrupted;
@@ -125,11 +127,15 @@ static int compare_once(const struct comparison_request *request, bool as_json)
 	json_t *document = compare(request, &watch);
 	if (!document)
 		return STATUS_CANNOT;
+	const json_t *results = json_object_get(document, "results"),
+		     *generator = json_object_get(document, "generator");
 	if (as_json)
-		(void)json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+		(void)json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_DIGITS));
+	else if (request->settings->single)
+		print_run(results, generator, request->settings->output);
 	else
 		print_comparison(document, request->settings->output);
-	const int status = status_of(document);
+	const int status = request->settings->single ? status_of_run(results, generator) : status_of(document);
 	json_decref(document);
 	return status;
 }
@@ -229,13 +235,13 @@ int cmd_compare(int argc, char **argv)
 	const struct command command = {
 		.usage = "compare [PIPELINE [PIPELINE]]",
 		.about = "Puts two configurations, A and B, under the same load in interleaved pairs of blocks, each "
-	                 "with a server "
+			 "with a server "
 			 "and tables of its own, and says whether B is better. Two overlay sets of one pipeline, or "
-	                 "two files. "
+			 "two files. "
 			 "Everything that was measured goes into a run directory, with a report for people. Ctrl-C "
-	                 "ends it after "
+			 "ends it after "
 			 "the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 it could not be "
-	                 "done, 11 "
+			 "done, 11 "
 			 "inconclusive, 30 invalid.",
 		.example = "sluice compare pipelines/postgres.yaml --a none --b pool-tuning --output run-1/",
 		.options = comparison_options,

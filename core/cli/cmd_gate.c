@@ -87,13 +87,13 @@ int cmd_gate(int argc, char **argv)
 	const struct command command = {
 		.usage = "gate RUN/ GATE.yaml",
 		.about = "Holds a run against the criteria of a gate file, writes the verdict into the run directory "
-	                 "and "
+			 "and "
 			 "says what to do next. Limits are certified by bounds, not by points: a limit is met when "
-	                 "what is "
+			 "what is "
 			 "certain meets it. Exit status: 0 PASS, 1 ROLLBACK, 2 it cannot be judged, 10 PROCEED (clean, "
-	                 "go "
+			 "go "
 			 "on to the next test), 11 CONDITIONAL (short of a target, not certified or not measured), 12 "
-	                 "FLAG "
+			 "FLAG "
 			 "(unlikely to meet it, or a trade-off), 30 INVALID (the run was not what the gate asks for).",
 		.example = "sluice gate run-1/ benchmarks/gates/final-30k.yaml --baseline compare-1/",
 		.flags = flags,

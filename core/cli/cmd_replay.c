@@ -15,6 +15,7 @@
 #include "lab/client.h"
 #include "lab/recording.h"
 #include "lab/run.h"
+#include "print_run.h"
 
 struct settings {
 	const char *input, *url, *admin, *sign, *form, *output;
@@ -131,47 +132,6 @@ static json_t *describe_arm(const struct settings *settings, const char *id_pref
 	return NULL;
 }
 
-static void print_line(const json_t *results, const char *name, const char *title)
-{
-	static const char *const figures[] = {"p50_ms", "p95_ms", "p99_ms", "max_ms"};
-	(void)printf("%-34s", title);
-	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		(void)printf(" %10.3f", json_number_value(json_object_get(json_object_get(results, name), figures[i])));
-	(void)printf("\n");
-}
-
-static void print_statuses(const json_t *statuses)
-{
-	const char *status;
-	json_t *count;
-	json_object_foreach((json_t *)(uintptr_t)statuses, status, count)(void)
-		printf("  %7" JSON_INTEGER_FORMAT " × %s\n", json_integer_value(count),
-	               strcmp(status, "0") == 0 ? "no answer" : status);
-}
-
-static void print_results(const json_t *results, const json_t *generator, const char *directory)
-{
-	size_t i;
-	json_t *reason;
-	print_statuses(json_object_get(results, "statuses"));
-	(void)printf("%.1f answers per second, %" JSON_INTEGER_FORMAT " not as they should be, %" JSON_INTEGER_FORMAT
-	             " tried again\n\n",
-	             json_number_value(json_object_get(results, "rate")),
-	             json_integer_value(json_object_get(results, "errors")),
-	             json_integer_value(json_object_get(results, "retried")));
-	(void)printf("%-34s %10s %10s %10s %10s\n", "latency, ms", "P50", "P95", "P99", "max");
-	print_line(results, "corrected", "from the intended time");
-	print_line(results, "raw", "from sending");
-	(void)printf("%-34s %10.3f %10.3f %10.3f\n", "of it, the generator's own lag",
-	             json_number_value(json_object_get(generator, "lag_p50_ms")),
-	             json_number_value(json_object_get(generator, "lag_p95_ms")),
-	             json_number_value(json_object_get(generator, "lag_p99_ms")));
-	(void)printf("\n%s: %s\n", directory,
-	             json_is_true(json_object_get(generator, "valid")) ? "a valid run" : "INVALID");
-	json_array_foreach(json_object_get(generator, "reasons"), i, reason)(void)
-		printf("  %s\n", json_string_value(reason));
-}
-
 /* All that a replay needs and leaves. */
 struct session {
 	const struct settings *settings;
@@ -255,10 +215,8 @@ static bool conclude(struct session *session, int *status_out, struct sluice_err
 	const bool ok = recording_end(session->recording, result->records, result->count, NULL, error) && kept;
 	session->recording = NULL;
 	if (ok)
-		print_results(results, generator, session->settings->output);
-	*status_out = !json_is_true(json_object_get(generator, "valid"))           ? STATUS_INVALID
-	              : json_integer_value(json_object_get(results, "errors")) > 0 ? STATUS_NO
-	                                                                           : STATUS_YES;
+		print_run(results, generator, session->settings->output);
+	*status_out = status_of_run(results, generator);
 	json_decref(results);
 	json_decref(generator);
 	return ok;

@@ -27,7 +27,7 @@ int cmd_report(int argc, char **argv)
 	const struct command command = {
 		.usage = "report RUN",
 		.about = "Writes report.html into a run directory, from run.json and, where they are there, "
-	                 "compare.json, "
+			 "compare.json, "
 			 "gate.json and verify.json, and prints where it is. The page is one file that needs nothing "
 			 "else: a browser opens it from the disk. Exit status: 0 it is written, 2 it could not be.",
 		.example = "sluice report runs/batched-writes",

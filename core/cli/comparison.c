@@ -39,6 +39,8 @@ const struct sluice_option comparison_options[] = {
                            .help = "every overlay alone, then the enabled set, then the set less one each"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, duet, .name = "duet",
                            .help = "both at once, each webhook to one of them by coin"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, single, .name = "single",
+                           .help = "no comparison: B alone for one block, for a gate to judge"),
 	SLUICE_OPTION_INT(struct comparison_settings, pairs, .name = "pairs", .fallback = "20", .min = 2, .max = 1000,
                           .unit = "pairs", .help = "pairs of blocks"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, sequential, .name = "sequential",
@@ -261,8 +263,9 @@ static bool make_side(const struct comparison_request *request, struct side *sid
                       struct sluice_error *error)
 {
 	const struct comparison_settings *settings = request->settings;
-	const char *names = number == 0 || settings->aa ? settings->a : settings->b;
-	const char *pipeline = request->pipelines[settings->aa ? 0 : number];
+	const size_t which = settings->aa ? 0 : settings->single ? 1 : number;
+	const char *names = which == 0 ? settings->a : settings->b;
+	const char *pipeline = request->pipelines[which];
 	const char *const *sets = request->arguments->request.sets;
 	side->plan = (struct arm_plan){
 		.label = number == 1 && settings->aa ? arena_printf(&request->arguments->arena, "%s again", names)
@@ -272,6 +275,7 @@ static bool make_side(const struct comparison_request *request, struct side *sid
 		.optimizations = optimizations_of(names),
 		.flags = side->flags,
 		.prepare = settings->prepare,
+		.prepare_in = beside(settings->scenario, ".", &request->arguments->arena),
 	};
 	for (size_t i = 0; sets && sets[i]; i++)
 		if (!add_set(side, sets[i], error))
@@ -301,14 +305,26 @@ static json_t *describe(const struct comparison_settings *settings)
 	return about;
 }
 
+static enum compare_design design_of(const struct comparison_settings *settings)
+{
+	return settings->single ? COMPARE_SINGLE : settings->duet ? COMPARE_DUET : COMPARE_PAIRED;
+}
+
+static size_t count_pairs(const struct comparison_settings *settings)
+{
+	if (settings->single)
+		return 1;
+	return settings->sequential ? estimate_look_pairs[ESTIMATE_LOOKS - 1] : (size_t)settings->pairs;
+}
+
 static bool fill_plan(const struct comparison_settings *settings, const struct corpus *corpus,
                       const struct signer *signer, struct compare_plan *plan, struct sluice_error *error)
 {
 	struct sluice_error cause = {0};
 	*plan = (struct compare_plan){
 		.directory = settings->output,
-		.design = settings->duet ? COMPARE_DUET : COMPARE_PAIRED,
-		.pairs = settings->sequential ? estimate_look_pairs[ESTIMATE_LOOKS - 1] : (size_t)settings->pairs,
+		.design = design_of(settings),
+		.pairs = count_pairs(settings),
 		.sequential = settings->sequential,
 		.block_ns = settings->block.ns,
 		.rate = (double)settings->rate,
@@ -336,7 +352,8 @@ static bool run_sides(const struct comparison_request *request, struct side side
 	char mark[16];
 	digest_random(&number, sizeof(number));
 	(void)snprintf(mark, sizeof(mark), "%08x", number);
-	for (size_t i = 0; i < 2; i++) {
+	const size_t count = request->settings->single ? 1 : 2;
+	for (size_t i = 0; i < count; i++) {
 		if (!make_side(request, &sides[i], i, mark, error))
 			return false;
 		plan->arms[i] = sides[i].plan;
@@ -357,7 +374,7 @@ json_t *comparison_run(const struct comparison_request *request, compare_each_fn
 	    recording_make_directory(settings->output, error) && fill_plan(settings, corpus, signer, &plan, error)) {
 		plan.about = describe(settings);
 		if (run_sides(request, sides, &plan, each, context, error))
-			document = run_read_json(settings->output, RUN_COMPARE, error);
+			document = run_read_json(settings->output, settings->single ? RUN_ABOUT : RUN_COMPARE, error);
 		json_decref(plan.about);
 	}
 	for (size_t i = 0; i < 2; i++)

@@ -21,7 +21,7 @@ struct comparison_settings {
 	struct sluice_duration block, patience;
 	double duplicates, margin, alpha;
 	int arrivals;
-	bool duet, aa, each, sequential, rollback, keep_stores;
+	bool duet, single, aa, each, sequential, rollback, keep_stores;
 };
 extern const struct sluice_option comparison_options[];
 
@@ -35,7 +35,7 @@ struct comparison_request {
 bool comparison_request_init(struct comparison_request *request_out, const struct comparison_settings *settings,
                              struct arguments *arguments, struct sluice_error *error);
 
-/* Runs it and returns compare.json; NULL and a sentence otherwise. */
+/* Runs it and returns compare.json, of a single run.json; NULL and a sentence otherwise. */
 json_t *comparison_run(const struct comparison_request *request, compare_each_fn each, void *context,
                        struct sluice_error *error);
 

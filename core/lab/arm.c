@@ -106,7 +106,8 @@ static bool prepare(const struct arm *arm, struct sluice_error *error)
 		(void)setenv("SLUICE_PLACE", arm->plan->place, 1);
 		(void)setenv("SLUICE_URL", arm->url, 1);
 		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
-		(void)execl("/bin/sh", "sh", "-c", arm->plan->prepare, (char *)NULL);
+		if (!arm->plan->prepare_in || chdir(arm->plan->prepare_in) == 0)
+			(void)execl("/bin/sh", "sh", "-c", arm->plan->prepare, (char *)NULL);
 		_exit(127);
 	}
 	int status = 0;

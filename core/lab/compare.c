@@ -25,7 +25,8 @@
 enum { ARMS = 2, WARM_UP_LEAST = 2 };
 #define STEADY 0.2 /* warm enough: P95 of one block and the next differ by less */
 
-const char *const compare_design_names[] = {[COMPARE_PAIRED] = "paired", [COMPARE_DUET] = "duet", NULL};
+const char *const compare_design_names[] = {
+	[COMPARE_PAIRED] = "paired", [COMPARE_DUET] = "duet", [COMPARE_SINGLE] = "single", NULL};
 
 static const char *const id_prefixes[ARMS] = {"a-", "b-"};
 
@@ -33,6 +34,7 @@ struct comparison {
 	const struct compare_plan *plan;
 	struct recording *recording;
 	struct arm arms[ARMS];
+	size_t arm_count;
 	json_t *abouts; /* of the arms, as run.json has them */
 	struct sampler *sampler;
 	struct input input, warm_up; /* blocks of block_count lines */
@@ -131,7 +133,7 @@ static bool start_arms(struct comparison *comparison, struct sluice_error *error
 {
 	bool ok = true;
 	tell(comparison, "starting");
-	for (size_t i = 0; ok && i < ARMS; i++) {
+	for (size_t i = 0; ok && i < comparison->arm_count; i++) {
 		ok = arm_start(&comparison->arms[i], &comparison->plan->arms[i], comparison->plan->directory, error);
 		json_t *about = ok ? describe_arm(comparison, i, error) : NULL;
 		ok = about && json_array_append_new(comparison->abouts, about) == 0;
@@ -273,7 +275,7 @@ static bool warm_up_arm(struct comparison *comparison, size_t arm, struct sluice
 static bool warm_up(struct comparison *comparison, struct sluice_error *error)
 {
 	tell(comparison, "warming up");
-	for (size_t arm = 0; arm < ARMS; arm++)
+	for (size_t arm = 0; arm < comparison->arm_count; arm++)
 		if (!warm_up_arm(comparison, arm, error))
 			return false;
 	return true;
@@ -309,8 +311,8 @@ static bool run_block(struct comparison *comparison, size_t pair, size_t arm, si
 
 static bool run_pair(struct comparison *comparison, size_t pair, struct sluice_error *error)
 {
-	if (comparison->plan->design == COMPARE_DUET)
-		return run_block(comparison, pair, 0, ARMS, true, error);
+	if (comparison->plan->design != COMPARE_PAIRED)
+		return run_block(comparison, pair, 0, comparison->arm_count, true, error);
 	const size_t first = (size_t)prng_below(&comparison->coin, ARMS);
 	return run_block(comparison, pair, first, 1, true, error) &&
 	       run_block(comparison, pair, 1 - first, 1, false, error);
@@ -339,7 +341,7 @@ static bool run_all_pairs(struct comparison *comparison, struct sluice_error *er
 
 static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
 {
-	comparison->sampler = sampler_start(comparison->arms, ARMS, comparison->plan->directory,
+	comparison->sampler = sampler_start(comparison->arms, comparison->arm_count, comparison->plan->directory,
 	                                    recording_origin_ns(comparison->recording), error);
 	const bool ok = comparison->sampler && run_all_pairs(comparison, error);
 	const bool sampled = sampler_stop(comparison->sampler, error);
@@ -352,7 +354,7 @@ static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
 static bool keep_figures(struct comparison *comparison, const char *key, struct sluice_error *error)
 {
 	json_t *all = json_array();
-	for (size_t i = 0; i < ARMS; i++) {
+	for (size_t i = 0; i < comparison->arm_count; i++) {
 		json_t *figures = store_figures(&comparison->plan->arms[i].store, error);
 		if (!figures) {
 			json_decref(all);
@@ -368,7 +370,7 @@ static bool keep_figures(struct comparison *comparison, const char *key, struct 
 static bool stop_and_join(struct comparison *comparison, struct trace_names *names, struct sluice_error *error)
 {
 	const struct trace_header header = recording_header(comparison->recording);
-	for (size_t i = 0; i < ARMS; i++) {
+	for (size_t i = 0; i < comparison->arm_count; i++) {
 		struct sluice_error cause = {0};
 		struct arm *arm = &comparison->arms[i];
 		if (!arm_stop(arm, error))
@@ -432,7 +434,7 @@ static bool verify_arm(const struct comparison *comparison, const struct run *ru
 
 static bool erase_stores(const struct comparison *comparison, struct sluice_error *error)
 {
-	for (size_t i = 0; i < ARMS && !comparison->plan->keep_stores; i++) {
+	for (size_t i = 0; i < comparison->arm_count && !comparison->plan->keep_stores; i++) {
 		const struct arm_store *store = &comparison->plan->arms[i].store;
 		if (store->erase && !store->erase(store->context, error))
 			return false;
@@ -444,9 +446,10 @@ static bool erase_stores(const struct comparison *comparison, struct sluice_erro
 static bool try_rollback(const struct comparison *comparison, struct sluice_error *error)
 {
 	const struct compare_plan *plan = comparison->plan;
-	struct rollback_plan rollback = {.changed = &plan->arms[1],
-	                                 .base = &plan->arms[0],
-	                                 .base_about = json_array_get(comparison->abouts, 0),
+	const bool has_base = comparison->arm_count == ARMS;
+	struct rollback_plan rollback = {.changed = &plan->arms[comparison->arm_count - 1],
+	                                 .base = has_base ? &plan->arms[0] : NULL,
+	                                 .base_about = has_base ? json_array_get(comparison->abouts, 0) : NULL,
 	                                 .recipe = plan->recipe,
 	                                 .signer = plan->signer,
 	                                 .directory = plan->directory};
@@ -462,12 +465,14 @@ static bool judge(const struct comparison *comparison, struct sluice_error *erro
 	struct sluice_error unverified = {0}; /* no store, no verify.json: the verdict says so */
 	struct run *run = run_open(directory, error);
 	bool ok = run != NULL;
-	for (size_t i = 0; ok && i < ARMS; i++)
+	for (size_t i = 0; ok && i < comparison->arm_count; i++)
 		ok = verify_arm(comparison, run, i, error);
 	json_t *verified = ok ? run_read_json(directory, RUN_VERIFY, &unverified) : NULL;
-	json_t *verdict = ok ? verdict_compute(run, &comparison->input, verified, error) : NULL;
-	ok = verdict && run_write_json(directory, RUN_COMPARE, verdict, error);
-	json_decref(verdict);
+	if (ok && comparison->arm_count == ARMS) {
+		json_t *verdict = verdict_compute(run, &comparison->input, verified, error);
+		ok = verdict && run_write_json(directory, RUN_COMPARE, verdict, error);
+		json_decref(verdict);
+	}
 	json_decref(verified);
 	run_close(run);
 	return ok;
@@ -490,7 +495,7 @@ static bool conclude(struct comparison *comparison, struct sluice_error *error)
 
 static void finish(struct comparison *comparison)
 {
-	for (size_t i = 0; i < ARMS; i++)
+	for (size_t i = 0; i < comparison->arm_count; i++)
 		arm_finish(&comparison->arms[i]);
 	recording_abandon(comparison->recording);
 	input_finish(&comparison->input);
@@ -504,6 +509,7 @@ bool compare_run(const struct compare_plan *plan, compare_each_fn each, void *co
 {
 	struct comparison comparison = {
 		.plan = plan,
+		.arm_count = plan->design == COMPARE_SINGLE ? 1 : ARMS,
 		.recording = recording_begin(plan->directory, "compare", error),
 		.blocks = json_array(),
 		.abouts = json_array(),

@@ -24,12 +24,12 @@
 
 enum { COMPARE_WARM_UP_MAX = 6 /* blocks per arm */ };
 
-enum compare_design { COMPARE_PAIRED, COMPARE_DUET };
+enum compare_design { COMPARE_PAIRED, COMPARE_DUET, COMPARE_SINGLE };
 extern const char *const compare_design_names[]; /* NULL-terminated */
 
 struct compare_plan {
-	struct arm_plan arms[2];
-	const char *directory; /* the run directory to make */
+	struct arm_plan arms[2]; /* of a single: the first */
+	const char *directory;   /* the run directory to make */
 	enum compare_design design;
 	size_t pairs;    /* at most */
 	bool sequential; /* stop at a planned look that settles it */

@@ -19,7 +19,7 @@ enum { ROLLBACK_EVENTS = 100, ROLLBACK_LIMIT_S = 300 };
 
 struct rollback_plan {
 	const struct arm_plan *changed; /* B, whose server has been stopped */
-	const struct arm_plan *base;    /* A */
+	const struct arm_plan *base;    /* A; NULL: there was none, so that what runs is the base is not checked */
 	const json_t *base_about;       /* what run.json says of A */
 	struct generate_recipe recipe;  /* of webhooks that B has not seen */
 	const struct signer *signer;    /* NULL: nothing is signed */

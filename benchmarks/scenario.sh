@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# a scenario of benchmarks/scenarios: its comparison, the gate's verdict and the evidence
+#
+#   benchmarks/scenario.sh NAME [--full] [FLAGS of sluice compare]
+#
+# Starts a PostgreSQL of its own, and what else the scenario needs; leaves the bundle in build/evidence/NAME.
+source "$(dirname "${BASH_SOURCE[0]}")/support/common.sh"
+name=$1
+shift
+scenario=$root/benchmarks/scenarios/$name.yaml
+gates=$root/benchmarks/gates
+bundle=$root/build/evidence/$name
+[ -f "$scenario" ] || { echo "there is no scenario $name" >&2; exit 2; }
+full=0
+if [ "${1:-}" = --full ]; then
+	full=1
+	shift
+fi
+
+database=$work/postgres
+chmod 755 "$work"
+finish_scenario() {
+	"$root/tests/support/postgres.sh" stop "$database" >/dev/null 2>&1 || true
+	finish
+}
+trap finish_scenario EXIT
+DB_URL=$("$root/tests/support/postgres.sh" start "$database" fsync=on synchronous_commit=on shared_preload_libraries=pg_stat_statements)
+export DB_URL
+psql -q "$DB_URL" -c 'CREATE EXTENSION IF NOT EXISTS pg_stat_statements'
+
+# 75 ms each way, where the scenario's database is far.
+if [ "$name" = far-db ]; then
+	start relay "$programs/bench-relay" "$(sed -E 's,.*:([0-9]+)/.*,\1,' <<<"$DB_URL")" 75
+	DB_URL=$(sed -E "s,:[0-9]+/,:$port/," <<<"$DB_URL")
+fi
+
+rm -rf "$bundle"
+mkdir -p "$bundle"
+
+say() { printf '\n\033[1m%s\033[0m\n' "── $*"; }
+
+# run NAME FLAGS…: one part of the bundle. What `compare` measured is judged afterwards: its own verdict is no error here.
+run() {
+	local part=$1 status=0
+	shift
+	"$sluice" compare --scenario "$scenario" --output "$part" "$@" || status=$?
+	[ "$status" != 2 ] || { echo "$name: could not be done" >&2; exit 2; }
+}
+
+# judge_by GATE PART [FLAGS…]: prints the gate's rows; its exit status is $decision.
+judge_by() {
+	local gate=$1 part=$2
+	shift 2
+	decision=0
+	"$sluice" gate "$part" "$gates/$gate.yaml" "$@" || decision=$?
+}
+
+pack() {
+	say "the evidence"
+	local status=0
+	"$sluice" evidence pack "$1" || status=$?
+	[ "$status" != 2 ] || exit 2
+	"$sluice" evidence verify "$1"
+	echo "$1/report.html"
+}
+
+# The way back was tried on what the part left behind: say how that went.
+rolled_back() {
+	local file=$1/rollback.json
+	if grep -q '"ok": true' "$file"; then
+		echo "rolled back: $(sed -n 's/.*"right": \([0-9]*\).*/\1/p' "$file") of 100 webhooks taken by the base, in $(sed -n 's/.*"seconds": \([0-9.]\{1,4\}\).*/\1/p' "$file") s"
+	else
+		echo "THE ROLLBACK FAILED: see $file" >&2
+		exit 1
+	fi
+}
+
+# stop_unless STATUS… -- PART: goes on only where the gate said one of these.
+stop_unless() {
+	local status
+	while [ "$1" != -- ]; do
+		[ "$decision" = "$1" ] && return
+		shift
+	done
+	rolled_back "$2"
+	pack "$2"
+	exit "$decision"
+}
+
+if [ "$full" = 0 ]; then
+	say "$name: the comparison"
+	run "$bundle" "$@"
+	gate=$(sed -n 's,^gate: ../gates/\(.*\)\.yaml$,\1,p' "$scenario")
+	if [ -n "$gate" ]; then
+		say "gate $gate"
+		judge_by "$gate" "$bundle"
+	fi
+	rolled_back "$bundle"
+	pack "$bundle"
+	exit
+fi
+
+rmdir "$bundle"
+say "$name, 1 of 3: smoke, 1,000 webhooks at 50/s over 10 connections"
+run "$work/smoke" --single --rate 50 --concurrency 10 --block 20s "$@"
+judge_by smoke-1k "$work/smoke"
+mv "$work/smoke" "$bundle"
+stop_unless 10 -- "$bundle"
+mv "$bundle" "$work/smoke"
+
+say "$name, 2 of 3: the controlled comparison, and the decision"
+run "$work/interim" "$@"
+judge_by interim "$work/interim"
+stop_interim() {
+	mv "$work/interim" "$bundle"
+	mv "$work/smoke" "$bundle/smoke"
+	rolled_back "$bundle"
+	pack "$bundle"
+	exit "$decision"
+}
+case $decision in 10 | 11) ;; *) stop_interim ;; esac
+
+say "$name, 3 of 3: final, 30,000 webhooks at 500/s over 50 connections"
+run "$work/final" --single --rate 500 --concurrency 50 --block 60s "$@"
+mv "$work/final" "$bundle"
+mv "$work/smoke" "$work/interim" "$bundle"
+judge_by gate-a "$bundle" --baseline "$bundle/interim"
+rolled_back "$bundle"
+pack "$bundle"
+exit "$decision"
