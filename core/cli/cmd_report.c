@@ -3,15 +3,18 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "arguments.h"
 #include "cli.h"
 #include "lab/report.h"
 #include "lab/run.h"
 
-static int report(const char *directory)
+static int report(char *directory)
 {
 	struct sluice_error error = {0};
+	for (size_t length = strlen(directory); length > 1 && directory[length - 1] == '/'; length--)
+		directory[length - 1] = '\0';
 	if (!report_write(directory, &error)) {
 		(void)fprintf(stderr, "%s\n", error.text);
 		return STATUS_CANNOT;

@@ -16,7 +16,7 @@ static const struct scale {
 	const char *unit, *next;
 	double step;
 } scales[] = {
-	{"µs", "ms", 1000},   {"ms", "s", 1000},    {"bytes", "KiB", 1024},
+	{"µs", "ms", 1000},   {"ms", "s", 1000},    {"bytes", "KiB", 1024}, {"B", "KiB", 1024},
 	{"KiB", "MiB", 1024}, {"MiB", "GiB", 1024}, {NULL, NULL, 0},
 };
 

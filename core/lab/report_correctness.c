@@ -15,33 +15,30 @@ static const struct violation {
 	{"altered", "stored with other content than was sent"},
 	{"reordered", "stored out of the order of its stream"},
 };
-enum { VIOLATIONS = sizeof(violations) / sizeof(violations[0]) };
+enum { EXAMPLES_MAX = 10 /* of an arm */, VIOLATIONS = sizeof(violations) / sizeof(violations[0]) };
 
-/* A count, or a list of what was found. */
-static double count_of(const json_t *found)
-{
-	if (json_is_array(found))
-		return (double)json_array_size(found);
-	return json_is_number(found) ? json_number_value(found) : NAN;
-}
-
-/* One object of counts per arm; NULL: nothing was verified. */
+/* What was found of one arm, in the verifier's own words or in the comparison's; NULL: nothing was verified. */
 static const json_t *verified(const struct report_documents *documents, size_t arm)
 {
-	const json_t *arms = report_at(documents->compare, "violations");
-	if (!arms)
-		arms = report_at(documents->verify, "arms");
-	if (json_is_array(arms))
-		return json_array_get(arms, arm);
-	return arm == 0 ? documents->verify : NULL;
+	const json_t *found = report_at(documents->verify, "arms");
+	size_t i;
+	json_t *each;
+	json_array_foreach(found ? found : report_at(documents->compare, "violations"), i, each)
+	{
+		if (json_integer_value(report_at(each, "arm")) == (json_int_t)arm)
+			return each;
+	}
+	return NULL;
 }
 
 static void put_violation(const struct report_documents *documents, const struct violation *violation,
                           struct buffer *out)
 {
 	html_add(out, "<tr><th scope=\"row\">%s</th>", violation->name);
-	for (size_t arm = 0; arm < RUN_ARMS_MAX && verified(documents, arm); arm++) {
-		double count = count_of(report_at(verified(documents, arm), violation->name));
+	for (size_t arm = 0; arm < RUN_ARMS_MAX; arm++) {
+		if (!verified(documents, arm))
+			continue;
+		double count = report_number(verified(documents, arm), violation->name);
 		html_add(out, "<td data-label=\"%s\"><span class=\"tone %s\">%s</span></td>", report_arm_letter(arm),
 		         count > 0 ? "bad" : "even", figure_count(count).text);
 	}
@@ -51,13 +48,35 @@ static void put_violation(const struct report_documents *documents, const struct
 static void put_violations(const struct report_documents *documents, struct buffer *out)
 {
 	buffer_add_text(out, "<table class=\"cards narrow\">\n<thead><tr><th scope=\"col\">Webhooks</th>");
-	for (size_t arm = 0; arm < RUN_ARMS_MAX && verified(documents, arm); arm++)
+	for (size_t arm = 0; arm < RUN_ARMS_MAX; arm++) {
+		if (!verified(documents, arm))
+			continue;
 		html_add(out, "<th scope=\"col\"><span class=\"arm %s\">%s</span></th>", arm ? "b" : "a",
 		         report_arm_letter(arm));
+	}
 	buffer_add_text(out, "<th class=\"words\" scope=\"col\">means</th></tr></thead>\n<tbody>\n");
 	for (size_t i = 0; i < VIOLATIONS; i++)
 		put_violation(documents, &violations[i], out);
 	buffer_add_text(out, "</tbody></table>\n");
+}
+
+static void put_example(size_t arm, const json_t *example, struct buffer *out)
+{
+	html_add(out, "<li><span class=\"arm %s\">%s</span> <code>%s</code>: ", arm ? "b" : "a", report_arm_letter(arm),
+	         report_text(example, "message_id"));
+	html_add(out, "%s, %s</li>\n", report_text(example, "kind"), report_text(example, "detail"));
+}
+
+/* Some of what was found, by name; all of it is in verify.json. */
+static void put_examples(const struct report_documents *documents, struct buffer *out)
+{
+	buffer_add_text(out, "<ul>\n");
+	for (size_t arm = 0; arm < RUN_ARMS_MAX; arm++) {
+		const json_t *examples = report_at(verified(documents, arm), "examples");
+		for (size_t i = 0; i < json_array_size(examples) && i < EXAMPLES_MAX; i++)
+			put_example(arm, json_array_get(examples, i), out);
+	}
+	buffer_add_text(out, "</ul>\n");
 }
 
 static void put_answers(const json_t *results, struct buffer *out)
@@ -92,10 +111,12 @@ void report_put_correctness(const struct report_documents *documents, struct buf
 {
 	const json_t *results = report_at(documents->run, "results");
 	const json_t *kinds = report_at(results, "by_kind");
-	if (verified(documents, 0))
+	if (verified(documents, 0) || verified(documents, 1)) {
 		put_violations(documents, out);
-	else
+		put_examples(documents, out);
+	} else {
 		buffer_add_text(out, "<p>What is stored was not held against what was answered.</p>\n");
+	}
 	if (results)
 		put_answers(results, out);
 	if (json_object_size(kinds) > 0)

@@ -15,8 +15,9 @@ static void put_cell(struct buffer *out, const char *label, const char *text)
 /* A member that may be a figure or a text that its writer has chosen. */
 static void put_value(struct buffer *out, const char *label, const json_t *value, const char *unit)
 {
-	if (json_is_string(value))
-		put_cell(out, label, json_string_value(value));
+	const char *text = json_string_value(value);
+	if (text && text[0])
+		put_cell(out, label, text);
 	else
 		put_cell(out, label, figure_of(json_is_number(value) ? json_number_value(value) : NAN, unit).text);
 }
@@ -89,8 +90,8 @@ static void put_criterion(struct buffer *out, const json_t *row)
 	put_value(out, "value", report_at(row, "value"), unit);
 	put_value(out, "limit", report_at(row, "limit"), unit);
 	put_value(out, "bound", report_at(row, "bound"), unit);
-	html_add(out, "<td data-label=\"verdict\"><span class=\"tone %s\">%s</span></td></tr>\n", report_tone(verdict),
-	         verdict);
+	html_add(out, "<td class=\"wide\" data-label=\"verdict\"><span class=\"tone %s\">%s</span></td></tr>\n",
+	         report_tone(verdict), verdict);
 }
 
 void report_put_gate(const struct report_documents *documents, struct buffer *out)

@@ -101,6 +101,18 @@ static void put_gate_line(const json_t *gate, struct buffer *out)
 	buffer_add_text(out, "</p>\n");
 }
 
+/* What a reader must know beside the verdict, as the comparison says it. */
+static void put_notes(const json_t *notes, struct buffer *out)
+{
+	size_t i;
+	json_t *note;
+	if (json_array_size(notes) == 0)
+		return;
+	buffer_add_text(out, "<ul>\n");
+	json_array_foreach(notes, i, note) html_add(out, "<li>%s</li>\n", json_string_value(note));
+	buffer_add_text(out, "</ul>\n");
+}
+
 void report_put_verdict(const struct report_documents *documents, struct buffer *out)
 {
 	const json_t *judgement = judgement_of(documents);
@@ -114,6 +126,7 @@ void report_put_verdict(const struct report_documents *documents, struct buffer 
 	else
 		put_measured(documents->run, out);
 	buffer_add_text(out, "</h1>\n");
+	put_notes(report_at(documents->compare, "notes"), out);
 	if (documents->gate && judgement != documents->gate)
 		put_gate_line(documents->gate, out);
 }

@@ -2,7 +2,7 @@
 _sluice() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags= takes= operands= files=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run check stages schema status lineage audit new-stage conform manual --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run check stages schema replay status lineage audit new-stage conform report manual --help --version" -- "$word"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -10,11 +10,13 @@ _sluice() {
 	check) flags="--print --connect --enable --disable --set --stage-path --json --log-level --log-format --help" takes="--enable --disable --set --stage-path --log-level --log-format" files='*.yaml' ;;
 	stages) flags="--stage-path --json --log-level --log-format --help" takes="--stage-path --log-level --log-format" operands="$(sluice stages 2>/dev/null | awk '{ print $1 "/" $2 }')" files='*.so' ;;
 	schema) flags="--stage-path --json --log-level --log-format --help" takes="--stage-path --log-level --log-format" ;;
+	replay) flags="--input --url --output --concurrency --rate --arrivals --seed --requests --duration --sign --template --retries --timeout --fresh --keep-input --admin --log-level --log-format --help" takes="--input --url --output --concurrency --rate --arrivals --seed --requests --duration --sign --template --retries --timeout --admin --log-level --log-format" ;;
 	status) flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" ;;
 	lineage) flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" ;;
 	audit) flags="--heads --enable --disable --set --stage-path --json --log-level --log-format --help" takes="--heads --enable --disable --set --stage-path --log-level --log-format" operands="verify" files='*.yaml' ;;
 	new-stage) flags="--log-level --log-format --help" takes="--log-level --log-format" operands="auth parse idempotency queue persist" ;;
 	conform) flags="--only --request --timeout --set --json --log-level --log-format --help" takes="--only --request --timeout --set --log-level --log-format" files='*.so' ;;
+	report) flags="--log-level --log-format --help" takes="--log-level --log-format" ;;
 	manual) flags="--stage-path --log-level --log-format --help" takes="--stage-path --log-level --log-format" ;;
 	esac
 	case " $takes " in

@@ -6,17 +6,19 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 
-import { openPage } from './support/browser.mjs';
+import { openBrowser } from './support/browser.mjs';
 import { makeDirectory } from './support/cleanup.mjs';
 import { makeComparison, makeGate, makeRun, writeDocuments } from './support/runs.mjs';
 import { sluice } from './support/sluice.mjs';
 
 const compared = () => ({ 'run.json': makeRun(), 'compare.json': makeComparison(), 'gate.json': makeGate() });
 
+let browser;
+
 async function report(t, documents) {
   const directory = await makeDirectory(t);
   await writeDocuments(directory, documents);
-  const { code, stdout, stderr } = await sluice(['report', directory]);
+  const { code, stdout, stderr } = await sluice(['report', `${directory}/`]);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, `${directory}/report.html\n`);
   return pathToFileURL(stdout.trim()).href;
@@ -24,7 +26,7 @@ async function report(t, documents) {
 
 async function open(t, documents, look = { width: 1100 }) {
   const url = await report(t, documents);
-  const page = await openPage(t);
+  const page = await browser.openPage(t);
   await page.look(look);
   await page.open(url);
   return page;
@@ -53,80 +55,94 @@ const overflowing = `(() => {
     .map((node) => node.outerHTML.slice(0, 120));
 })()`;
 
-test('a comparison is shown with all its charts, and nothing is complained of or fetched', async (t) => {
-  const page = await open(t, compared());
-  assert.deepEqual(page.complaints(), []);
-  assert.deepEqual(await page.evaluate(shownCharts), ['percentiles', 'difference', 'blocks', 'stages', 'slowest']);
-  assert.equal(await page.evaluate(drawings), 7 /* intervals */ + 4 + 6 /* requests */);
-  assert.equal(await page.evaluate(unnamed), 0);
-  assert.equal(await page.evaluate(impossible), 0);
-  assert.equal(page.requests().filter((url) => !/^(file|about|data):/.test(url)).length, 0);
-  assert.equal(await page.evaluate(`document.querySelectorAll('.limit').length`), 3 /* P95, P99 and the key */);
-});
+test('in a browser', async (t) => {
+  browser = await openBrowser(t);
 
-for (const [name, look] of Object.entries({
-  'desktop-light': { width: 1100 },
-  'desktop-dark': { width: 1100, scheme: 'dark' },
-  phone: { width: 360, height: 780, scale: 2, mobile: true },
-  'phone-dark': { width: 360, height: 780, scale: 2, mobile: true, scheme: 'dark' },
-})) {
-  test(`nothing reaches beyond the window: ${name}`, async (t) => {
-    const page = await open(t, compared(), look);
-    assert.deepEqual(await page.evaluate(overflowing), []);
-    assert.ok(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'));
-    assert.equal(await page.evaluate('window.innerWidth'), look.width);
-    assert.equal(await page.evaluate(`getComputedStyle(document.body).backgroundColor`), look.scheme === 'dark' ? 'rgb(21, 25, 28)' : 'rgb(253, 253, 252)');
-    await keep(`${name}.png`, await page.screenshot());
+  await t.test('a comparison is shown with all its charts, and nothing is complained of or fetched', async (t) => {
+    const page = await open(t, compared());
+    assert.deepEqual(page.complaints(), []);
+    assert.deepEqual(await page.evaluate(shownCharts), ['percentiles', 'difference', 'blocks', 'stages', 'slowest']);
+    assert.equal(await page.evaluate(drawings), 7 /* intervals */ + 4 + 6 /* requests */);
+    assert.equal(await page.evaluate(unnamed), 0);
+    assert.equal(await page.evaluate(impossible), 0);
+    assert.equal(page.requests().filter((url) => !/^(file|about|data):/.test(url)).length, 0);
+    assert.equal(await page.evaluate(`document.querySelectorAll('.limit').length`), 3 /* P95, P99 and the key */);
   });
-}
 
-test('the charts are drawn anew when the window becomes another', async (t) => {
-  const page = await open(t, compared());
-  const box = `document.querySelector('[data-chart=blocks] svg[role=img]').getAttribute('viewBox')`;
-  const wide = await page.evaluate(box);
-  await page.look({ width: 500 });
-  await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
-  assert.notEqual(await page.evaluate(box), wide);
-  assert.equal(await page.evaluate(drawings), 17);
-});
+  for (const [name, look] of Object.entries({
+    'desktop-light': { width: 1100 },
+    'desktop-dark': { width: 1100, scheme: 'dark' },
+    phone: { width: 360, height: 780, scale: 2, mobile: true },
+    'phone-dark': { width: 360, height: 780, scale: 2, mobile: true, scheme: 'dark' },
+  })) {
+    await t.test(`nothing reaches beyond the window: ${name}`, async (t) => {
+      const page = await open(t, compared(), look);
+      assert.deepEqual(await page.evaluate(overflowing), []);
+      assert.ok(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'));
+      assert.equal(await page.evaluate('window.innerWidth'), look.width);
+      assert.equal(
+        await page.evaluate(`getComputedStyle(document.body).backgroundColor`),
+        look.scheme === 'dark' ? 'rgb(21, 25, 28)' : 'rgb(253, 253, 252)',
+      );
+      await keep(`${name}.png`, await page.screenshot());
+    });
+  }
 
-test('it can be printed', async (t) => {
-  const page = await open(t, compared(), { width: 1100, scheme: 'dark' });
-  const pdf = await page.pdf();
-  assert.equal(pdf.subarray(0, 5).toString(), '%PDF-');
-  await keep('print.pdf', pdf);
-});
+  await t.test('the charts are drawn anew when the window becomes another', async (t) => {
+    const page = await open(t, compared());
+    const box = `document.querySelector('[data-chart=blocks] svg[role=img]').getAttribute('viewBox')`;
+    const wide = await page.evaluate(box);
+    await page.look({ width: 500 });
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
+    assert.notEqual(await page.evaluate(box), wide);
+    assert.equal(await page.evaluate(drawings), 17);
+  });
 
-test('without its script the verdict and the tables are there', async (t) => {
-  const page = await open(t, compared(), { width: 1100, script: false });
-  const text = await page.evaluate('document.body.innerText');
-  for (const words of ['Better', 'lowers P95 by 73.1', '231\u00a0ms', '62.1\u00a0ms', 'Gate: CONDITIONAL', 'The charts are drawn by a script'])
-    assert.ok(text.includes(words), `expected ${words} in\n${text}`);
-  assert.deepEqual(await page.evaluate(shownCharts), []);
-});
+  await t.test('it can be printed', async (t) => {
+    const page = await open(t, compared(), { width: 1100, scheme: 'dark' });
+    const pdf = await page.pdf();
+    assert.equal(pdf.subarray(0, 5).toString(), '%PDF-');
+    await keep('print.pdf', pdf);
+  });
 
-test('a run of one server shows its own latencies and no difference', async (t) => {
-  const run = makeRun();
-  const page = await open(t, { 'run.json': { ...run, command: 'replay', arms: run.arms.slice(0, 1) } });
-  assert.deepEqual(page.complaints(), []);
-  assert.deepEqual(await page.evaluate(shownCharts), ['percentiles']);
-  assert.match(await page.evaluate(`document.querySelector('h1').innerText`), /^Measured/);
-  await keep('replay.png', await page.screenshot());
-});
+  await t.test('without its script the verdict and the tables are there', async (t) => {
+    const page = await open(t, compared(), { width: 1100, script: false });
+    const text = await page.evaluate('document.body.innerText');
+    for (const words of [
+      'Better',
+      'lowers P95 by 73.1',
+      '231\u00a0ms',
+      '62.1\u00a0ms',
+      'Gate: CONDITIONAL',
+      'The charts are drawn by a script',
+    ])
+      assert.ok(text.includes(words), `expected ${words} in\n${text}`);
+    assert.deepEqual(await page.evaluate(shownCharts), []);
+  });
 
-test('a text from a document stays a text', async (t) => {
-  const evil = '</script><script>window.broken = 1</script><img src=x onerror="window.broken = 2">\u2028';
-  const documents = compared();
-  documents['compare.json'].arms[1].label = evil;
-  documents['compare.json'].verdict.sentence = evil;
-  documents['compare.json'].stages[0].stage = evil;
-  documents['compare.json'].slowest[0].steps[0].name = evil;
-  documents['run.json'].arms[0].pipeline = evil;
-  const page = await open(t, documents);
-  assert.deepEqual(page.complaints(), []);
-  assert.equal(await page.evaluate('window.broken'), undefined);
-  assert.equal(await page.evaluate(`document.querySelectorAll('img, script').length`), 2);
-  assert.ok((await page.evaluate(`document.querySelector('[data-chart=stages]').innerText`)).includes('</script>'));
+  await t.test('a run of one server shows its own latencies and no difference', async (t) => {
+    const run = makeRun();
+    const page = await open(t, { 'run.json': { ...run, command: 'replay', arms: run.arms.slice(0, 1) } });
+    assert.deepEqual(page.complaints(), []);
+    assert.deepEqual(await page.evaluate(shownCharts), ['percentiles']);
+    assert.match(await page.evaluate(`document.querySelector('h1').innerText`), /^Measured/);
+    await keep('replay.png', await page.screenshot());
+  });
+
+  await t.test('a text from a document stays a text', async (t) => {
+    const evil = '</script><script>window.broken = 1</script><img src=x onerror="window.broken = 2">\u2028';
+    const documents = compared();
+    documents['compare.json'].arms[1].label = evil;
+    documents['compare.json'].verdict.sentence = evil;
+    documents['compare.json'].stages[0].title = evil;
+    documents['compare.json'].slowest[0].steps[0].name = evil;
+    documents['run.json'].arms[0].pipeline = evil;
+    const page = await open(t, documents);
+    assert.deepEqual(page.complaints(), []);
+    assert.equal(await page.evaluate('window.broken'), undefined);
+    assert.equal(await page.evaluate(`document.querySelectorAll('img, script').length`), 2);
+    assert.ok((await page.evaluate(`document.querySelector('[data-chart=stages]').innerText`)).includes('</script>'));
+  });
 });
 
 test('the page is small', async (t) => {

@@ -8,6 +8,7 @@
 #   SLUICE_PATIENCE=5           deadlines this many times as long (a sanitizer build, a loaded machine)
 #   SLUICE_LONG=1               kill campaigns of 20 rounds instead of 3
 #   SLUICE_SEED=N               the random moments of an earlier run
+#   SLUICE_SCREENSHOTS=DIR      keeps what the reports look like
 #   SLUICE_CONNECTIONS=N        no more connections than this at once
 set -eu
 
@@ -22,9 +23,9 @@ esac
 	echo "run.sh: $build/sluice is not there: ./dev build" >&2
 	exit 2
 }
-for program in node npm sqlite3 psql promtool; do
+for program in node npm sqlite3 psql promtool chromium; do
 	command -v "$program" >/dev/null || {
-		echo "run.sh: $program is missing: apt install nodejs npm sqlite3 postgresql-client prometheus" >&2
+		echo "run.sh: $program is missing: apt install nodejs npm sqlite3 postgresql-client prometheus chromium" >&2
 		exit 2
 	}
 done

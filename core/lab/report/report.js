@@ -19,7 +19,8 @@
 	const milliseconds = (value) => (value < 1000 ? `${digits(value)}\u00a0ms` : `${digits(value / 1000)}\u00a0s`);
 
 	/** A tick: no more digits than it needs. */
-	const tickText = (value) => (value < 1000 ? `${+value.toPrecision(6)}\u00a0ms` : `${+(value / 1000).toPrecision(6)}\u00a0s`);
+	const tickText = (value) =>
+		value < 1000 ? `${+value.toPrecision(6)}\u00a0ms` : `${+(value / 1000).toPrecision(6)}\u00a0s`;
 
 	const percent = (fraction) => {
 		const size = Math.abs(fraction) * 100;
@@ -27,7 +28,8 @@
 		return `${sign}${size < 1 ? +size.toFixed(2) : digits(size)}\u00a0%`;
 	};
 
-	const percentTick = (fraction) => `${fraction < 0 ? '−' : fraction > 0 ? '+' : ''}${+Math.abs(fraction * 100).toPrecision(6)}\u00a0%`;
+	const percentTick = (fraction) =>
+		`${fraction < 0 ? '−' : fraction > 0 ? '+' : ''}${+Math.abs(fraction * 100).toPrecision(6)}\u00a0%`;
 
 	const percentileText = (q) => `P${+(q * 100).toPrecision(7)}`;
 
@@ -44,11 +46,13 @@
 
 	const round = (value) => Math.round(value * 10) / 10;
 	const label = (text, x, y, attributes = {}) => svg('text', { x: round(x), y: round(y), ...attributes }, text);
-	const segment = (x1, y1, x2, y2, kind) => svg('line', { x1: round(x1), y1: round(y1), x2: round(x2), y2: round(y2), class: kind });
+	const segment = (x1, y1, x2, y2, kind) =>
+		svg('line', { x1: round(x1), y1: round(y1), x2: round(x2), y2: round(y2), class: kind });
 	const box = (x, y, width, height, kind) =>
 		svg('rect', { x: round(x), y: round(y), width: round(Math.max(width, 0)), height: round(height), class: kind });
 	const hint = (text) => svg('title', {}, text);
-	const path = (points, kind) => svg('path', { d: `M${points.map(([x, y]) => `${round(x)},${round(y)}`).join('L')}`, class: kind });
+	const path = (points, kind) =>
+		svg('path', { d: `M${points.map(([x, y]) => `${round(x)},${round(y)}`).join('L')}`, class: kind });
 
 	/** A circle for A, a diamond for B. */
 	const mark = (arm, x, y, size, text) =>
@@ -56,17 +60,29 @@
 			? svg('circle', { cx: round(x), cy: round(y), r: size, class: 'mark' }, text && hint(text))
 			: svg(
 					'path',
-					{ d: `M${round(x)},${round(y - size * 1.25)}l${size * 1.25},${size * 1.25}l${-size * 1.25},${size * 1.25}l${-size * 1.25},${-size * 1.25}z`, class: 'mark' },
+					{
+						d: `M${round(x)},${round(y - size * 1.25)}l${size * 1.25},${size * 1.25}l${-size * 1.25},${size * 1.25}l${-size * 1.25},${-size * 1.25}z`,
+						class: 'mark',
+					},
 					text && hint(text),
 				);
 
 	/** A drawing that says what it shows to who cannot see it. */
 	const drawing = (width, height, title, description, ...children) =>
-		svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title }, svg('title', {}, title), svg('desc', {}, description), children);
+		svg(
+			'svg',
+			{ viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title },
+			svg('title', {}, title),
+			svg('desc', {}, description),
+			children,
+		);
 
 	// ── scales: functions from a value to a place, with the ticks worth drawing ───────────────────────────────────
 
-	const linear = ([low, high], [from, to]) => (value) => from + ((value - low) / (high - low || 1)) * (to - from);
+	const linear =
+		([low, high], [from, to]) =>
+		(value) =>
+			from + ((value - low) / (high - low || 1)) * (to - from);
 
 	const steps = (low, high, count) => {
 		const rough = (high - low) / count || 1;
@@ -78,9 +94,12 @@
 
 	const decades = (low, high) => {
 		const ticks = [];
-		for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) ticks.push(...[1, 2, 5].map((factor) => factor * 10 ** power));
+		for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++)
+			ticks.push(...[1, 2, 5].map((factor) => factor * 10 ** power));
 		const shown = ticks.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
-		return shown.length > 8 ? shown.filter((tick) => Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6)) : shown;
+		return shown.length > 8
+			? shown.filter((tick) => Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6))
+			: shown;
 	};
 
 	/** From zero, or logarithmic where the values lie too far apart for that. */
@@ -89,7 +108,9 @@
 		const [low, high] = [Math.min(...seen), Math.max(...seen)];
 		if (high / low < 25) return Object.assign(linear([0, high * 1.06], range), { ticks: steps(0, high * 1.06, 5) });
 		const scale = linear([Math.log(low * 0.8), Math.log(high * 1.2)], range);
-		return Object.assign((value) => scale(Math.log(Math.max(value, low * 0.8))), { ticks: decades(low * 0.8, high * 1.2) });
+		return Object.assign((value) => scale(Math.log(Math.max(value, low * 0.8))), {
+			ticks: decades(low * 0.8, high * 1.2),
+		});
 	};
 
 	/** 1/(1−p): as much room for every tenth of what is left. */
@@ -97,7 +118,9 @@
 		const scale = linear([Math.log10(2), -Math.log10(1 - last)], range);
 		const place = (q) => scale(-Math.log10(1 - q));
 		const isCrowded = place(0.95) - place(0.9) < 42;
-		const ticks = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999].filter((q) => q <= last + 1e-9 && !(isCrowded && q === 0.9));
+		const ticks = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999].filter(
+			(q) => q <= last + 1e-9 && !(isCrowded && q === 0.9),
+		);
 		return Object.assign(place, { ticks });
 	};
 
@@ -117,22 +140,44 @@
 			label(text(tick), scale(tick), frame.bottom + 18, { 'text-anchor': 'middle' }),
 		]);
 
-	const key = (kind, text, ...shapes) => html('span', { class: `key ${kind}` }, svg('svg', { viewBox: '0 0 34 14', 'aria-hidden': 'true' }, shapes), text);
+	const key = (kind, text, ...shapes) =>
+		html('span', { class: `key ${kind}` }, svg('svg', { viewBox: '0 0 34 14', 'aria-hidden': 'true' }, shapes), text);
 
 	const armName = (index) => {
 		const { label: name } = (compare?.arms ?? run.arms)?.[index] ?? {};
 		return name ? `${'AB'[index]}: ${name}` : 'AB'[index];
 	};
-	const armKeys = (names) => names.map((name, i) => key(ARMS[i], name, path([[0, 7], [34, 7]], 'line'), mark(ARMS[i], 17, 7, 4)));
+	const armKeys = (names) =>
+		names.map((name, i) =>
+			key(
+				ARMS[i],
+				name,
+				path(
+					[
+						[0, 7],
+						[34, 7],
+					],
+					'line',
+				),
+				mark(ARMS[i], 17, 7, 4),
+			),
+		);
 
 	// ── latency by percentile ─────────────────────────────────────────────────────────────────────────────────────
 
-	const percentilesOfRun = ({ p50_ms, p95_ms, p99_ms }) => [[0.5, p50_ms], [0.95, p95_ms], [0.99, p99_ms]];
+	const percentilesOfRun = ({ p50_ms, p95_ms, p99_ms }) => [
+		[0.5, p50_ms],
+		[0.95, p95_ms],
+		[0.99, p99_ms],
+	];
 
 	/** What there is to draw: both arms, or one from both moments that latency can count from. */
 	const percentileSeries = () => {
 		if (compare?.quantiles?.length)
-			return ['a', 'b'].map((arm, i) => ({ name: armName(i), points: compare.quantiles.map((row) => [row.q, row[arm]]) }));
+			return ['a', 'b'].map((arm, i) => ({
+				name: armName(i),
+				points: compare.quantiles.map((row) => [row.q, row[arm]]),
+			}));
 		const { corrected, raw } = run.results ?? {};
 		if (compare || !corrected || !raw) return [];
 		return [
@@ -150,10 +195,20 @@
 
 	const drawLimit = (frame, x, y, { q, bound }) => {
 		const text = `${percentileText(q)} ≤ ${tickText(bound)}`;
-		const fits = x(q) - frame.left > text.length * 8;
+		const fits = x(q) + text.length * 8 < frame.right;
 		return [
-			path([[frame.left, y(bound)], [x(q), y(bound)], [x(q), y(bound) + 9]], 'limit'),
-			label(text, x(q) + (fits ? -4 : 6), y(bound) + (fits ? -6 : 4), { 'text-anchor': fits ? 'end' : 'start', class: 'limit-text' }),
+			path(
+				[
+					[frame.left, y(bound)],
+					[x(q), y(bound)],
+					[x(q), y(bound) + 9],
+				],
+				'limit',
+			),
+			label(text, x(q) + (fits ? 6 : -4), y(bound) + (fits ? 4 : -6), {
+				'text-anchor': fits ? 'start' : 'end',
+				class: 'limit-text',
+			}),
 		];
 	};
 
@@ -161,23 +216,56 @@
 		svg(
 			'g',
 			{ class: arm },
-			path(points.map(([q, value]) => [x(q), y(value)]), 'line'),
-			points.map(([q, value]) => mark(arm, x(q), y(value), 3.5, `${name}, ${percentileText(q)}: ${milliseconds(value)}`)),
+			path(
+				points.map(([q, value]) => [x(q), y(value)]),
+				'line',
+			),
+			points.map(([q, value]) =>
+				mark(arm, x(q), y(value), 3.5, `${name}, ${percentileText(q)}: ${milliseconds(value)}`),
+			),
 		);
 
 	const describePercentiles = (series) =>
-		series.map(({ name, points }) => `${name}: ${points.map(([q, value]) => `${percentileText(q)} ${milliseconds(value)}`).join(', ')}.`).join(' ');
+		series
+			.map(
+				({ name, points }) =>
+					`${name}: ${points.map(([q, value]) => `${percentileText(q)} ${milliseconds(value)}`).join(', ')}.`,
+			)
+			.join(' ');
 
 	const drawPercentiles = (width) => {
-		const series = percentileSeries().map(({ name, points }) => ({ name, points: points.filter(([q, value]) => q >= 0.5 && q < 1 && value > 0) }));
+		const series = percentileSeries().map(({ name, points }) => ({
+			name,
+			points: points.filter(([q, value]) => q >= 0.5 && q < 1 && value > 0),
+		}));
 		if (!series.some(({ points }) => points.length)) return null;
 		const limits = latencyLimits();
 		const frame = frameOf(width, Math.max(260, Math.min(360, width * 0.5)));
 		const all = series.flatMap(({ points }) => points);
 		const x = percentileScale(Math.max(0.99, ...all.map(([q]) => q)), [frame.left + 6, frame.right - 12]);
-		const y = latencyScale([...all.map(([, value]) => value), ...limits.map(({ bound }) => bound)], [frame.bottom, frame.top]);
+		const y = latencyScale(
+			[...all.map(([, value]) => value), ...limits.map(({ bound }) => bound)],
+			[frame.bottom, frame.top],
+		);
 		return [
-			html('div', {}, armKeys(series.map(({ name }) => name)), limits.length > 0 && key('limit-key', 'the gate’s limit', path([[2, 4], [30, 4], [30, 12]], 'limit'))),
+			html(
+				'div',
+				{},
+				armKeys(series.map(({ name }) => name)),
+				limits.length > 0 &&
+					key(
+						'limit-key',
+						'the gate’s limit',
+						path(
+							[
+								[2, 4],
+								[30, 4],
+								[30, 12],
+							],
+							'limit',
+						),
+					),
+			),
 			drawing(
 				frame.width,
 				frame.height,
@@ -211,13 +299,16 @@
 	};
 
 	const drawDifference = (width) => {
-		const rows = (compare?.quantiles ?? []).filter(({ q, change, low, high }) => q >= 0.5 && q < 1 && isFigure(change, low, high));
+		const rows = (compare?.quantiles ?? []).filter(
+			({ q, change, low, high }) => q >= 0.5 && q < 1 && isFigure(change, low, high),
+		);
 		if (rows.length < 2) return null;
 		const frame = frameOf(width, Math.max(220, Math.min(300, width * 0.42)));
 		const x = percentileScale(rows[rows.length - 1].q, [frame.left + 6, frame.right - 12]);
 		const y = changeScale(rows, [frame.bottom, frame.top]);
 		const edge = (side) => rows.map((row) => [x(row.q), y(row[side])]);
-		const said = (row) => `${percentileText(row.q)}: ${percent(row.change)}, ${percent(row.low)} to ${percent(row.high)}`;
+		const said = (row) =>
+			`${percentileText(row.q)}: ${percent(row.change)}, ${percent(row.low)} to ${percent(row.high)}`;
 		return [
 			drawing(
 				frame.width,
@@ -229,7 +320,12 @@
 				verticals(frame, x, percentileText),
 				segment(frame.left, y(0), frame.right, y(0), 'zero'),
 				path([...edge('low'), ...edge('high').reverse()], 'band'),
-				svg('g', { class: 'b' }, path(edge('change'), 'line'), rows.map((row) => mark('b', x(row.q), y(row.change), 3.5, said(row)))),
+				svg(
+					'g',
+					{ class: 'b' },
+					path(edge('change'), 'line'),
+					rows.map((row) => mark('b', x(row.q), y(row.change), 3.5, said(row))),
+				),
 			),
 		];
 	};
@@ -307,7 +403,10 @@
 			'g',
 			{ class: ARMS[block.arm] },
 			mark(ARMS[block.arm], cx, cy, 4, blockText(block)),
-			bad && [svg('circle', { cx: round(cx), cy: round(cy), r: 8, class: 'ring' }), label(block.errors, cx, cy - 12, { 'text-anchor': 'middle', class: 'strong' })],
+			bad && [
+				svg('circle', { cx: round(cx), cy: round(cy), r: 8, class: 'ring' }),
+				label(block.errors, cx, cy - 12, { 'text-anchor': 'middle', class: 'strong' }),
+			],
 		);
 	};
 
@@ -318,15 +417,25 @@
 	};
 
 	const describeBlocks = (pairs) =>
-		pairs.map((pair) => `pair ${pair[0].pair + 1}: ${pair.map(({ arm, p95_ms }) => `${'AB'[arm]} ${milliseconds(p95_ms)}`).join(', then ')}`).join('; ');
+		pairs
+			.map(
+				(pair) =>
+					`pair ${pair[0].pair + 1}: ${pair.map(({ arm, p95_ms }) => `${'AB'[arm]} ${milliseconds(p95_ms)}`).join(', then ')}`,
+			)
+			.join('; ');
 
 	const drawBlocks = (width) => {
 		const blocks = withEnds((compare?.blocks ?? []).filter(({ start_s, p95_ms }) => isFigure(start_s, p95_ms)));
 		if (!blocks.length) return null;
 		const frame = frameOf(width, Math.max(240, Math.min(320, width * 0.45)));
 		const last = blocks[blocks.length - 1].end_s;
-		const x = Object.assign(linear([0, last], [frame.left, frame.right]), { ticks: steps(0, last, Math.min(8, width / 80)) });
-		const y = latencyScale(blocks.map(({ p95_ms }) => p95_ms), [frame.bottom, frame.top + 14]);
+		const x = Object.assign(linear([0, last], [frame.left, frame.right]), {
+			ticks: steps(0, last, Math.min(8, width / 80)),
+		});
+		const y = latencyScale(
+			blocks.map(({ p95_ms }) => p95_ms),
+			[frame.bottom, frame.top + 14],
+		);
 		const pairs = pairsOf(blocks);
 		return [
 			html('div', {}, armKeys([armName(0), armName(1)])),
@@ -337,7 +446,9 @@
 				`${describeBlocks(pairs)}.`,
 				pairs.map((pair, i) => drawPair(pair, i, frame, x, y)[0]),
 				horizontals(frame, y, tickText),
-				x.ticks.map((tick) => label(`${+tick.toPrecision(6)}\u00a0s`, x(tick), frame.bottom + 18, { 'text-anchor': 'middle' })),
+				x.ticks.map((tick) =>
+					label(`${+tick.toPrecision(6)}\u00a0s`, x(tick), frame.bottom + 18, { 'text-anchor': 'middle' }),
+				),
 				pairs.map((pair, i) => drawPair(pair, i, frame, x, y)[1]),
 				blocks.map((block) => drawBlock(block, x, y)),
 			),
@@ -346,25 +457,45 @@
 
 	// ── where the time went ───────────────────────────────────────────────────────────────────────────────────────
 
-	/** A stage has its colour throughout the report, and so has a step that begins with its name. */
+	const stages = (compare?.stages ?? []).map((stage) => ({ ...stage, name: stage.title ?? stage.stage }));
+
+	/** A stage has its colour in report.css, and a step that begins with a stage's name has it, too. */
 	const colourOf = (name) => {
-		const index = (compare.stages ?? []).findIndex(({ stage }) => name.startsWith(stage));
-		return `fill: var(--part-${index < 0 ? 'none' : index % 8})`;
+		const { stage = '' } = stages.find((each) => name.startsWith(each.name)) ?? {};
+		return /^\w+$/.test(stage) ? `fill: var(--part-${stage}, var(--part-other))` : 'fill: var(--part-other)';
 	};
 
 	const partKey = (name) =>
-		html('span', { class: 'key part-key' }, svg('svg', { viewBox: '0 0 12 12', 'aria-hidden': 'true' }, svg('rect', { width: 12, height: 12, style: colourOf(name) })), name);
+		html(
+			'span',
+			{ class: 'key part-key' },
+			svg(
+				'svg',
+				{ viewBox: '0 0 12 12', 'aria-hidden': 'true' },
+				svg('rect', { width: 12, height: 12, style: colourOf(name) }),
+			),
+			name,
+		);
 
-	const partBox = (name, x, y, width, height, text) => svg('rect', { x: round(x), y: round(y), width: round(Math.max(width, 1.5)), height, class: 'part', style: colourOf(name) }, hint(text));
+	const partBox = (name, x, y, width, height, text) =>
+		svg(
+			'rect',
+			{ x: round(x), y: round(y), width: round(Math.max(width, 1.5)), height, class: 'part', style: colourOf(name) },
+			hint(text),
+		);
 
 	const stageBars = () =>
-		['body', 'tail'].flatMap((place) =>
-			ARMS.map((arm, i) => ({
-				arm: i,
-				place,
-				parts: compare.stages.map((row) => ({ name: row.stage, took: row[`${place}_ms`]?.[i] })).filter(({ took }) => took > 0),
-			})),
-		).map((bar) => ({ ...bar, total: bar.parts.reduce((sum, { took }) => sum + took, 0) }));
+		['body', 'tail']
+			.flatMap((place) =>
+				ARMS.map((arm, i) => ({
+					arm: i,
+					place,
+					parts: stages
+						.map((stage) => ({ name: stage.name, took: stage[`${place}_ms`]?.[i] }))
+						.filter(({ took }) => took > 0),
+				})),
+			)
+			.map((bar) => ({ ...bar, total: bar.parts.reduce((sum, { took }) => sum + took, 0) }));
 
 	const drawStageBar = (bar, y, left, scale) => {
 		let at = left;
@@ -372,7 +503,10 @@
 			const [x, width] = [at, took * scale];
 			at += width;
 			const fits = width > name.length * 6.5 + 8;
-			return [partBox(name, x, y, width, 26, `${name}: ${milliseconds(took)}`), fits && label(name, x + 5, y + 17, { class: 'on-part' })];
+			return [
+				partBox(name, x, y, width, 26, `${name}: ${milliseconds(took)}`),
+				fits && label(name, x + 5, y + 17, { class: 'on-part' }),
+			];
 		});
 		return [
 			label(`${'AB'[bar.arm]}, ${bar.place}`, left - 8, y + 17, { 'text-anchor': 'end', class: 'strong' }),
@@ -382,17 +516,32 @@
 	};
 
 	const describeBars = (bars) =>
-		bars.map((bar) => `${'AB'[bar.arm]}, ${bar.place}: ${bar.parts.map(({ name, took }) => `${name} ${milliseconds(took)}`).join(', ')}.`).join(' ');
+		bars
+			.map(
+				(bar) =>
+					`${'AB'[bar.arm]}, ${bar.place}: ${bar.parts.map(({ name, took }) => `${name} ${milliseconds(took)}`).join(', ')}.`,
+			)
+			.join(' ');
 
 	const drawStages = (width) => {
-		const bars = compare?.stages?.length ? stageBars().filter(({ total }) => total > 0) : [];
+		const bars = stages.length ? stageBars().filter(({ total }) => total > 0) : [];
 		if (!bars.length) return null;
 		const left = 62;
 		const scale = (width - left - 66) / Math.max(...bars.map(({ total }) => total));
 		const place = (i) => i * 34 + (i >= bars.length / 2 ? 12 : 0);
 		return [
-			html('div', {}, compare.stages.map(({ stage }) => partKey(stage))),
-			drawing(width, place(bars.length - 1) + 28, 'Time by stage, in the body and in the tail', describeBars(bars), bars.map((bar, i) => drawStageBar(bar, place(i), left, scale))),
+			html(
+				'div',
+				{},
+				stages.map(({ name }) => partKey(name)),
+			),
+			drawing(
+				width,
+				place(bars.length - 1) + 28,
+				'Time by stage, in the body and in the tail',
+				describeBars(bars),
+				bars.map((bar, i) => drawStageBar(bar, place(i), left, scale)),
+			),
 		];
 	};
 
@@ -418,27 +567,54 @@
 		return html(
 			'figure',
 			{},
-			html('h3', {}, html('span', { class: `arm ${ARMS[request.arm]}` }, 'AB'[request.arm]), ` ${milliseconds(request.total_ms)}, due at ${digits(request.at_s)}\u00a0s `, html('code', {}, request.request_id)),
-			drawing(width, request.steps.length * 19 + 2, `Request ${request.request_id}`, `${said}.`, request.steps.map((step, i) => drawStep(step, i, left, scale, width))),
+			html(
+				'h3',
+				{},
+				html('span', { class: `arm ${ARMS[request.arm]}` }, 'AB'[request.arm]),
+				` ${milliseconds(request.total_ms)}, due at ${digits(request.at_s)}\u00a0s `,
+				html('code', {}, request.request_id),
+			),
+			drawing(
+				width,
+				request.steps.length * 19 + 2,
+				`Request ${request.request_id}`,
+				`${said}.`,
+				request.steps.map((step, i) => drawStep(step, i, left, scale, width)),
+			),
 		);
 	};
 
 	/** A's in the left column and B's in the right one, where there are two. */
 	const inColumns = (requests) => {
 		const columns = ARMS.map((_, arm) => requests.filter((request) => request.arm === arm));
-		return columns[0].flatMap((request, i) => [request, columns[1][i]]).concat(columns[1].slice(columns[0].length)).filter(Boolean);
+		return columns[0]
+			.flatMap((request, i) => [request, columns[1][i]])
+			.concat(columns[1].slice(columns[0].length))
+			.filter(Boolean);
 	};
 
 	const drawSlowest = (width) => {
 		const requests = inColumns((compare?.slowest ?? []).filter(({ steps: each }) => each?.length));
 		if (!requests.length) return null;
 		const column = width > 640 ? (width - 32) / 2 : width;
-		return [html('div', { class: 'waterfalls' }, requests.map((request) => drawWaterfall(request, column)))];
+		return [
+			html(
+				'div',
+				{ class: 'waterfalls' },
+				requests.map((request) => drawWaterfall(request, column)),
+			),
+		];
 	};
 
 	// ── drawing them all ──────────────────────────────────────────────────────────────────────────────────────────
 
-	const charts = { percentiles: drawPercentiles, difference: drawDifference, blocks: drawBlocks, stages: drawStages, slowest: drawSlowest };
+	const charts = {
+		percentiles: drawPercentiles,
+		difference: drawDifference,
+		blocks: drawBlocks,
+		stages: drawStages,
+		slowest: drawSlowest,
+	};
 
 	const drawCharts = (width) => {
 		for (const [name, draw] of Object.entries(charts)) {

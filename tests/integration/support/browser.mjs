@@ -60,7 +60,10 @@ class Connection {
 
 const complaints = {
   'Runtime.exceptionThrown': ({ exceptionDetails: details }) => details.exception?.description ?? details.text,
-  'Runtime.consoleAPICalled': ({ type, args }) => (['error', 'warning', 'assert'].includes(type) ? args.map((arg) => arg.value ?? arg.description).join(' ') : undefined),
+  'Runtime.consoleAPICalled': ({ type, args }) =>
+    ['error', 'warning', 'assert'].includes(type)
+      ? args.map((arg) => arg.value ?? arg.description).join(' ')
+      : undefined,
   'Log.entryAdded': ({ entry }) => (['error', 'warning'].includes(entry.level) ? entry.text : undefined),
 };
 
@@ -75,12 +78,16 @@ class Page {
   }
 
   #events(method) {
-    return this.connection.events.filter((event) => event.sessionId === this.session && event.method === method).map((event) => event.params);
+    return this.connection.events
+      .filter((event) => event.sessionId === this.session && event.method === method)
+      .map((event) => event.params);
   }
 
   /** What the page or the browser has complained of. */
   complaints() {
-    return Object.entries(complaints).flatMap(([method, say]) => this.#events(method).map(say)).filter(Boolean);
+    return Object.entries(complaints)
+      .flatMap(([method, say]) => this.#events(method).map(say))
+      .filter(Boolean);
   }
 
   /** Every address that was asked for. */
@@ -95,7 +102,11 @@ class Page {
   }
 
   async evaluate(expression) {
-    const { result, exceptionDetails: details } = await this.call('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true });
+    const { result, exceptionDetails: details } = await this.call('Runtime.evaluate', {
+      expression,
+      returnByValue: true,
+      awaitPromise: true,
+    });
     if (details) throw new Error(details.exception?.description ?? details.text);
     return result.value;
   }
@@ -114,13 +125,34 @@ class Page {
   }
 
   async pdf() {
-    const { data } = await this.call('Page.printToPDF', { preferCSSPageSize: true, printBackground: true, paperWidth: 8.27, paperHeight: 11.69 });
+    const { data } = await this.call('Page.printToPDF', {
+      preferCSSPageSize: true,
+      printBackground: true,
+      paperWidth: 8.27,
+      paperHeight: 11.69,
+    });
     return Buffer.from(data, 'base64');
   }
 }
 
-/** A page of a browser that ends with the test. */
-export async function openPage(t) {
+class Browser {
+  constructor(connection) {
+    this.connection = connection;
+  }
+
+  /** A page that is closed with the test. */
+  async openPage(t) {
+    const { targetId } = await this.connection.call('Target.createTarget', { url: 'about:blank' });
+    cleanup(t, () => this.connection.call('Target.closeTarget', { targetId }));
+    const { sessionId } = await this.connection.call('Target.attachToTarget', { targetId, flatten: true });
+    const page = new Page(this.connection, sessionId);
+    for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await page.call(`${domain}.enable`);
+    return page;
+  }
+}
+
+/** A browser that ends with the test. */
+export async function openBrowser(t) {
   const profile = join(await makeDirectory(t), 'profile');
   const child = spawn('chromium', [...flags, `--user-data-dir=${profile}`, 'about:blank'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
@@ -134,9 +166,5 @@ export async function openPage(t) {
     await connection.call('Browser.close').catch(() => child.kill('SIGKILL'));
     await within(10, 'the end of chromium', ended);
   });
-  const { targetId } = await connection.call('Target.createTarget', { url: 'about:blank' });
-  const { sessionId } = await connection.call('Target.attachToTarget', { targetId, flatten: true });
-  const page = new Page(connection, sessionId);
-  for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await page.call(`${domain}.enable`);
-  return page;
+  return new Browser(connection);
 }
