@@ -115,7 +115,7 @@ static void fill_row(struct row *row, const struct export *export, const struct 
 	struct parts parts;
 	const bool known = parts_of(record, &parts) == PARTS_KNOWN;
 	row->count = 0;
-	add_number(row, "number", at, true);
+	add_number(row, "number", record->number, is_sent);
 	add_number(row, "arm", record->arm, true);
 	add_number(row, "block", record->block, is_sent);
 	add_number(row, "input", record->input, is_sent);

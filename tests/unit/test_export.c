@@ -24,7 +24,7 @@ static struct trace_record make_record(uint32_t i, uint8_t arm)
 {
 	struct trace_record record;
 	trace_record_init(&record);
-	record.input = i;
+	record.input = record.number = i;
 	record.arm = arm;
 	record.tries = 1;
 	record.status = 202;
