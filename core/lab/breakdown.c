@@ -67,9 +67,17 @@ static void write_shares(struct buffer *out, const struct analyze_row *row)
 	buffer_printf(out, " %6.1f %% %6.1f %%", percent(row->tail_share), percent(row->excess_share));
 }
 
+/* Neither for what happens between sender and server, or nobody knows where. */
+static const char *kind_of(enum part part)
+{
+	if (part_words[part].is_wait)
+		return "wait";
+	return part_words[part].of_server && part != PART_REST ? "work" : "";
+}
+
 static void write_part(struct buffer *out, enum part part, const struct analyze_row *row)
 {
-	write_times(out, part_words[part].title, part_words[part].is_wait ? "wait" : "work", row);
+	write_times(out, part_words[part].title, kind_of(part), row);
 	write_shares(out, row);
 	buffer_printf(out, " %6.1f %%", percent(row->dominant));
 	write_ms(out, row->ceiling_ns);
@@ -176,9 +184,8 @@ static json_t *row_to_json(const char *name, const struct analyze_row *row)
 static json_t *part_to_json(enum part part, const struct analyze_row *row)
 {
 	json_t *object = row_to_json(part_words[part].name, row);
-	(void)json_object_update_new(object,
-	                             json_pack("{s:s, s:s, s:f}", "title", part_words[part].title, "kind",
-	                                       part_words[part].is_wait ? "wait" : "work", "dominant", row->dominant));
+	(void)json_object_update_new(object, json_pack("{s:s, s:s, s:f}", "title", part_words[part].title, "kind",
+	                                               kind_of(part), "dominant", row->dominant));
 	return object;
 }
 

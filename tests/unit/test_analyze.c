@@ -371,6 +371,9 @@ START_TEST(test_json_has_what_the_table_has)
 	}
 	ck_assert(found);
 	ck_assert_uint_eq(json_array_size(json_object_get(document, "spans")), 4);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(json_array_get(json_object_get(document, "parts"), 3), "kind")),
+		"wait"); /* the queue */
 	json_decref(document);
 }
 END_TEST
