@@ -1,7 +1,8 @@
 /*
- * bench-relay PORT MS: a line as long as MS milliseconds each way, to 127.0.0.1:PORT. Passes every byte on in its order, MS after
- * it came, with no bound on the bytes on their way; says `ready http://127.0.0.1:PORT` with the port it listens on. What it
- * does not delay is the TCP handshake: making a connection is one round trip cheaper than on a real line.
+ * bench-relay PORT MS: a line as long as MS milliseconds each way, to 127.0.0.1:PORT. Passes every byte on in its
+ * order, MS after it came, with no bound on the bytes on their way; says `ready http://127.0.0.1:PORT` with the port it
+ * listens on. What it does not delay is the TCP handshake: making a connection is one round trip cheaper than on a real
+ * line.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -165,7 +166,8 @@ static void start(struct relay *relay)
 	relay->epoll = epoll_create1(EPOLL_CLOEXEC);
 	relay->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (relay->epoll < 0 || relay->listener < 0 || bind(relay->listener, (struct sockaddr *)&own, size) != 0 ||
-	    listen(relay->listener, SOMAXCONN) != 0 || getsockname(relay->listener, (struct sockaddr *)&own, &size) != 0 ||
+	    listen(relay->listener, SOMAXCONN) != 0 ||
+	    getsockname(relay->listener, (struct sockaddr *)&own, &size) != 0 ||
 	    epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->listener, &event) != 0)
 		fail("listen");
 	(void)printf("ready http://127.0.0.1:%d\n", ntohs(own.sin_port));

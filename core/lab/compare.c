@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -168,17 +169,32 @@ static bool look(const struct comparison *comparison, size_t arm, struct sight *
 	                        comparison->plan->arms[arm].label, comparison->arms[arm].log);
 }
 
+/* After a block. The server sees that the sender has closed its connections a moment later: that moment is waited for,
+ * a second at most, or its descriptors would seem to grow. */
+static bool look_again(const struct comparison *comparison, size_t arm, const struct sight *before,
+                       struct sight *after_out, struct sluice_error *error)
+{
+	const int64_t until_ns = clock_now_ns() + NS_PER_S;
+	const struct timespec nap = {.tv_nsec = NS_PER_MS};
+	struct arm_usage usage;
+	while (arm_get_usage(&comparison->arms[arm], &usage) && usage.descriptors > before->usage.descriptors &&
+	       clock_now_ns() < until_ns)
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	return look(comparison, arm, after_out, error);
+}
+
 static json_t *describe_block(const struct comparison *comparison, size_t pair, size_t arm, bool first,
                               const struct replay_result *result, const struct sight *before, const struct sight *after)
 {
 	const int64_t origin_ns = recording_origin_ns(comparison->recording);
-	json_t *block = json_pack("{s:I, s:I, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "block", (json_int_t)pair, "arm",
-	                          (json_int_t)arm, "first", first, "start_ms", about_ms(result->start_ns - origin_ns),
-	                          "end_ms", about_ms(result->end_ns - origin_ns), "cpu_ms",
-	                          about_ms(after->usage.cpu_ns - before->usage.cpu_ns), "rss_bytes",
-	                          (json_int_t)after->usage.rss_bytes, "descriptors",
-	                          (json_int_t)after->usage.descriptors, "threads", (json_int_t)after->usage.threads);
-	if (before->wal_bytes >= 0 && after->wal_bytes >= 0)
+	json_t *block = json_pack(
+		"{s:I, s:I, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "block", (json_int_t)pair, "arm",
+		(json_int_t)arm, "first", first, "start_ms", about_ms(result->start_ns - origin_ns), "end_ms",
+		about_ms(result->end_ns - origin_ns), "cpu_ms", about_ms(after->usage.cpu_ns - before->usage.cpu_ns),
+		"rss_before_bytes", (json_int_t)before->usage.rss_bytes, "rss_bytes",
+		(json_int_t)after->usage.rss_bytes, "descriptors_before", (json_int_t)before->usage.descriptors,
+		"descriptors", (json_int_t)after->usage.descriptors, "threads", (json_int_t)after->usage.threads);
+	if (before->wal_bytes >= 0 && after->wal_bytes >= 0 && comparison->plan->design != COMPARE_DUET)
 		(void)json_object_set_new(block, "store",
 		                          json_pack("{s:f}", "wal_bytes", after->wal_bytes - before->wal_bytes));
 	return block;
@@ -296,7 +312,7 @@ static bool run_block(struct comparison *comparison, size_t pair, size_t arm, si
 	comparison->sent += replay.count;
 	ok = replay_run(&replay, go_on, comparison, &result, error);
 	for (size_t i = 0; ok && i < arm_count; i++)
-		ok = look(comparison, arm + i, &after[i], error);
+		ok = look_again(comparison, arm + i, &before[i], &after[i], error);
 	for (size_t i = 0; ok && i < arm_count; i++) {
 		double *p95 = arm + i == 0 ? &comparison->progress.a_p95_ms : &comparison->progress.b_p95_ms;
 		*p95 = p95_ms(&result, (uint8_t)(arm + i));

@@ -2,6 +2,8 @@
  * Whether a bundle still says what was measured; see evidence.h. Hashes show what was changed after the manifest was
  * made; to change both, and a verdict with them, is of no use: verdicts are computed again.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +125,52 @@ static json_t *compute_gate(const struct check *check, struct sluice_error *erro
 	return document;
 }
 
+/* A part of a bundle is a run directory in it; its faults are told with its name before the file's. */
+struct part_check {
+	struct check *whole;
+	const char *name;
+};
+
+static void report_part(void *context, const char *file, const char *what)
+{
+	const struct part_check *part = context;
+	char *path = run_file(part->name, file);
+	report(part->whole, path, what);
+	free(path);
+}
+
+static void recompute(struct check *check)
+{
+	if (has(check, RUN_COMPARE)) {
+		struct sluice_error trouble = {0};
+		json_t *computed = compute_comparison(check, &trouble);
+		hold_against(check, RUN_COMPARE, computed, &trouble);
+	}
+	if (has(check, RUN_GATE)) {
+		struct sluice_error trouble = {0};
+		json_t *computed = compute_gate(check, &trouble);
+		hold_against(check, RUN_GATE, computed, &trouble);
+	}
+}
+
+static bool recompute_parts(struct check *check, struct sluice_error *error)
+{
+	DIR *entries = opendir(check->directory);
+	if (!entries)
+		return sluice_error_set(error, "%s: cannot be read: %s", check->directory, strerror(errno));
+	for (const struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		char *path = run_file(check->directory, entry->d_name);
+		struct part_check part = {check, entry->d_name};
+		struct check own = {path, report_part, &part, 0};
+		recompute(&own);
+		free(path);
+	}
+	(void)closedir(entries);
+	return true;
+}
+
 bool evidence_verify(const char *directory, void (*fault)(void *context, const char *file, const char *what),
                      void *context, size_t *faults_out, struct sluice_error *error)
 {
@@ -130,16 +178,8 @@ bool evidence_verify(const char *directory, void (*fault)(void *context, const c
 	size_t files;
 	if (!manifest_check(directory, report, &check, &files, error))
 		return false;
-	if (has(&check, RUN_COMPARE)) {
-		struct sluice_error trouble = {0};
-		json_t *computed = compute_comparison(&check, &trouble);
-		hold_against(&check, RUN_COMPARE, computed, &trouble);
-	}
-	if (has(&check, RUN_GATE)) {
-		struct sluice_error trouble = {0};
-		json_t *computed = compute_gate(&check, &trouble);
-		hold_against(&check, RUN_GATE, computed, &trouble);
-	}
+	recompute(&check);
+	const bool ok = recompute_parts(&check, error);
 	*faults_out = check.faults;
-	return true;
+	return ok;
 }

@@ -9,15 +9,81 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "lab/run.h"
 
 enum { NAME_AT = DIGEST_HEX_SIZE + 1 /* two characters between the hash and the name */ };
 
-static int is_listed(const struct dirent *entry)
+/* Names of files below the directory, "interim/run.json"; freed with free_names(). */
+struct names {
+	char **items;
+	size_t count, room;
+};
+
+static void free_names(struct names *names)
 {
-	return entry->d_name[0] != '.' && entry->d_type != DT_DIR && strcmp(entry->d_name, RUN_MANIFEST) != 0;
+	for (size_t i = 0; i < names->count; i++)
+		free(names->items[i]);
+	free(names->items);
+}
+
+static void add_name(struct names *names, const char *folder, const char *name)
+{
+	struct buffer path = {0};
+	buffer_printf(&path, "%s%s%s", folder, folder[0] ? "/" : "", name);
+	if (names->count == names->room) {
+		names->room = names->room ? 2 * names->room : 32;
+		names->items = must_realloc(names->items, names->room * sizeof(*names->items));
+	}
+	names->items[names->count++] = buffer_take(&path);
+}
+
+static bool collect(const char *directory, const char *folder, struct names *names, struct sluice_error *error);
+
+/* A part of the bundle has a manifest of its own, which is a file like any other here. */
+static bool collect_entry(const char *directory, const char *folder, const struct dirent *entry, struct names *names,
+                          struct sluice_error *error)
+{
+	if (entry->d_name[0] == '.' || (!folder[0] && strcmp(entry->d_name, RUN_MANIFEST) == 0))
+		return true;
+	if (entry->d_type != DT_DIR) {
+		add_name(names, folder, entry->d_name);
+		return true;
+	}
+	return folder[0] ? sluice_error_set(error, "%s/%s: a bundle has parts, which have none", folder, entry->d_name)
+	                 : collect(directory, entry->d_name, names, error);
+}
+
+static bool collect(const char *directory, const char *folder, struct names *names, struct sluice_error *error)
+{
+	char *path = folder[0] ? run_file(directory, folder) : must_strdup(directory);
+	DIR *entries = opendir(path);
+	bool ok = entries != NULL;
+	if (!ok)
+		(void)sluice_error_set(error, "%s: cannot be read: %s", path, strerror(errno));
+	for (const struct dirent *entry; ok && (entry = readdir(entries)) != NULL;)
+		ok = collect_entry(directory, folder, entry, names, error);
+	if (entries)
+		(void)closedir(entries);
+	free(path);
+	return ok;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All of them, sorted bytewise. */
+static bool list_names(const char *directory, struct names *names, struct sluice_error *error)
+{
+	*names = (struct names){0};
+	const bool ok = collect(directory, "", names, error);
+	if (names->count > 0)
+		qsort(names->items, names->count, sizeof(*names->items), by_name);
+	return ok;
 }
 
 static bool hash_file(const char *directory, const char *name, char hex[DIGEST_HEX_SIZE], struct sluice_error *error)
@@ -29,23 +95,6 @@ static bool hash_file(const char *directory, const char *name, char hex[DIGEST_H
 		digest_hex(digest, hex);
 	free(path);
 	return ok;
-}
-
-/* All entries' names, sorted bytewise; freed with free_names(). */
-static int list_names(const char *directory, struct dirent ***names_out, struct sluice_error *error)
-{
-	const int count = scandir(directory, names_out, is_listed, alphasort);
-	if (count < 0)
-		(void)sluice_error_set(error, "%s: cannot be read: %s", directory, strerror(errno));
-	return count;
-}
-
-static void free_names(struct dirent **names, int count)
-{
-	for (int i = 0; i < count; i++)
-		free(names[i]);
-	if (count >= 0)
-		free(names);
 }
 
 static bool write_text(const char *directory, const struct buffer *text, struct sluice_error *error)
@@ -62,19 +111,18 @@ static bool write_text(const char *directory, const struct buffer *text, struct 
 
 bool manifest_write(const char *directory, struct sluice_error *error)
 {
-	struct dirent **names = NULL;
+	struct names names;
 	struct buffer text = {0};
-	const int count = list_names(directory, &names, error);
-	bool ok = count >= 0;
-	for (int i = 0; ok && i < count; i++) {
+	bool ok = list_names(directory, &names, error);
+	for (size_t i = 0; ok && i < names.count; i++) {
 		char hex[DIGEST_HEX_SIZE];
-		ok = hash_file(directory, names[i]->d_name, hex, error);
+		ok = hash_file(directory, names.items[i], hex, error);
 		if (ok)
-			buffer_printf(&text, "%s  %s\n", hex, names[i]->d_name);
+			buffer_printf(&text, "%s  %s\n", hex, names.items[i]);
 	}
 	ok = ok && write_text(directory, &text, error);
 	buffer_finish(&text);
-	free_names(names, count);
+	free_names(&names);
 	return ok;
 }
 
@@ -85,7 +133,7 @@ static bool check_line(const char *directory, char *line, manifest_fault_fn each
 	char hex[DIGEST_HEX_SIZE];
 	line[strcspn(line, "\n")] = '\0';
 	if (strlen(line) <= NAME_AT || strspn(line, "0123456789abcdef") != DIGEST_HEX_SIZE - 1 ||
-	    strchr(line + NAME_AT, '/'))
+	    line[NAME_AT] == '/' || strstr(line + NAME_AT, ".."))
 		return false;
 	const char *name = line + NAME_AT;
 	if (!hash_file(directory, name, hex, &unreadable))
@@ -108,13 +156,13 @@ static bool has_line_for(const char *text, const char *name)
 static bool check_strangers(const char *directory, const char *text, manifest_fault_fn each, void *context,
                             struct sluice_error *error)
 {
-	struct dirent **names = NULL;
-	const int count = list_names(directory, &names, error);
-	for (int i = 0; i < count; i++)
-		if (!has_line_for(text, names[i]->d_name))
-			each(context, names[i]->d_name, "is not in the manifest");
-	free_names(names, count);
-	return count >= 0;
+	struct names names;
+	const bool ok = list_names(directory, &names, error);
+	for (size_t i = 0; ok && i < names.count; i++)
+		if (!has_line_for(text, names.items[i]))
+			each(context, names.items[i], "is not in the manifest");
+	free_names(&names);
+	return ok;
 }
 
 static bool read_text(const char *path, struct buffer *text, struct sluice_error *error)

@@ -10,7 +10,7 @@
 
 #include <sluice/error.h>
 
-/* Writes MANIFEST.sha256, in the order of the names; hidden files and directories are left out. */
+/* Writes MANIFEST.sha256, in the order of the names, with the files of directories in it; hidden files are left out. */
 bool manifest_write(const char *directory, struct sluice_error *error);
 
 /* What is wrong with a file: "has changed", "is missing", "is not in the manifest". Borrowed for the call. */
