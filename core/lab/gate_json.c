@@ -36,21 +36,40 @@ static json_t *row_to_json(const struct gate_row *row)
 	                 texts.bound, "figures", figures_of(row));
 }
 
+/* What the row of P95 leaves open. */
+static json_t *outcomes_between(enum gate_outcome best, enum gate_outcome worst)
+{
+	json_t *possible = json_array();
+	for (enum gate_outcome i = best; i <= worst; i++)
+		(void)json_array_append_new(possible, json_string(gate_outcomes[i].name));
+	return possible;
+}
+
+static json_t *rows_of(const struct gate_result *result)
+{
+	json_t *rows = json_array();
+	for (size_t i = 0; i < result->row_count; i++)
+		(void)json_array_append_new(rows, row_to_json(&result->rows[i]));
+	return rows;
+}
+
 json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, const struct gate_facts *facts,
                             const struct gate_result *result)
 {
-	json_t *rows = json_array(), *possible = json_array();
-	for (size_t i = 0; i < result->row_count; i++)
-		(void)json_array_append_new(rows, row_to_json(&result->rows[i]));
-	for (enum gate_outcome i = result->best; i <= result->worst; i++)
-		(void)json_array_append_new(possible, json_string(gate_outcomes[i].name));
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:i, s:s, s:s, s:s, s:o, s:{s:I, s:f, s:I}, s:o}",
-	                 "format", 1, "gate", spec->name, "about", spec->about, "file", file, "sha256", spec->sha256,
-	                 "kind", gate_kind_names[spec->kind], "confidence", spec->confidence, "outcome",
-	                 gate_outcomes[result->outcome].name, "status", gate_outcomes[result->outcome].status,
-	                 "sentence", result->sentence, "next", result->next, "invalid", result->invalid, "p95_may_be",
-	                 possible, "run", "requests", (json_int_t)facts->requests, "rate", facts->rate, "connections",
-	                 (json_int_t)facts->connections, "rows", rows);
+	const struct gate_outcome_words *outcome = &gate_outcomes[result->outcome];
+	json_t *gate = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:f}", "format", 1, "gate", spec->name, "about",
+	                         spec->about, "file", file, "sha256", spec->sha256, "kind", gate_kind_names[spec->kind],
+	                         "confidence", spec->confidence);
+	json_t *verdict = json_pack("{s:s, s:i, s:s, s:s, s:s, s:o}", "outcome", outcome->name, "status",
+	                            outcome->status, "sentence", result->sentence, "next", result->next, "invalid",
+	                            result->invalid, "p95_may_be", outcomes_between(result->best, result->worst));
+	json_t *run = json_pack("{s:I, s:f, s:I}", "requests", (json_int_t)facts->requests, "rate", facts->rate,
+	                        "connections", (json_int_t)facts->connections);
+	(void)json_object_update(gate, verdict);
+	(void)json_object_set_new(gate, "run", run);
+	(void)json_object_set_new(gate, "rows", rows_of(result));
+	json_decref(verdict);
+	return gate;
 }
 
 static bool copy(FILE *from, FILE *to)

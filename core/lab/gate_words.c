@@ -286,13 +286,32 @@ static bool is_behind(const struct gate_spec *spec, const struct gate_facts *fac
 	       p95_of(&facts->latency) > spec->p95.ns;
 }
 
-static void advise_plan(const struct gate_spec *spec, const struct gate_facts *facts, struct buffer *out)
+/* Every stage that has a target keeps it: then the time is not in the stages. */
+static bool stages_keep_theirs(const struct gate_result *result)
+{
+	size_t asked = 0;
+	for (size_t i = 0; i < result->row_count; i++) {
+		const struct gate_row *row = &result->rows[i];
+		if (row->criterion < GATE_AUTH || row->criterion > GATE_RESPOND)
+			continue;
+		if (row->verdict != GATE_MET)
+			return false;
+		asked++;
+	}
+	return asked > 0;
+}
+
+static void advise_plan(const struct gate_spec *spec, const struct gate_facts *facts, const struct gate_result *result,
+                        struct buffer *out)
 {
 	enum gate_criterion hotspot = find_hotspot(facts);
 	buffer_add_text(out, "Keep the release back and take the next-best plan that teaches most: ");
 	if (is_behind(spec, facts))
 		buffer_add_text(out, "what is sent is answered in time, but requests wait to be sent, so the server "
 		                     "does not keep up with the rate; ");
+	if (stages_keep_theirs(result))
+		buffer_add_text(out, "every stage keeps its target and the total does not, so the time is outside the "
+		                     "stages; ");
 	buffer_add_text(out, hotspot == GATE_CRITERIA ? how_to_measure(GATE_AUTH) : plans[hotspot - GATE_AUTH]);
 	buffer_add_text(out, ". Prove it against the base with sluice compare before it is switched on; sluice analyze "
 	                     "names the overlay to try.");
@@ -370,7 +389,7 @@ static void advise(const struct gate_spec *spec, const struct gate_facts *facts,
 		advise_conditional(spec, result, out);
 		break;
 	case GATE_FLAG:
-		advise_plan(spec, facts, out);
+		advise_plan(spec, facts, result, out);
 		break;
 	case GATE_ROLLBACK:
 		advise_rollback(result, out);

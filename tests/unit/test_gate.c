@@ -353,6 +353,11 @@ START_TEST(test_flag_names_the_largest_stage_and_who_falls_behind)
 	assert_outcome(GATE_FLAG, "P95", 200);
 	assert_says(result.next, "storing is the largest part");
 	assert_says(result.next, "does not keep up with the rate");
+	ck_assert_ptr_null(strstr(result.next, "outside the stages"));
+	ask(GATE_PARSE);
+	spec.stages[GATE_PARSE - GATE_AUTH].ns = 3 * (int64_t)MS;
+	assert_outcome(GATE_FLAG, "P95", 200);
+	assert_says(result.next, "every stage keeps its target and the total does not");
 }
 END_TEST
 
