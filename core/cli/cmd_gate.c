@@ -47,13 +47,14 @@ static void print_result(const struct gate_spec *spec, const struct gate_facts *
 }
 
 /* What is sealed by a manifest stays as it is. */
-static bool record(const char *run, const char *file, const json_t *document, struct sluice_error *error)
+static bool record(const char *run, const char *baseline, const struct gate_facts *facts, const json_t *document,
+                   struct sluice_error *error)
 {
 	char *manifest = run_file(run, RUN_MANIFEST);
 	bool sealed = access(manifest, F_OK) == 0;
 	free(manifest);
 	if (!sealed)
-		return gate_record(run, file, document, error);
+		return gate_record(run, baseline, facts, document, error);
 	(void)fprintf(stderr, "%s has a " RUN_MANIFEST ": " RUN_GATE " is left as it is\n", run);
 	return true;
 }
@@ -67,7 +68,7 @@ static bool judge(const struct arguments *arguments, const char *baseline, struc
 		return false;
 	gate_judge(spec, facts, &result);
 	json_t *document = gate_result_to_json(file, spec, facts, &result);
-	bool good = record(run, file, document, error);
+	bool good = record(run, baseline, facts, document, error);
 	if (good && arguments->json)
 		(void)(json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0 && puts(""));
 	else if (good)

@@ -136,8 +136,9 @@ struct gate_facts {
 	struct gate_baseline baseline;
 };
 
-/* Reads the facts of the last arm from a run directory; `baseline` is another one, or NULL. False and a sentence if
- * something is there and cannot be read; what is not there is not measured. The facts are finished in either case. */
+/* Reads the facts of the last arm from a run directory; `baseline` is another one, NULL: the one that was last named
+ * for this run, or its own comparison. False and a sentence if something is there and cannot be read; what is not there
+ * is not measured. The facts are finished in either case. */
 bool gate_measure(const char *run, const char *baseline, struct gate_facts *facts_out, struct sluice_error *error);
 void gate_facts_finish(struct gate_facts *facts);
 
@@ -186,7 +187,13 @@ struct gate_row_texts gate_row_texts(const struct gate_row *row);
 json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, const struct gate_facts *facts,
                             const struct gate_result *result);
 
-/* Writes gate.json into the run directory, and beside it the gate file, so that the verdict can be computed again. */
-bool gate_record(const char *run, const char *file, const json_t *result, struct sluice_error *error);
+/* Writes gate.json into the run directory, and beside it what it takes to compute it again: the gate file, and the
+ * figures of `baseline`, the directory that was named as such, or NULL. */
+bool gate_record(const char *run, const char *baseline, const struct gate_facts *facts, const json_t *result,
+                 struct sluice_error *error);
+
+/* Judges a run anew by what gate_record() has left there: what its gate.json must be. The caller owns it; NULL and a
+ * sentence if it cannot be done. */
+json_t *gate_judge_again(const char *run, struct sluice_error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lab/gate.h"
 #include "lab/run.h"
@@ -100,10 +101,59 @@ static bool copy_file(const char *from_path, const char *to_path, struct sluice_
 	return good || sluice_error_set(error, "%s: cannot be written: %s", to_path, strerror(errno));
 }
 
-bool gate_record(const char *run, const char *file, const json_t *result, struct sluice_error *error)
+static json_t *baseline_to_json(const char *from, const struct gate_baseline *baseline)
+{
+	return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o}", "format", 1, "from", from, "apart", baseline->apart,
+	                 "change", number(baseline->change), "low", number(baseline->low), "high",
+	                 number(baseline->high), "margin", number(baseline->margin));
+}
+
+/* One that says nothing takes the place of an earlier one, too. */
+static bool keep_baseline(const char *run, const char *from, const struct gate_baseline *baseline,
+                          struct sluice_error *error)
+{
+	if (!from)
+		return true;
+	if (!baseline->measured) {
+		char *path = run_file(run, RUN_BASELINE);
+		(void)unlink(path);
+		free(path);
+		return true;
+	}
+	json_t *document = baseline_to_json(from, baseline);
+	bool good = run_write_json(run, RUN_BASELINE, document, error);
+	json_decref(document);
+	return good;
+}
+
+bool gate_record(const char *run, const char *baseline, const struct gate_facts *facts, const json_t *result,
+                 struct sluice_error *error)
 {
 	char *path = run_file(run, RUN_GATE_FILE);
-	bool good = copy_file(file, path, error) && run_write_json(run, RUN_GATE, result, error);
+	bool good = copy_file(json_string_value(json_object_get(result, "file")), path, error) &&
+	            keep_baseline(run, baseline, &facts->baseline, error) &&
+	            run_write_json(run, RUN_GATE, result, error);
 	free(path);
 	return good;
+}
+
+json_t *gate_judge_again(const char *run, struct sluice_error *error)
+{
+	struct gate_spec spec = {0};
+	struct gate_facts facts = {0};
+	struct gate_result result;
+	json_t *written = run_read_json(run, RUN_GATE, error), *again = NULL;
+	const char *file = json_string_value(json_object_get(written, "file"));
+	char *path = run_file(run, RUN_GATE_FILE);
+	if (written && !file)
+		(void)sluice_error_set(error, "%s/" RUN_GATE ": file: expected a text", run);
+	if (file && gate_spec_read(path, &spec, error) && gate_measure(run, NULL, &facts, error)) {
+		gate_judge(&spec, &facts, &result);
+		again = gate_result_to_json(file, &spec, &facts, &result);
+	}
+	gate_facts_finish(&facts);
+	gate_spec_finish(&spec);
+	free(path);
+	json_decref(written);
+	return again;
 }

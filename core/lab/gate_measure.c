@@ -318,18 +318,40 @@ static bool measure_apart(const char *directory, struct gate_facts *facts, struc
 	return true;
 }
 
-static bool measure_baseline(const char *run, const char *baseline, struct gate_facts *facts,
-                             struct sluice_error *error)
+/* What gate_record() has kept of a baseline that was named. */
+static void take_kept(const json_t *kept, struct gate_baseline *baseline)
 {
-	const char *directory = baseline ? baseline : run;
-	if (!is_there(directory, RUN_COMPARE))
-		return !baseline || measure_apart(baseline, facts, error);
-	json_t *compare = run_read_json(directory, RUN_COMPARE, error);
-	if (!compare)
+	const json_t *high = json_object_get(kept, "high"), *change = json_object_get(kept, "change");
+	*baseline = (struct gate_baseline){
+		.measured = json_is_number(json_object_get(kept, "low")),
+		.apart = json_is_true(json_object_get(kept, "apart")),
+		.change = json_is_number(change) ? json_number_value(change) : INFINITY,
+		.low = json_number_value(json_object_get(kept, "low")),
+		.high = json_is_number(high) ? json_number_value(high) : INFINITY,
+		.margin = json_number_value(json_object_get(kept, "margin")),
+	};
+}
+
+static bool take_document(const char *directory, const char *name,
+                          void (*take)(const json_t *document, struct gate_baseline *baseline),
+                          struct gate_baseline *baseline, struct sluice_error *error)
+{
+	json_t *document = run_read_json(directory, name, error);
+	if (!document)
 		return false;
-	take_comparison(compare, &facts->baseline);
-	json_decref(compare);
+	take(document, baseline);
+	json_decref(document);
 	return true;
+}
+
+static bool measure_baseline(const char *run, const char *named, struct gate_facts *facts, struct sluice_error *error)
+{
+	const char *directory = named ? named : run;
+	if (!named && is_there(run, RUN_BASELINE))
+		return take_document(run, RUN_BASELINE, take_kept, &facts->baseline, error);
+	if (is_there(directory, RUN_COMPARE))
+		return take_document(directory, RUN_COMPARE, take_comparison, &facts->baseline, error);
+	return !named || measure_apart(named, facts, error);
 }
 
 static bool measure(const struct run *run, const char *baseline, struct gate_facts *facts, struct sluice_error *error)

@@ -27,6 +27,7 @@ enum {
 #define RUN_COMPARE "compare.json"
 #define RUN_GATE "gate.json"
 #define RUN_GATE_FILE "gate.yaml"
+#define RUN_BASELINE "baseline.json"
 #define RUN_REPORT "report.html"
 #define RUN_MANIFEST "MANIFEST.sha256"
 

@@ -442,15 +442,6 @@ START_TEST(test_run_apart_is_a_weaker_baseline)
 }
 END_TEST
 
-START_TEST(test_trace_alone_is_refused)
-{
-	char *path = run_file(folder, RUN_REQUESTS);
-	ck_assert(!gate_measure(path, NULL, &facts, &error));
-	ck_assert_ptr_nonnull(strstr(error.text, "is a trace"));
-	free(path);
-}
-END_TEST
-
 static struct buffer output;
 
 /* `sluice gate ARGUMENTS` in the run's folder. */
@@ -473,6 +464,54 @@ static void assert_printed(const char *part)
 {
 	ck_assert_msg(strstr(output.data, part) != NULL, "expected \"%s\" in:\n%s", part, output.data);
 }
+
+/* As text, which has fewer digits than a double. */
+static void assert_judged_again(void)
+{
+	json_t *left = run_read_json(folder, RUN_GATE, &error);
+	ck_assert_msg(left != NULL, "%s", error.text);
+	json_t *again = gate_judge_again(folder, &error);
+	ck_assert_msg(again != NULL, "%s", error.text);
+	char *text = json_dumps(left, JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+	char *again_text = json_dumps(again, JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+	ck_assert_str_eq(text, again_text);
+	free(text);
+	free(again_text);
+	json_decref(left);
+	json_decref(again);
+}
+
+START_TEST(test_baseline_is_kept_for_who_judges_again)
+{
+	write_text("loose.yaml", "gate: loose\ncriteria: { p95: 120ms, baseline: not_worse }\n");
+	char other[] = "/tmp/sluice-gate-other-XXXXXX", command[1024];
+	ck_assert_ptr_nonnull(mkdtemp(other));
+	char *path = run_file(other, RUN_COMPARE);
+	FILE *file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs("{\"margin\":0.05,\"verdict\":{\"outcome\":\"better\"},\"metrics\":["
+	                       "{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}",
+	                       file),
+	                 0);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(run(". loose.yaml"), 11);
+	(void)snprintf(command, sizeof(command), ". loose.yaml --baseline %s", other);
+	ck_assert_int_eq(run(command), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rmdir(other), 0);
+	free(path);
+	assert_judged_again();
+}
+END_TEST
+
+START_TEST(test_trace_alone_is_refused)
+{
+	char *path = run_file(folder, RUN_REQUESTS);
+	ck_assert(!gate_measure(path, NULL, &facts, &error));
+	ck_assert_ptr_nonnull(strstr(error.text, "is a trace"));
+	free(path);
+}
+END_TEST
 
 START_TEST(test_command_prints_writes_and_says_by_status)
 {
@@ -500,6 +539,7 @@ START_TEST(test_command_leaves_what_it_takes_to_judge_again)
 {
 	write_text("loose.yaml", "gate: loose\ncriteria: { p95: 120ms, errors: 1% }\n");
 	ck_assert_int_eq(run(". loose.yaml"), 0);
+	assert_judged_again();
 	json_t *left = run_read_json(folder, RUN_GATE, &error);
 	ck_assert_msg(left != NULL, "%s", error.text);
 	ck_assert_int_eq(run(". " RUN_GATE_FILE " --json"), 0);
@@ -547,6 +587,7 @@ static Suite *make_suite(void)
 	tcase_add_test(directory, test_reasons_against_the_generator_are_said);
 	tcase_add_test(directory, test_last_arm_is_judged_and_the_comparison_is_its_baseline);
 	tcase_add_test(directory, test_run_apart_is_a_weaker_baseline);
+	tcase_add_test(directory, test_baseline_is_kept_for_who_judges_again);
 	tcase_add_test(directory, test_trace_alone_is_refused);
 	tcase_add_test(directory, test_command_prints_writes_and_says_by_status);
 	tcase_add_test(directory, test_command_leaves_what_it_takes_to_judge_again);
