@@ -101,30 +101,6 @@ static json_t *compute_comparison(const struct check *check, struct sluice_error
 	return document;
 }
 
-/* The gate's file is in the bundle, under the name that gate.json has. */
-static json_t *compute_gate(const struct check *check, struct sluice_error *error)
-{
-	json_t *written = run_read_json(check->directory, RUN_GATE, error), *document = NULL;
-	const char *file = json_string_value(json_object_get(written, "file"));
-	char *path = file ? run_file(check->directory, strrchr(file, '/') ? strrchr(file, '/') + 1 : file) : NULL;
-	struct gate_spec spec;
-	struct gate_facts facts;
-	struct gate_result result;
-	if (!path) {
-		(void)sluice_error_set(error, "does not name its gate file");
-	} else if (gate_spec_read(path, &spec, error)) {
-		if (gate_measure(check->directory, NULL, &facts, error)) {
-			gate_judge(&spec, &facts, &result);
-			document = gate_result_to_json(file, &spec, &facts, &result);
-		}
-		gate_facts_finish(&facts);
-		gate_spec_finish(&spec);
-	}
-	free(path);
-	json_decref(written);
-	return document;
-}
-
 /* A part of a bundle is a run directory in it; its faults are told with its name before the file's. */
 struct part_check {
 	struct check *whole;
@@ -148,7 +124,7 @@ static void recompute(struct check *check)
 	}
 	if (has(check, RUN_GATE)) {
 		struct sluice_error trouble = {0};
-		json_t *computed = compute_gate(check, &trouble);
+		json_t *computed = gate_judge_again(check->directory, &trouble);
 		hold_against(check, RUN_GATE, computed, &trouble);
 	}
 }

@@ -104,7 +104,7 @@ struct gate_sample {
 	size_t count;
 };
 
-/* A gauge of the server at the ends of its blocks; measured from two blocks on. */
+/* A gauge of the server before its first block and at the end of each; measured from two values on. */
 struct gate_gauge {
 	bool measured;
 	double first, last, highest;

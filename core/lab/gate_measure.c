@@ -241,20 +241,29 @@ static bool measure_violations(const struct run *run, uint8_t arm, struct gate_f
 	return good;
 }
 
-static struct gate_gauge measure_gauge(const struct run *run, uint8_t arm, const char *name)
+static void take_gauge(struct gate_gauge *gauge, double value)
+{
+	if (value <= 0)
+		return;
+	gauge->measured = gauge->highest > 0;
+	gauge->first = gauge->measured ? gauge->first : value;
+	gauge->last = value;
+	gauge->highest = value > gauge->highest ? value : gauge->highest;
+}
+
+/* Before the first block of the arm, after each of them. */
+static struct gate_gauge measure_gauge(const struct run *run, uint8_t arm, const char *before, const char *after)
 {
 	struct gate_gauge gauge = {false, 0, 0, 0};
 	size_t i;
 	json_t *block;
 	json_array_foreach(json_object_get(run->about, "blocks"), i, block)
 	{
-		double value = json_number_value(json_object_get(block, name));
-		if (json_integer_value(json_object_get(block, "arm")) != arm || value <= 0)
+		if (json_integer_value(json_object_get(block, "arm")) != arm)
 			continue;
-		gauge.measured = gauge.highest > 0;
-		gauge.first = gauge.measured ? gauge.first : value;
-		gauge.last = value;
-		gauge.highest = value > gauge.highest ? value : gauge.highest;
+		if (gauge.highest == 0)
+			take_gauge(&gauge, json_number_value(json_object_get(block, before)));
+		take_gauge(&gauge, json_number_value(json_object_get(block, after)));
 	}
 	return gauge;
 }
@@ -362,8 +371,8 @@ static bool measure(const struct run *run, const char *baseline, struct gate_fac
 		                        run->path);
 	measure_times(run, arm, facts);
 	measure_load(run, facts);
-	facts->memory = measure_gauge(run, arm, "rss_bytes");
-	facts->descriptors = measure_gauge(run, arm, "descriptors");
+	facts->memory = measure_gauge(run, arm, "rss_before_bytes", "rss_bytes");
+	facts->descriptors = measure_gauge(run, arm, "descriptors_before", "descriptors");
 	facts->memory_total = json_number_value(find(run->about, "host", "memory_bytes"));
 	return measure_answers(run, arm, facts, error) && measure_violations(run, arm, facts, error) &&
 	       measure_baseline(run->path, baseline, facts, error);
