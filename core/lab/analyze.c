@@ -70,6 +70,7 @@ static void table_add(struct table *table, const struct trace_record *record, co
 
 static void gather(struct table *table, const struct trace_record *records, size_t count, struct analyze_result *result)
 {
+	size_t connected = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct parts parts;
 		const enum parts_verdict verdict = parts_of(&records[i], &parts);
@@ -78,10 +79,12 @@ static void gather(struct table *table, const struct trace_record *records, size
 		result->with_status += verdict != PARTS_UNANSWERED && records[i].status > 0;
 		result->good += verdict != PARTS_UNANSWERED && records[i].status / 100 == 2;
 		result->of_sender |= parts_is_of_sender(&records[i]);
+		connected += records[i].connected;
 		if (verdict == PARTS_KNOWN)
 			table_add(table, &records[i], &parts);
 	}
 	result->requests = count;
+	result->connected = count > 0 ? (double)connected / (double)count : 0;
 	result->answered = table->count;
 }
 

@@ -58,6 +58,7 @@ struct analyze_result {
 	struct analyze_growth persist_growth; /* execute, where there is such a span, else persist */
 	struct analyze_growth queue_growth;
 	struct analyze_batches batches;
+	double connected; /* of a sender's requests, those that a connection had to be made for */
 };
 
 /* `names`: SLUICE_KIND_SLOTS of them, copied; NULL: none are known. Any number of records, also none. */

@@ -54,6 +54,11 @@ static double full_batches(const struct analyze_result *result)
 	return result->batches.max > 1 ? result->batches.full_share : 0;
 }
 
+static double connections(const struct analyze_result *result)
+{
+	return result->connected;
+}
+
 static const struct condition conditions[] = {
 	{
 		.name = "batching",
@@ -117,6 +122,18 @@ static const struct condition conditions[] = {
 		.paths = {"stages.queue.workers"},
 		.section = "stages.queue",
 		.word = "worker",
+	},
+	{
+		.name = "keep-alive",
+		.letter = 'F',
+		.part = PART_INBOUND,
+		.seen = connections,
+		.threshold = 0.50,
+		.condition = "of the requests needed a new connection: none was kept open for them",
+		.advice = "keep connections open between requests",
+		.paths = {"listen.keep_alive"},
+		.section = "listen",
+		.word = "keep",
 	},
 	{
 		.name = "batch-size",

@@ -5,7 +5,7 @@
  * Shares are of the time of the tail's requests that the server can change: what a request waits to be sent follows
  * from the rest. Those that may gain most come first.
  *
- * Not said: whether connections are reused. No record tells; the plan's F (keep-alive) is therefore never recommended.
+ * Whether connections are reused is known of a sender's records only.
  */
 #ifndef LAB_RECOMMEND_H
 #define LAB_RECOMMEND_H

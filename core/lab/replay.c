@@ -207,6 +207,7 @@ static void begin(struct loop *loop, struct fleet *fleet, size_t i)
 	struct sender *sender = fleet->free;
 	fleet->free = sender->next_free;
 	sender->request = (uint32_t)i;
+	record->connected = sender->state == SENDER_CLOSED;
 	write_request(loop, i, &sender->out);
 	sender->since_ns = clock_now_ns();
 	if (record->tries++ == 0) {

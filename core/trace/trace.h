@@ -74,7 +74,8 @@ struct trace_record {
 	int64_t received_ns; /* since start_ns: the server had the complete request */
 	int64_t replied_ns;  /* since start_ns: the server had sent the answer */
 	uint8_t tries;       /* of the sender: 1, or more where retries are on; of a server: 0 */
-	uint8_t reserved[3]; /* zero */
+	uint8_t connected;   /* of the sender: 1 if a connection had to be made for it */
+	uint8_t reserved[2]; /* zero */
 	uint32_t number;     /* of a sender: the request's id is the run's request_prefix and this */
 };
 

@@ -517,6 +517,19 @@ START_TEST(test_growth_points_to_indexes_and_to_workers)
 }
 END_TEST
 
+START_TEST(test_connections_that_are_not_kept_point_to_keep_alive)
+{
+	struct recommendation list[RECOMMEND_MAX];
+	build(&plain, &plain);
+	for (size_t i = 0; i < REQUESTS; i++)
+		records[i].connected = i % 4 != 0;
+	analyze();
+	ck_assert_double_eq_tol(result.connected, 0.75, 1e-9);
+	ck_assert_uint_eq(recommend(&result, overlays, NULL, list), 1);
+	ck_assert_str_eq(list[0].name, "keep-alive");
+}
+END_TEST
+
 START_TEST(test_overlay_that_was_on_is_not_recommended)
 {
 	struct shape tail = plain;
@@ -571,6 +584,7 @@ int main(void)
 	                    sizeof(advices) / sizeof(advices[0]));
 	tcase_add_test(advice, test_what_may_gain_most_comes_first);
 	tcase_add_test(advice, test_growth_points_to_indexes_and_to_workers);
+	tcase_add_test(advice, test_connections_that_are_not_kept_point_to_keep_alive);
 	tcase_add_test(advice, test_overlay_that_was_on_is_not_recommended);
 	tcase_add_test(advice, test_that_no_stage_stands_out_is_said);
 	suite_add_tcase(s, advice);
