@@ -159,11 +159,6 @@ static bool tend(struct sluice_stage *stage, struct sluice_error *error)
 	return reader_look(store->reader, error) && ok;
 }
 
-static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
-{
-	return figures_show(stage, observer, error);
-}
-
 static bool erase(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
@@ -219,4 +214,4 @@ SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "postgres", .version = "1.0.0"
              .summary = "stores events in PostgreSQL, each as a transaction of its own", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
              .process = process, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe, .tend = tend,
-             .measure = measure, .erase = erase);
+             .measure = figures_show, .erase = erase);
