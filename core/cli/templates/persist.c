@@ -530,10 +530,43 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 		observer->unhealthy(observer, "the file could not be written");
 }
 
+static bool count_one(void *count, const struct sluice_record *record)
+{
+	(void)record;
+	++*(size_t *)count;
+	return true;
+}
+
+static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct stat status;
+	size_t count = 0;
+	if (!scan(stage, 0, count_one, &count, error))
+		return false;
+	observer->gauge(observer, "db_table_rows", NULL, NULL, (double)count, "Events in the store.");
+	if (stat(config->path, &status) == 0)
+		observer->gauge(observer, "db_size_bytes", NULL, NULL, (double)status.st_size,
+		                "Size of the store's file.");
+	return true;
+}
+
+static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	if (!sluice_is_lab_place(config->path))
+		return sluice_error_set(
+			error, "path: only a file whose name begins with " SLUICE_LAB_PREFIX " may be erased, not %s",
+			config->path);
+	return unlink(config->path) == 0 || errno == ENOENT ||
+	       sluice_error_set(error, "path: %s: cannot be removed: %s", config->path, strerror(errno));
+}
+
 static const char *const spans[] = {[COMMIT] = "commit", NULL};
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "@NAME@.events",
+                             .flags = SLUICE_OPTION_PLACE | SLUICE_OPTION_FILE,
                              .help = "the file; created if there is none"),
 	SLUICE_OPTION_END,
 };
@@ -542,4 +575,4 @@ SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "@NAME@", .version = "0.1.0",
              .summary = "appends events to a file, a batch as one durable transaction", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create,
              .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe,
-             .destroy = destroy);
+             .destroy = destroy, .measure = measure, .erase = erase);
