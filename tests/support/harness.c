@@ -60,6 +60,12 @@ struct harness *harness_try(enum sluice_kind kind, const char *use, const char *
 	return try_open(kind, use, options, false, error);
 }
 
+struct harness *harness_try_read_only(enum sluice_kind kind, const char *use, const char *const *options,
+                                      struct sluice_error *error)
+{
+	return try_open(kind, use, options, true, error);
+}
+
 static struct harness *must_open(enum sluice_kind kind, const char *use, const char *const *options, bool read_only)
 {
 	struct sluice_error error = {0};

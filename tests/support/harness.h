@@ -28,6 +28,8 @@ struct harness *harness_open(enum sluice_kind kind, const char *use, const char 
 struct harness *harness_open_read_only(enum sluice_kind kind, const char *use, const char *const *options);
 struct harness *harness_try(enum sluice_kind kind, const char *use, const char *const *options,
                             struct sluice_error *error);
+struct harness *harness_try_read_only(enum sluice_kind kind, const char *use, const char *const *options,
+                                      struct sluice_error *error);
 void harness_close(struct harness *harness);
 
 /* Both clocks, which stand still from the first call on; until then the real ones run. */

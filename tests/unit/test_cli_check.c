@@ -156,6 +156,34 @@ START_TEST(test_stage_is_shown_by_name_and_by_file)
 }
 END_TEST
 
+START_TEST(test_the_place_of_a_store_is_told)
+{
+	static const struct {
+		const char *stage, *place;
+		bool is_file;
+	} cases[] = {{"sqlite", "path", true}, {"postgres", "schema", false}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char arguments[256];
+		(void)snprintf(arguments, sizeof(arguments), "stages %s/stages/persist/%s.so --json", TEST_BUILD_DIR,
+		               cases[i].stage);
+		ck_assert_int_eq(run(arguments), 0);
+		json_t *stage = json_loads(output.data, 0, NULL), *option;
+		ck_assert_ptr_nonnull(stage);
+		size_t at, places = 0;
+		json_array_foreach(json_object_get(stage, "options"), at, option)
+		{
+			if (!json_is_true(json_object_get(option, "place")))
+				continue;
+			places++;
+			ck_assert_str_eq(json_string_value(json_object_get(option, "name")), cases[i].place);
+			ck_assert_int_eq(json_is_true(json_object_get(option, "file")), cases[i].is_file);
+		}
+		ck_assert_uint_eq(places, 1);
+		json_decref(stage);
+	}
+}
+END_TEST
+
 START_TEST(test_help_has_an_example)
 {
 	static const char *const commands[] = {"check", "stages", "schema"};
@@ -181,6 +209,7 @@ int main(void)
 	tcase_add_test(tcase, test_flags_given_again_add_up);
 	tcase_add_test(tcase, test_json_is_json);
 	tcase_add_test(tcase, test_stage_is_shown_by_name_and_by_file);
+	tcase_add_test(tcase, test_the_place_of_a_store_is_told);
 	tcase_add_test(tcase, test_help_has_an_example);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

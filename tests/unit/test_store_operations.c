@@ -466,6 +466,16 @@ START_TEST(test_a_schema_is_gone_on_with_after_a_restart_and_a_cut)
 }
 END_TEST
 
+START_TEST(test_a_reader_makes_no_schema)
+{
+	struct sluice_error error = {0};
+	ck_assert_ptr_null(harness_try_read_only(SLUICE_KIND_PERSIST, "postgres",
+	                                         (const char *[]){url_option, "schema=sluice_lab_a", NULL}, &error));
+	ck_assert_msg(strstr(error.text, "has version 0 instead of 1") != NULL, "%s", error.text);
+	ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM pg_namespace WHERE nspname = 'sluice_lab_a'"), 0);
+}
+END_TEST
+
 static const char *const bad_schemas[] = {
 	"Lab",
 	"1a",
@@ -689,6 +699,7 @@ static Suite *suite(void)
 	tcase_add_test(schemas, test_each_schema_has_a_version_of_its_own);
 	tcase_add_test(schemas, test_many_may_start_on_a_schema_that_is_not_there_yet);
 	tcase_add_test(schemas, test_a_schema_is_gone_on_with_after_a_restart_and_a_cut);
+	tcase_add_test(schemas, test_a_reader_makes_no_schema);
 	tcase_add_loop_test(schemas, test_a_name_that_is_no_plain_schemas_is_refused, 0, COUNT(bad_schemas));
 	tcase_add_test(schemas, test_a_schema_may_be_called_like_a_word_of_sql);
 	tcase_add_test(schemas, test_who_may_not_make_a_checkpoint_tends_without_and_says_so_once);
