@@ -8,6 +8,7 @@
 
 enum { DIGITS = 3, DECIMALS_MAX = 6 };
 
+#define MS_LEAST 0.1
 #define NO_FIGURE "–"
 #define MINUS "−"
 #define NO_BREAK "\u00a0" /* between a figure and its unit */
@@ -74,6 +75,8 @@ struct figure figure_of(double value, const char *unit)
 {
 	if (!isfinite(value))
 		return (struct figure){NO_FIGURE};
+	if (strcmp(unit, "ms") == 0 && value > 0 && value < MS_LEAST)
+		return figure_of(value * 1000, "µs");
 	scale_up(&value, &unit);
 	return figure_from(value < 0 ? MINUS : "", fabs(value), decimals_of(fabs(value)), unit);
 }

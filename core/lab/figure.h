@@ -10,7 +10,8 @@ struct figure {
 };
 
 /* "231 ms", "62.1 ms", "1.43 GiB"; units µs, ms, B, bytes, KiB and MiB give way to the next one up from 1000 or 1024
- * on. "1/s" is written behind the digits, "500/s". `unit` "": the digits alone. Not finite: "–". */
+ * on, and ms to µs below 0.1. "1/s" is written behind the digits, "500/s". `unit` "": the digits alone. Not finite:
+ * "–". */
 struct figure figure_of(double value, const char *unit);
 
 /* As it was given, not measured: no digit more than it needs, "95 %", "0.0042"; at most six decimals. */

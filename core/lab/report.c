@@ -77,8 +77,9 @@ static void put_script_hash(const struct report_documents *documents, struct buf
  * written in another way. What is not ASCII is escaped too, U+2028 among it. */
 static void put_data(const struct report_documents *documents, struct buffer *out)
 {
-	json_t *all = json_pack("{s:O?,s:O?,s:O?}", "run", documents->run, "compare", documents->compare, "gate",
-	                        documents->gate);
+	json_t *all = json_pack("{s:{s:O?,s:O?},s:O?,s:O?}", "run", "arms", json_object_get(documents->run, "arms"),
+	                        "results", json_object_get(documents->run, "results"), "compare", documents->compare,
+	                        "gate", documents->gate);
 	char *text = json_dumps(all, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
 	for (const char *at = text; *at;) {
 		size_t plain = strcspn(at, "<");

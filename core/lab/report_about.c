@@ -43,6 +43,16 @@ static void put_arm(const struct report_documents *documents, size_t i, const js
 	end_row(out);
 }
 
+static void put_purpose(const json_t *run, struct buffer *out)
+{
+	const char *purpose = report_text(run, "about");
+	if (!purpose[0])
+		return;
+	begin_row(out, "About");
+	html_text(out, purpose);
+	end_row(out);
+}
+
 static void put_load(const json_t *run, struct buffer *out)
 {
 	const json_t *schedule = report_at(run, "schedule");
@@ -118,6 +128,7 @@ void report_put_about(const struct report_documents *documents, struct buffer *o
 	size_t i;
 	json_t *arm;
 	json_array_foreach(report_at(documents->run, "arms"), i, arm) put_arm(documents, i, arm, out);
+	put_purpose(documents->run, out);
 	put_load(documents->run, out);
 	put_blocks(documents, out);
 	put_input(documents->run, out);

@@ -13,7 +13,7 @@ START_TEST(test_measured_figures_have_three_digits_and_a_fitting_unit)
 	} cases[] = {
 		{231.4, "ms", "231\u00a0ms"},
 		{62.14, "ms", "62.1\u00a0ms"},
-		{0.04123, "ms", "0.0412\u00a0ms"},
+		{0.04123, "ms", "41.2\u00a0µs"},
 		{1430, "ms", "1.43\u00a0s"},
 		{412, "µs", "412\u00a0µs"},
 		{2500000, "µs", "2.50\u00a0s"},

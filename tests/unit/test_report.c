@@ -15,7 +15,8 @@
 #define EVIL "</script><script>alert(1)</script><img src=x onerror=\\\"alert(2)\\\">\\u2028@SCRIPT@"
 
 static const char run_json[] =
-	"{'format': 1, 'command': 'compare', 'sluice': '0.1.0', 'started_at': '2026-11-25T22:00:00.000000Z',"
+	"{'format': 1, 'command': 'compare', 'about': 'a slow database', 'sluice': '0.1.0', 'started_at': "
+        "'2026-11-25T22:00:00.000000Z',"
 	" 'seconds': 131.4, 'host': {'cpus': 2, 'cpu': 'a processor', 'memory_bytes': 8589934592, 'kernel': 'Linux 6'},"
 	" 'input': {'file': 'input.jsonl', 'sha256': 'cafe01', 'lines': 60000},"
 	" 'schedule': {'arrivals': 'poisson', 'rate': 500.0, 'connections': 50, 'requests': 60000, 'block_seconds': "
@@ -37,7 +38,7 @@ static const char compare_json[] =
 	" 'verdict': {'outcome': 'better', 'sentence': 'It helps: P95 falls.'},"
 	" 'arms': [{'label': 'none'}, {'label': 'batched'}],"
 	" 'notes': ['none does not keep up.'], 'looks': [{'pairs': 20, 'p': 0.001, 'threshold': 0.0042, 'stopped': "
-        "true}],"
+	"true}],"
 	" 'metrics': [{'name': 'p95', 'title': 'P95', 'unit': 'ms', 'a': 231.4, 'b': 62.14, 'change': -0.7315,"
 	"  'low': -0.75, 'high': -0.7}, {'name': 'wal', 'title': 'WAL', 'unit': 'B', 'a': 1, 'b': null, 'change': null,"
 	"  'low': null, 'high': null}],"
@@ -183,6 +184,7 @@ START_TEST(test_everything_is_said)
 		"<b>Gate: FLAG</b> too slow.",
 		"<code>p.yaml</code>, no overlay",
 		"<code>x</code>, <code>y</code>",
+		"<dt>About</dt><dd>a slow database</dd>",
 		"60,000 requests, 500 a second (poisson arrivals), over 50 connections",
 		"20 pairs of blocks of 3\u00a0s",
 		"signed as github",

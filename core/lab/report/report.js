@@ -16,7 +16,10 @@
 		return group(decimals < 0 ? (Math.round(size / unit) * unit).toFixed(0) : size.toFixed(Math.min(decimals, 6)));
 	};
 
-	const milliseconds = (value) => (value < 1000 ? `${digits(value)}\u00a0ms` : `${digits(value / 1000)}\u00a0s`);
+	const milliseconds = (value) => {
+		if (value > 0 && value < 0.1) return `${digits(value * 1000)}\u00a0µs`;
+		return value < 1000 ? `${digits(value)}\u00a0ms` : `${digits(value / 1000)}\u00a0s`;
+	};
 
 	/** A tick: no more digits than it needs. */
 	const tickText = (value) =>
@@ -87,7 +90,7 @@
 	const steps = (low, high, count) => {
 		const rough = (high - low) / count || 1;
 		const power = 10 ** Math.floor(Math.log10(rough));
-		const step = [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) * power;
+		const step = [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.8) * power;
 		const first = Math.ceil(low / step - 1e-9);
 		return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
 	};
@@ -332,6 +335,13 @@
 
 	// ── the intervals in the table ────────────────────────────────────────────────────────────────────────────────
 
+	/** A bar across; an arrow where the interval goes on beyond the scale. */
+	const drawWhiskerEnd = (x, end, inwards) => {
+		const back = end < x.low || end > x.high ? 5 * inwards : 0;
+		const points = [8, 13, 18].map((y) => [x(end) + (y === 13 ? 0 : back), y]);
+		return path(points, 'whisker');
+	};
+
 	const drawWhisker = ({ title, name, change, low, high }, x, width) =>
 		drawing(
 			width,
@@ -341,7 +351,8 @@
 			box(x(-(compare.margin ?? 0)), 0, x(compare.margin ?? 0) - x(-(compare.margin ?? 0)), 26, 'margin'),
 			segment(x(0), 0, x(0), 26, 'zero'),
 			segment(x(low), 13, x(high), 13, 'whisker'),
-			[low, high].map((end) => segment(x(end), 8, x(end), 18, 'whisker')),
+			drawWhiskerEnd(x, low, 1),
+			drawWhiskerEnd(x, high, -1),
 			svg('circle', { cx: round(x(change)), cy: 13, r: 4, class: 'dot' }, hint(percent(change))),
 		);
 
@@ -428,9 +439,9 @@
 		const blocks = withEnds((compare?.blocks ?? []).filter(({ start_s, p95_ms }) => isFigure(start_s, p95_ms)));
 		if (!blocks.length) return null;
 		const frame = frameOf(width, Math.max(240, Math.min(320, width * 0.45)));
-		const last = blocks[blocks.length - 1].end_s;
-		const x = Object.assign(linear([0, last], [frame.left, frame.right]), {
-			ticks: steps(0, last, Math.min(8, width / 80)),
+		const [first, last] = [blocks[0].start_s, blocks[blocks.length - 1].end_s];
+		const x = Object.assign(linear([first, last], [frame.left, frame.right]), {
+			ticks: steps(first, last, Math.min(8, width / 80)),
 		});
 		const y = latencyScale(
 			blocks.map(({ p95_ms }) => p95_ms),
