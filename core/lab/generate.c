@@ -126,7 +126,7 @@ static uint32_t draw_new(const uint8_t *kinds, size_t count, struct prng *prng)
 {
 	size_t base = prng_below(prng, count);
 	while (kinds[base] != INPUT_NEW)
-		base = (base + 1) % count;
+		base = base + 1 < count ? base + 1 : 0;
 	return (uint32_t)base;
 }
 

@@ -195,61 +195,64 @@ static EVP_MAC_CTX *keyed(const char *digest, const void *key, size_t size)
 	return NULL;
 }
 
-static bool read_hex(const char *text, struct buffer *out)
+static void read_hex(const char *text, struct buffer *out)
 {
 	long size = 0;
 	unsigned char *bytes = OPENSSL_hexstr2buf(text, &size);
 	if (bytes)
 		buffer_add(out, bytes, (size_t)size);
 	OPENSSL_clear_free(bytes, (size_t)size);
-	return bytes != NULL;
 }
 
 /* Secrets in base64 come with their padding or without it. */
-static bool read_base64(const char *text, struct buffer *out)
+static void read_base64(const char *text, struct buffer *out)
 {
 	struct buffer padded = {0};
 	buffer_add_text(&padded, text);
 	while (padded.size % 4 != 0)
 		buffer_add(&padded, "=", 1);
-	bool good = base64_read(padded.data, padded.size, out);
+	(void)base64_read(padded.data, padded.size, out);
 	OPENSSL_cleanse(padded.data, padded.size);
 	buffer_finish(&padded);
-	return good;
 }
 
-static bool read_key(const struct form *form, const char *secret, struct buffer *key)
+/* Adds nothing if the secret is not written as the form says. */
+static void read_key(const struct form *form, const char *secret, struct buffer *key)
 {
 	size_t prefix = strlen(form->key_prefix);
 	if (strncmp(secret, form->key_prefix, prefix) == 0)
 		secret += prefix;
 	if (strcmp(form->key_encoding, "hex") == 0)
-		return read_hex(secret, key) && key->size > 0;
-	if (strcmp(form->key_encoding, "base64") == 0)
-		return read_base64(secret, key) && key->size > 0;
-	buffer_add_text(key, secret);
-	return key->size > 0;
+		read_hex(secret, key);
+	else if (strcmp(form->key_encoding, "base64") == 0)
+		read_base64(secret, key);
+	else
+		buffer_add_text(key, secret);
+}
+
+/* The key does not outlive this but in the two contexts. */
+static bool take_key(struct signer *signer, struct buffer *key, struct sluice_error *error)
+{
+	const struct form *form = &signer->form;
+	if (!key->data || key->size == 0)
+		return sluice_error_set(error,
+		                        "expected a secret as %s%s%s after the colon; what it got is secret and not "
+		                        "shown",
+		                        form->key_encoding, *form->key_prefix ? ", with or without " : "",
+		                        form->key_prefix);
+	signer->right = keyed(form->digest, key->data, key->size);
+	key->data[0] ^= 1;
+	signer->wrong = keyed(form->digest, key->data, key->size);
+	OPENSSL_cleanse(key->data, key->size);
+	return (signer->right && signer->wrong) ||
+	       sluice_error_set(error, "the crypto library has no HMAC with %s", form->digest);
 }
 
 static bool take_secret(struct signer *signer, const char *secret, struct sluice_error *error)
 {
-	const struct form *form = &signer->form;
 	struct buffer key = {0};
-	bool good = read_key(form, secret, &key) ||
-	            sluice_error_set(error,
-	                             "expected a secret as %s%s%s after the colon; "
-	                             "what it got is secret and not shown",
-	                             form->key_encoding, *form->key_prefix ? ", with or without " : "",
-	                             form->key_prefix);
-	if (good) {
-		signer->right = keyed(form->digest, key.data, key.size);
-		key.data[0] ^= 1;
-		signer->wrong = keyed(form->digest, key.data, key.size);
-		good = (signer->right && signer->wrong) ||
-		       sluice_error_set(error, "the crypto library has no HMAC with %s", form->digest);
-	}
-	if (key.data)
-		OPENSSL_cleanse(key.data, key.size);
+	read_key(&signer->form, secret, &key);
+	bool good = take_key(signer, &key, error);
 	buffer_finish(&key);
 	return good;
 }

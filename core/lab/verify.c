@@ -131,14 +131,15 @@ static bool take_records(struct verifier *verifier, struct sluice_error *error)
 	return true;
 }
 
+/* The text with the prefix before it. */
 static struct sluice_bytes keep(struct arena *arena, const char *prefix, struct sluice_bytes text)
 {
-	const size_t length = strlen(prefix), size = length + text.size;
-	char *copy = arena_must(arena, size + 1);
-	memcpy(copy, prefix, length);
-	if (text.size)
-		memcpy(copy + length, text.data, text.size);
-	return (struct sluice_bytes){copy, size};
+	struct buffer joined = {0};
+	buffer_add_text(&joined, prefix);
+	buffer_add(&joined, text.data, text.size);
+	const struct sluice_bytes kept = {arena_strndup(arena, joined.data, joined.size), joined.size};
+	buffer_finish(&joined);
+	return kept;
 }
 
 /* `detail` is in the result's arena, or static. */

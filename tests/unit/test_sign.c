@@ -165,6 +165,8 @@ static const struct {
 	{"template:topsecret", "signature_header=X,signed={id}{body}", "the form: expected an {id}"},
 	{"template:topsecret", "signature_header=X,id_header=I", "the form: expected an {id}"},
 	{"template:topsecret", "signature_header=X,timestamp_header=T", "the form: expected a {timestamp}"},
+	{"template:", "signature_header=X,key_encoding=hex", "expected a secret as hex after the colon"},
+	{"standard-webhooks:whsec_", NULL, "expected a secret as base64, with or without whsec_ after the colon"},
 	{"template:topsecret!", "signature_header=X,key_encoding=hex", "expected a secret as hex after the colon"},
 };
 
