@@ -2,7 +2,6 @@
  * sluice generate: writes synthetic webhooks, to be sent by `sluice replay`.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,65 +9,61 @@
 #include "arguments.h"
 #include "cli.h"
 #include "lab/generate.h"
-#include "yaml/quantity.h"
 
-/* What stands behind each flag, as text. */
-struct texts {
-	const char *count, *seed, *duplicates, *conflicts, *bad_signatures, *malformed, *streams, *size;
+struct settings {
+	int64_t count, seed, streams;
+	double duplicates, conflicts, bad_signatures, malformed;
+	const char *size, *corpus, *output;
 };
 
-static bool complain(const char *flag, const char *expected, const char *text)
+static const struct sluice_option options[] = {
+	SLUICE_OPTION_INT(struct settings, count, .name = "count", .fallback = "1000", .min = 1,
+                          .max = GENERATE_LINES_MAX, .unit = "lines", .help = "how many lines"),
+	SLUICE_OPTION_INT(struct settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
+                          .help = "the same seed gives the same bytes"),
+	SLUICE_OPTION_PERCENT(struct settings, duplicates, .name = "duplicates", .fallback = "2%", .min = 0, .max = 99,
+                              .help = "lines that repeat an earlier one"),
+	SLUICE_OPTION_PERCENT(struct settings, conflicts, .name = "conflicts", .fallback = "0%", .min = 0, .max = 99,
+                              .help = "lines with the id of an earlier one and another payload"),
+	SLUICE_OPTION_PERCENT(struct settings, bad_signatures, .name = "bad-signatures", .fallback = "0%", .min = 0,
+                              .max = 99, .help = "lines to be signed with a wrong secret"),
+	SLUICE_OPTION_PERCENT(struct settings, malformed, .name = "malformed", .fallback = "0%", .min = 0, .max = 99,
+                              .help = "lines that no event can be made of"),
+	SLUICE_OPTION_INT(struct settings, streams, .name = "streams", .fallback = "100", .min = 0, .max = 1000000000,
+                          .unit = "streams", .help = "how many streams the events belong to; 0: none"),
+	SLUICE_OPTION_STRING(struct settings, size, .name = "size", .unit = "SIZE|A..B|real",
+                             .help = "of payloads: 1KiB if nothing is said, or real: as GitHub's"),
+	SLUICE_OPTION_STRING(struct settings, corpus, .name = "corpus", .unit = "FILE",
+                             .help = "draw the payloads from this file, one JSON value a line"),
+	SLUICE_OPTION_STRING(struct settings, output, .name = "output", .unit = "FILE", .fallback = "-",
+                             .help = "where to; - is standard output"),
+	SLUICE_OPTION_END,
+};
+
+static bool read_sizes(const struct settings *settings, struct generate_sizes *sizes_out, struct sluice_error *error)
 {
-	fprintf(stderr, "sluice generate: --%s: expected %s, got \"%s\"\n", flag, expected, text);
-	return false;
+	struct sluice_error cause = {0};
+	if (settings->size && settings->corpus)
+		return sluice_error_set(error,
+		                        "size: expected nothing beside --corpus, whose payloads have their own sizes");
+	return generate_sizes_parse(settings->size ? settings->size : "1KiB", sizes_out, &cause) ||
+	       sluice_error_set(error, "size: %s", cause.text);
 }
 
-/* The shares say more once they are put together: see generate_create(). */
-static bool read_share(const char *flag, const char *text, double *share)
+static bool fill_recipe(const struct settings *settings, const struct corpus *corpus,
+                        struct generate_recipe *recipe_out, struct sluice_error *error)
 {
-	if (!text)
-		return true;
-	return (quantity_parse_percent(text, share) && *share < 1) ||
-	       complain(flag, "a share of the lines as 2%, below 100%", text);
-}
-
-static bool read_number(const char *flag, const char *expected, const char *text, int64_t least, int64_t most,
-                        int64_t *number)
-{
-	if (!text)
-		return true;
-	return (quantity_parse_int(text, number) && *number >= least && *number <= most) ||
-	       complain(flag, expected, text);
-}
-
-static bool read_sizes(const struct texts *texts, const char *corpus, struct generate_sizes *sizes)
-{
-	struct sluice_error error = {0};
-	if (texts->size && corpus)
-		return complain("size", "nothing beside --corpus, whose payloads have their own sizes", texts->size);
-	if (generate_sizes_parse(texts->size ? texts->size : "1KiB", sizes, &error))
-		return true;
-	fprintf(stderr, "sluice generate: --size: %s\n", error.text);
-	return false;
-}
-
-static bool read_recipe(const struct texts *texts, const char *corpus, struct generate_recipe *recipe)
-{
-	int64_t count = 1000, seed = 1, streams = 100;
-	recipe->duplicates = 0.02;
-	if (!read_number("count", "1..1000000000 lines", texts->count, 1, GENERATE_LINES_MAX, &count) ||
-	    !read_number("seed", "a whole number, 0 or more", texts->seed, 0, INT64_MAX, &seed) ||
-	    !read_number("streams", "0..1000000000", texts->streams, 0, 1000000000, &streams) ||
-	    !read_share("duplicates", texts->duplicates, &recipe->duplicates) ||
-	    !read_share("conflicts", texts->conflicts, &recipe->conflicts) ||
-	    !read_share("bad-signatures", texts->bad_signatures, &recipe->bad_signatures) ||
-	    !read_share("malformed", texts->malformed, &recipe->malformed) ||
-	    !read_sizes(texts, corpus, &recipe->sizes))
-		return false;
-	recipe->count = (size_t)count;
-	recipe->seed = (uint64_t)seed;
-	recipe->streams = (size_t)streams;
-	return true;
+	*recipe_out = (struct generate_recipe){
+		.count = (size_t)settings->count,
+		.seed = (uint64_t)settings->seed,
+		.duplicates = settings->duplicates,
+		.conflicts = settings->conflicts,
+		.bad_signatures = settings->bad_signatures,
+		.malformed = settings->malformed,
+		.streams = (size_t)settings->streams,
+		.corpus = corpus,
+	};
+	return read_sizes(settings, &recipe_out->sizes, error);
 }
 
 static bool write_lines(struct generator *generator, FILE *out, size_t counts[INPUT_KINDS])
@@ -120,20 +115,21 @@ static int write_file(struct generator *generator, const char *path)
 	return STATUS_CANNOT;
 }
 
-static int generate(const struct texts *texts, const char *corpus_path, const char *output)
+static int generate(const struct settings *settings)
 {
-	struct generate_recipe recipe = {0};
-	struct sluice_error error = {0};
-	if (!read_recipe(texts, corpus_path, &recipe))
-		return STATUS_CANNOT;
-	struct corpus *corpus = corpus_path ? corpus_read(corpus_path, &error) : NULL;
-	recipe.corpus = corpus;
-	struct generator *generator = corpus_path && !corpus ? NULL : generate_create(&recipe, &error);
+	struct generate_recipe recipe;
+	struct sluice_error error = {0}, cause = {0};
+	struct generator *generator = NULL;
+	struct corpus *corpus = settings->corpus ? corpus_read(settings->corpus, &cause) : NULL;
+	if (settings->corpus && !corpus)
+		(void)sluice_error_set(&error, "corpus: %s", cause.text);
+	else if (fill_recipe(settings, corpus, &recipe, &error))
+		generator = generate_create(&recipe, &error);
 	int status = STATUS_CANNOT;
 	if (generator)
-		status = write_file(generator, output);
+		status = write_file(generator, settings->output);
 	else
-		fprintf(stderr, "sluice generate: --%s%s\n", corpus_path && !corpus ? "corpus: " : "", error.text);
+		fprintf(stderr, "sluice generate: --%s\n", error.text);
 	generate_free(generator);
 	corpus_free(corpus);
 	return status;
@@ -141,35 +137,21 @@ static int generate(const struct texts *texts, const char *corpus_path, const ch
 
 int cmd_generate(int argc, char **argv)
 {
-	struct texts texts = {0};
-	const char *corpus = NULL, *output = "-";
-	const struct flag flags[] = {
-		{"count", "N", "how many lines (1000)", NULL, &texts.count},
-		{"seed", "N", "the same seed gives the same bytes (1)", NULL, &texts.seed},
-		{"duplicates", "SHARE", "lines that repeat an earlier one (2%)", NULL, &texts.duplicates},
-		{"conflicts", "SHARE", "lines with the id of an earlier one and another payload (0%)", NULL,
-	         &texts.conflicts},
-		{"bad-signatures", "SHARE", "lines to be signed with a wrong secret (0%)", NULL, &texts.bad_signatures},
-		{"malformed", "SHARE", "lines that no event can be made of (0%)", NULL, &texts.malformed},
-		{"streams", "N", "how many streams the events belong to (100); 0: none", NULL, &texts.streams},
-		{"size", "SIZE", "of payloads: 1KiB, 256B..8KiB, or real: as GitHub's (1KiB)", NULL, &texts.size},
-		{"corpus", "FILE", "draw the payloads from this file, one JSON value a line", NULL, &corpus},
-		{"output", "FILE", "where to; - is standard output (-)", NULL, &output},
-		{NULL, NULL, NULL, NULL, NULL},
-	};
+	struct settings settings;
 	const struct command command = {
 		.usage = "generate",
 		.about = "Writes synthetic webhooks, one a line, for `sluice replay` to send. They look like those of "
 			 "a shop, belong to streams and are numbered in them. Shares are of all lines; half of the "
 			 "duplicates follow their original at once, half up to 1,000 lines later.",
 		.example = "sluice generate --count 30000 --duplicates 2% --size real --output input.jsonl",
-		.flags = flags,
+		.options = options,
+		.config = &settings,
 	};
 	struct arguments arguments;
 	int status;
 	if (!arguments_parse(&command, argc, argv, &arguments, &status))
 		return status;
-	status = generate(&texts, corpus, output);
+	status = generate(&settings);
 	arguments_finish(&arguments);
 	return status;
 }
