@@ -56,11 +56,11 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_CHOICE(struct gate_spec, baseline, .name = "criteria.baseline", .choices = baseline_choices,
                              .help = "P95 against the other arm, or against --baseline"),
 	SLUICE_OPTION_PERCENT(struct gate_spec, memory_growth, .name = "criteria.memory_growth", .max = 1000,
-                              .help = "of the server's memory from its first block to its last, at most"),
+                              .help = "of the server's memory from before its first block to after its last, at most"),
 	SLUICE_OPTION_PERCENT(struct gate_spec, memory, .name = "criteria.memory", .max = 100,
                               .help = "of the machine's memory held by the server, at most"),
 	SLUICE_OPTION_INT(struct gate_spec, descriptor_growth, .name = "criteria.descriptor_growth", .max = 1000000,
-                          .unit = "descriptors", .help = "from the first block to the last, at most"),
+                          .unit = "descriptors", .help = "from before the first block to after the last, at most"),
 
 	LATENCY(p95, "bands.proceed", "P95 up to here: PROCEED"),
 	LATENCY(conditional, "bands.conditional", "P95 up to here: CONDITIONAL"),

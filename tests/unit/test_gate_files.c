@@ -388,6 +388,14 @@ START_TEST(test_gauges_go_from_the_first_block_to_the_last)
 	ck_assert_double_eq(facts.memory.highest, 140);
 	ck_assert_double_eq(facts.descriptors.highest, 9);
 	ck_assert_double_eq(facts.memory_total, 1000);
+	about = about_run(1);
+	json_object_set_new(about, "blocks",
+	                    json_pack("[{s:i, s:i, s:i}]", "arm", 0, "rss_before_bytes", 90, "rss_bytes", 100));
+	write_about(about);
+	measure(NULL);
+	ck_assert(facts.memory.measured && !facts.descriptors.measured);
+	ck_assert_double_eq(facts.memory.first, 90);
+	ck_assert_double_eq(facts.memory.last, 100);
 }
 END_TEST
 
