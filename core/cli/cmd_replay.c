@@ -15,6 +15,7 @@
 #include "lab/client.h"
 #include "lab/recording.h"
 #include "lab/run.h"
+#include "lab/schedule.h"
 #include "print_run.h"
 
 struct settings {
@@ -94,13 +95,16 @@ static bool show_progress(void *context, const struct replay_progress *progress)
 }
 
 /* How many of the file are sent: what --requests and --duration leave. */
-static size_t count_requests(const struct settings *settings, const struct input *input)
+static void limit(const struct settings *settings, struct replay_plan *plan)
 {
-	size_t count = input->count;
-	if (settings->requests > 0 && (size_t)settings->requests < count)
-		count = (size_t)settings->requests;
-	const double most = (double)settings->duration.ns / 1e9 * (double)settings->rate;
-	return settings->duration.ns > 0 && most < (double)count ? (size_t)most : count;
+	struct schedule schedule;
+	if (settings->requests > 0 && (size_t)settings->requests < plan->count)
+		plan->count = (size_t)settings->requests;
+	if (settings->duration.ns == 0)
+		return;
+	schedule_init(&schedule, plan);
+	plan->count = schedule_due_before(&schedule, plan->count, settings->duration.ns);
+	schedule_finish(&schedule);
 }
 
 /* What the server says of itself; nothing if it was not asked. */
@@ -152,7 +156,7 @@ static bool prepare(struct session *session, struct sluice_error *error)
 		return false;
 	session->plan = (struct replay_plan){
 		.input = &session->input,
-		.count = count_requests(settings, &session->input),
+		.count = session->input.count,
 		.target_count = 1,
 		.connections = (size_t)settings->concurrency,
 		.rate = (double)settings->rate,
@@ -162,6 +166,9 @@ static bool prepare(struct session *session, struct sluice_error *error)
 		.retries = (unsigned)settings->retries,
 		.patience_ns = settings->patience.ns,
 	};
+	if (settings->duration.ns > 0 && settings->rate == 0)
+		return sluice_error_set(error, "--duration: expected a --rate with it, or --requests in its place");
+	limit(settings, &session->plan);
 	if (session->plan.count == 0)
 		return sluice_error_set(error, "%s: there is nothing to send", settings->input);
 	return replay_target_from_url(settings->url, &session->plan.targets[0], error);
@@ -253,17 +260,13 @@ int cmd_replay(int argc, char **argv)
 	struct settings settings;
 	const struct command command = {
 		.usage = "replay",
-		.about = "Sends a file of webhooks to a server on a schedule that is fixed before it starts, and "
-			 "writes down "
-			 "what came back. Latency counts from the moment a request was meant to go, so a server that "
-			 "falls "
-			 "behind is charged for what waits. The events of a stream go one after the other. Ctrl-C ends "
-			 "it "
-			 "with what was measured. Exit status: 0 done, 1 there were answers that an event of its kind "
-			 "must "
-			 "not get, 2 it could not be done, 30 INVALID: the generator was late or took too much of the "
-			 "machine, "
-			 "or the ids were not new.",
+		.about =
+			"Sends a file of webhooks to a server on a schedule that is fixed before it starts, and writes "
+			"down what came back. Latency counts from the moment a request was meant to go, so a server "
+			"that falls behind is charged for what waits. The events of a stream go one after the other. "
+			"Ctrl-C ends it with what was measured. Exit status: 0 done, 1 there were answers that an "
+			"event of its kind must not get, 2 it could not be done, 30 INVALID: the generator was late "
+			"or took too much of the machine, or the ids were not new.",
 		.example = "sluice replay --input events.jsonl --url http://127.0.0.1:5000/webhooks --rate 500 "
 			   "--output run-1/",
 		.options = options,

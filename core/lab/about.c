@@ -90,71 +90,104 @@ static double member(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
+/* One answer about a message. */
 struct outcome {
 	uint64_t message;
-	uint16_t status;
+	bool may_have_stored; /* before it was known: it was the first, or nobody can tell */
 };
 
-/* By message, and within one the 202 first. */
+static bool may_have_stored(const struct trace_record *record)
+{
+	return record->status == 202 || record->status == 0 || record->status >= 500 || record->tries > 1;
+}
+
+/* By message, and within one those first that may have stored it. */
 static int by_message(const void *a, const void *b)
 {
 	const struct outcome *left = a, *right = b;
 	if (left->message != right->message)
 		return left->message < right->message ? -1 : 1;
-	return (left->status != 202) - (right->status != 202);
+	return right->may_have_stored - left->may_have_stored;
 }
 
-/* Messages that were known to be duplicates and of which nobody was the first: the store had them before this run. */
+/* Messages that were known, though no request of this run can have stored them: the store had them before it. */
 static size_t count_stale(const struct trace_record *records, size_t count)
 {
 	struct outcome *outcomes = must_calloc(count + 1, sizeof(*outcomes));
 	size_t known = 0, stale = 0;
 	for (size_t i = 0; i < count; i++)
-		if (records[i].message && (records[i].status == 200 || records[i].status == 202))
-			outcomes[known++] = (struct outcome){records[i].message, records[i].status};
+		if (records[i].message && (records[i].status == 200 || may_have_stored(&records[i])))
+			outcomes[known++] = (struct outcome){records[i].message, may_have_stored(&records[i])};
 	qsort(outcomes, known, sizeof(*outcomes), by_message);
 	for (size_t i = 0; i < known; i++)
-		stale += outcomes[i].status == 200 && (i == 0 || outcomes[i - 1].message != outcomes[i].message);
+		stale += !outcomes[i].may_have_stored && (i == 0 || outcomes[i - 1].message != outcomes[i].message);
 	free(outcomes);
 	return stale;
 }
 
-static json_t *reasons_against(double lag_p95_ms, double p95_ms, double cpu_share, size_t stale)
+/* How the generator did. */
+struct conduct {
+	double lag_p95_ms, p95_ms; /* both 0 if nothing was answered */
+	double busy_share;         /* of its one processor */
+	double cpu_share;          /* of all there are */
+	size_t stale;
+};
+
+static json_t *reasons_against(const struct conduct *conduct)
 {
 	json_t *reasons = json_array();
-	if (stale > 0)
+	if (conduct->stale > 0)
 		(void)json_array_append_new(
 			reasons, json_sprintf("%zu events were in the store before they were sent: give them fresh ids "
 		                              "(--fresh), or start with an empty store",
-		                              stale));
-	if (lag_p95_ms > ABOUT_LAG_MAX * p95_ms)
+		                              conduct->stale));
+	if (conduct->lag_p95_ms > ABOUT_LAG_MAX * conduct->p95_ms)
 		(void)json_array_append_new(
 			reasons,
 			json_sprintf("the generator was late: its lag has a P95 of %.3f ms, more than %.0f %% of the "
 		                     "measured P95 of %.3f ms",
-		                     lag_p95_ms, 100 * ABOUT_LAG_MAX, p95_ms));
-	if (cpu_share > ABOUT_CPU_SHARE_MAX)
+		                     conduct->lag_p95_ms, 100 * ABOUT_LAG_MAX, conduct->p95_ms));
+	if (conduct->cpu_share > ABOUT_CPU_SHARE_MAX)
 		(void)json_array_append_new(
 			reasons,
 			json_sprintf(
 				"the generator took %.0f %% of the machine's processors, more than %.0f %%: what it "
 				"measured is also itself",
-				100 * cpu_share, 100 * ABOUT_CPU_SHARE_MAX));
+				100 * conduct->cpu_share, 100 * ABOUT_CPU_SHARE_MAX));
+	else if (conduct->busy_share > ABOUT_BUSY_SHARE_MAX)
+		(void)json_array_append_new(
+			reasons, json_sprintf("the generator was busy %.0f %% of the time, more than %.0f %%: it could "
+		                              "not have sent much more",
+		                              100 * conduct->busy_share, 100 * ABOUT_BUSY_SHARE_MAX));
 	return reasons;
+}
+
+static bool has_answers(const struct trace_record *records, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (records[i].status != 0)
+			return true;
+	return false;
 }
 
 json_t *about_generator(const struct trace_record *records, size_t count, int64_t cpu_ns, int64_t wall_ns)
 {
 	json_t *lag = quantiles_of(records, count, replay_lag_ns);
 	json_t *corrected = quantiles_of(records, count, run_corrected_ns);
-	const double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
-	const double cpu_share = wall_ns > 0 ? (double)cpu_ns / (double)wall_ns / processors : 0;
-	json_t *reasons = reasons_against(member(lag, "p95_ms"), member(corrected, "p95_ms"), cpu_share,
-	                                  count_stale(records, count));
+	const bool measured = has_answers(records, count);
+	const double busy_share = wall_ns > 0 ? (double)cpu_ns / (double)wall_ns : 0;
+	const struct conduct conduct = {
+		.lag_p95_ms = measured ? member(lag, "p95_ms") : 0,
+		.p95_ms = measured ? member(corrected, "p95_ms") : 0,
+		.busy_share = busy_share,
+		.cpu_share = busy_share / (double)sysconf(_SC_NPROCESSORS_ONLN),
+		.stale = count_stale(records, count),
+	};
+	json_t *reasons = reasons_against(&conduct);
 	json_t *generator = json_pack("{s:b, s:O, s:O, s:O, s:O, s:f}", "valid", json_array_size(reasons) == 0,
 	                              "reasons", reasons, "lag_p50_ms", json_object_get(lag, "p50_ms"), "lag_p95_ms",
 	                              json_object_get(lag, "p95_ms"), "lag_p99_ms", json_object_get(lag, "p99_ms"),
-	                              "cpu_share", cpu_share);
+	                              "cpu_share", conduct.cpu_share);
 	json_decref(reasons);
 	json_decref(lag);
 	json_decref(corrected);

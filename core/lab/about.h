@@ -14,6 +14,7 @@
 /* A generator that is late, or takes this much of the machine, measures itself. */
 #define ABOUT_LAG_MAX 0.10       /* P95 of the lag, of the measured P95 */
 #define ABOUT_CPU_SHARE_MAX 0.25 /* of all processors */
+#define ABOUT_BUSY_SHARE_MAX 0.8 /* of the one it runs on: where there are many, it cannot take much of them all */
 
 json_t *about_host(void);
 json_t *about_input(const struct input *input, const char *file, size_t first, size_t count);

@@ -31,46 +31,55 @@ static bool has_token(const char *list, const char *word)
 	return false;
 }
 
-/* The whole text as a number; false: it is none. */
+/* The whole text as digits of that base, and nothing else that strtoull() takes; false: it is no such number. */
 static bool read_number(const char *text, int base, uint64_t *out)
 {
-	char *end;
-	if (!isxdigit((unsigned char)*text))
-		return false;
+	const size_t digits = strspn(text, base == 16 ? "0123456789abcdefABCDEF" : "0123456789");
 	errno = 0;
-	*out = strtoull(text, &end, base);
-	return errno == 0 && end[strspn(end, " \t")] == '\0';
+	*out = strtoull(text, NULL, base);
+	return digits > 0 && errno == 0 && text[digits + strspn(text + digits, " \t")] == '\0';
 }
 
 /* What the headers say of the body. */
 struct framing {
-	bool has_length, chunked, is_bad;
+	bool has_length, has_coding, chunked, is_bad;
 	uint64_t length;
 };
+
+static void take_length(struct framing *framing, const char *value)
+{
+	uint64_t length;
+	framing->is_bad |= !read_number(value, 10, &length) || (framing->has_length && framing->length != length);
+	framing->length = length;
+	framing->has_length = true;
+}
 
 static void take_header(struct answer *answer, struct framing *framing, const char *name, const char *value)
 {
 	uint64_t seconds;
 	if (strcasecmp(name, "content-length") == 0) {
-		framing->is_bad |= !read_number(value, 10, &framing->length);
-		framing->has_length = true;
+		take_length(framing, value);
 	} else if (strcasecmp(name, "transfer-encoding") == 0) {
+		framing->has_coding = true;
 		framing->chunked |= has_token(value, "chunked");
 	} else if (strcasecmp(name, "connection") == 0) {
 		answer->closes = has_token(value, "close") || (answer->closes && !has_token(value, "keep-alive"));
 	} else if (strcasecmp(name, "retry-after") == 0 && read_number(value, 10, &seconds)) {
-		answer->retry_after_s = (int64_t)seconds;
+		answer->retry_after_s = seconds < ANSWER_RETRY_AFTER_MAX_S ? (int64_t)seconds
+		                                                           : ANSWER_RETRY_AFTER_MAX_S;
 	}
 }
 
 /* "HTTP/1.1 202 Accepted": an older minor closes unless it says otherwise. */
 static bool take_status_line(struct answer *answer, const char *line)
 {
+	static const char digits[] = "0123456789";
 	if (strncmp(line, "HTTP/1.", 7) != 0 || !isdigit((unsigned char)line[7]) || line[8] != ' ')
 		return false;
-	answer->status = atoi(line + 9);
+	const char *status = line + 9;
+	answer->status = atoi(status);
 	answer->closes = line[7] == '0';
-	return answer->status >= 100 && answer->status <= 999;
+	return strspn(status, digits) == 3 && (status[3] == ' ' || status[3] == '\0') && answer->status >= 100;
 }
 
 static enum answer_state state_after_head(struct answer *answer, const struct framing *framing)
@@ -85,9 +94,12 @@ static enum answer_state state_after_head(struct answer *answer, const struct fr
 		return ANSWER_DONE;
 	if (framing->chunked)
 		return ANSWER_CHUNK_SIZE;
+	if (!framing->has_length || framing->has_coding) { /* RFC 9112, section 6.3 */
+		answer->closes = true;
+		return ANSWER_UNTIL_EOF;
+	}
 	answer->left = framing->length;
-	answer->closes |= !framing->has_length;
-	return !framing->has_length ? ANSWER_UNTIL_EOF : framing->length > 0 ? ANSWER_BODY : ANSWER_DONE;
+	return framing->length > 0 ? ANSWER_BODY : ANSWER_DONE;
 }
 
 /* The head without its empty line, as one text with CRLF between the lines. */
@@ -111,12 +123,9 @@ static enum answer_state read_head(struct answer *answer)
 static enum answer_state read_chunk_size(struct answer *answer)
 {
 	answer->text[strcspn(answer->text, "; \t")] = '\0';
-	if (!read_number(answer->text, 16, &answer->left) || answer->left > UINT64_MAX - 2)
+	if (!read_number(answer->text, 16, &answer->left))
 		return ANSWER_BROKEN;
-	if (answer->left == 0)
-		return ANSWER_TRAILER;
-	answer->left += 2; /* its CRLF */
-	return ANSWER_CHUNK;
+	return answer->left > 0 ? ANSWER_CHUNK : ANSWER_TRAILER;
 }
 
 /* What a complete piece of text leads to. */
@@ -127,6 +136,8 @@ static enum answer_state read_text(struct answer *answer)
 		return read_head(answer);
 	case ANSWER_CHUNK_SIZE:
 		return read_chunk_size(answer);
+	case ANSWER_CHUNK_END:
+		return answer->size == 0 ? ANSWER_CHUNK_SIZE : ANSWER_BROKEN;
 	default:
 		return answer->size == 0 ? ANSWER_DONE : ANSWER_TRAILER;
 	}
@@ -160,7 +171,7 @@ static size_t take_counted(struct answer *answer, size_t size)
 	const size_t taken = size < answer->left ? size : (size_t)answer->left;
 	answer->left -= taken;
 	if (answer->left == 0)
-		answer->state = answer->state == ANSWER_BODY ? ANSWER_DONE : ANSWER_CHUNK_SIZE;
+		answer->state = answer->state == ANSWER_BODY ? ANSWER_DONE : ANSWER_CHUNK_END;
 	return taken;
 }
 

@@ -37,6 +37,12 @@ const struct heap_item *heap_get_first(const struct heap *heap)
 	return heap->count > 0 ? &heap->items[0] : NULL;
 }
 
+bool heap_comes_before(const struct heap *a, const struct heap *b)
+{
+	assert(a->count > 0 && b->count > 0);
+	return comes_before(a->items[0], b->items[0]);
+}
+
 uint32_t heap_take_first(struct heap *heap)
 {
 	assert(heap->count > 0);

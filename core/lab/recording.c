@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sluice/version.h>
 
@@ -25,15 +26,18 @@ struct recording {
 	char request_prefix[24];
 };
 
-static bool is_empty(const char *directory)
+static bool check_is_empty(const char *directory, struct sluice_error *error)
 {
-	DIR *entries = opendir(directory);
 	size_t count = 0;
-	while (entries && readdir(entries))
+	DIR *entries = access(directory, W_OK | X_OK) == 0 ? opendir(directory) : NULL;
+	if (!entries)
+		return sluice_error_set(error, "%s: cannot be the run directory: %s", directory, strerror(errno));
+	while (readdir(entries))
 		count++;
-	if (entries)
-		(void)closedir(entries);
-	return count <= 2; /* . and .. */
+	(void)closedir(entries);
+	return count <= 2 || /* . and .. */
+	       sluice_error_set(error, "%s: there is a run in it already: take another directory, or remove it",
+	                        directory);
 }
 
 bool recording_make_directory(const char *directory, struct sluice_error *error)
@@ -42,9 +46,7 @@ bool recording_make_directory(const char *directory, struct sluice_error *error)
 		return true;
 	if (errno != EEXIST)
 		return sluice_error_set(error, "%s: cannot make the directory: %s", directory, strerror(errno));
-	return is_empty(directory) ||
-	       sluice_error_set(error, "%s: there is a run in it already: take another directory, or remove it",
-	                        directory);
+	return check_is_empty(directory, error);
 }
 
 static char *without_slash(const char *directory)
@@ -102,7 +104,9 @@ void recording_put(struct recording *recording, const char *key, json_t *value)
 static int by_intended_time(const void *a, const void *b)
 {
 	const struct trace_record *left = a, *right = b;
-	return (left->intended_ns > right->intended_ns) - (left->intended_ns < right->intended_ns);
+	if (left->intended_ns != right->intended_ns)
+		return left->intended_ns < right->intended_ns ? -1 : 1;
+	return (left->number > right->number) - (left->number < right->number);
 }
 
 static bool write_records(const struct recording *recording, const struct trace_record *records, size_t count,

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -19,11 +18,15 @@
 #include "base/histogram.h"
 #include "lab/estimate.h"
 #include "lab/heap.h"
+#include "lab/request.h"
 #include "lab/run.h"
 #include "lab/schedule.h"
 #include "lab/sender.h"
 
 enum { NONE = -1, EVENTS_MAX = 256, CONNECT_PATIENCE_S = 10 };
+
+/* A year: far enough, and can be added to a time. */
+#define PATIENCE_MAX_NS (365 * 24 * 3600 * NS_PER_S)
 
 const char *const replay_arrivals_names[] = {[REPLAY_UNIFORM] = "uniform", [REPLAY_POISSON] = "poisson", NULL};
 
@@ -39,13 +42,18 @@ struct waiting {
 	int64_t stream_free_ns; /* when the one before it had its answer */
 };
 
-/* The connections to one target. */
+struct sender_list {
+	struct sender *first, *last;
+};
+
+/* The connections to one target. The one that has been free for longest is used next: so all of them are, none is
+ * closed for being idle, and a server that closes one behind its answer is seen to do so. */
 struct fleet {
 	const struct replay_target *target;
 	struct addrinfo *addresses;
 	const struct addrinfo *address; /* the one of them that answers */
 	struct sender *senders;
-	struct sender *free; /* the one used last comes first */
+	struct sender_list free, busy; /* in the order in which they became it */
 	int64_t some_free_since_ns;
 	struct heap ready; /* requests that could go, by their intended time */
 };
@@ -62,8 +70,10 @@ struct loop {
 	size_t next;                  /* of the schedule */
 	size_t sent, done, in_flight; /* requests; a retried one counts once */
 	int64_t start_ns;             /* monotonic: when the schedule begins */
-	bool stopping;
-	struct buffer body;
+	int64_t looked_ns;            /* when the loop last heard of answers */
+	int64_t patience_ns;
+	bool stopping; /* nothing more is begun */
+	struct request_writer writer;
 	replay_each_fn each;
 	void *context;
 	struct replay_progress progress;
@@ -107,46 +117,6 @@ static int64_t stamp(const struct loop *loop, int64_t now_ns)
 	return now_ns - loop->plan->origin_ns;
 }
 
-/* ── a request, written ─────────────────────────────────────────────────────────────────────────────────────────── */
-
-static bool brings(const struct input_event *event, const char *name)
-{
-	for (size_t i = 0; i < event->header_count; i++)
-		if (strcasecmp(event->headers[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static void write_signature(struct loop *loop, const struct input_event *event, const char *prefix, struct buffer *out)
-{
-	char id[2 * SLUICE_NAME_MAX];
-	const int size = snprintf(id, sizeof(id), "%s%.*s", event->id_at == SIZE_MAX ? "" : prefix,
-	                          (int)event->message_id.size, event->message_id.data ? event->message_id.data : "");
-	signer_write(loop->plan->signer, (struct sluice_bytes){id, (size_t)size},
-	             (struct sluice_bytes){loop->body.data, loop->body.size}, clock_wall_ns(),
-	             event->kind == INPUT_BAD_SIGNATURE, out);
-}
-
-static void write_request(struct loop *loop, size_t i, struct buffer *out)
-{
-	const struct input_event *event = event_of(loop, i);
-	const struct replay_target *target = fleet_of(loop, i)->target;
-	size_t payload_at;
-	buffer_empty(&loop->body);
-	input_write_body(event, target->id_prefix, &loop->body, &payload_at);
-	buffer_printf(out, "POST %s HTTP/1.1\r\nHost: %s:%s\r\nX-Request-Id: %s%zu\r\nContent-Length: %zu\r\n",
-	              target->path, target->host, target->port, loop->plan->request_prefix,
-	              loop->plan->request_first + i, loop->body.size);
-	if (!brings(event, "Content-Type"))
-		buffer_add_text(out, "Content-Type: application/json\r\n");
-	for (size_t h = 0; h < event->header_count; h++)
-		buffer_printf(out, "%s: %s\r\n", event->headers[h].name, event->headers[h].value);
-	if (loop->plan->signer)
-		write_signature(loop, event, target->id_prefix, out);
-	buffer_add_text(out, "\r\n");
-	buffer_add(out, loop->body.data, loop->body.size);
-}
-
 /* ── what waits for what ────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void make_ready(struct loop *loop, size_t i)
@@ -171,7 +141,7 @@ static void join_stream(struct loop *loop, size_t i)
 	line->last = (int64_t)i;
 }
 
-static void leave_stream(struct loop *loop, size_t i, int64_t now_ns)
+static void leave_stream(struct loop *loop, size_t i)
 {
 	const uint32_t number = loop->schedule.items[i].stream;
 	if (number == SCHEDULE_NO_STREAM)
@@ -182,18 +152,31 @@ static void leave_stream(struct loop *loop, size_t i, int64_t now_ns)
 	if (next == NONE)
 		return;
 	line->first = loop->waiting[next].next_in_stream;
-	loop->waiting[next].stream_free_ns = now_ns;
+	loop->waiting[next].stream_free_ns = loop->looked_ns;
 	make_ready(loop, (size_t)next);
 }
 
 /* ── connections ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+static void append(struct sender_list *list, struct sender *sender)
+{
+	sender->next = NULL;
+	sender->previous = list->last;
+	*(list->last ? &list->last->next : &list->first) = sender;
+	list->last = sender;
+}
+
+static void take_out(struct sender_list *list, struct sender *sender)
+{
+	*(sender->previous ? &sender->previous->next : &list->first) = sender->next;
+	*(sender->next ? &sender->next->previous : &list->last) = sender->previous;
+}
+
 static void set_free(struct fleet *fleet, struct sender *sender, int64_t now_ns)
 {
-	if (!fleet->free)
+	if (!fleet->free.first)
 		fleet->some_free_since_ns = now_ns;
-	sender->next_free = fleet->free;
-	fleet->free = sender;
+	append(&fleet->free, sender);
 }
 
 static int64_t latest(int64_t a, int64_t b)
@@ -201,44 +184,60 @@ static int64_t latest(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-static void begin(struct loop *loop, struct fleet *fleet, size_t i)
+/* The request's own times, which further tries do not change. */
+static void stamp_sending(struct loop *loop, const struct fleet *fleet, size_t i, int64_t now_ns)
 {
 	struct trace_record *record = &loop->result->records[i];
-	struct sender *sender = fleet->free;
-	fleet->free = sender->next_free;
+	const int64_t free_ns = latest(fleet->some_free_since_ns, loop->waiting[i].stream_free_ns);
+	const int64_t due_ns = loop->plan->rate > 0 ? loop->start_ns + loop->schedule.items[i].due_ns : free_ns;
+	record->intended_ns = stamp(loop, due_ns);
+	record->ready_ns = stamp(loop, latest(due_ns, free_ns));
+	record->sent_ns = stamp(loop, now_ns);
+}
+
+static struct sender *begin(struct loop *loop, struct fleet *fleet, size_t i)
+{
+	struct sender *sender = fleet->free.first;
+	take_out(&fleet->free, sender);
+	append(&fleet->busy, sender);
 	sender->request = (uint32_t)i;
-	record->connected = sender->state == SENDER_CLOSED;
-	write_request(loop, i, &sender->out);
+	loop->result->records[i].connected = sender->state == SENDER_CLOSED;
+	request_write(&loop->writer, i, fleet->target, &sender->out);
 	sender->since_ns = clock_now_ns();
-	if (record->tries++ == 0) {
-		const int64_t free_ns = latest(fleet->some_free_since_ns, loop->waiting[i].stream_free_ns);
-		const int64_t due_ns = loop->plan->rate > 0 ? loop->start_ns + loop->schedule.items[i].due_ns : free_ns;
-		record->intended_ns = stamp(loop, due_ns);
-		record->ready_ns = stamp(loop, latest(due_ns, free_ns));
-		record->sent_ns = stamp(loop, sender->since_ns);
+	if (loop->result->records[i].tries++ > 0) {
+		loop->result->retried++;
+	} else {
+		stamp_sending(loop, fleet, i, sender->since_ns);
 		loop->sent++;
 		loop->in_flight++;
 	}
 	sender_send(sender);
+	return sender;
+}
+
+static uint64_t key_of(const struct buffer *text)
+{
+	return trace_key(text->data, text->size);
 }
 
 static void describe(struct loop *loop, size_t i)
 {
-	const struct input_event *event = event_of(loop, i);
+	const struct replay_plan *plan = loop->plan;
 	const struct replay_target *target = fleet_of(loop, i)->target;
 	struct trace_record *record = &loop->result->records[i];
-	char text[2 * SLUICE_NAME_MAX];
-	int size = snprintf(text, sizeof(text), "%s%zu", loop->plan->request_prefix, loop->plan->request_first + i);
-	record->request = trace_key(text, (size_t)size);
-	record->number = (uint32_t)(loop->plan->request_first + i);
-	record->input = (uint32_t)(loop->plan->first + i);
-	record->block = loop->plan->block;
+	struct buffer *text = &loop->writer.id;
+	trace_record_init(record);
+	record->number = (uint32_t)(plan->request_first + i);
+	record->input = (uint32_t)(plan->first + i);
+	record->block = plan->block;
 	record->arm = target->arm;
-	if (!event->message_id.data)
-		return;
-	size = snprintf(text, sizeof(text), "%s%.*s", event->id_at == SIZE_MAX ? "" : target->id_prefix,
-	                (int)event->message_id.size, event->message_id.data);
-	record->message = trace_key(text, (size_t)size);
+	buffer_empty(text);
+	request_write_id(plan, i, text);
+	record->request = key_of(text);
+	buffer_empty(text);
+	request_write_message_id(plan, i, target, text);
+	if (text->size > 0)
+		record->message = key_of(text);
 }
 
 static bool is_tried_again(struct loop *loop, size_t i, int status)
@@ -254,18 +253,16 @@ static int64_t pause_ns(const struct sender *sender, int status, unsigned tries)
 	return asked_s >= 0 ? asked_s * NS_PER_S : 50 * NS_PER_MS << (tries < 8 ? tries - 1 : 7);
 }
 
-static void conclude(struct loop *loop, size_t i, int64_t now_ns)
+static void conclude(struct loop *loop, size_t i)
 {
-	struct trace_record *record = &loop->result->records[i];
+	const struct trace_record *record = &loop->result->records[i];
 	loop->done++;
 	loop->in_flight--;
-	if (record->status) {
-		record->answered_ns = stamp(loop, now_ns);
+	if (record->status)
 		histogram_record(&loop->recent, run_corrected_ns(record));
-	}
 	if (!replay_answer_is_right(event_of(loop, i)->kind, record->status, loop->plan->signer != NULL))
 		loop->progress.wrong++;
-	leave_stream(loop, i, now_ns);
+	leave_stream(loop, i);
 }
 
 static void finish_request(struct loop *loop, struct sender *sender, int status, int64_t now_ns)
@@ -273,23 +270,23 @@ static void finish_request(struct loop *loop, struct sender *sender, int status,
 	const size_t i = sender->request;
 	struct trace_record *record = &loop->result->records[i];
 	record->status = (uint16_t)status;
-	if (!is_tried_again(loop, i, status)) {
-		conclude(loop, i, now_ns);
-		return;
-	}
-	loop->result->retried++;
-	heap_put(&loop->later, now_ns + pause_ns(sender, status, record->tries), (uint32_t)i);
+	record->answered_ns = status ? stamp(loop, now_ns) : -1;
+	if (is_tried_again(loop, i, status))
+		heap_put(&loop->later, now_ns + pause_ns(sender, status, record->tries), (uint32_t)i);
+	else
+		conclude(loop, i);
 }
 
 /* A sender whose request has come to an end is free again. */
 static void settle(struct loop *loop, struct sender *sender)
 {
+	struct fleet *fleet = &loop->fleets[sender->target];
 	if (sender->state != SENDER_ANSWERED && sender->state != SENDER_FAILED)
 		return;
-	const int64_t now_ns = clock_now_ns();
-	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, now_ns);
+	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, clock_now_ns());
 	sender_release(sender);
-	set_free(&loop->fleets[sender->target], sender, now_ns);
+	take_out(&fleet->busy, sender);
+	set_free(fleet, sender, loop->looked_ns);
 }
 
 static void take_what_is_due(struct loop *loop, int64_t now_ns)
@@ -297,39 +294,53 @@ static void take_what_is_due(struct loop *loop, int64_t now_ns)
 	const struct schedule_item *items = loop->schedule.items;
 	while (!loop->stopping && loop->next < loop->plan->count && loop->start_ns + items[loop->next].due_ns <= now_ns)
 		join_stream(loop, loop->next++);
-	while (loop->later.count > 0 && (loop->stopping || heap_get_first(&loop->later)->key <= now_ns)) {
-		const size_t i = heap_take_first(&loop->later);
-		if (loop->stopping)
-			conclude(loop, i, now_ns);
-		else
-			make_ready(loop, i);
+	while (loop->later.count > 0 && heap_get_first(&loop->later)->key <= now_ns)
+		make_ready(loop, heap_take_first(&loop->later));
+}
+
+/* Of those that can send, the one whose request was meant to go first: no target is served before another. */
+static struct fleet *choose_fleet(struct loop *loop)
+{
+	struct fleet *chosen = NULL;
+	for (size_t t = 0; t < loop->plan->target_count; t++) {
+		struct fleet *fleet = &loop->fleets[t];
+		if (fleet->free.first && fleet->ready.count > 0 &&
+		    (!chosen || heap_comes_before(&fleet->ready, &chosen->ready)))
+			chosen = fleet;
 	}
+	return chosen;
 }
 
 static void send_what_is_ready(struct loop *loop)
 {
-	for (size_t t = 0; t < loop->plan->target_count && !loop->stopping; t++) {
-		struct fleet *fleet = &loop->fleets[t];
-		while (fleet->free && fleet->ready.count > 0) {
-			struct sender *sender = fleet->free;
-			begin(loop, fleet, heap_take_first(&fleet->ready));
-			settle(loop, sender); /* one that failed at once */
+	for (struct fleet *fleet; !loop->stopping && (fleet = choose_fleet(loop)) != NULL;)
+		settle(loop, begin(loop, fleet, heap_take_first(&fleet->ready))); /* it may fail at once */
+}
+
+static void give_up_on_the_slow(struct loop *loop)
+{
+	for (size_t t = 0; t < loop->plan->target_count; t++) {
+		const struct sender_list *busy = &loop->fleets[t].busy;
+		while (busy->first && busy->first->since_ns + loop->patience_ns <= loop->looked_ns) {
+			struct sender *slow = busy->first;
+			sender_abandon(slow);
+			settle(loop, slow);
 		}
 	}
 }
 
-static void give_up_on_the_slow(struct loop *loop, int64_t now_ns)
+/* From now on answers are waited for, and nothing else: what was to be tried again keeps what came of it. */
+static void stop(struct loop *loop)
 {
-	for (size_t t = 0; t < loop->plan->target_count; t++) {
-		for (size_t c = 0; c < loop->plan->connections; c++) {
-			struct sender *sender = &loop->fleets[t].senders[c];
-			const bool is_busy = sender->state == SENDER_BUSY || sender->state == SENDER_CONNECTING;
-			if (!is_busy || now_ns - sender->since_ns < loop->plan->patience_ns)
-				continue;
-			sender_abandon(sender);
-			settle(loop, sender);
+	loop->stopping = true;
+	while (loop->later.count > 0)
+		conclude(loop, heap_take_first(&loop->later));
+	for (size_t t = 0; t < loop->plan->target_count; t++)
+		while (loop->fleets[t].ready.count > 0) {
+			const size_t i = heap_take_first(&loop->fleets[t].ready);
+			if (loop->result->records[i].tries > 0)
+				conclude(loop, i);
 		}
-	}
 }
 
 /* ── the loop ───────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -347,20 +358,24 @@ static void report(struct loop *loop, int64_t now_ns)
 	loop->reported_ns = now_ns;
 	loop->report_at_ns = now_ns + NS_PER_S;
 	if (loop->each && !loop->stopping && !loop->each(loop->context, progress))
-		loop->stopping = true;
-	give_up_on_the_slow(loop, now_ns);
+		stop(loop);
+}
+
+static int64_t earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
 }
 
 static int64_t wakes_at_ns(const struct loop *loop)
 {
 	int64_t at_ns = loop->report_at_ns;
-	const struct heap_item *later = heap_get_first(&loop->later);
-	if (later && later->key < at_ns)
-		at_ns = later->key;
-	if (!loop->stopping && loop->next < loop->plan->count) {
-		const int64_t due_ns = loop->start_ns + loop->schedule.items[loop->next].due_ns;
-		at_ns = due_ns < at_ns ? due_ns : at_ns;
-	}
+	if (loop->later.count > 0)
+		at_ns = earliest(at_ns, heap_get_first(&loop->later)->key);
+	if (!loop->stopping && loop->next < loop->plan->count)
+		at_ns = earliest(at_ns, loop->start_ns + loop->schedule.items[loop->next].due_ns);
+	for (size_t t = 0; t < loop->plan->target_count; t++)
+		if (loop->fleets[t].busy.first)
+			at_ns = earliest(at_ns, loop->fleets[t].busy.first->since_ns + loop->patience_ns);
 	return at_ns;
 }
 
@@ -370,15 +385,20 @@ static bool wait_for_answers(struct loop *loop, int64_t until_ns, struct sluice_
 	const int64_t left_ns = latest(0, until_ns - clock_now_ns());
 	const struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
 	const int count = epoll_pwait2(loop->epoll, events, EVENTS_MAX, &left, NULL);
-	if (count < 0 && errno == EINTR)
+	if (count < 0 && errno == EINTR) {
 		loop->report_at_ns = 0; /* a signal: ask whether to go on */
-	else if (count < 0)
+		return true;
+	}
+	if (count < 0)
 		return sluice_error_set(error, "waiting for answers: %s", strerror(errno));
+	loop->looked_ns = clock_now_ns();
 	for (int i = 0; i < count; i++) {
 		struct sender *sender = events[i].data.ptr;
 		sender_work(sender, (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
 		settle(loop, sender);
 	}
+	if (count < EVENTS_MAX) /* else an answer may lie there that has not been looked at */
+		give_up_on_the_slow(loop);
 	return true;
 }
 
@@ -403,67 +423,10 @@ static bool go_round(struct loop *loop, struct sluice_error *error)
 
 /* ── start and end ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool take_part(const char **at, char *out, size_t room, const char *stops)
-{
-	const size_t size = strcspn(*at, stops);
-	if (size == 0 || size >= room)
-		return false;
-	memcpy(out, *at, size);
-	out[size] = '\0';
-	*at += size;
-	return true;
-}
-
-bool replay_target_from_url(const char *url, struct replay_target *target_out, struct sluice_error *error)
-{
-	static const char scheme[] = "http://";
-	const char *at = url + strlen(scheme);
-	*target_out = (struct replay_target){.port = "80", .path = "/webhooks", .id_prefix = ""};
-	bool ok = strncmp(url, scheme, strlen(scheme)) == 0;
-	const bool in_brackets = ok && *at == '[';
-	at += in_brackets;
-	ok = ok && take_part(&at, target_out->host, sizeof(target_out->host), in_brackets ? "]" : ":/");
-	at += ok && in_brackets && *at == ']';
-	if (ok && *at == ':' && at++)
-		ok = take_part(&at, target_out->port, sizeof(target_out->port), "/");
-	if (ok && *at == '/' && at[1])
-		ok = take_part(&at, target_out->path, sizeof(target_out->path), " #");
-	return (ok && (*at == '\0' || strcmp(at, "/") == 0)) ||
-	       sluice_error_set(error, "expected a URL such as http://127.0.0.1:5000/webhooks, got \"%s\"", url);
-}
-
-/* "localhost" has two addresses, and servers often listen on one. */
-static bool answers(const struct addrinfo *address)
-{
-	const struct timeval patience = {.tv_sec = CONNECT_PATIENCE_S};
-	const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	const bool connected = connect(fd, address->ai_addr, address->ai_addrlen) == 0;
-	const int cause = errno;
-	(void)close(fd);
-	errno = cause;
-	return connected;
-}
-
-static bool find_server(struct fleet *fleet, struct sluice_error *error)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	const struct replay_target *target = fleet->target;
-	const int failure = getaddrinfo(target->host, target->port, &hints, &fleet->addresses);
-	if (failure)
-		return sluice_error_set(error, "%s:%s: %s", target->host, target->port, gai_strerror(failure));
-	fleet->address = fleet->addresses;
-	while (fleet->address && !answers(fleet->address))
-		fleet->address = fleet->address->ai_next;
-	return fleet->address || sluice_error_set(error, "%s:%s: cannot connect: %s; is the server running?",
-	                                          target->host, target->port, strerror(errno));
-}
-
 static bool open_fleet(struct loop *loop, struct fleet *fleet, struct sluice_error *error)
 {
-	if (!find_server(fleet, error))
+	fleet->address = replay_target_find(fleet->target, &fleet->addresses, error);
+	if (!fleet->address)
 		return false;
 	fleet->senders = must_calloc(loop->plan->connections, sizeof(*fleet->senders));
 	for (size_t c = 0; c < loop->plan->connections; c++) {
@@ -501,8 +464,11 @@ static bool connect_all(struct loop *loop, struct sluice_error *error)
 	if (!lost)
 		return true;
 	const struct replay_target *target = &loop->plan->targets[lost->target];
+	const char *cause = lost->failure                      ? strerror(lost->failure)
+	                    : lost->state == SENDER_CONNECTING ? strerror(ETIMEDOUT)
+	                                                       : "the server has closed one at once";
 	return sluice_error_set(error, "%s:%s: cannot open %zu connections: %s", target->host, target->port,
-	                        loop->plan->connections, strerror(lost->failure ? lost->failure : ETIMEDOUT));
+	                        loop->plan->connections, cause);
 }
 
 static int64_t thread_cpu_ns(void)
@@ -525,7 +491,6 @@ static void prepare(struct loop *loop)
 	loop->result->records = must_calloc(plan->count + 1, sizeof(*loop->result->records));
 	for (size_t i = 0; i < plan->count; i++) {
 		loop->waiting[i].next_in_stream = NONE;
-		trace_record_init(&loop->result->records[i]);
 		describe(loop, i);
 	}
 }
@@ -533,7 +498,7 @@ static void prepare(struct loop *loop)
 static void start(struct loop *loop)
 {
 	const int64_t now_ns = clock_now_ns();
-	loop->start_ns = loop->reported_ns = now_ns;
+	loop->start_ns = loop->reported_ns = loop->looked_ns = now_ns;
 	loop->report_at_ns = now_ns + NS_PER_S;
 	for (size_t t = 0; t < loop->plan->target_count; t++)
 		for (size_t c = 0; c < loop->plan->connections; c++)
@@ -574,7 +539,7 @@ static void finish(struct loop *loop)
 	}
 	heap_finish(&loop->later);
 	schedule_finish(&loop->schedule);
-	buffer_finish(&loop->body);
+	request_writer_finish(&loop->writer);
 	free(loop->streams);
 	free(loop->waiting);
 	(void)close(loop->epoll);
@@ -589,11 +554,17 @@ bool replay_run(const struct replay_plan *plan, replay_each_fn each, void *conte
 	if (epoll < 0)
 		return sluice_error_set(error, "epoll: %s", strerror(errno));
 	struct loop *loop = must_calloc(1, sizeof(*loop));
-	*loop = (struct loop){.plan = plan, .result = result_out, .epoll = epoll, .each = each, .context = context};
+	*loop = (struct loop){.plan = plan,
+	                      .result = result_out,
+	                      .epoll = epoll,
+	                      .each = each,
+	                      .context = context,
+	                      .patience_ns = earliest(plan->patience_ns, PATIENCE_MAX_NS),
+	                      .writer = {.plan = plan}};
 	(void)prctl(PR_SET_TIMERSLACK, 1UL); /* a request due in 1.9 ms is not to wait until 1.95 */
 	prepare(loop);
-	const int64_t cpu_ns = thread_cpu_ns();
 	bool ok = connect_all(loop, error);
+	const int64_t cpu_ns = thread_cpu_ns();
 	if (ok)
 		start(loop);
 	ok = ok && go_round(loop, error);

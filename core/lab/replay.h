@@ -5,7 +5,8 @@
  * request waits for two things and is never dropped: its stream (the one before it has its answer) and a free
  * connection. Latency counts from the intended time, so a server that falls behind is charged for what waits
  * (coordinated omission: Gil Tene's wrk2 and HdrHistogram). What the generator itself adds is its lag, kept apart: from
- * the moment a request could be sent until it was, and an answer that came from the moment the loop looked.
+ * the moment a request could be sent until it was. A connection is free, and a stream, from the moment at which the
+ * loop was told of the answer; so the time it takes for the answers before that one is lag, too.
  *
  * Streams order events of kind new and conflict; duplicates go when they are due, so they also meet their original in
  * flight.
@@ -20,23 +21,12 @@
 #include <sluice/error.h>
 
 #include "lab/input.h"
+#include "lab/replay_target.h"
 #include "lab/sign.h"
 #include "trace/trace.h"
 
 enum replay_arrivals { REPLAY_UNIFORM, REPLAY_POISSON };
 extern const char *const replay_arrivals_names[]; /* NULL-terminated */
-
-/* Where to send. */
-struct replay_target {
-	char host[128]; /* a name or an address, without brackets */
-	char port[8];
-	char path[256];
-	uint8_t arm;           /* goes into the records */
-	const char *id_prefix; /* put before each message id; "": as they are */
-};
-
-/* Reads "http://127.0.0.1:5000/webhooks"; a URL without a path means /webhooks. */
-bool replay_target_from_url(const char *url, struct replay_target *target_out, struct sluice_error *error);
 
 struct replay_plan {
 	const struct input *input;
@@ -51,8 +41,8 @@ struct replay_plan {
 	const struct signer *signer; /* NULL: nothing is signed */
 	const char *request_prefix;  /* a request's id is this and its number from request_first on */
 	size_t request_first;
-	unsigned retries;    /* tries beyond the first, for 503 and broken connections; 0: none */
-	int64_t patience_ns; /* an answer that takes longer counts as none */
+	unsigned retries;    /* tries beyond the first, for 503 and broken connections, at most 254; 0: none */
+	int64_t patience_ns; /* an answer to one try that takes longer counts as none */
 	int64_t origin_ns;   /* monotonic: what the times of the records count from */
 };
 
@@ -64,10 +54,11 @@ struct replay_progress {
 };
 
 struct replay_result {
-	struct trace_record *records; /* one per request that was sent, in the order of the intended times */
+	struct trace_record *records; /* one per request that was sent, in the order of the schedule; of one that was
+	                                 tried again: when it was sent first, and what came of it last */
 	size_t count;
 	int64_t start_ns, end_ns; /* monotonic: the first intended time, the last answer */
-	int64_t cpu_ns;           /* processor time of the sending thread */
+	int64_t cpu_ns;           /* processor time of the sending thread between them */
 	int64_t late_p95_ns;      /* generator lag, see above */
 	size_t retried;           /* tries beyond the first */
 	bool interrupted;

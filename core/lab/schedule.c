@@ -92,3 +92,11 @@ void schedule_finish(struct schedule *schedule)
 	free(schedule->items);
 	*schedule = (struct schedule){0};
 }
+
+size_t schedule_due_before(const struct schedule *schedule, size_t count, int64_t due_ns)
+{
+	size_t due = 0;
+	while (due < count && schedule->items[due].due_ns < due_ns)
+		due++;
+	return due;
+}

@@ -26,4 +26,7 @@ struct schedule {
 void schedule_init(struct schedule *schedule, const struct replay_plan *plan);
 void schedule_finish(struct schedule *schedule);
 
+/* How many of its `count` items are due before that time. */
+size_t schedule_due_before(const struct schedule *schedule, size_t count, int64_t due_ns);
+
 #endif

@@ -55,21 +55,22 @@ static bool would_block(void)
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
-/* What the end of the connection means where it stands. */
-static void take_end(struct sender *sender)
+/* What the end of the connection means where it stands. A reset one ends no answer: RFC 9112, section 8. */
+static void take_end(struct sender *sender, bool in_order)
 {
 	if (sender->state == SENDER_IDLE) {
 		shut(sender, SENDER_CLOSED);
 		return;
 	}
-	answer_end(&sender->answer);
+	if (in_order)
+		answer_end(&sender->answer);
 	shut(sender, sender->answer.state == ANSWER_DONE ? SENDER_ANSWERED : SENDER_FAILED);
 }
 
 static void take_bytes(struct sender *sender, const char *data, size_t size)
 {
 	if (sender->state != SENDER_BUSY) { /* nobody asked: what follows cannot be told apart from an answer */
-		shut(sender, SENDER_CLOSED);
+		shut(sender, sender->state == SENDER_ANSWERED ? SENDER_ANSWERED : SENDER_CLOSED);
 		return;
 	}
 	const size_t taken = answer_take(&sender->answer, data, size);
@@ -92,7 +93,7 @@ static void read_in(struct sender *sender, bool to_the_end)
 		if (got < 0 && would_block())
 			return;
 		if (got <= 0) {
-			take_end(sender);
+			take_end(sender, got == 0);
 			return;
 		}
 		take_bytes(sender, data, (size_t)got);

@@ -43,7 +43,7 @@ struct sender {
 	uint32_t request;
 	int64_t since_ns;
 	uint8_t target;
-	struct sender *next_free;
+	struct sender *next, *previous; /* in a list of the caller's */
 };
 
 /* `address` is borrowed until sender_finish(). */
