@@ -39,7 +39,7 @@ struct stream_line {
 /* What is known of a request besides its record. */
 struct waiting {
 	int64_t next_in_stream;
-	int64_t stream_free_ns; /* when the one before it had its answer */
+	int64_t stream_free_ns; /* from when on it could go, because of the one before it */
 };
 
 struct sender_list {
@@ -54,8 +54,7 @@ struct fleet {
 	const struct addrinfo *address; /* the one of them that answers */
 	struct sender *senders;
 	struct sender_list free, busy; /* in the order in which they became it */
-	int64_t some_free_since_ns;
-	struct heap ready; /* requests that could go, by their intended time */
+	struct heap ready;             /* requests that could go, by their intended time */
 };
 
 struct loop {
@@ -70,7 +69,7 @@ struct loop {
 	size_t next;                  /* of the schedule */
 	size_t sent, done, in_flight; /* requests; a retried one counts once */
 	int64_t start_ns;             /* monotonic: when the schedule begins */
-	int64_t looked_ns;            /* when the loop last heard of answers */
+	int64_t looked_ns;            /* when the loop was last told of answers */
 	int64_t patience_ns;
 	bool stopping; /* nothing more is begun */
 	struct request_writer writer;
@@ -141,7 +140,7 @@ static void join_stream(struct loop *loop, size_t i)
 	line->last = (int64_t)i;
 }
 
-static void leave_stream(struct loop *loop, size_t i)
+static void leave_stream(struct loop *loop, size_t i, int64_t free_ns)
 {
 	const uint32_t number = loop->schedule.items[i].stream;
 	if (number == SCHEDULE_NO_STREAM)
@@ -152,7 +151,7 @@ static void leave_stream(struct loop *loop, size_t i)
 	if (next == NONE)
 		return;
 	line->first = loop->waiting[next].next_in_stream;
-	loop->waiting[next].stream_free_ns = loop->looked_ns;
+	loop->waiting[next].stream_free_ns = free_ns;
 	make_ready(loop, (size_t)next);
 }
 
@@ -172,27 +171,23 @@ static void take_out(struct sender_list *list, struct sender *sender)
 	*(sender->next ? &sender->next->previous : &list->last) = sender->previous;
 }
 
-static void set_free(struct fleet *fleet, struct sender *sender, int64_t now_ns)
-{
-	if (!fleet->free.first)
-		fleet->some_free_since_ns = now_ns;
-	append(&fleet->free, sender);
-}
-
 static int64_t latest(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
 
 /* The request's own times, which further tries do not change. */
-static void stamp_sending(struct loop *loop, const struct fleet *fleet, size_t i, int64_t now_ns)
+static void stamp_sending(struct loop *loop, struct sender *sender)
 {
+	const size_t i = sender->request;
 	struct trace_record *record = &loop->result->records[i];
-	const int64_t free_ns = latest(fleet->some_free_since_ns, loop->waiting[i].stream_free_ns);
+	const int64_t free_ns = latest(sender->free_ns, loop->waiting[i].stream_free_ns);
 	const int64_t due_ns = loop->plan->rate > 0 ? loop->start_ns + loop->schedule.items[i].due_ns : free_ns;
 	record->intended_ns = stamp(loop, due_ns);
 	record->ready_ns = stamp(loop, latest(due_ns, free_ns));
-	record->sent_ns = stamp(loop, now_ns);
+	record->sent_ns = stamp(loop, sender->since_ns);
+	if (loop->plan->rate > 0)
+		sender->late_ns = replay_lag_ns(record);
 }
 
 static struct sender *begin(struct loop *loop, struct fleet *fleet, size_t i)
@@ -204,10 +199,11 @@ static struct sender *begin(struct loop *loop, struct fleet *fleet, size_t i)
 	loop->result->records[i].connected = sender->state == SENDER_CLOSED;
 	request_write(&loop->writer, i, fleet->target, &sender->out);
 	sender->since_ns = clock_now_ns();
+	sender->late_ns = 0;
 	if (loop->result->records[i].tries++ > 0) {
 		loop->result->retried++;
 	} else {
-		stamp_sending(loop, fleet, i, sender->since_ns);
+		stamp_sending(loop, sender);
 		loop->sent++;
 		loop->in_flight++;
 	}
@@ -253,7 +249,7 @@ static int64_t pause_ns(const struct sender *sender, int status, unsigned tries)
 	return asked_s >= 0 ? asked_s * NS_PER_S : 50 * NS_PER_MS << (tries < 8 ? tries - 1 : 7);
 }
 
-static void conclude(struct loop *loop, size_t i)
+static void conclude(struct loop *loop, size_t i, int64_t free_ns)
 {
 	const struct trace_record *record = &loop->result->records[i];
 	loop->done++;
@@ -262,31 +258,40 @@ static void conclude(struct loop *loop, size_t i)
 		histogram_record(&loop->recent, run_corrected_ns(record));
 	if (!replay_answer_is_right(event_of(loop, i)->kind, record->status, loop->plan->signer != NULL))
 		loop->progress.wrong++;
-	leave_stream(loop, i);
+	leave_stream(loop, i, free_ns);
 }
 
-static void finish_request(struct loop *loop, struct sender *sender, int status, int64_t now_ns)
+static void finish_request(struct loop *loop, struct sender *sender, int status, int64_t end_ns)
 {
 	const size_t i = sender->request;
 	struct trace_record *record = &loop->result->records[i];
 	record->status = (uint16_t)status;
-	record->answered_ns = status ? stamp(loop, now_ns) : -1;
+	record->answered_ns = status ? stamp(loop, end_ns) : -1;
 	if (is_tried_again(loop, i, status))
-		heap_put(&loop->later, now_ns + pause_ns(sender, status, record->tries), (uint32_t)i);
+		heap_put(&loop->later, end_ns + pause_ns(sender, status, record->tries), (uint32_t)i);
 	else
-		conclude(loop, i);
+		conclude(loop, i, sender->free_ns);
 }
 
-/* A sender whose request has come to an end is free again. */
+/* When the answer had come. Without the system's word for it: when the loop was told. */
+static int64_t end_of(const struct loop *loop, const struct sender *sender)
+{
+	return latest(sender->since_ns, sender->came_ns ? sender->came_ns : loop->looked_ns);
+}
+
+/* A sender whose request has come to an end is free again. Had the request been sent in time, it would have been so by
+ * that much earlier: what one that was late makes wait is late, too. */
 static void settle(struct loop *loop, struct sender *sender)
 {
 	struct fleet *fleet = &loop->fleets[sender->target];
 	if (sender->state != SENDER_ANSWERED && sender->state != SENDER_FAILED)
 		return;
-	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, clock_now_ns());
+	const int64_t end_ns = end_of(loop, sender);
+	sender->free_ns = end_ns - sender->late_ns;
+	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, end_ns);
 	sender_release(sender);
 	take_out(&fleet->busy, sender);
-	set_free(fleet, sender, loop->looked_ns);
+	append(&fleet->free, sender);
 }
 
 static void take_what_is_due(struct loop *loop, int64_t now_ns)
@@ -334,12 +339,12 @@ static void stop(struct loop *loop)
 {
 	loop->stopping = true;
 	while (loop->later.count > 0)
-		conclude(loop, heap_take_first(&loop->later));
+		conclude(loop, heap_take_first(&loop->later), 0);
 	for (size_t t = 0; t < loop->plan->target_count; t++)
 		while (loop->fleets[t].ready.count > 0) {
 			const size_t i = heap_take_first(&loop->fleets[t].ready);
 			if (loop->result->records[i].tries > 0)
-				conclude(loop, i);
+				conclude(loop, i, 0);
 		}
 }
 
@@ -501,8 +506,10 @@ static void start(struct loop *loop)
 	loop->start_ns = loop->reported_ns = loop->looked_ns = now_ns;
 	loop->report_at_ns = now_ns + NS_PER_S;
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		for (size_t c = 0; c < loop->plan->connections; c++)
-			set_free(&loop->fleets[t], &loop->fleets[t].senders[c], now_ns);
+		for (size_t c = 0; c < loop->plan->connections; c++) {
+			loop->fleets[t].senders[c].free_ns = now_ns;
+			append(&loop->fleets[t].free, &loop->fleets[t].senders[c]);
+		}
 }
 
 /* Of a run that was ended early: only what was sent. */

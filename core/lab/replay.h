@@ -4,9 +4,14 @@
  * The schedule is fixed before the start: request i is due at a time that does not depend on how the server does. A due
  * request waits for two things and is never dropped: its stream (the one before it has its answer) and a free
  * connection. Latency counts from the intended time, so a server that falls behind is charged for what waits
- * (coordinated omission: Gil Tene's wrk2 and HdrHistogram). What the generator itself adds is its lag, kept apart: from
- * the moment a request could be sent until it was. A connection is free, and a stream, from the moment at which the
- * loop was told of the answer; so the time it takes for the answers before that one is lag, too.
+ * (coordinated omission: Gil Tene's wrk2 and HdrHistogram).
+ *
+ * What the generator itself adds is its lag, kept apart: from the moment a request could be sent until it was. That
+ * moment is when a generator that is never late would have sent it, given how long the answers took: it was due, and
+ * those before it on its connection and in its stream had been answered, less what these were late themselves. So a
+ * generator that stood still is late with all that it has to make up for, not only with what finds a free connection.
+ * In a closed loop there is nothing to make up for: each request is late by itself. An answer counts from the moment
+ * its last bytes had reached this machine, by the system's stamp, not from when the loop came to read it.
  *
  * Streams order events of kind new and conflict; duplicates go when they are due, so they also meet their original in
  * flight.

@@ -6,9 +6,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 void sender_init(struct sender *sender, int epoll, const struct addrinfo *address)
 {
@@ -40,6 +44,7 @@ bool sender_open(struct sender *sender)
 	if (sender->fd < 0)
 		goto fail;
 	(void)setsockopt(sender->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(sender->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	if (connect(sender->fd, address->ai_addr, address->ai_addrlen) != 0 && errno != EINPROGRESS)
 		goto fail;
 	if (epoll_ctl(sender->epoll, EPOLL_CTL_ADD, sender->fd, &event) == 0)
@@ -83,13 +88,38 @@ static void take_bytes(struct sender *sender, const char *data, size_t size)
 		shut(sender, SENDER_ANSWERED);
 }
 
+/* The system's stamp on what was received, moved from the wall clock to the monotonic one. */
+static int64_t stamp_of(struct msghdr *message)
+{
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+		struct timespec at;
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&at, CMSG_DATA(part), sizeof(at));
+		return clock_now_ns() - (clock_wall_ns() - (at.tv_sec * NS_PER_S + at.tv_nsec));
+	}
+	return 0;
+}
+
+static ssize_t receive(struct sender *sender, char *data, size_t room)
+{
+	_Alignas(struct cmsghdr) char parts[CMSG_SPACE(sizeof(struct timespec))];
+	struct iovec into = {.iov_base = data, .iov_len = room};
+	struct msghdr message = {
+		.msg_iov = &into, .msg_iovlen = 1, .msg_control = parts, .msg_controllen = sizeof(parts)};
+	const ssize_t got = recvmsg(sender->fd, &message, 0);
+	if (got > 0)
+		sender->came_ns = stamp_of(&message);
+	return got;
+}
+
 /* A read that does not fill the room has emptied the socket: see epoll(7), on edges and streams. */
 static void read_in(struct sender *sender, bool to_the_end)
 {
 	enum { ROOM = 16384 };
 	char data[ROOM];
 	while (sender->fd >= 0) {
-		const ssize_t got = recv(sender->fd, data, sizeof(data), 0);
+		const ssize_t got = receive(sender, data, sizeof(data));
 		if (got < 0 && would_block())
 			return;
 		if (got <= 0) {
@@ -121,6 +151,7 @@ static void write_out(struct sender *sender)
 void sender_send(struct sender *sender)
 {
 	sender->out_at = 0;
+	sender->came_ns = 0;
 	answer_begin(&sender->answer);
 	if (sender->state == SENDER_CLOSED) {
 		if (!sender_open(sender))

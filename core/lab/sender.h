@@ -37,11 +37,12 @@ struct sender {
 	struct buffer out;
 	size_t out_at; /* sent of it */
 	struct answer answer;
-	int failure; /* errno of a connection that could not be made; 0: none */
+	int64_t came_ns; /* monotonic: when its last bytes had come, whether anybody looked or not; 0: not known */
+	int failure;     /* errno of a connection that could not be made; 0: none */
 
 	/* The caller's. */
 	uint32_t request;
-	int64_t since_ns;
+	int64_t since_ns, free_ns, late_ns;
 	uint8_t target;
 	struct sender *next, *previous; /* in a list of the caller's */
 };

@@ -69,8 +69,8 @@ struct trace_record {
 	int64_t respond_ns;  /* from the ack point until the answer was sent; -1: unknown */
 	struct trace_stage stages[SLUICE_KIND_SLOTS]; /* by enum sluice_kind */
 	/* Of a sender; -1: unknown. The last two come from the server's trace, on the sender's clock. */
-	int64_t ready_ns;    /* since start_ns: when it could go: it was due, its stream and a connection were free;
-	                        sent_ns - ready_ns is the sender's own lag */
+	int64_t ready_ns;    /* since start_ns: when it could go, had the sender never been late: it was due, its
+	                        stream and a connection were free; sent_ns - ready_ns is the sender's own lag */
 	int64_t received_ns; /* since start_ns: the server had the complete request */
 	int64_t replied_ns;  /* since start_ns: the server had sent the answer */
 	uint8_t tries;       /* of the sender: 1, or more where retries are on; of a server: 0 */
