@@ -221,6 +221,19 @@ static bool take_flags(struct parser *parser, int argc, char **argv)
 	return true;
 }
 
+/* The path of a file that a file names is relative to that file. */
+static void resolve_paths(const struct parser *parser, const char *file, const struct yaml_node *top)
+{
+	const struct command *command = parser->command;
+	const char *slash = strrchr(file, '/');
+	for (const struct sluice_option *option = command->options; slash && option->type != SLUICE_TYPE_END;
+	     option++) {
+		const char **path = (const char **)(void *)((char *)command->config + option->offset);
+		if ((option->flags & SLUICE_OPTION_FILE) && yaml_get(top, option->name) && *path && **path != '/')
+			*path = arena_printf(parser->arena, "%.*s/%s", (int)(slash - file), file, *path);
+	}
+}
+
 /* The file is read between the defaults and the flags, which are then taken once more. */
 static bool take_file(struct parser *parser, int argc, char **argv)
 {
@@ -240,6 +253,7 @@ static bool take_file(struct parser *parser, int argc, char **argv)
 		fprintf(stderr, "%s\n", error.text);
 		return false;
 	}
+	resolve_paths(parser, file, top);
 	parser->shared = (struct shared){0};
 	return take_flags(parser, argc, argv);
 }

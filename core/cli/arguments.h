@@ -53,9 +53,9 @@ struct command {
 	const struct sluice_option *options; /* more flags, with types and bounds; NULL: none. An option's unit is what
 	                                        the help shows for a text: FILE */
 	void *config;                        /* what they fill: defaults first */
-	const char
-		*file_option; /* which of them names a YAML file that sets the others, as far as no flag does; NULL */
-	unsigned common;      /* enum command_common */
+	const char *file_option; /* which of them names a YAML file that sets the others, as far as no flag does; paths
+	                            in it (SLUICE_OPTION_FILE) are relative to it; NULL */
+	unsigned common;         /* enum command_common */
 	int operands_min, operands_max;
 };
 

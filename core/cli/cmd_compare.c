@@ -81,8 +81,8 @@ static void print_comparison(const json_t *document, const char *directory)
 	const json_t *verdict = json_object_get(document, "verdict");
 	size_t i;
 	json_t *entry;
-	(void)printf("%-30s %12.12s %12.12s  %9s  %s\n", "", label_of(document, 0), label_of(document, 1), "change",
-	             "95 % interval");
+	(void)printf("%-30s %12.12s %12.12s  %9s  %.4g %% interval\n", "", label_of(document, 0), label_of(document, 1),
+	             "change", 100 * (1 - json_number_value(json_object_get(document, "alpha"))));
 	json_array_foreach(json_object_get(document, "metrics"), i, entry) print_metric(entry);
 	json_array_foreach(json_object_get(document, "notes"), i, entry)(void)
 		printf("%s%s\n", i == 0 ? "\n" : "", json_string_value(entry));
@@ -107,6 +107,24 @@ static int status_of(const json_t *document)
 	return STATUS_CANNOT;
 }
 
+/* What the gate has said of B; its exit status. */
+static int report_gate(const char *directory, bool quietly)
+{
+	struct sluice_error error = {0};
+	json_t *gate = run_read_json(directory, RUN_GATE, &error);
+	if (!gate) {
+		(void)fprintf(stderr, "%s\n", error.text);
+		return STATUS_CANNOT;
+	}
+	if (!quietly)
+		(void)printf("\n%s: %s\n%s\n", json_string_value(json_object_get(gate, "gate")),
+		             json_string_value(json_object_get(gate, "sentence")),
+		             json_string_value(json_object_get(gate, "next")));
+	const int status = (int)json_integer_value(json_object_get(gate, "status"));
+	json_decref(gate);
+	return status;
+}
+
 /* ── one comparison ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* NULL and a sentence on stderr if it could not be done. */
@@ -121,23 +139,32 @@ static json_t *compare(const struct comparison_request *request, struct watch *w
 	return document;
 }
 
+static void print_document(const struct comparison_settings *settings, const json_t *document, bool as_json)
+{
+	if (as_json)
+		(void)(json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_DIGITS)) == 0 && puts(""));
+	else if (settings->single)
+		print_run(json_object_get(document, "results"), json_object_get(document, "generator"),
+		          settings->output);
+	else
+		print_comparison(document, settings->output);
+}
+
+/* A single has no verdict of its own: that is its gate's, or that of its answers. */
 static int compare_once(const struct comparison_request *request, bool as_json)
 {
+	const struct comparison_settings *settings = request->settings;
 	struct watch watch = {.is_terminal = isatty(STDERR_FILENO) == 1};
 	json_t *document = compare(request, &watch);
 	if (!document)
 		return STATUS_CANNOT;
-	const json_t *results = json_object_get(document, "results"),
-		     *generator = json_object_get(document, "generator");
-	if (as_json)
-		(void)json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_DIGITS));
-	else if (request->settings->single)
-		print_run(results, generator, request->settings->output);
-	else
-		print_comparison(document, request->settings->output);
-	const int status = request->settings->single ? status_of_run(results, generator) : status_of(document);
+	print_document(settings, document, as_json);
+	int status = settings->single ? status_of_run(json_object_get(document, "results"),
+	                                              json_object_get(document, "generator"))
+	                              : status_of(document);
+	const int gate = settings->gate ? report_gate(settings->output, as_json) : status;
 	json_decref(document);
-	return status;
+	return settings->single ? gate : status;
 }
 
 /* ── each overlay ───────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -199,6 +226,27 @@ static void print_trial(const struct trial *trial, const json_t *document)
 	(void)fflush(stdout);
 }
 
+/* One that cannot be done is said so, and does not keep the others from being done. */
+static int compare_trial(const struct comparison_request *request, const struct trial *trial, struct watch *watch,
+                         struct arena *arena)
+{
+	struct comparison_settings settings = *request->settings;
+	struct comparison_request one = *request;
+	settings.a = trial->a;
+	settings.b = trial->b;
+	settings.output = arena_printf(arena, "%s/%s", request->settings->output, trial->name);
+	one.settings = &settings;
+	json_t *document = compare(&one, watch);
+	if (!document) {
+		(void)printf("%-32s could not be done\n", trial->name);
+		return STATUS_CANNOT;
+	}
+	const int status = status_of(document);
+	print_trial(trial, document);
+	json_decref(document);
+	return status;
+}
+
 static int compare_each(const struct comparison_request *request, struct arena *arena)
 {
 	struct trial trials[TRIALS_MAX];
@@ -210,21 +258,11 @@ static int compare_each(const struct comparison_request *request, struct arena *
 		return STATUS_CANNOT;
 	}
 	int status = STATUS_YES;
-	(void)printf("%-32s %-13s %9s  %s\n", "B against A", "verdict", "P95", "95 % interval");
+	(void)printf("%-32s %-13s %9s  %s\n", "B against A", "verdict", "P95", "interval");
 	for (size_t i = 0; i < count && !interrupted; i++) {
-		struct comparison_settings settings = *request->settings;
-		struct comparison_request one = *request;
-		settings.a = trials[i].a;
-		settings.b = trials[i].b;
-		settings.output = arena_printf(arena, "%s/%s", request->settings->output, trials[i].name);
-		one.settings = &settings;
-		json_t *document = compare(&one, &watch);
-		if (!document)
-			return STATUS_CANNOT;
-		print_trial(&trials[i], document);
-		if (status_of(document) != STATUS_YES)
-			status = STATUS_NO;
-		json_decref(document);
+		const int one = compare_trial(request, &trials[i], &watch, arena);
+		if (one == STATUS_CANNOT || (one != STATUS_YES && status == STATUS_YES))
+			status = one == STATUS_CANNOT ? STATUS_CANNOT : STATUS_NO;
 	}
 	return status;
 }
@@ -242,7 +280,9 @@ int cmd_compare(int argc, char **argv)
 			 "ends it after "
 			 "the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 it could not be "
 			 "done, 11 "
-			 "inconclusive, 30 invalid.",
+			 "inconclusive, 30 invalid; with --each 0 if every one is better; with --single and --gate "
+	                 "that of "
+			 "`sluice gate`.",
 		.example = "sluice compare pipelines/postgres.yaml --a none --b pool-tuning --output run-1/",
 		.options = comparison_options,
 		.config = &settings,
@@ -256,7 +296,7 @@ int cmd_compare(int argc, char **argv)
 		return status;
 	struct comparison_request request;
 	struct sluice_error error = {0};
-	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	if (!comparison_request_init(&request, &settings, &arguments, &error)) {

@@ -209,7 +209,8 @@ static bool conclude(struct session *session, int *status_out, struct sluice_err
 	const bool kept = keep_input(session, error);
 	json_t *results = about_results(&session->input, result->records, result->count, plan->signer != NULL,
 	                                result->retried, seconds);
-	json_t *generator = about_generator(result->records, result->count, result->cpu_ns, wall_ns);
+	json_t *generator = about_generator(result->records, result->count, about_cpu_share(result->cpu_ns, wall_ns),
+	                                    about_processors());
 	recording_put(session->recording, "input",
 	              about_input(&session->input, session->settings->input, plan->first, plan->count));
 	recording_put(session->recording, "schedule", about_schedule(plan, "single", 1, seconds));

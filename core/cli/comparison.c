@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "lab/corpus.h"
 #include "lab/estimate.h"
+#include "lab/gate.h"
 #include "lab/recording.h"
 #include "lab/report.h"
 #include "lab/run.h"
@@ -20,13 +21,14 @@
 enum { SETS_MAX = 256 };
 
 const struct sluice_option comparison_options[] = {
-	SLUICE_OPTION_STRING(struct comparison_settings, scenario, .name = "scenario", .unit = "FILE",
-                             .help = "a YAML file with any of these settings; flags win over it"),
+	SLUICE_OPTION_STRING(
+		struct comparison_settings, scenario, .name = "scenario", .unit = "FILE",
+		.help = "a YAML file with any of these settings; flags win over it, paths are relative to it"),
 	SLUICE_OPTION_STRING(struct comparison_settings, about, .name = "about", .help = "a sentence for the report"),
 	SLUICE_OPTION_STRING(struct comparison_settings, pipeline, .name = "pipeline", .unit = "FILE",
-                             .help = "the pipeline, for scenarios; relative to the scenario's file"),
+                             .flags = SLUICE_OPTION_FILE, .help = "the pipeline, for scenarios"),
 	SLUICE_OPTION_STRING(struct comparison_settings, pipeline_b, .name = "pipeline-b", .unit = "FILE",
-                             .help = "the pipeline of B, if it is another"),
+                             .flags = SLUICE_OPTION_FILE, .help = "the pipeline of B, if it is another"),
 	SLUICE_OPTION_STRING(struct comparison_settings, output, .name = "output", .unit = "RUN/",
                              .help = "the run directory to make"),
 	SLUICE_OPTION_STRING(struct comparison_settings, a, .name = "a", .unit = "NAMES", .fallback = "none",
@@ -60,7 +62,7 @@ const struct sluice_option comparison_options[] = {
 	SLUICE_OPTION_PERCENT(struct comparison_settings, duplicates, .name = "duplicates", .fallback = "2%", .min = 0,
                               .max = 90, .help = "how many are sent again"),
 	SLUICE_OPTION_STRING(struct comparison_settings, corpus, .name = "corpus", .unit = "FILE",
-                             .help = "draw payloads from it, a JSON text a line"),
+                             .flags = SLUICE_OPTION_FILE, .help = "draw payloads from it, a JSON text a line"),
 	SLUICE_OPTION_INT(struct comparison_settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
                           .help = "of webhooks, arrivals and coins"),
 	SLUICE_OPTION_STRING(struct comparison_settings, sign, .name = "sign", .unit = "SCHEME:SECRET",
@@ -75,9 +77,9 @@ const struct sluice_option comparison_options[] = {
 	SLUICE_OPTION_PERCENT(struct comparison_settings, margin, .name = "margin", .fallback = "5%", .min = 0,
                               .max = 100, .help = "a smaller change of P95 does not matter"),
 	SLUICE_OPTION_PERCENT(struct comparison_settings, alpha, .name = "alpha", .fallback = "5%", .min = 0, .max = 50,
-                              .help = "what the intervals leave to chance"),
+                              .help = "what the intervals leave to chance; with --sequential each look has its own"),
 	SLUICE_OPTION_STRING(struct comparison_settings, gate, .name = "gate", .unit = "FILE",
-                             .help = "criteria to judge B by, for the report"),
+                             .flags = SLUICE_OPTION_FILE, .help = "criteria to judge B by, for the report"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, rollback, .name = "rollback",
                            .help = "afterwards, start B with the kill switch and prove that it is the base again"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, keep_stores, .name = "keep-stores",
@@ -87,38 +89,56 @@ const struct sluice_option comparison_options[] = {
 
 /* ── the request ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* A path in a scenario is relative to its file. */
-static const char *beside(const char *scenario, const char *path, struct arena *arena)
+/* Where a scenario's file is; that is where its commands run. NULL: here. */
+static const char *folder_of(const char *scenario, struct arena *arena)
 {
 	const char *slash = scenario ? strrchr(scenario, '/') : NULL;
-	if (!path || path[0] == '/' || !slash)
-		return path;
-	return arena_printf(arena, "%.*s/%s", (int)(slash - scenario), scenario, path);
+	return slash ? arena_printf(arena, "%.*s", (int)(slash - scenario) + 1, scenario) : NULL;
+}
+
+static bool refuse_contradictions(const struct comparison_settings *settings, struct sluice_error *error)
+{
+	const struct {
+		bool both;
+		const char *one, *other;
+	} pairs[] = {
+		{settings->aa && settings->each, "aa", "each"},
+		{settings->aa && settings->single, "aa", "single"},
+		{settings->each && settings->single, "each", "single"},
+		{settings->duet && settings->single, "duet", "single"},
+		{settings->sequential && settings->single, "sequential", "single"},
+	};
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (pairs[i].both)
+			return sluice_error_set(error, "--%s and --%s contradict each other", pairs[i].one,
+			                        pairs[i].other);
+	return true;
 }
 
 bool comparison_request_init(struct comparison_request *request_out, const struct comparison_settings *settings,
                              struct arguments *arguments, struct sluice_error *error)
 {
-	const char *first = arguments->operand_count > 0
-	                            ? arguments->operands[0]
-	                            : beside(settings->scenario, settings->pipeline, &arguments->arena);
-	const char *second = arguments->operand_count > 1
-	                             ? arguments->operands[1]
-	                             : beside(settings->scenario, settings->pipeline_b, &arguments->arena);
+	const char *first = arguments->operand_count > 0 ? arguments->operands[0] : settings->pipeline;
+	const char *second = arguments->operand_count > 1 ? arguments->operands[1] : settings->pipeline_b;
 	*request_out = (struct comparison_request){
 		.settings = settings, .arguments = arguments, .pipelines = {first, second ? second : first}};
 	if (!first)
 		return sluice_error_set(error, "expected a pipeline, or a --scenario that names one");
 	if (!settings->output)
 		return sluice_error_set(error, "something is missing: --output RUN/");
-	return true;
+	if (second && (settings->aa || settings->each))
+		return sluice_error_set(error, "--%s is about one pipeline, got a second: %s",
+		                        settings->aa ? "aa" : "each", second);
+	return refuse_contradictions(settings, error);
 }
 
 /* ── the store of an arm ────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* One side of the comparison, as the runtime sees it. */
 struct side {
+	const char *names; /* of overlays, as they were asked for */
 	struct config *config;
+	char sha256[DIGEST_HEX_SIZE]; /* of the effective pipeline, but for where its rows are */
 	const char *sets[SETS_MAX + 1];
 	const char *flags[2 * SETS_MAX + 8];
 	struct arm_plan plan;
@@ -191,14 +211,23 @@ static const char *optimizations_of(const char *names)
 	return strcmp(names, "none") == 0 ? "false" : strcmp(names, "file") == 0 ? "true" : names;
 }
 
-static struct config *load(const struct comparison_request *request, const struct side *side, const char *pipeline,
+static struct config *load(const struct comparison_request *request, const struct side *side,
                            struct sluice_error *error)
 {
+	static const char origin[] =
+		"ENABLE_OPTIMIZATIONS"; /* that is how the names get there, not where they are from */
+	const bool is_a = side->names == request->settings->a;
+	struct sluice_error cause = {0};
 	struct config_request asked = request->arguments->request;
-	asked.file = pipeline;
+	asked.file = side->plan.pipeline;
 	asked.sets = side->sets;
-	(void)setenv("ENABLE_OPTIMIZATIONS", side->plan.optimizations, 1);
-	return config_load(&asked, error);
+	(void)setenv(origin, side->plan.optimizations, 1);
+	struct config *config = config_load(&asked, &cause);
+	if (!config && strncmp(cause.text, origin, strlen(origin)) == 0)
+		(void)sluice_error_set(error, "--%c%s", is_a ? 'a' : 'b', cause.text + strlen(origin));
+	else if (!config)
+		(void)sluice_error_set(error, "%s", cause.text);
+	return config;
 }
 
 static const struct sluice_option *find_place(const struct config *config)
@@ -259,37 +288,73 @@ static void fill_flags(const struct comparison_request *request, struct side *si
 	side->flags[count] = NULL;
 }
 
-static bool make_side(const struct comparison_request *request, struct side *side, size_t number, const char *mark,
+/* The overlays that are on, and the file where there are two. */
+static const char *label_of(const struct comparison_request *request, const struct side *side)
+{
+	struct arena *arena = &request->arguments->arena;
+	const char *label = NULL, *slash = strrchr(side->plan.pipeline, '/');
+	const char *file = slash ? slash + 1 : side->plan.pipeline;
+	for (const char *const *name = side->config->optimizations; name && *name; name++)
+		label = label ? arena_printf(arena, "%s,%s", label, *name) : *name;
+	if (strcmp(request->pipelines[0], request->pipelines[1]) != 0)
+		return label ? arena_printf(arena, "%s %s", file, label) : arena_printf(arena, "%s", file);
+	return label ? arena_printf(arena, "%s", label) : "none";
+}
+
+/* As its server will run it, except for where its rows are. */
+static bool load_side(const struct comparison_request *request, struct side *side, size_t number,
                       struct sluice_error *error)
 {
 	const struct comparison_settings *settings = request->settings;
 	const size_t which = settings->aa ? 0 : settings->single ? 1 : number;
-	const char *names = which == 0 ? settings->a : settings->b;
-	const char *pipeline = request->pipelines[which];
 	const char *const *sets = request->arguments->request.sets;
+	side->names = which == 0 ? settings->a : settings->b;
 	side->plan = (struct arm_plan){
-		.label = number == 1 && settings->aa ? arena_printf(&request->arguments->arena, "%s again", names)
-	                                             : names,
 		.letter = number == 0 ? "a" : "b",
-		.pipeline = pipeline,
-		.optimizations = optimizations_of(names),
+		.pipeline = request->pipelines[which],
+		.optimizations = optimizations_of(side->names),
 		.flags = side->flags,
 		.prepare = settings->prepare,
-		.prepare_in = beside(settings->scenario, ".", &request->arguments->arena),
+		.prepare_in = folder_of(settings->scenario, &request->arguments->arena),
 	};
 	for (size_t i = 0; sets && sets[i]; i++)
 		if (!add_set(side, sets[i], error))
 			return false;
-	side->config = load(request, side, pipeline, error);
-	if (!side->config || !choose_place(request, side, mark, error))
+	side->config = load(request, side, error);
+	if (!side->config)
+		return false;
+	memcpy(side->sha256, side->config->sha256, sizeof(side->sha256));
+	side->plan.label = label_of(request, side);
+	if (number == 1 && settings->aa)
+		side->plan.label = arena_printf(&request->arguments->arena, "%s again", side->plan.label);
+	return true;
+}
+
+/* Gives it tables of its own, behind doors that the laboratory may open. */
+static bool place_side(const struct comparison_request *request, struct side *side, const char *mark,
+                       struct sluice_error *error)
+{
+	if (!choose_place(request, side, mark, error))
 		return false;
 	config_free(side->config);
-	side->config = load(request, side, pipeline, error);
+	side->config = load(request, side, error);
 	if (!side->config)
 		return false;
 	fill_flags(request, side);
 	side->plan.store = store_of(side);
 	return true;
+}
+
+/* A difference that is found between two that are the same is a false one; who wants to know asks for it. */
+static bool differ(const struct comparison_request *request, const struct side sides[2], struct sluice_error *error)
+{
+	if (request->settings->single || request->settings->aa || strcmp(sides[0].sha256, sides[1].sha256) != 0)
+		return true;
+	return sluice_error_set(
+		error,
+		"A (%s) and B (%s) are the same effective pipeline, so there is nothing to compare; --aa "
+		"compares one with itself",
+		sides[0].plan.label, sides[1].plan.label);
 }
 
 /* ── running ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -343,10 +408,18 @@ static bool fill_plan(const struct comparison_settings *settings, const struct c
 	       sluice_error_set(error, "--size: %s", cause.text);
 }
 
-/* The sides know their places only once the directory is there, which recording_begin() wants empty: it is made here.
- */
-static bool run_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
-                      compare_each_fn each, void *context, struct sluice_error *error)
+static bool load_sides(const struct comparison_request *request, struct side sides[2], struct sluice_error *error)
+{
+	const size_t count = request->settings->single ? 1 : 2;
+	for (size_t i = 0; i < count; i++)
+		if (!load_side(request, &sides[i], i, error))
+			return false;
+	return differ(request, sides, error);
+}
+
+/* The run directory is there by now: files of rows lie in it. */
+static bool place_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
+                        struct sluice_error *error)
 {
 	uint32_t number;
 	char mark[16];
@@ -354,11 +427,40 @@ static bool run_sides(const struct comparison_request *request, struct side side
 	(void)snprintf(mark, sizeof(mark), "%08x", number);
 	const size_t count = request->settings->single ? 1 : 2;
 	for (size_t i = 0; i < count; i++) {
-		if (!make_side(request, &sides[i], i, mark, error))
+		if (!place_side(request, &sides[i], mark, error))
 			return false;
 		plan->arms[i] = sides[i].plan;
 	}
-	return compare_run(plan, each, context, error) && report_write(request->settings->output, error);
+	return true;
+}
+
+/* Holds B against the gate, so that the report shows it. */
+static bool judge_by_gate(const struct comparison_settings *settings, const struct gate_spec *spec,
+                          struct sluice_error *error)
+{
+	struct gate_facts facts;
+	struct gate_result result;
+	bool ok = gate_measure(settings->output, NULL, &facts, error);
+	if (ok) {
+		gate_judge(spec, &facts, &result);
+		json_t *document = gate_result_to_json(settings->gate, spec, &facts, &result);
+		ok = gate_record(settings->output, NULL, &facts, document, error);
+		json_decref(document);
+	}
+	gate_facts_finish(&facts);
+	return ok;
+}
+
+/* Everything that may be wrong with what was asked for is found before the directory is made. */
+static json_t *run(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
+                   const struct gate_spec *gate, compare_each_fn each, void *context, struct sluice_error *error)
+{
+	const struct comparison_settings *settings = request->settings;
+	const bool ok = load_sides(request, sides, error) && recording_make_directory(settings->output, error) &&
+	                place_sides(request, sides, plan, error) && compare_run(plan, each, context, error) &&
+	                (!settings->gate || judge_by_gate(settings, gate, error)) &&
+	                report_write(settings->output, error);
+	return ok ? run_read_json(settings->output, settings->single ? RUN_ABOUT : RUN_COMPARE, error) : NULL;
 }
 
 json_t *comparison_run(const struct comparison_request *request, compare_each_fn each, void *context,
@@ -368,18 +470,20 @@ json_t *comparison_run(const struct comparison_request *request, compare_each_fn
 	struct signer *signer = settings->sign ? signer_create(settings->sign, settings->form, error) : NULL;
 	struct corpus *corpus = settings->corpus ? corpus_read(settings->corpus, error) : NULL;
 	struct side *sides = must_calloc(2, sizeof(*sides));
+	struct gate_spec gate = {0};
 	struct compare_plan plan;
 	json_t *document = NULL;
 	if ((!settings->sign || signer) && (!settings->corpus || corpus) &&
-	    recording_make_directory(settings->output, error) && fill_plan(settings, corpus, signer, &plan, error)) {
+	    (!settings->gate || gate_spec_read(settings->gate, &gate, error)) &&
+	    fill_plan(settings, corpus, signer, &plan, error)) {
 		plan.about = describe(settings);
-		if (run_sides(request, sides, &plan, each, context, error))
-			document = run_read_json(settings->output, settings->single ? RUN_ABOUT : RUN_COMPARE, error);
+		document = run(request, sides, &plan, &gate, each, context, error);
 		json_decref(plan.about);
 	}
 	for (size_t i = 0; i < 2; i++)
 		config_free(sides[i].config);
 	free(sides);
+	gate_spec_finish(&gate);
 	corpus_free(corpus);
 	signer_free(signer);
 	return document;

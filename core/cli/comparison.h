@@ -13,8 +13,8 @@
 
 struct comparison_settings {
 	const char *scenario, *about;
-	const char *pipeline, *pipeline_b; /* of a scenario: relative to its file */
-	const char *a, *b;                 /* "none", "file" or names of overlays */
+	const char *pipeline, *pipeline_b;
+	const char *a, *b; /* "none", "file" or names of overlays */
 	const char *output, *prepare, *gate;
 	const char *sign, *form, *size, *corpus;
 	int64_t pairs, rate, concurrency, streams, seed;

@@ -40,9 +40,9 @@ json_t *about_host(void)
 	char model[128];
 	(void)uname(&system);
 	read_proc("/proc/cpuinfo", "model name", model, sizeof(model));
-	return json_pack("{s:i, s:s, s:I, s:s++}", "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "cpu", model,
-	                 "memory_bytes", (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "kernel",
-	                 system.sysname, " ", system.release);
+	return json_pack("{s:i, s:s, s:I, s:s++}", "cpus", (int)about_processors(), "cpu", model, "memory_bytes",
+	                 (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "kernel", system.sysname, " ",
+	                 system.release);
 }
 
 json_t *about_input(const struct input *input, const char *file, size_t first, size_t count)
@@ -170,17 +170,27 @@ static bool has_answers(const struct trace_record *records, size_t count)
 	return false;
 }
 
-json_t *about_generator(const struct trace_record *records, size_t count, int64_t cpu_ns, int64_t wall_ns)
+size_t about_processors(void)
+{
+	const long online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online > 0 ? (size_t)online : 1;
+}
+
+double about_cpu_share(int64_t cpu_ns, int64_t wall_ns)
+{
+	return wall_ns > 0 ? (double)cpu_ns / (double)wall_ns / (double)about_processors() : 0;
+}
+
+json_t *about_generator(const struct trace_record *records, size_t count, double cpu_share, size_t processors)
 {
 	json_t *lag = quantiles_of(records, count, replay_lag_ns);
 	json_t *corrected = quantiles_of(records, count, run_corrected_ns);
 	const bool measured = has_answers(records, count);
-	const double busy_share = wall_ns > 0 ? (double)cpu_ns / (double)wall_ns : 0;
 	const struct conduct conduct = {
 		.lag_p95_ms = measured ? member(lag, "p95_ms") : 0,
 		.p95_ms = measured ? member(corrected, "p95_ms") : 0,
-		.busy_share = busy_share,
-		.cpu_share = busy_share / (double)sysconf(_SC_NPROCESSORS_ONLN),
+		.busy_share = cpu_share * (double)processors,
+		.cpu_share = cpu_share,
 		.stale = count_stale(records, count),
 	};
 	json_t *reasons = reasons_against(&conduct);

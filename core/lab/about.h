@@ -20,9 +20,11 @@ json_t *about_host(void);
 json_t *about_input(const struct input *input, const char *file, size_t first, size_t count);
 json_t *about_schedule(const struct replay_plan *plan, const char *design, size_t blocks, double block_seconds);
 
-/* Whether the run measures what it is meant to, with reasons where it does not: the generator kept up (`cpu_ns` of
- * `wall_ns`), and the ids were new to the store. */
-json_t *about_generator(const struct trace_record *records, size_t count, int64_t cpu_ns, int64_t wall_ns);
+/* Whether the run measures what it is meant to, with reasons where it does not: the generator kept up, with that share
+ * of the machine's processors, and the ids were new to the store. */
+json_t *about_generator(const struct trace_record *records, size_t count, double cpu_share, size_t processors);
+size_t about_processors(void);
+double about_cpu_share(int64_t cpu_ns, int64_t wall_ns);
 
 /* What the requests came to. */
 json_t *about_results(const struct input *input, const struct trace_record *records, size_t count, bool is_signed,

@@ -56,6 +56,19 @@ _Noreturn static void become_server(const struct arm *arm, int out)
 	_exit(127);
 }
 
+/* Whether there is something to be read before that time; a signal is no reason to give up. */
+static bool await_readable(int descriptor, int64_t until_ns)
+{
+	struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+	int found = -1;
+	errno = EINTR;
+	while (found < 0 && errno == EINTR) {
+		const int64_t left_ms = (until_ns - clock_now_ns()) / NS_PER_MS;
+		found = poll(&readable, 1, left_ms > 0 ? (int)left_ms : 0);
+	}
+	return found > 0;
+}
+
 /* Takes what the server says until both of its lines are there, or `until_ns`. */
 static bool hear(struct arm *arm, int out, int64_t until_ns)
 {
@@ -63,11 +76,7 @@ static bool hear(struct arm *arm, int out, int64_t until_ns)
 	char piece[512];
 	bool heard = false, open = true;
 	while (!heard && open) {
-		struct pollfd readable = {.fd = out, .events = POLLIN};
-		const int64_t left_ms = (until_ns - clock_now_ns()) / NS_PER_MS;
-		const ssize_t got = left_ms > 0 && poll(&readable, 1, (int)left_ms) > 0
-		                            ? read(out, piece, sizeof(piece))
-		                            : 0;
+		const ssize_t got = await_readable(out, until_ns) ? read(out, piece, sizeof(piece)) : 0;
 		open = got > 0;
 		if (open)
 			buffer_add(&said, piece, (size_t)got);
@@ -154,8 +163,7 @@ bool arm_start(struct arm *arm, const struct arm_plan *plan, const char *directo
 static bool await_end(struct arm *arm, int patience_s, int *status_out)
 {
 	const int process = pidfd_open(arm->process, 0);
-	struct pollfd ended = {.fd = process, .events = POLLIN};
-	const bool over = process >= 0 && poll(&ended, 1, patience_s * 1000) > 0 &&
+	const bool over = process >= 0 && await_readable(process, clock_now_ns() + patience_s * NS_PER_S) &&
 	                  waitpid(arm->process, status_out, 0) == arm->process;
 	if (process >= 0)
 		(void)close(process);

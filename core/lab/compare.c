@@ -36,7 +36,7 @@ struct comparison {
 	struct recording *recording;
 	struct arm arms[ARMS];
 	size_t arm_count;
-	json_t *abouts; /* of the arms, as run.json has them */
+	json_t *pipelines; /* what each arm's server says of itself */
 	struct sampler *sampler;
 	struct input input, warm_up; /* blocks of block_count lines */
 	size_t block_count;
@@ -112,34 +112,40 @@ static bool write_effective(const struct comparison *comparison, const struct ar
 	return ok && closed;
 }
 
-/* What run.json says of an arm: what the server says of itself, and its binary is this one. */
-static json_t *describe_arm(const struct comparison *comparison, size_t number, struct sluice_error *error)
+/* What run.json says of an arm. */
+static json_t *describe_arm(const struct comparison *comparison, size_t number, const json_t *pipeline)
 {
 	static const char *const wanted[] = {"pipeline", "file", "sha256", "optimizations", "stages"};
 	const struct arm *arm = &comparison->arms[number];
-	json_t *pipeline = arm_ask(arm, "/api/pipeline", error);
-	if (!pipeline || !write_effective(comparison, arm, pipeline, error)) {
-		json_decref(pipeline);
-		return NULL;
-	}
 	json_t *about = json_pack("{s:s, s:s, s:s}", "label", arm->plan->label, "url", arm->url, "id_prefix",
 	                          id_prefixes[number]);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		(void)json_object_set(about, wanted[i], json_object_get(pipeline, wanted[i]));
-	json_decref(pipeline);
 	return about;
+}
+
+static bool start_arm(struct comparison *comparison, size_t number, json_t *abouts, struct sluice_error *error)
+{
+	const struct compare_plan *plan = comparison->plan;
+	struct arm *arm = &comparison->arms[number];
+	json_t *pipeline = arm_start(arm, &plan->arms[number], plan->directory, error)
+	                           ? arm_ask(arm, "/api/pipeline", error)
+	                           : NULL;
+	if (!pipeline)
+		return false;
+	(void)json_array_append_new(comparison->pipelines, pipeline);
+	(void)json_array_append_new(abouts, describe_arm(comparison, number, pipeline));
+	return write_effective(comparison, arm, pipeline, error);
 }
 
 static bool start_arms(struct comparison *comparison, struct sluice_error *error)
 {
 	bool ok = true;
+	json_t *abouts = json_array();
 	tell(comparison, "starting");
-	for (size_t i = 0; ok && i < comparison->arm_count; i++) {
-		ok = arm_start(&comparison->arms[i], &comparison->plan->arms[i], comparison->plan->directory, error);
-		json_t *about = ok ? describe_arm(comparison, i, error) : NULL;
-		ok = about && json_array_append_new(comparison->abouts, about) == 0;
-	}
-	recording_put(comparison->recording, "arms", json_incref(comparison->abouts));
+	for (size_t i = 0; ok && i < comparison->arm_count; i++)
+		ok = start_arm(comparison, i, abouts, error);
+	recording_put(comparison->recording, "arms", abouts);
 	return ok;
 }
 
@@ -256,13 +262,16 @@ static bool go_on(void *context, const struct replay_progress *progress)
 	return true; /* a block is finished in any case: half of one says nothing */
 }
 
-static double p95_ms(const struct replay_result *result, uint8_t arm)
+/* No answer counts as the whole patience. */
+static double p95_ms(const struct comparison *comparison, const struct replay_result *result, size_t arm)
 {
 	int64_t *latencies = must_calloc(result->count + 1, sizeof(*latencies));
 	size_t count = 0;
-	for (size_t i = 0; i < result->count; i++)
+	for (size_t i = 0; i < result->count; i++) {
+		const int64_t latency_ns = run_corrected_ns(&result->records[i]);
 		if (result->records[i].arm == arm)
-			latencies[count++] = run_corrected_ns(&result->records[i]);
+			latencies[count++] = latency_ns < 0 ? comparison->plan->patience_ns : latency_ns;
+	}
 	estimate_sort(latencies, count);
 	const double p95 = (double)estimate_quantile(latencies, count, 0.95) / 1e6;
 	free(latencies);
@@ -277,7 +286,7 @@ static bool warm_up_arm(struct comparison *comparison, size_t arm, struct sluice
 		struct replay_plan replay = plan_block(comparison, &comparison->warm_up, block, arm, 1);
 		replay.request_prefix = "warm-up-";
 		const bool ok = replay_run(&replay, go_on, comparison, &result, error);
-		const double p95 = ok ? p95_ms(&result, (uint8_t)arm) : 0;
+		const double p95 = ok ? p95_ms(comparison, &result, arm) : 0;
 		replay_free(&result);
 		if (!ok)
 			return false;
@@ -315,7 +324,7 @@ static bool run_block(struct comparison *comparison, size_t pair, size_t arm, si
 		ok = look_again(comparison, arm + i, &before[i], &after[i], error);
 	for (size_t i = 0; ok && i < arm_count; i++) {
 		double *p95 = arm + i == 0 ? &comparison->progress.a_p95_ms : &comparison->progress.b_p95_ms;
-		*p95 = p95_ms(&result, (uint8_t)(arm + i));
+		*p95 = p95_ms(comparison, &result, arm + i);
 		(void)json_array_append_new(comparison->blocks, describe_block(comparison, pair, arm + i, first,
 		                                                               &result, &before[i], &after[i]));
 	}
@@ -337,9 +346,13 @@ static bool run_pair(struct comparison *comparison, size_t pair, struct sluice_e
 /* Whether a planned look has settled it. */
 static bool is_settled(const struct comparison *comparison, size_t pairs)
 {
-	return comparison->plan->sequential &&
-	       verdict_is_settled(comparison->records, comparison->count, pairs, comparison->plan->patience_ns,
-	                          comparison->plan->seed);
+	const struct compare_plan *plan = comparison->plan;
+	const struct verdict_terms terms = {.margin = plan->margin,
+	                                    .patience_ns = plan->patience_ns,
+	                                    .seed = plan->seed,
+	                                    .is_signed = plan->signer != NULL};
+	return plan->sequential &&
+	       verdict_is_settled(&terms, comparison->records, comparison->count, &comparison->input, pairs);
 }
 
 static bool run_all_pairs(struct comparison *comparison, struct sluice_error *error)
@@ -422,8 +435,9 @@ static void describe(struct comparison *comparison)
 	                        "sequential", plan->sequential, "pairs", (json_int_t)plan->pairs));
 	recording_put(recording, "blocks", json_incref(comparison->blocks));
 	recording_put(recording, "generator",
-	              about_generator(comparison->records, comparison->count, comparison->sender_cpu_ns,
-	                              comparison->sending_ns));
+	              about_generator(comparison->records, comparison->count,
+	                              about_cpu_share(comparison->sender_cpu_ns, comparison->sending_ns),
+	                              about_processors()));
 	recording_put(recording, "results",
 	              about_results(&comparison->input, comparison->records, comparison->count, is_signed, 0,
 	                            (double)comparison->sending_ns / 1e9));
@@ -450,12 +464,13 @@ static bool verify_arm(const struct comparison *comparison, const struct run *ru
 
 static bool erase_stores(const struct comparison *comparison, struct sluice_error *error)
 {
+	bool ok = true;
 	for (size_t i = 0; i < comparison->arm_count && !comparison->plan->keep_stores; i++) {
 		const struct arm_store *store = &comparison->plan->arms[i].store;
 		if (store->erase && !store->erase(store->context, error))
-			return false;
+			ok = false;
 	}
-	return true;
+	return ok;
 }
 
 /* The way back is tried on what B has left behind. */
@@ -465,7 +480,7 @@ static bool try_rollback(const struct comparison *comparison, struct sluice_erro
 	const bool has_base = comparison->arm_count == ARMS;
 	struct rollback_plan rollback = {.changed = &plan->arms[comparison->arm_count - 1],
 	                                 .base = has_base ? &plan->arms[0] : NULL,
-	                                 .base_about = has_base ? json_array_get(comparison->abouts, 0) : NULL,
+	                                 .base_pipeline = has_base ? json_array_get(comparison->pipelines, 0) : NULL,
 	                                 .recipe = plan->recipe,
 	                                 .signer = plan->signer,
 	                                 .directory = plan->directory};
@@ -509,15 +524,19 @@ static bool conclude(struct comparison *comparison, struct sluice_error *error)
 	       judge(comparison, error) && try_rollback(comparison, error) && erase_stores(comparison, error);
 }
 
-static void finish(struct comparison *comparison)
+/* What did not come to its end leaves no server and no tables behind, as far as there were any. */
+static void finish(struct comparison *comparison, bool is_complete)
 {
+	struct sluice_error absent = {0};
 	for (size_t i = 0; i < comparison->arm_count; i++)
 		arm_finish(&comparison->arms[i]);
+	if (!is_complete)
+		(void)erase_stores(comparison, &absent);
 	recording_abandon(comparison->recording);
 	input_finish(&comparison->input);
 	input_finish(&comparison->warm_up);
 	json_decref(comparison->blocks);
-	json_decref(comparison->abouts);
+	json_decref(comparison->pipelines);
 	free(comparison->records);
 }
 
@@ -528,7 +547,7 @@ bool compare_run(const struct compare_plan *plan, compare_each_fn each, void *co
 		.arm_count = plan->design == COMPARE_SINGLE ? 1 : ARMS,
 		.recording = recording_begin(plan->directory, "compare", error),
 		.blocks = json_array(),
-		.abouts = json_array(),
+		.pipelines = json_array(),
 		.each = each,
 		.context = context,
 		.progress = {.pairs = plan->pairs},
@@ -537,6 +556,6 @@ bool compare_run(const struct compare_plan *plan, compare_each_fn each, void *co
 	const bool ok = comparison.recording && make_webhooks(&comparison, error) && start_arms(&comparison, error) &&
 	                keep_figures(&comparison, "stores_before", error) && warm_up(&comparison, error) &&
 	                run_pairs(&comparison, error) && conclude(&comparison, error);
-	finish(&comparison);
+	finish(&comparison, ok);
 	return ok;
 }

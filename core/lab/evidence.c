@@ -127,6 +127,13 @@ static bool write_breakdown(const struct bundle *bundle, struct sluice_error *er
 
 /* ── database, utilization ──────────────────────────────────────────────────────────────────────────────────────── */
 
+/* json_equal() takes two that are not there for different. */
+static bool agree_on(const json_t *a, const json_t *b, const char *member)
+{
+	const json_t *left = json_object_get(a, member), *right = json_object_get(b, member);
+	return left == right || json_equal(left, right);
+}
+
 /* What a figure was before, of the same name and label; NULL: it was not there. */
 static const json_t *find_before(const json_t *figures, const json_t *figure)
 {
@@ -134,8 +141,8 @@ static const json_t *find_before(const json_t *figures, const json_t *figure)
 	json_t *candidate;
 	json_array_foreach(figures, i, candidate)
 	{
-		if (json_equal(json_object_get(candidate, "name"), json_object_get(figure, "name")) &&
-		    json_equal(json_object_get(candidate, "of"), json_object_get(figure, "of")))
+		if (agree_on(candidate, figure, "name") && agree_on(candidate, figure, "label") &&
+		    agree_on(candidate, figure, "of"))
 			return json_object_get(candidate, "value");
 	}
 	return NULL;

@@ -18,7 +18,8 @@ enum { EVIDENCE_LINEAGES = 10 };
 bool evidence_pack(const char *directory, void (*missing)(void *context, const char *what), void *context,
                    struct sluice_error *error);
 
-/* Checks every hash, and computes the verdicts (compare.json, gate.json) again from the raw samples. `fault` hears of
+/* Checks every hash, and computes the verdicts (compare.json, gate.json) and what run.json says of answers, latencies
+ * and the generator again from the raw samples. `fault` hears of
  * each file that is not what it should be; *faults_out counts them. False and a sentence if it is no bundle. */
 bool evidence_verify(const char *directory, void (*fault)(void *context, const char *file, const char *what),
                      void *context, size_t *faults_out, struct sluice_error *error);

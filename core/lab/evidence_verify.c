@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
+#include "lab/about.h"
 #include "lab/evidence.h"
 #include "lab/gate.h"
 #include "lab/manifest.h"
@@ -86,19 +88,99 @@ static void hold_against(struct check *check, const char *name, json_t *computed
 	json_decref(written);
 }
 
-static json_t *compute_comparison(const struct check *check, struct sluice_error *error)
+/* ── what run.json says ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Its members that follow from the records and the input; rates and processor times come from clocks that do not. */
+static const struct {
+	const char *object, *member;
+} derived[] = {
+	{"results", "requests"},      {"results", "answered"}, {"results", "statuses"},     {"results", "by_kind"},
+	{"results", "expected_good"}, {"results", "accepted"}, {"results", "errors"},       {"results", "corrected"},
+	{"results", "raw"},           {"generator", "valid"},  {"generator", "lag_p50_ms"}, {"generator", "lag_p95_ms"},
+	{"generator", "lag_p99_ms"},
+};
+
+static json_t *derive(const struct run *run, const struct input *input)
 {
-	struct sluice_error absent;
-	struct input input;
-	struct run *run = run_open(check->directory, error);
-	json_t *verified = run_read_json(check->directory, RUN_VERIFY, &absent), *document = NULL;
-	input_init(&input);
-	if (run && verify_read_input(run, NULL, &input, error))
-		document = verdict_compute(run, &input, verified, error);
-	input_finish(&input);
+	const json_t *share = json_object_get(json_object_get(run->about, "generator"), "cpu_share");
+	const json_t *processors = json_object_get(json_object_get(run->about, "host"), "cpus");
+	const bool is_signed = json_is_string(json_object_get(run->about, "sign"));
+	return json_pack("{s:o, s:o}", "results", about_results(input, run->records, run->count, is_signed, 0, 0),
+	                 "generator",
+	                 about_generator(run->records, run->count, json_number_value(share),
+	                                 (size_t)json_integer_value(processors)));
+}
+
+static bool fits(const struct run *run, const struct input *input)
+{
+	for (size_t i = 0; i < run->count; i++)
+		if (run->records[i].input >= input->count)
+			return false;
+	return true;
+}
+
+static void check_about(struct check *check, const struct run *run, const struct input *input)
+{
+	if (!fits(run, input)) {
+		report(check, RUN_REQUESTS, "has requests that are not in the input");
+		return;
+	}
+	json_t *computed = derive(run, input);
+	for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++) {
+		const char *object = derived[i].object, *member = derived[i].member;
+		struct buffer what = {0};
+		if (alike(json_object_get(json_object_get(computed, object), member),
+		          json_object_get(json_object_get(run->about, object), member)))
+			continue;
+		buffer_printf(&what, "%s.%s is not what the raw samples come to", object, member);
+		report(check, RUN_ABOUT, what.data);
+		buffer_finish(&what);
+	}
+	json_decref(computed);
+}
+
+/* ── the verdicts ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_comparison(const json_t *about)
+{
+	return json_is_object(json_object_get(about, "comparison")) &&
+	       json_array_size(json_object_get(about, "arms")) > 1;
+}
+
+static void check_comparison(struct check *check, const struct run *run, const struct input *input)
+{
+	struct sluice_error trouble = {0}, absent;
+	json_t *verified = run_read_json(check->directory, RUN_VERIFY, &absent);
+	hold_against(check, RUN_COMPARE, verdict_compute(run, input, verified, &trouble), &trouble);
 	json_decref(verified);
+}
+
+static void check_gate(struct check *check)
+{
+	struct sluice_error trouble = {0};
+	hold_against(check, RUN_GATE, gate_judge_again(check->directory, &trouble), &trouble);
+}
+
+/* What cannot be read cannot be computed from: a fault of its own. */
+static void recompute(struct check *check)
+{
+	struct sluice_error error = {0};
+	struct input input;
+	const bool is_run = has(check, RUN_ABOUT) || has(check, RUN_COMPARE) || has(check, RUN_GATE);
+	struct run *run = is_run ? run_open(check->directory, &error) : NULL;
+	const bool kept = run && (has(check, RUN_INPUT) || is_comparison(run->about));
+	input_init(&input);
+	if (kept && verify_read_input(run, NULL, &input, &error)) {
+		check_about(check, run, &input);
+		if (is_comparison(run->about))
+			check_comparison(check, run, &input);
+	}
+	if (error.text[0])
+		report(check, run ? RUN_INPUT : RUN_REQUESTS, error.text);
+	if (has(check, RUN_GATE))
+		check_gate(check);
+	input_finish(&input);
 	run_close(run);
-	return document;
 }
 
 /* A part of a bundle is a run directory in it; its faults are told with its name before the file's. */
@@ -113,20 +195,6 @@ static void report_part(void *context, const char *file, const char *what)
 	char *path = run_file(part->name, file);
 	report(part->whole, path, what);
 	free(path);
-}
-
-static void recompute(struct check *check)
-{
-	if (has(check, RUN_COMPARE)) {
-		struct sluice_error trouble = {0};
-		json_t *computed = compute_comparison(check, &trouble);
-		hold_against(check, RUN_COMPARE, computed, &trouble);
-	}
-	if (has(check, RUN_GATE)) {
-		struct sluice_error trouble = {0};
-		json_t *computed = gate_judge_again(check->directory, &trouble);
-		hold_against(check, RUN_GATE, computed, &trouble);
-	}
 }
 
 static bool recompute_parts(struct check *check, struct sluice_error *error)

@@ -126,6 +126,15 @@ bool manifest_write(const char *directory, struct sluice_error *error)
 	return ok;
 }
 
+/* A manifest speaks of what is below it. */
+static bool is_inside(const char *name)
+{
+	for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
+		if (part[0] == '/' || (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0')))
+			return false;
+	return true;
+}
+
 /* One line; false if it is none of a manifest. */
 static bool check_line(const char *directory, char *line, manifest_fault_fn each, void *context)
 {
@@ -133,7 +142,7 @@ static bool check_line(const char *directory, char *line, manifest_fault_fn each
 	char hex[DIGEST_HEX_SIZE];
 	line[strcspn(line, "\n")] = '\0';
 	if (strlen(line) <= NAME_AT || strspn(line, "0123456789abcdef") != DIGEST_HEX_SIZE - 1 ||
-	    line[NAME_AT] == '/' || strstr(line + NAME_AT, ".."))
+	    !is_inside(line + NAME_AT))
 		return false;
 	const char *name = line + NAME_AT;
 	if (!hash_file(directory, name, hex, &unreadable))

@@ -21,27 +21,35 @@ struct attempt {
 	json_t *reasons;
 };
 
-/* The stages as text, with the one difference that there must be taken out: where the rows are. */
-static char *describe_stages(const json_t *stages, const char *place, const char *other_place)
+/* A text without the one difference that there must be: where the rows are. */
+static char *without_place(const char *text, const char *place)
 {
-	struct buffer text = {0};
-	char *plain = json_dumps(stages, JSON_SORT_KEYS | JSON_COMPACT);
-	const char *at = plain ? plain : "";
+	struct buffer out = {0};
 	const size_t length = strlen(place);
-	for (const char *found; length > 0 && (found = strstr(at, place)) != NULL; at = found + length) {
-		buffer_add(&text, at, (size_t)(found - at));
-		buffer_add_text(&text, other_place);
-	}
-	buffer_add_text(&text, at);
-	free(plain);
-	return buffer_take(&text);
+	for (const char *found; length > 0 && (found = strstr(text, place)) != NULL; text = found + length)
+		buffer_add(&out, text, (size_t)(found - text));
+	buffer_add_text(&out, text);
+	return buffer_take(&out);
+}
+
+/* What is run, and how: the stages with the hashes of their files, then the effective pipeline. */
+static char *describe_pipeline(const json_t *pipeline, const char *place)
+{
+	char *stages = json_dumps(json_object_get(pipeline, "stages"), JSON_SORT_KEYS | JSON_COMPACT);
+	const char *effective = json_string_value(json_object_get(pipeline, "effective"));
+	struct buffer text = {0};
+	buffer_printf(&text, "%s\n%s", stages ? stages : "", effective ? effective : "");
+	char *plain = without_place(text.data, place);
+	buffer_finish(&text);
+	free(stages);
+	return plain;
 }
 
 static bool is_base(const struct attempt *attempt, const json_t *pipeline)
 {
 	const struct rollback_plan *plan = attempt->plan;
-	char *now = describe_stages(json_object_get(pipeline, "stages"), plan->changed->place, "");
-	char *base = describe_stages(json_object_get(plan->base_about, "stages"), plan->base->place, "");
+	char *now = describe_pipeline(pipeline, plan->changed->place);
+	char *base = describe_pipeline(plan->base_pipeline, plan->base->place);
 	const bool same = strcmp(now, base) == 0;
 	free(now);
 	free(base);
@@ -51,14 +59,16 @@ static bool is_base(const struct attempt *attempt, const json_t *pipeline)
 /* Only then is it what the kill switch leads to. */
 static bool base_is_bare(const struct attempt *attempt)
 {
-	const json_t *about = attempt->plan->base_about;
-	return about && json_array_size(json_object_get(about, "optimizations")) == 0;
+	const json_t *base = attempt->plan->base_pipeline;
+	return base && json_array_size(json_object_get(base, "optimizations")) == 0;
 }
 
 static void object_to(struct attempt *attempt, bool fits, const char *reason)
 {
-	if (!fits)
-		(void)json_array_append_new(attempt->reasons, json_string(reason));
+	if (fits)
+		return;
+	json_t *said = json_string(reason); /* NULL if a log that is quoted in it is not UTF-8 */
+	(void)json_array_append_new(attempt->reasons, said ? said : json_string("see server-rollback.log"));
 }
 
 static bool look_at_pipeline(struct attempt *attempt, struct sluice_error *error)
@@ -140,8 +150,15 @@ static bool write_findings(struct attempt *attempt, struct sluice_error *error)
 	return run_write_json(attempt->plan->directory, ROLLBACK_FILE, attempt->findings, error);
 }
 
+static bool go_back(struct attempt *attempt, const struct arm_plan *server, struct sluice_error *error)
+{
+	return arm_start(&attempt->arm, server, attempt->plan->directory, error) && look_at_pipeline(attempt, error) &&
+	       look_at_health(attempt, error) && send_webhooks(attempt, error) && arm_stop(&attempt->arm, error);
+}
+
 bool rollback_try(const struct rollback_plan *plan, struct sluice_error *error)
 {
+	struct sluice_error trouble = {0};
 	struct arm_plan server = *plan->changed;
 	server.letter = "rollback";
 	server.optimizations = "false";
@@ -151,9 +168,8 @@ bool rollback_try(const struct rollback_plan *plan, struct sluice_error *error)
 	                          .start_ns = clock_now_ns(),
 	                          .findings = json_object(),
 	                          .reasons = json_array()};
-	const bool ok = arm_start(&attempt.arm, &server, plan->directory, error) && look_at_pipeline(&attempt, error) &&
-	                look_at_health(&attempt, error) && send_webhooks(&attempt, error) &&
-	                arm_stop(&attempt.arm, error) && write_findings(&attempt, error);
+	object_to(&attempt, go_back(&attempt, &server, &trouble), trouble.text);
+	const bool ok = write_findings(&attempt, error);
 	if (attempt.arm.trace)
 		(void)remove(attempt.arm.trace); /* of no use to anybody */
 	arm_finish(&attempt.arm);

@@ -20,15 +20,15 @@ enum { ROLLBACK_EVENTS = 100, ROLLBACK_LIMIT_S = 300 };
 struct rollback_plan {
 	const struct arm_plan *changed; /* B, whose server has been stopped */
 	const struct arm_plan *base;    /* A; NULL: there was none, so that what runs is the base is not checked */
-	const json_t *base_about;       /* what run.json says of A */
+	const json_t *base_pipeline;    /* what A's /api/pipeline said */
 	struct generate_recipe recipe;  /* of webhooks that B has not seen */
 	const struct signer *signer;    /* NULL: nothing is signed */
 	const char *directory;
 };
 
 /* Tries it and writes DIR/rollback.json: {"ok": …, "seconds": …, "reasons": [], "optimizations": [], "is_base": …,
- * "health": "ok", "requests": 100, "right": 100, "p95_ms": …}. False and a sentence only if it could not be tried or
- * written. */
+ * "health": "ok", "requests": 100, "right": 100, "p95_ms": …}. What fails on the way is a reason; then the members of
+ * what was not reached are missing. False and a sentence only if the findings cannot be written. */
 bool rollback_try(const struct rollback_plan *plan, struct sluice_error *error);
 
 #endif

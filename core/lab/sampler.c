@@ -57,30 +57,30 @@ static void write_gauges(struct json_writer *json, char *metrics)
 	}
 }
 
-static void note(struct sampler *sampler, const struct sluice_error *error)
+static void write_line(struct sampler *sampler, const struct buffer *line)
 {
-	if (!sampler->trouble.text[0])
-		sampler->trouble = *error;
+	if (fprintf(sampler->file, "%s\n", line->data) < 0 && !sampler->trouble.text[0])
+		(void)sluice_error_set(&sampler->trouble, SAMPLER_FILE ": cannot be written: %s", strerror(errno));
 }
 
 static void sample(struct sampler *sampler, size_t arm)
 {
 	struct buffer metrics = {0}, line = {0};
 	struct json_writer json = {.out = &line};
-	struct sluice_error error = {0};
-	if (arm_fetch(&sampler->arms[arm], "/metrics", &metrics, &error)) {
-		jsonw_object(&json, NULL);
-		jsonw_real(&json, "at_ms", (double)(clock_now_ns() - sampler->origin_ns) / 1e6, 3);
-		jsonw_int(&json, "arm", (int64_t)arm);
+	struct sluice_error missed = {0};
+	const bool came = arm_fetch(&sampler->arms[arm], "/metrics", &metrics, &missed) && metrics.data;
+	jsonw_object(&json, NULL);
+	jsonw_real(&json, "at_ms", (double)(clock_now_ns() - sampler->origin_ns) / 1e6, 3);
+	jsonw_int(&json, "arm", (int64_t)arm);
+	if (came) {
 		jsonw_object(&json, "gauges");
 		write_gauges(&json, metrics.data);
 		jsonw_end_object(&json);
-		jsonw_end_object(&json);
-		if (fprintf(sampler->file, "%s\n", line.data) < 0)
-			(void)sluice_error_set(&error, SAMPLER_FILE ": cannot be written: %s", strerror(errno));
+	} else {
+		jsonw_text(&json, "missed", missed.text);
 	}
-	if (error.text[0])
-		note(sampler, &error);
+	jsonw_end_object(&json);
+	write_line(sampler, &line);
 	buffer_finish(&metrics);
 	buffer_finish(&line);
 }

@@ -3,7 +3,9 @@
  * runs.
  *
  * One line of samples.jsonl each: {"at_ms": 1000.0, "arm": 0, "gauges": {"webhook_queue_depth": 3.0, …}}, with what
- * /metrics says of the queue, the workers, the pool of connections, events in flight, memory and descriptors.
+ * /metrics says of the queue, the workers, the pool of connections, events in flight, memory and descriptors. A server
+ * that does not answer, too busy perhaps, is no reason to end a test: its line says {"at_ms": …, "arm": 0, "missed":
+ * "…"}.
  */
 #ifndef LAB_SAMPLER_H
 #define LAB_SAMPLER_H
@@ -25,7 +27,7 @@ struct sampler;
 struct sampler *sampler_start(const struct arm *arms, size_t count, const char *directory, int64_t origin_ns,
                               struct sluice_error *error);
 
-/* NULL is allowed. False and a sentence if a sample could not be taken or written. */
+/* NULL is allowed. False and a sentence if a sample could not be written. */
 bool sampler_stop(struct sampler *sampler, struct sluice_error *error);
 
 #endif

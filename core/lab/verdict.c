@@ -19,14 +19,6 @@ const char *const verdict_outcome_names[] = {
 	[VERDICT_INVALID] = "invalid",       NULL,
 };
 
-/* What is asked of a run. */
-struct question {
-	double alpha, margin;
-	int64_t patience_ns;
-	uint64_t seed;
-	bool is_signed, sequential, is_duet;
-};
-
 /* ── the outcome ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 enum verdict_outcome verdict_of_interval(double mean, double low, double high, double margin)
@@ -41,39 +33,45 @@ enum verdict_outcome verdict_of_interval(double mean, double low, double high, d
 	return VERDICT_INCONCLUSIVE;
 }
 
-static bool look_settles(const struct pairs *pairs, size_t look, uint64_t seed, double *p_out)
+/* At a look the interval is as wide as its own, small alpha asks. */
+static bool look_settles(const struct pairs *pairs, size_t look, const struct verdict_terms *terms, double *p_out)
 {
 	struct change change;
-	(void)pairs_measure(pairs, estimate_look_pairs[look], pair_primary->figure, 0.05, seed, &change);
-	*p_out = change.pairs.p;
-	return change.pairs.pairs > 0 && change.pairs.p < estimate_look_p[look];
+	const double threshold = estimate_look_p[look];
+	const struct estimate_pairs *found = &change.pairs;
+	*p_out = 1;
+	if (!pairs_measure(pairs, estimate_look_pairs[look], pair_primary->figure, threshold, terms->seed, &change))
+		return false;
+	*p_out = found->p;
+	const enum verdict_outcome outcome = verdict_of_interval(found->mean, found->low, found->high, terms->margin);
+	return outcome == VERDICT_EQUIVALENT || (outcome != VERDICT_INCONCLUSIVE && found->p < threshold);
 }
 
-bool verdict_is_settled(const struct trace_record *records, size_t count, size_t pair_count, int64_t patience_ns,
-                        uint64_t seed)
+bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_record *records, size_t count,
+                        const struct input *input, size_t pair_count)
 {
-	for (size_t look = 0; look < ESTIMATE_LOOKS; look++) {
-		double p;
-		struct pairs pairs;
-		if (estimate_look_pairs[look] != pair_count)
-			continue;
-		pairs_init(&pairs, pair_count, records, count, NULL, false, patience_ns);
-		const bool settles = look_settles(&pairs, look, seed, &p);
-		pairs_finish(&pairs);
-		return settles;
-	}
-	return false;
+	size_t look = 0;
+	double p;
+	struct pairs pairs;
+	while (look < ESTIMATE_LOOKS && estimate_look_pairs[look] != pair_count)
+		look++;
+	if (look == ESTIMATE_LOOKS)
+		return false;
+	pairs_init(&pairs, pair_count, records, count, input, terms->is_signed, terms->patience_ns);
+	const bool settles = look_settles(&pairs, look, terms, &p);
+	pairs_finish(&pairs);
+	return settles;
 }
 
 /* The planned looks that this run has reached. The last one's threshold is the alpha that is left for the interval. */
-static json_t *list_looks(const struct pairs *pairs, const struct question *question, double *alpha)
+static json_t *list_looks(const struct pairs *pairs, const struct verdict_terms *terms, double *alpha)
 {
 	json_t *looks = json_array();
-	for (size_t look = 0; question->sequential && look < ESTIMATE_LOOKS; look++) {
+	for (size_t look = 0; terms->sequential && look < ESTIMATE_LOOKS; look++) {
 		double p;
 		if (estimate_look_pairs[look] > pairs->count)
 			break;
-		const bool settles = look_settles(pairs, look, question->seed, &p);
+		const bool settles = look_settles(pairs, look, terms, &p);
 		*alpha = estimate_look_p[look];
 		(void)json_array_append_new(looks, json_pack("{s:I, s:f, s:f, s:b}", "pairs",
 		                                             (json_int_t)estimate_look_pairs[look], "p", p, "threshold",
@@ -123,9 +121,9 @@ static bool errs_more(const struct conduct *a, const struct conduct *b)
 }
 
 /* How many more pairs would bring the interval off zero, or inside the margin. */
-static size_t count_missing_pairs(const struct change *change, const struct question *question, double alpha)
+static size_t count_missing_pairs(const struct change *change, const struct verdict_terms *terms, double alpha)
 {
-	const double matters = log1p(question->margin), size = fabs(change->pairs.mean);
+	const double matters = log1p(terms->margin), size = fabs(change->pairs.mean);
 	const double distance = fmax(size >= matters ? size : matters - size, matters / 10);
 	const size_t needed = estimate_pairs_needed(change->pairs.deviation, distance, alpha);
 	return needed > change->pairs.pairs ? needed - change->pairs.pairs : 1;
@@ -140,12 +138,15 @@ struct judgement {
 static void describe_change(const struct change *change, const char *a, const char *b, char *text, size_t room)
 {
 	const struct estimate_pairs *found = &change->pairs;
-	(void)snprintf(text, room, "P95 %.3g ms with %s, %.3g ms with %s: %+.1f %% [%+.1f, %+.1f] over %zu pairs",
-	               change->a, a, change->b, b, 100 * expm1(found->mean), 100 * expm1(found->low),
-	               100 * expm1(found->high), found->pairs);
+	char interval[64] = "of which one says nothing about the next";
+	if (isfinite(found->low) && isfinite(found->high))
+		(void)snprintf(interval, sizeof(interval), "[%+.1f, %+.1f]", 100 * expm1(found->low),
+		               100 * expm1(found->high));
+	(void)snprintf(text, room, "P95 %.3g ms with %s, %.3g ms with %s: %+.1f %% %s over %zu pair%s", change->a, a,
+	               change->b, b, 100 * expm1(found->mean), interval, found->pairs, found->pairs == 1 ? "" : "s");
 }
 
-static void judge_latency(const struct change *change, const struct question *question, double alpha,
+static void judge_latency(const struct change *change, const struct verdict_terms *terms, double alpha,
                           const char *labels[ARMS], struct judgement *judgement)
 {
 	static const char *const words[] = {
@@ -157,13 +158,13 @@ static void judge_latency(const struct change *change, const struct question *qu
 	char figures[320];
 	const struct estimate_pairs *pairs = &change->pairs;
 	describe_change(change, labels[0], labels[1], figures, sizeof(figures));
-	judgement->outcome = verdict_of_interval(pairs->mean, pairs->low, pairs->high, question->margin);
+	judgement->outcome = verdict_of_interval(pairs->mean, pairs->low, pairs->high, terms->margin);
 	if (judgement->outcome != VERDICT_INCONCLUSIVE) {
 		(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s.", words[judgement->outcome],
 		               figures);
 		return;
 	}
-	judgement->more_pairs = count_missing_pairs(change, question, alpha);
+	judgement->more_pairs = count_missing_pairs(change, terms, alpha);
 	(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s; about %zu more pairs needed.",
 	               words[VERDICT_INCONCLUSIVE], figures, judgement->more_pairs);
 }
@@ -174,16 +175,17 @@ static bool judge_conducts(const struct conduct conducts[ARMS], const char *labe
 {
 	char *text = judgement->sentence;
 	const size_t room = sizeof(judgement->sentence);
-	if (conducts[1].violations > 0) {
+	if (conducts[0].violations > 0) {
+		judgement->outcome = VERDICT_INVALID;
+		(void)snprintf(
+			text, room,
+			"Nothing can be said: %s itself has %lld event%s lost, doubled, altered or out of order.",
+			labels[0], conducts[0].violations, conducts[0].violations == 1 ? "" : "s");
+	} else if (conducts[1].violations > 0) {
 		judgement->outcome = VERDICT_WORSE;
 		(void)snprintf(text, room,
-		               "%s breaks what was promised: %lld events lost, doubled, altered or out of order.",
-		               labels[1], conducts[1].violations);
-	} else if (conducts[0].violations > 0) {
-		judgement->outcome = VERDICT_INVALID;
-		(void)snprintf(text, room,
-		               "Nothing can be said: %s itself has %lld events lost, doubled, altered or out of order.",
-		               labels[0], conducts[0].violations);
+		               "%s breaks what was promised: %lld event%s lost, doubled, altered or out of order.",
+		               labels[1], conducts[1].violations, conducts[1].violations == 1 ? "" : "s");
 	} else if (!json_is_true(json_object_get(generator, "valid"))) {
 		const char *reason = json_string_value(json_array_get(json_object_get(generator, "reasons"), 0));
 		judgement->outcome = VERDICT_INVALID;
@@ -203,7 +205,7 @@ static bool judge_conducts(const struct conduct conducts[ARMS], const char *labe
 /* ── the document ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static json_t *list_notes(const struct conduct conducts[ARMS], const char *labels[ARMS],
-                          const struct question *question)
+                          const struct verdict_terms *terms)
 {
 	json_t *notes = json_array();
 	for (size_t arm = 0; arm < ARMS; arm++) {
@@ -219,7 +221,7 @@ static json_t *list_notes(const struct conduct conducts[ARMS], const char *label
 				notes,
 				json_sprintf("%s: %zu of %zu answers were not the right ones; each counts as %.0f s.",
 			                     labels[arm], conducts[arm].wrong, conducts[arm].requests,
-			                     (double)question->patience_ns / 1e9));
+			                     (double)terms->patience_ns / 1e9));
 		if (conducts[arm].violations < 0)
 			(void)json_array_append_new(
 				notes, json_sprintf("%s: nobody has verified what was stored.", labels[arm]));
@@ -233,14 +235,14 @@ static double number_in(const json_t *object, const char *key)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static bool read_question(const struct run *run, struct question *question_out, struct sluice_error *error)
+static bool read_terms(const struct run *run, struct verdict_terms *terms_out, struct sluice_error *error)
 {
 	const json_t *asked = json_object_get(run->about, "comparison");
 	const char *design = json_string_value(json_object_get(json_object_get(run->about, "schedule"), "design"));
 	if (!json_is_object(asked) || !design)
 		return sluice_error_set(error, "%s: not a comparison: %s has no member \"comparison\"", run->path,
 		                        RUN_ABOUT);
-	*question_out = (struct question){
+	*terms_out = (struct verdict_terms){
 		.alpha = number_in(asked, "alpha"),
 		.margin = number_in(asked, "margin"),
 		.patience_ns = (int64_t)(number_in(asked, "patience_ms") * 1e6),
@@ -249,8 +251,7 @@ static bool read_question(const struct run *run, struct question *question_out, 
 		.is_signed = json_is_string(json_object_get(run->about, "sign")),
 		.is_duet = strcmp(design, "duet") == 0,
 	};
-	return (question_out->alpha > 0 && question_out->alpha < 1 && question_out->margin >= 0 &&
-	        question_out->patience_ns > 0) ||
+	return (terms_out->alpha > 0 && terms_out->alpha < 1 && terms_out->margin >= 0 && terms_out->patience_ns > 0) ||
 	       sluice_error_set(error, "%s: %s: comparison: expected alpha, margin and patience_ms above 0", run->path,
 	                        RUN_ABOUT);
 }
@@ -262,28 +263,27 @@ static const char *label_of(const struct run *run, size_t arm)
 	return label ? label : arm == 0 ? "A" : "B";
 }
 
-static json_t *write_document(const struct run *run, const struct pairs *pairs, const struct question *question,
+static json_t *write_document(const struct run *run, const struct pairs *pairs, const struct verdict_terms *terms,
                               const json_t *verified)
 {
 	const char *labels[ARMS] = {label_of(run, 0), label_of(run, 1)};
 	const struct conduct conducts[ARMS] = {judge_conduct(pairs, 0, verified), judge_conduct(pairs, 1, verified)};
-	double alpha = question->alpha;
+	double alpha = terms->alpha;
 	struct judgement judgement = {0};
 	struct change primary;
-	json_t *looks = list_looks(pairs, question, &alpha);
-	(void)pairs_measure(pairs, pairs->count, pair_primary->figure, alpha, question->seed, &primary);
+	json_t *looks = list_looks(pairs, terms, &alpha);
+	(void)pairs_measure(pairs, pairs->count, pair_primary->figure, alpha, terms->seed, &primary);
 	if (!judge_conducts(conducts, labels, json_object_get(run->about, "generator"), &judgement))
-		judge_latency(&primary, question, alpha, labels, &judgement);
+		judge_latency(&primary, terms, alpha, labels, &judgement);
 	json_t *verdict = json_pack("{s:s, s:s, s:s, s:I}", "outcome", verdict_outcome_names[judgement.outcome],
 	                            "metric", pair_primary->name, "sentence", judgement.sentence, "more_pairs",
 	                            (json_int_t)judgement.more_pairs);
 	return json_pack("{s:i, s:s, s:I, s:f, s:f, s:o, s:[{s:s}{s:s}], s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-	                 "format", 1, "design", question->is_duet ? "duet" : "paired", "pairs",
-	                 (json_int_t)pairs->count, "alpha", alpha, "margin", question->margin, "verdict", verdict,
-	                 "arms", "label", labels[0], "label", labels[1], "looks", looks, "notes",
-	                 list_notes(conducts, labels, question), "metrics",
-	                 verdict_list_metrics(pairs, alpha, question->seed), "quantiles",
-	                 verdict_list_quantiles(pairs, alpha, question->seed), "blocks", verdict_list_blocks(pairs),
+	                 "format", 1, "design", terms->is_duet ? "duet" : "paired", "pairs", (json_int_t)pairs->count,
+	                 "alpha", alpha, "margin", terms->margin, "verdict", verdict, "arms", "label", labels[0],
+	                 "label", labels[1], "looks", looks, "notes", list_notes(conducts, labels, terms), "metrics",
+	                 verdict_list_metrics(pairs, alpha, terms->seed), "quantiles",
+	                 verdict_list_quantiles(pairs, alpha, terms->seed), "blocks", verdict_list_blocks(pairs),
 	                 "stages", verdict_list_stages(run), "slowest", verdict_list_slowest(run), "violations",
 	                 verdict_list_violations(verified));
 }
@@ -291,18 +291,18 @@ static json_t *write_document(const struct run *run, const struct pairs *pairs, 
 json_t *verdict_compute(const struct run *run, const struct input *input, const json_t *verified,
                         struct sluice_error *error)
 {
-	struct question question;
+	struct verdict_terms terms;
 	struct pairs pairs;
 	const size_t count = pairs_count(run->records, run->count);
-	if (!read_question(run, &question, error))
+	if (!read_terms(run, &terms, error))
 		return NULL;
 	if (count == 0) {
 		(void)sluice_error_set(error, "%s: there is not one pair of blocks in it", run->path);
 		return NULL;
 	}
-	pairs_init(&pairs, count, run->records, run->count, input, question.is_signed, question.patience_ns);
+	pairs_init(&pairs, count, run->records, run->count, input, terms.is_signed, terms.patience_ns);
 	pairs_add_sights(&pairs, json_object_get(run->about, "blocks"));
-	json_t *document = write_document(run, &pairs, &question, verified);
+	json_t *document = write_document(run, &pairs, &terms, verified);
 	pairs_finish(&pairs);
 	return document;
 }

@@ -25,12 +25,22 @@ extern const char *const verdict_outcome_names[];
 /* What an interval of ln(B / A) of a time says, given the margin (a share): see docs/internals/run-directory.md. */
 enum verdict_outcome verdict_of_interval(double mean, double low, double high, double margin);
 
-/* Whether a look that is planned after `pairs` pairs allows to stop: the P95s of those pairs alone decide. */
-bool verdict_is_settled(const struct trace_record *records, size_t count, size_t pairs, int64_t patience_ns,
-                        uint64_t seed);
+/* What is asked of a comparison. */
+struct verdict_terms {
+	double alpha, margin;
+	int64_t patience_ns;
+	uint64_t seed;
+	bool is_signed, sequential, is_duet;
+};
 
-/* The whole of compare.json. `verified` is verify.json, NULL if there is none. NULL and a sentence if the run is no
- * comparison or a part of it is missing. */
+/* Whether a look is planned after `pairs` pairs and allows to stop: the P95s of those pairs alone decide. It does where
+ * the outcome at the look's own alpha is no longer open: equivalent, or better or worse with a p below its threshold.
+ */
+bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_record *records, size_t count,
+                        const struct input *input, size_t pairs);
+
+/* The whole of compare.json, computed with the patience, margin, alpha and seed that run.json has. `verified` is
+ * verify.json, NULL if there is none. NULL and a sentence if the run is no comparison or a part of it is missing. */
 json_t *verdict_compute(const struct run *run, const struct input *input, const json_t *verified,
                         struct sluice_error *error);
 

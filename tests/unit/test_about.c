@@ -31,7 +31,8 @@ static void set_up(void)
 /* How many reasons there are, and whether one of them has the words. */
 static size_t reasons_at(int64_t cpu_ns, const char *words)
 {
-	json_t *generator = about_generator(records, COUNT, cpu_ns, 1000 * MS), *reason;
+	json_t *generator = about_generator(records, COUNT, about_cpu_share(cpu_ns, 1000 * MS), about_processors()),
+	       *reason;
 	const json_t *reasons = json_object_get(generator, "reasons");
 	const size_t count = json_array_size(reasons);
 	size_t i, found = 0;

@@ -211,7 +211,8 @@ static bool burn_time(void *context, const struct replay_progress *progress)
 
 static json_t *describe_generator(void)
 {
-	return about_generator(result.records, result.count, result.cpu_ns, result.end_ns - result.start_ns);
+	return about_generator(result.records, result.count,
+	                       about_cpu_share(result.cpu_ns, result.end_ns - result.start_ns), about_processors());
 }
 
 static bool gives_reason(const json_t *generator, const char *words)

@@ -1,0 +1,397 @@
+/* The bundle: what is packed, and that nothing in it can be changed so that it still counts as evidence. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "lab/evidence.h"
+#include "lab/gate.h"
+#include "lab/manifest.h"
+#include "support/paired.h"
+
+static char folder[64];
+static struct paired paired;
+static struct buffer said; /* what is missing, or what is at fault, a line each */
+static struct sluice_error error;
+
+static void set_up(void)
+{
+	(void)strcpy(folder, "/tmp/sluice-evidence-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	error.text[0] = '\0';
+	paired_init(&paired, 6, 100);
+	paired_scale(&paired, 1, 0.7);
+	paired_save(&paired, folder);
+}
+
+static void tear_down(void)
+{
+	char command[96];
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	ck_assert_int_eq(system(command), 0);
+	paired_finish(&paired);
+	buffer_finish(&said);
+}
+
+static void add_missing(void *context, const char *what)
+{
+	(void)context;
+	buffer_printf(&said, "%s\n", what);
+}
+
+static void add_fault(void *context, const char *file, const char *what)
+{
+	(void)context;
+	buffer_printf(&said, "%s: %s\n", file, what);
+}
+
+static void forget(void)
+{
+	buffer_empty(&said);
+	buffer_add_text(&said, "");
+}
+
+static void pack(void)
+{
+	forget();
+	ck_assert_msg(evidence_pack(folder, add_missing, NULL, &error), "%s", error.text);
+}
+
+static size_t verify(void)
+{
+	size_t faults = 0;
+	forget();
+	ck_assert_msg(evidence_verify(folder, add_fault, NULL, &faults, &error), "%s", error.text);
+	return faults;
+}
+
+static void assert_fault(const char *line)
+{
+	ck_assert_msg(strstr(said.data, line) != NULL, "no \"%s\" in:\n%s", line, said.data);
+}
+
+/* What who wants to deceive does: the change, and hashes that go with it. */
+static void hash_again(void)
+{
+	ck_assert_msg(manifest_write(folder, &error), "%s", error.text);
+}
+
+static bool is_there(const char *name)
+{
+	char *path = run_file(folder, name);
+	const bool there = access(path, R_OK) == 0;
+	free(path);
+	return there;
+}
+
+static void delete_file(const char *name)
+{
+	char *path = run_file(folder, name);
+	ck_assert_int_eq(unlink(path), 0);
+	free(path);
+}
+
+static void flip_byte(const char *name, long at)
+{
+	char *path = run_file(folder, name);
+	FILE *file = fopen(path, "r+b");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseek(file, at, SEEK_SET), 0);
+	const int byte = fgetc(file);
+	ck_assert_int_eq(fseek(file, at, SEEK_SET), 0);
+	ck_assert_int_ne(fputc(byte ^ 1, file), EOF);
+	ck_assert_int_eq(fclose(file), 0);
+	free(path);
+}
+
+/* Sets a member two levels down. */
+static void edit(const char *name, const char *object, const char *member, json_t *value)
+{
+	json_t *document = run_read_json(folder, name, &error);
+	ck_assert_msg(document != NULL, "%s", error.text);
+	ck_assert_int_eq(json_object_set_new(json_object_get(document, object), member, value), 0);
+	ck_assert_msg(run_write_json(folder, name, document, &error), "%s", error.text);
+	json_decref(document);
+}
+
+START_TEST(test_packed_bundle_has_its_files_and_is_without_fault)
+{
+	static const char *const files[] = {"breakdown.json",   "database.json", "lineages.txt",   "error-budget.json",
+	                                    "idempotency.json", "ordering.json", "changelog.json", "latency-a.hgrm",
+	                                    "latency-b.hgrm",   "report.html",   "MANIFEST.sha256"};
+	pack();
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		ck_assert_msg(is_there(files[i]), "%s is missing", files[i]);
+	ck_assert_uint_eq(verify(), 0);
+	ck_assert_str_eq(said.data, "");
+}
+END_TEST
+
+START_TEST(test_what_is_missing_is_named)
+{
+	pack();
+	ck_assert_msg(strstr(said.data, "a gate's verdict") != NULL, "%s", said.data);
+	ck_assert_msg(strstr(said.data, "a rollback that was tried") != NULL, "%s", said.data);
+	ck_assert_msg(strstr(said.data, "verification") == NULL, "%s", said.data);
+	delete_file(RUN_VERIFY);
+	pack();
+	ck_assert_msg(strstr(said.data, "a verification") != NULL, "%s", said.data);
+}
+END_TEST
+
+START_TEST(test_packing_twice_gives_the_same_manifest)
+{
+	char command[256];
+	pack();
+	(void)snprintf(command, sizeof(command), "cd '%s' && cp MANIFEST.sha256 .first", folder);
+	ck_assert_int_eq(system(command), 0);
+	pack();
+	(void)snprintf(command, sizeof(command), "cd '%s' && diff .first MANIFEST.sha256", folder);
+	ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+START_TEST(test_one_byte_of_the_samples_is_refused)
+{
+	pack();
+	flip_byte(RUN_REQUESTS, 1088 + 16 + 3);
+	ck_assert_uint_gt(verify(), 0);
+	assert_fault("requests.bin: has changed\n");
+}
+END_TEST
+
+START_TEST(test_samples_that_were_changed_are_refused_with_new_hashes_too)
+{
+	pack();
+	flip_byte(RUN_REQUESTS, 1088 + 16 + 3); /* answered_ns of the first record, by 17 ms */
+	hash_again();
+	ck_assert_uint_gt(verify(), 0);
+	assert_fault("compare.json: is not what the raw samples come to\n");
+	assert_fault("run.json: results.corrected is not what the raw samples come to\n");
+}
+END_TEST
+
+START_TEST(test_edited_verdict_is_refused)
+{
+	pack();
+	edit(RUN_COMPARE, "verdict", "outcome", json_string("worse"));
+	ck_assert_uint_eq(verify(), 2);
+	assert_fault("compare.json: has changed\n");
+	assert_fault("compare.json: is not what the raw samples come to\n");
+}
+END_TEST
+
+START_TEST(test_edited_verdict_is_refused_with_new_hashes_too)
+{
+	pack();
+	edit(RUN_COMPARE, "verdict", "sentence", json_string("It helps a great deal."));
+	hash_again();
+	ck_assert_uint_eq(verify(), 1);
+	assert_fault("compare.json: is not what the raw samples come to\n");
+}
+END_TEST
+
+START_TEST(test_verdict_that_was_taken_away_is_missed)
+{
+	pack();
+	delete_file(RUN_COMPARE);
+	hash_again();
+	ck_assert_uint_eq(verify(), 1);
+	assert_fault("compare.json: ");
+}
+END_TEST
+
+static const struct {
+	const char *object, *member;
+	double value;
+	const char *fault;
+} edits[] = {
+	{"comparison", "margin", 0.5, "compare.json: is not what the raw samples come to\n"},
+	{"results", "errors", 7, "run.json: results.errors is not what the raw samples come to\n"},
+	{"results", "accepted", 3, "run.json: results.accepted is not what the raw samples come to\n"},
+	{"generator", "lag_p95_ms", 1, "run.json: generator.lag_p95_ms is not what the raw samples come to\n"},
+	{"input", "sha256", 0, "input.jsonl: "},
+};
+
+START_TEST(test_edited_run_is_refused_with_new_hashes_too)
+{
+	pack();
+	edit(RUN_ABOUT, edits[_i].object, edits[_i].member, json_real(edits[_i].value));
+	hash_again();
+	ck_assert_uint_gt(verify(), 0);
+	assert_fault(edits[_i].fault);
+}
+END_TEST
+
+START_TEST(test_generator_that_was_late_cannot_be_declared_valid)
+{
+	for (size_t i = 0; i < paired.run->count; i++)
+		paired.run->records[i].sent_ns += 4000000;
+	paired_set_about(&paired, "generator", "lag_p50_ms", json_real(4));
+	paired_set_about(&paired, "generator", "lag_p95_ms", json_real(4));
+	paired_set_about(&paired, "generator", "lag_p99_ms", json_real(4));
+	paired_save(&paired, folder);
+	pack();
+	ck_assert_uint_eq(verify(), 1);
+	assert_fault("run.json: generator.valid is not what the raw samples come to\n");
+}
+END_TEST
+
+START_TEST(test_input_with_other_webhooks_is_refused_with_new_hashes_too)
+{
+	pack();
+	delete_file(RUN_INPUT);
+	hash_again();
+	ck_assert_uint_eq(verify(), 1);
+	assert_fault("input.jsonl: ");
+}
+END_TEST
+
+START_TEST(test_stranger_is_refused)
+{
+	pack();
+	char *path = run_file(folder, "note.txt");
+	FILE *file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fclose(file), 0);
+	free(path);
+	ck_assert_uint_eq(verify(), 1);
+	ck_assert_str_eq(said.data, "note.txt: is not in the manifest\n");
+}
+END_TEST
+
+static void judge_by_gate(void)
+{
+	static const char file[] = TEST_SOURCE_DIR "/benchmarks/gates/gate-a.yaml";
+	struct gate_spec spec;
+	struct gate_facts facts;
+	struct gate_result result;
+	ck_assert_msg(gate_spec_read(file, &spec, &error), "%s", error.text);
+	ck_assert_msg(gate_measure(folder, NULL, &facts, &error), "%s", error.text);
+	gate_judge(&spec, &facts, &result);
+	json_t *document = gate_result_to_json(file, &spec, &facts, &result);
+	ck_assert_msg(gate_record(folder, NULL, &facts, document, &error), "%s", error.text);
+	json_decref(document);
+	gate_facts_finish(&facts);
+	gate_spec_finish(&spec);
+}
+
+START_TEST(test_edited_gate_is_refused_with_new_hashes_too)
+{
+	judge_by_gate();
+	pack();
+	ck_assert_uint_eq(verify(), 0);
+	json_t *document = run_read_json(folder, RUN_GATE, &error);
+	(void)json_object_set_new(document, "outcome", json_string("PASS"));
+	ck_assert(run_write_json(folder, RUN_GATE, document, &error));
+	json_decref(document);
+	hash_again();
+	ck_assert_uint_eq(verify(), 1);
+	assert_fault("gate.json: is not what the raw samples come to\n");
+}
+END_TEST
+
+START_TEST(test_part_of_a_bundle_is_computed_again_under_its_name)
+{
+	char *part = run_file(folder, "interim");
+	ck_assert_int_eq(mkdir(part, 0777), 0);
+	paired_save(&paired, part);
+	pack();
+	ck_assert_uint_eq(verify(), 0);
+	edit("interim/" RUN_COMPARE, "verdict", "outcome", json_string("worse"));
+	hash_again();
+	ck_assert_uint_eq(verify(), 1);
+	assert_fault("interim/compare.json: is not what the raw samples come to\n");
+	free(part);
+}
+END_TEST
+
+START_TEST(test_directory_without_a_manifest_is_no_bundle)
+{
+	size_t faults;
+	ck_assert(!evidence_verify(folder, add_fault, NULL, &faults, &error));
+	ck_assert_msg(strstr(error.text, "evidence pack") != NULL, "%s", error.text);
+}
+END_TEST
+
+START_TEST(test_directory_that_is_no_run_cannot_be_packed)
+{
+	ck_assert(!evidence_pack("/tmp/there-is-no-such-run", add_missing, NULL, &error));
+	ck_assert_msg(strstr(error.text, "there-is-no-such-run") != NULL, "%s", error.text);
+}
+END_TEST
+
+START_TEST(test_utilization_counts_only_what_was_under_load)
+{
+	char *path = run_file(folder, "samples.jsonl");
+	FILE *file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	(void)fputs("{\"at_ms\": 500, \"arm\": 0, \"gauges\": {\"webhook_queue_depth\": 4}}\n"
+	            "{\"at_ms\": 600, \"arm\": 0, \"gauges\": {\"webhook_queue_depth\": 8}}\n"
+	            "{\"at_ms\": 600, \"arm\": 1, \"gauges\": {\"webhook_queue_depth\": 100}}\n"
+	            "{\"at_ms\": 700, \"arm\": 0, \"missed\": \"too busy\"}\n",
+	            file);
+	ck_assert_int_eq(fclose(file), 0);
+	free(path);
+	pack();
+	json_t *arms = run_read_json(folder, "utilization.json", &error);
+	const json_t *depth = json_object_get(json_array_get(arms, 0), "webhook_queue_depth");
+	ck_assert_double_eq(json_number_value(json_object_get(depth, "mean")), 6);
+	ck_assert_double_eq(json_number_value(json_object_get(depth, "max")), 8);
+	ck_assert_int_eq(json_integer_value(json_object_get(depth, "samples")), 2);
+	ck_assert_uint_eq(json_object_size(json_array_get(arms, 1)), 0);
+	json_decref(arms);
+}
+END_TEST
+
+START_TEST(test_database_figures_have_what_they_changed_by)
+{
+	json_t *before = json_pack("[[{s:s, s:f}], []]", "name", "db_wal_written_bytes", "value", 100.0);
+	json_t *after = json_pack("[[{s:s, s:f}, {s:s, s:s}], []]", "name", "db_wal_written_bytes", "value", 350.0,
+	                          "name", "db_setting_fsync", "value", "on");
+	(void)json_object_set_new(paired.run->about, "stores_before", before);
+	(void)json_object_set_new(paired.run->about, "stores_after", after);
+	paired_save(&paired, folder);
+	pack();
+	json_t *document = run_read_json(folder, "database.json", &error);
+	const json_t *rows = json_array_get(document, 0);
+	ck_assert_double_eq(json_number_value(json_object_get(json_array_get(rows, 0), "change")), 250);
+	ck_assert_ptr_null(json_object_get(json_array_get(rows, 1), "change"));
+	json_decref(document);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("evidence");
+	TCase *all = tcase_create("all");
+	tcase_add_checked_fixture(all, set_up, tear_down);
+	tcase_set_timeout(all, 60);
+	tcase_add_test(all, test_packed_bundle_has_its_files_and_is_without_fault);
+	tcase_add_test(all, test_what_is_missing_is_named);
+	tcase_add_test(all, test_packing_twice_gives_the_same_manifest);
+	tcase_add_test(all, test_one_byte_of_the_samples_is_refused);
+	tcase_add_test(all, test_samples_that_were_changed_are_refused_with_new_hashes_too);
+	tcase_add_test(all, test_edited_verdict_is_refused);
+	tcase_add_test(all, test_edited_verdict_is_refused_with_new_hashes_too);
+	tcase_add_test(all, test_verdict_that_was_taken_away_is_missed);
+	tcase_add_loop_test(all, test_edited_run_is_refused_with_new_hashes_too, 0, sizeof(edits) / sizeof(edits[0]));
+	tcase_add_test(all, test_generator_that_was_late_cannot_be_declared_valid);
+	tcase_add_test(all, test_input_with_other_webhooks_is_refused_with_new_hashes_too);
+	tcase_add_test(all, test_stranger_is_refused);
+	tcase_add_test(all, test_edited_gate_is_refused_with_new_hashes_too);
+	tcase_add_test(all, test_part_of_a_bundle_is_computed_again_under_its_name);
+	tcase_add_test(all, test_directory_without_a_manifest_is_no_bundle);
+	tcase_add_test(all, test_directory_that_is_no_run_cannot_be_packed);
+	tcase_add_test(all, test_utilization_counts_only_what_was_under_load);
+	tcase_add_test(all, test_database_figures_have_what_they_changed_by);
+	suite_add_tcase(suite, all);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
