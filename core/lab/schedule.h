@@ -9,7 +9,7 @@
 
 #include "lab/replay.h"
 
-enum { SCHEDULE_NO_STREAM = UINT32_MAX };
+#define SCHEDULE_NO_STREAM UINT32_MAX
 
 struct schedule_item {
 	int64_t due_ns;  /* since the start; grows from item to item; 0 throughout for a closed loop */
