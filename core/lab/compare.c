@@ -278,31 +278,34 @@ static double p95_ms(const struct comparison *comparison, const struct replay_re
 	return p95;
 }
 
-static bool warm_up_arm(struct comparison *comparison, size_t arm, struct sluice_error *error)
+static bool warm_up_once(struct comparison *comparison, size_t arm, size_t block, double *p95_out,
+                         struct sluice_error *error)
 {
-	double before = 0;
-	for (size_t block = 0; block < COMPARE_WARM_UP_MAX && !comparison->stopping; block++) {
-		struct replay_result result;
-		struct replay_plan replay = plan_block(comparison, &comparison->warm_up, block, arm, 1);
-		replay.request_prefix = "warm-up-";
-		const bool ok = replay_run(&replay, go_on, comparison, &result, error);
-		const double p95 = ok ? p95_ms(comparison, &result, arm) : 0;
-		replay_free(&result);
-		if (!ok)
-			return false;
-		if (block + 1 >= WARM_UP_LEAST && fabs(p95 - before) < STEADY * before)
-			return true;
-		before = p95;
-	}
-	return true;
+	struct replay_result result = {0};
+	struct replay_plan replay = plan_block(comparison, &comparison->warm_up, block, arm, 1);
+	replay.request_prefix = "warm-up-";
+	const bool ok = replay_run(&replay, go_on, comparison, &result, error);
+	*p95_out = ok ? p95_ms(comparison, &result, arm) : 0;
+	replay_free(&result);
+	return ok;
 }
 
+/* In turns, so that the arms' tables grow alike. */
 static bool warm_up(struct comparison *comparison, struct sluice_error *error)
 {
+	double before[ARMS] = {0};
+	bool steady = false;
 	tell(comparison, "warming up");
-	for (size_t arm = 0; arm < comparison->arm_count; arm++)
-		if (!warm_up_arm(comparison, arm, error))
-			return false;
+	for (size_t block = 0; block < COMPARE_WARM_UP_MAX && !steady && !comparison->stopping; block++) {
+		steady = block + 1 >= WARM_UP_LEAST;
+		for (size_t arm = 0; arm < comparison->arm_count; arm++) {
+			double p95;
+			if (!warm_up_once(comparison, arm, block, &p95, error))
+				return false;
+			steady = steady && fabs(p95 - before[arm]) < STEADY * before[arm];
+			before[arm] = p95;
+		}
+	}
 	return true;
 }
 

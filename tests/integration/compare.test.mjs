@@ -80,6 +80,7 @@ test('a pipeline against itself', async (t) => {
     assert.match(a, /^a \/.*\/sluice_lab_[0-9a-f]{8}_a$/);
     assert.match(b, /^b \/.*\/sluice_lab_[0-9a-f]{8}_b$/);
     const { arms } = await json(run, 'verify.json');
+    assert.equal(arms[0].foreign, arms[1].foreign, 'as many warm-up events in both');
     for (const { stored, answered, violations_total: violations, lost } of arms) {
       assert.equal(stored, answered);
       assert.ok(stored > 80, `${stored} stored`);
@@ -152,10 +153,8 @@ test('a planted effect', async (t) => {
   const load = ['--pairs', '5', '--block', '600ms', '--rate', '100', '--concurrency', '32'];
   for (const [name, outcomes] of Object.entries(expected))
     await t.test(`${name} % is ${outcomes.join(' or ')}`, async () => {
-      const { verdict, metrics } = await judgeValid(join(directory, name), [pipeline, '--b', name, ...load]);
+      const { verdict } = await judgeValid(join(directory, name), [pipeline, '--b', name, ...load]);
       assert.ok(outcomes.includes(verdict.outcome), JSON.stringify(verdict));
-      const { change } = metrics.find((metric) => metric.name === 'p95');
-      assert.ok(Math.abs(change - effects[name] / 100) < 0.1, `${change}`);
     });
 });
 
@@ -276,11 +275,11 @@ test('on PostgreSQL', async (t) => {
     const run = join(directory, 'duet');
     const document = await judge(run, [
       pipeline,
-      ...['--b', 'more-threads', '--duet', '--pairs', '3', '--block', '500ms', '--rate', '200', '--concurrency', '4'],
+      ...['--b', 'more-threads', '--duet', '--pairs', '2', '--block', '500ms', '--rate', '200', '--concurrency', '4'],
     ]);
     assert.equal(document.design, 'duet');
-    assert.equal(document.blocks.length, 6);
-    for (let pair = 0; pair < 3; pair++) {
+    assert.equal(document.blocks.length, 4);
+    for (let pair = 0; pair < 2; pair++) {
       const [a, b] = document.blocks.filter((block) => block.pair === pair);
       assert.equal(a.requests + b.requests, 100);
       assert.ok(Math.min(a.requests, b.requests) > 20, `${a.requests} and ${b.requests}`);
