@@ -20,10 +20,10 @@ enum {
 };
 
 struct histogram {
-	_Atomic uint64_t counts[HISTOGRAM_BUCKETS];
-	_Atomic uint64_t count;
+	_Atomic uint64_t count; /* before the buckets: in one page with those of short times */
 	_Atomic uint64_t sum_ns;
 	_Atomic int64_t max_ns; /* exact */
+	_Atomic uint64_t counts[HISTOGRAM_BUCKETS];
 };
 
 /* Starts zeroed. By one thread; negative counts as 0. */

@@ -56,16 +56,17 @@ static void forget_explanation(struct event *event)
 /* One event through one stage, by whichever of process() and process_batch() the stage has. */
 static enum sluice_verdict process(struct slot *slot, struct event *event)
 {
-	const struct sluice_stage_ops *ops = slot->stage.ops;
 	enum sluice_verdict verdict = SLUICE_FAIL;
 	forget_explanation(event);
 	event->times.stages[event->at].ran = true;
-	if (ops->process) {
-		verdict = ops->process(&slot->stage, &event->pub);
+	enum sluice_verdict (*process_one)(struct sluice_stage *,
+	                                   struct sluice_event *) = event->pipeline->process[event->at];
+	if (process_one) {
+		verdict = process_one(&slot->stage, &event->pub);
 	} else {
 		struct sluice_event *pub = &event->pub;
 		struct sluice_batch batch = {.events = &pub, .verdicts = &verdict, .count = 1};
-		ops->process_batch(&slot->stage, &batch);
+		slot->stage.ops->process_batch(&slot->stage, &batch);
 	}
 	if (!verdict_known(verdict) || (verdict == SLUICE_WAIT && event->at == SLUICE_KIND_PERSIST))
 		return broken_promise(slot, event, verdict);
@@ -100,33 +101,12 @@ static bool copy_times(struct event *event)
 	return true;
 }
 
-/* The queue's work is put(), which returns after the event has gone: after_put() records it where it was measured. */
-static void record_queue(struct recorder *recorder, const struct stage_times *queue)
-{
-	recorder_record(recorder, series_of(SLUICE_KIND_QUEUE, PART_WAIT), queue->wait_ns);
-	recorder_record(recorder, series_of(SLUICE_KIND_QUEUE, PART_WHOLE),
-	                queue->work_ns + queue->wait_ns + queue->parked_ns);
-}
-
-static void record_stages(struct pipeline *pipeline, const struct event_times *times, unsigned from, unsigned to)
-{
-	for (unsigned kind = from; kind <= to; kind++) {
-		const struct stage_times *stage = &times->stages[kind];
-		if (stage->ran && kind == SLUICE_KIND_QUEUE)
-			record_queue(pipeline->recorder, stage);
-		else if (stage->ran)
-			recorder_record_stage(pipeline->recorder, (enum sluice_kind)kind, stage->work_ns,
-			                      stage->wait_ns, stage->parked_ns);
-	}
-}
-
 static void settle(struct event *event, const struct event_times *times, unsigned from, enum sluice_verdict verdict)
 {
-	for (unsigned kind = KIND_COUNT; kind-- > from;) {
-		struct slot *slot = event->pipeline->slots[kind];
-		if (slot && slot->stage.ops->settle && times->stages[kind].ran)
-			slot->stage.ops->settle(&slot->stage, &event->pub, verdict);
-	}
+	struct pipeline *pipeline = event->pipeline;
+	for (unsigned kind = KIND_COUNT; kind-- > from;)
+		if (pipeline->settle[kind] && times->stages[kind].ran)
+			pipeline->settle[kind](&pipeline->slots[kind]->stage, &event->pub, verdict);
 }
 
 /* Says why events fail, at most once a second: a store that is away would otherwise fill the log. */
@@ -186,7 +166,7 @@ static void acknowledge(struct event *event)
 {
 	struct event_times *times = event->times_at_put;
 	times->ack_ns = clock_now_ns();
-	record_stages(event->pipeline, times, 0, SLUICE_KIND_QUEUE - 1);
+	recorder_record_stages(event->pipeline->recorder, times, 0, SLUICE_KIND_QUEUE - 1);
 	settle(event, times, 0, SLUICE_PASS);
 	answer(event, times, SLUICE_PASS, SLUICE_KIND_QUEUE);
 }
@@ -206,11 +186,11 @@ void flow_finish(struct event *event, enum sluice_verdict verdict)
 	unsigned last = event->at < KIND_COUNT ? event->at : KIND_COUNT - 1;
 	leave_queue(event, verdict);
 	if (event->pub.acknowledged) {
-		record_stages(pipeline, &event->times, SLUICE_KIND_QUEUE, KIND_COUNT - 1);
+		recorder_record_stages(pipeline->recorder, &event->times, SLUICE_KIND_QUEUE, KIND_COUNT - 1);
 		settle(event, &event->times, SLUICE_KIND_PERSIST, verdict);
 	} else {
 		event->times.ack_ns = event->entered_ns;
-		record_stages(pipeline, &event->times, 0, KIND_COUNT - 1);
+		recorder_record_stages(pipeline->recorder, &event->times, 0, KIND_COUNT - 1);
 		settle(event, &event->times, 0, verdict);
 		answer(event, &event->times, verdict, last);
 	}

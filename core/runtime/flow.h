@@ -19,7 +19,11 @@ struct resumer;
 
 struct pipeline {
 	const struct config *config;
-	struct slot *slots[KIND_COUNT]; /* NULL: the pipeline has no such stage */
+	/* By kind; NULL: the pipeline has no such stage, or it lacks that. The two functions that every event calls
+	 * stand here, side by side: in the stages' own tables each would be a cache miss. */
+	struct slot *slots[KIND_COUNT];
+	enum sluice_verdict (*process[KIND_COUNT])(struct sluice_stage *stage, struct sluice_event *event);
+	void (*settle[KIND_COUNT])(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict);
 	struct recorder *recorder;
 	struct event_pool *pool;
 	struct resumer *resumer;

@@ -53,6 +53,8 @@ static bool create_stages(struct pipeline *pipeline, struct sluice_error *error)
 		pipeline->slots[kind] = create_slot(pipeline->config, kind, pipeline, false, error);
 		if (!pipeline->slots[kind])
 			return false;
+		pipeline->process[kind] = pipeline->slots[kind]->stage.ops->process;
+		pipeline->settle[kind] = pipeline->slots[kind]->stage.ops->settle;
 	}
 	return true;
 }

@@ -70,11 +70,14 @@ static struct set *claim_set(struct recorder *recorder)
 	return set;
 }
 
-void recorder_record(struct recorder *recorder, size_t series, int64_t ns)
+static struct set *own_set(struct recorder *recorder)
 {
 	struct set *set = pthread_getspecific(recorder->mine);
-	if (!set)
-		set = claim_set(recorder);
+	return set ? set : claim_set(recorder);
+}
+
+static void record(struct set *set, size_t series, int64_t ns)
+{
 	struct histogram *histogram = atomic_load_explicit(&set->series[series], memory_order_relaxed);
 	if (!histogram) {
 		histogram = must_calloc(1, sizeof(*histogram));
@@ -83,21 +86,43 @@ void recorder_record(struct recorder *recorder, size_t series, int64_t ns)
 	histogram_record(histogram, ns);
 }
 
+void recorder_record(struct recorder *recorder, size_t series, int64_t ns)
+{
+	record(own_set(recorder), series, ns);
+}
+
 /* Most events neither wait before a stage nor are parked in it: their work is their whole time there, recorded once and
  * counted as both when somebody looks. */
-void recorder_record_stage(struct recorder *recorder, enum sluice_kind kind, int64_t work_ns, int64_t wait_ns,
-                           int64_t parked_ns)
+static void record_stage(struct set *set, enum sluice_kind kind, const struct stage_times *stage)
 {
-	if (wait_ns == 0 && parked_ns == 0) {
-		recorder_record(recorder, series_of(kind, PART_UNDELAYED), work_ns);
+	if (stage->wait_ns == 0 && stage->parked_ns == 0) {
+		record(set, series_of(kind, PART_UNDELAYED), stage->work_ns);
 		return;
 	}
-	recorder_record(recorder, series_of(kind, PART_WORK), work_ns);
-	recorder_record(recorder, series_of(kind, PART_WHOLE), work_ns + wait_ns + parked_ns);
-	if (wait_ns)
-		recorder_record(recorder, series_of(kind, PART_WAIT), wait_ns);
-	if (parked_ns)
-		recorder_record(recorder, series_of(kind, PART_PARKED), parked_ns);
+	record(set, series_of(kind, PART_WORK), stage->work_ns);
+	record(set, series_of(kind, PART_WHOLE), stage->work_ns + stage->wait_ns + stage->parked_ns);
+	if (stage->wait_ns)
+		record(set, series_of(kind, PART_WAIT), stage->wait_ns);
+	if (stage->parked_ns)
+		record(set, series_of(kind, PART_PARKED), stage->parked_ns);
+}
+
+static void record_queue(struct set *set, const struct stage_times *queue)
+{
+	record(set, series_of(SLUICE_KIND_QUEUE, PART_WAIT), queue->wait_ns);
+	record(set, series_of(SLUICE_KIND_QUEUE, PART_WHOLE), queue->work_ns + queue->wait_ns + queue->parked_ns);
+}
+
+void recorder_record_stages(struct recorder *recorder, const struct event_times *times, unsigned first, unsigned last)
+{
+	struct set *set = own_set(recorder);
+	for (unsigned kind = first; kind <= last; kind++) {
+		const struct stage_times *stage = &times->stages[kind];
+		if (stage->ran && kind == SLUICE_KIND_QUEUE)
+			record_queue(set, stage);
+		else if (stage->ran)
+			record_stage(set, (enum sluice_kind)kind, stage);
+	}
 }
 
 static void merge(struct recorder *recorder, size_t series, struct histogram *into)
@@ -114,8 +139,8 @@ void recorder_merge(struct recorder *recorder, size_t series, struct histogram *
 	merge(recorder, series, into);
 	if (series >= SERIES_RESPOND)
 		return;
-	enum sluice_kind kind = (enum sluice_kind)(series / PART_COUNT);
-	unsigned part = (unsigned)(series % PART_COUNT);
+	enum sluice_kind kind = (enum sluice_kind)(series % KIND_COUNT);
+	unsigned part = (unsigned)(series / KIND_COUNT);
 	if (part == PART_WORK || part == PART_WHOLE)
 		merge(recorder, series_of(kind, PART_UNDELAYED), into);
 }

@@ -13,7 +13,7 @@
 #include <sluice/stage.h>
 
 #include "base/histogram.h"
-#include "runtime/loader.h"
+#include "runtime/event.h"
 
 /* What is recorded: for each kind work, wait, parked, whole (all three together) and its spans; then respond and total.
  */
@@ -33,9 +33,10 @@ enum {
 	SERIES_COUNT,
 };
 
+/* Side by side lies what an event adds to in one go: one part of all kinds. */
 static inline size_t series_of(enum sluice_kind kind, unsigned part)
 {
-	return (size_t)kind * PART_COUNT + part;
+	return (size_t)part * KIND_COUNT + kind;
 }
 
 struct recorder;
@@ -46,9 +47,10 @@ void recorder_destroy(struct recorder *recorder);
 /* From any thread. */
 void recorder_record(struct recorder *recorder, size_t series, int64_t ns);
 
-/* One event's time in one stage: as PART_WORK, PART_WHOLE, and PART_WAIT and PART_PARKED where there were any. */
-void recorder_record_stage(struct recorder *recorder, enum sluice_kind kind, int64_t work_ns, int64_t wait_ns,
-                           int64_t parked_ns);
+/* An event's time in each of the stages `first` to `last` that it ran through: as PART_WORK, PART_WHOLE, and PART_WAIT
+ * and PART_PARKED where there were any. A queue's PART_WORK is left out: its put() returns after the event has gone, so
+ * that is recorded where it was measured. */
+void recorder_record_stages(struct recorder *recorder, const struct event_times *times, unsigned first, unsigned last);
 
 /* Adds what all threads have recorded to *into, which starts zeroed. From any thread. */
 void recorder_merge(struct recorder *recorder, size_t series, struct histogram *into);

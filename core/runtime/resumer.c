@@ -9,8 +9,6 @@
 
 #include "runtime/flow.h"
 
-enum { RUNNING, PARKED, RESUMED };
-
 struct resumer {
 	void (*carry_on)(struct event *event, enum sluice_verdict verdict);
 	pthread_t thread;
@@ -69,22 +67,17 @@ void resumer_destroy(struct resumer *resumer)
 	free(resumer);
 }
 
-void resumer_expect(struct event *event)
-{
-	atomic_store_explicit(&event->parking, RUNNING, memory_order_relaxed);
-}
-
 bool resumer_park(struct event *event)
 {
-	int running = RUNNING;
-	return atomic_compare_exchange_strong(&event->parking, &running, PARKED);
+	int not_parked = PARKING_NOT;
+	return atomic_compare_exchange_strong(&event->parking, &not_parked, PARKING_PARKED);
 }
 
 void resumer_resume(struct event *event, enum sluice_verdict verdict)
 {
 	struct resumer *resumer = flow_resumer(event->pipeline);
 	event->resumed_with = verdict;
-	if (atomic_exchange(&event->parking, RESUMED) != PARKED)
+	if (atomic_exchange(&event->parking, PARKING_RESUMED) != PARKING_PARKED)
 		return;
 	(void)pthread_mutex_lock(&resumer->lock);
 	event->next_resumed = NULL;

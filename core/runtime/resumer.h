@@ -14,6 +14,8 @@
 
 struct resumer;
 
+enum parking { PARKING_NOT, PARKING_PARKED, PARKING_RESUMED }; /* event->parking */
+
 /* `carry_on` is called on the resumer's thread for each event that was parked and resumed. */
 struct resumer *resumer_create(void (*carry_on)(struct event *event, enum sluice_verdict verdict),
                                struct sluice_error *error);
@@ -21,9 +23,14 @@ struct resumer *resumer_create(void (*carry_on)(struct event *event, enum sluice
 /* No event is parked any more, or none will be resumed. */
 void resumer_destroy(struct resumer *resumer);
 
-/* Before a stage's process(), and after it returned WAIT: true: the event is parked and in other hands; false: it was
- * resumed already, with event->resumed_with. */
-void resumer_expect(struct event *event);
+/* Before a stage's process(). */
+static inline void resumer_expect(struct event *event)
+{
+	atomic_store_explicit(&event->parking, PARKING_NOT, memory_order_relaxed);
+}
+
+/* After it returned WAIT: true: the event is parked and in other hands; false: it was resumed already, with
+ * event->resumed_with. */
 bool resumer_park(struct event *event);
 
 /* What sluice_resume() does. */
