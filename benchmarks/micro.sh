@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # what a stage boundary costs, alone and within HTTP, and what the hop through the queue costs
 source "$(dirname "${BASH_SOURCE[0]}")/support/common.sh"
-rounds=${1:-15}
+groups=${1:-20}
+rounds=${2:-15}
 
-cat >"$work/post.lua" <<'END'
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = '{"messageId":"bench","eventType":"order.created","payload":{"a":1}}'
-END
+mapfile -t cores < <(allowed_cores)
+first=() # what puts a command before other programs
+if [ ${#cores[@]} -gt 1 ] && chrt -f 1 true 2>/dev/null; then first=(chrt -f 1); fi
 
 pipeline() { # NAME STAGE…
 	local name=$1 stage
 	shift
 	{
 		echo "pipeline: $name"
-		echo "listen: { port: 0, threads: 2 }"
+		echo "listen: { port: 0, threads: 1 }"
 		echo "admin: { enabled: false }"
+		echo "seeing: { lineage: { slowest: 0 } }" # which requests are among the slowest is chance, and so is what that costs
 		echo "stages:"
 		for stage in "$@"; do echo "  - $stage"; done
 	} >"$work/$name.yaml"
@@ -35,14 +35,14 @@ serve() { # NAME [PREFIX…]: bare, one, four or queue
 	fi
 }
 
-instructions() { # NAME COUNT: executed for that many requests, start and end included
-	serve "$1" valgrind --tool=callgrind --callgrind-out-file=/dev/null
+# Executed for that many requests by the thread that answers: the others work by the clock, which valgrind slows down.
+instructions() { # NAME COUNT
+	local out=$work/callgrind-$1-$2
+	serve "$1" valgrind --tool=callgrind --separate-threads=yes --compress-strings=no --callgrind-out-file="$out"
 	"$programs/bench-send" "$port" 1 0 "$2" >/dev/null
-	local log
-	log=$(ls -t "$work/$1"-*.err | head -1)
 	if [ "$1" = bare ]; then exec {hold}>&-; fi
 	stop_server "$pid"
-	sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$log" | head -1
+	sed -n 's/^totals: //p' "$(grep -l '^fn=handle$' "$out"-*)"
 }
 
 per_request() { # NAME
@@ -53,7 +53,7 @@ per_request() { # NAME
 }
 
 echo "── a boundary, without HTTP"
-line=$("$programs/bench-boundary")
+line=$("${first[@]}" "$programs/bench-boundary")
 judge "a boundary with its stamp and histograms, ns" "$(value boundary_ns "$line")" 60
 report "of which one read of the clock, ns" "$(value clock_ns "$line")"
 report "ratio to one read of the clock" "$(calculate "$(value boundary_ns "$line") / $(value clock_ns "$line")")"
@@ -68,37 +68,47 @@ report "Sluice with four empty stages" "$four"
 judge "five empty stages, % of the bare handler" "$(calculate "100 * 5 / 3 * ($four - $one) / $bare")" 5
 report "everything else Sluice does (ids, copies, answer), % of the bare handler" "$(calculate "100 * ($one - $bare) / $bare - 100 / 3 * ($four - $one) / $bare")"
 
-echo "── within HTTP: requests per second, 50 connections, median of $rounds rounds in turn"
-declare -A ports pids rates costs
-for name in bare one four queue; do
-	serve "$name"
-	ports[$name]=$port
-	pids[$name]=$pid
-done
-ticks=$(getconf CLK_TCK)
-spent() { awk -v ticks="$ticks" '{ print ($14 + $15) * 1e6 / ticks }' "/proc/$1/stat"; } # µs of processor time
-# Sets the round's requests per second, and the server's processor time per request in µs: what a rate comes down to when the
-# client shares the cores.
-measure() {
-	local before after said
-	before=$(spent "${pids[$1]}")
-	said=$(wrk -t1 -c50 -d1s -s "$work/post.lua" "http://127.0.0.1:${ports[$1]}/webhooks")
-	after=$(spent "${pids[$1]}")
-	rates[$1]=$(sed -n 's/^Requests\/sec: *//p' <<<"$said")
-	costs[$1]=$(calculate "($after - $before) / $(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' <<<"$said")" 4)
+# The rest of the machine is kept out of the comparison as far as it can be: a server has one thread and a core to itself,
+# the client is on another and does not sleep, both come before other programs where we may say so, and what is compared
+# was measured within a fraction of a second. A group is a fresh start of all servers, since where a process lies in memory
+# is also a part of its speed; the median of its rounds is one observation.
+echo "── within HTTP: time per request, 50 connections, $groups groups of $rounds rounds, servers on core ${cores[0]}, client on core ${cores[-1]}${first[*]:+, }${first[*]}"
+measure_group() { # NUMBER
+	local name places=() pids=()
+	for name in bare one four queue; do
+		serve "$name" "${first[@]}" taskset -c "${cores[0]}"
+		places+=("$port:$pid")
+		pids+=("$pid")
+	done
+	"${first[@]}" taskset -c "${cores[-1]}" "$programs/bench-rounds" "$rounds" 1000 50 "${places[@]}" >"$work/group-$1"
+	for name in "${pids[@]}"; do stop_server "$name"; done
 }
-for ((i = 0; i < rounds; i++)); do
-	for name in $(shuf -e bare one four queue); do measure "$name"; done
-	echo "${rates[bare]} ${rates[one]} ${rates[four]} ${rates[queue]} ${costs[bare]} ${costs[one]} ${costs[four]}" >>"$work/rates"
-done
-# The round is the unit: each figure is compared with the others of its own round.
-middle() { awk "{ print $1 }" "$work/rates" | median; }
-report "the bare libmicrohttpd handler" "$(middle '$1')"
-report "Sluice with one empty stage, ratio to it" "$(calculate "$(middle '$2 / $1')")"
-report "Sluice with four empty stages, ratio to it" "$(calculate "$(middle '$3 / $1')")"
-report "Sluice with one empty stage behind a queue, ratio to it" "$(calculate "$(middle '$4 / $1')")"
-report "five empty stages by the rates, % of the bare handler (noisy: the client shares the cores)" "$(calculate "$(middle '100 * 5 / 3 * (1 / $3 - 1 / $2) * $1')")"
-report "processor time per request, µs: bare, one, four" "$(calculate "$(middle '$5')") $(calculate "$(middle '$6')") $(calculate "$(middle '$7')")"
-judge "five empty stages, % of the bare handler's processor time per request" "$(calculate "$(middle '100 * 5 / 3 * ($7 - $6) / $5')")" 5
-report "the hop through the queue, ratio of the rate without it to that with it" "$(calculate "$(middle '$2 / $4')")"
+for ((i = 1; i <= groups; i++)); do measure_group "$i"; done
+
+# over_groups EXPRESSION: the estimate of what awk makes of the columns of a round: time and processor time of bare, one,
+# four, queue.
+over_groups() {
+	local file
+	for file in "$work"/group-*; do awk "{ print $1 }" "$file" | median; done | estimate
+}
+# report_estimate TEXT EXPRESSION
+report_estimate() {
+	local mean low high
+	read -r mean low high < <(over_groups "$2")
+	report "$1" "$(calculate "$mean") [$(calculate "$low"), $(calculate "$high")]"
+}
+judge_estimate() { # TEXT EXPRESSION LIMIT
+	local mean low high
+	read -r mean low high < <(over_groups "$2")
+	judge "$1" "$(calculate "$mean")" "$3"
+	report "  its 95 % interval" "[$(calculate "$low"), $(calculate "$high")]"
+}
+report_estimate "the bare libmicrohttpd handler, µs" '$1 / 1000'
+report_estimate "  of which it ran, % (less than 90: the machine is busy, or the client slower)" '100 * $2 / $1'
+report_estimate "Sluice with one empty stage, ratio of its rate to that" '$1 / $3'
+report_estimate "Sluice with four empty stages, ratio of its rate to that" '$1 / $5'
+report_estimate "Sluice with one empty stage behind a queue, ratio of its rate to that" '$1 / $7'
+judge_estimate "five empty stages by throughput, % of the bare handler" '100 * 5 / 3 * ($5 - $3) / $1' 5
+report_estimate "the same by processor time" '100 * 5 / 3 * ($6 - $4) / $2'
+report_estimate "the hop through the queue, processor time in µs" '($8 - $4) / 1000'
 exit $verdicts

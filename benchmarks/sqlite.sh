@@ -36,15 +36,8 @@ for ((i = 1; i <= pairs; i++)); do
 	printf '%-5s %-14s %9s µs %9s µs %8s\n' "$i" "${order/ /, }" "${p95[sluice]}" "${p95[bare]}" "$ratio"
 done
 
-# The pair is the unit: mean of the logarithms, with Student's t for its interval.
-read -r ratio low high < <(awk -v t="2.776 2.571 2.447 2.365 2.306 2.262 2.228 2.201 2.179 2.160 2.145 2.131 2.120 2.110 2.101 2.093" '
-	{ d[NR] = log($1); sum += d[NR] }
-	END {
-		split(t, q, " "); mean = sum / NR
-		for (i = 1; i <= NR; i++) square += (d[i] - mean) ^ 2
-		half = NR > 4 ? (NR - 4 <= 16 ? q[NR - 4] : 2.09) * sqrt(square / (NR - 1) / NR) : 99
-		printf "%.2f %.2f %.2f\n", exp(mean), exp(mean - half), exp(mean + half)
-	}' "$work/ratios")
+# The pair is the unit: the mean of the logarithms.
+read -r ratio low high < <(awk '{ print log($1) }' "$work/ratios" | estimate | awk '{ printf "%.2f %.2f %.2f\n", exp($1), exp($2), exp($3) }')
 report "generator lag P95 in the last block, µs" "$lag"
 report "ratio of the P95s, 95 % interval" "$ratio [$low, $high]"
 judge "P95 with Sluice ÷ P95 of the bare loop, upper end of the interval" "$high" 3

@@ -1,6 +1,7 @@
 /*
  * bench-bare: the smallest libmicrohttpd program that answers a webhook as Sluice does, and does nothing with it. What
- * Sluice's own cost is held against. Prints `ready http://127.0.0.1:PORT` and serves until its standard input ends.
+ * Sluice's own cost is held against. Serves from one thread, prints `ready http://127.0.0.1:PORT`, and ends when its
+ * standard input does.
  */
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -38,8 +39,7 @@ int main(void)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle,
 	                                             NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-	                                             MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_TIMEOUT,
-	                                             65u, MHD_OPTION_END);
+	                                             MHD_OPTION_CONNECTION_TIMEOUT, 65u, MHD_OPTION_END);
 	if (!daemon) {
 		(void)fputs("bench-bare: cannot listen\n", stderr);
 		return 2;

@@ -1,5 +1,6 @@
 # Shared by the benchmarks: a private folder, servers that are stopped at the end, and figures from lines of name=value.
 set -euo pipefail
+shopt -s inherit_errexit
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${SLUICE_BUILD:-$root/build}
 sluice=$build/sluice
@@ -42,7 +43,26 @@ value() { tr ' ' '\n' <<<"$2" | sed -n "s/^$1=//p"; }
 
 median() { sort -g | awk '{v[NR]=$1} END{print NR%2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
 
+# estimate: of the numbers on standard input the mean and its 95 % interval by Student's t, as `MEAN LOW HIGH`.
+estimate() {
+	awk -v t="12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262 2.228 2.201 2.179 2.160 2.145 2.131 2.120 2.110 2.101 2.093" '
+		{ d[NR] = $1; sum += $1 }
+		END {
+			if (NR < 2) { print sum, "-inf +inf"; exit }
+			last = split(t, q, " "); mean = sum / NR
+			for (i = 1; i <= NR; i++) square += (d[i] - mean) ^ 2
+			half = (NR - 1 <= last ? q[NR - 1] : 2.09) * sqrt(square / (NR - 1) / NR)
+			printf "%.4f %.4f %.4f\n", mean, mean - half, mean + half
+		}'
+}
+
 calculate() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }
+
+# The numbers of the cores that we may run on, one a line.
+allowed_cores() {
+	local first last
+	taskset -cp $$ | sed 's/.*: //' | tr , '\n' | while IFS=- read -r first last; do seq "$first" "${last:-$first}"; done
+}
 
 verdicts=0
 # judge TEXT VALUE LIMIT: one row of the result; a value over the limit makes the benchmark fail.

@@ -47,7 +47,7 @@ static bool fail(const char *what)
 	return false;
 }
 
-static int open_connection(int port)
+int load_connect(int port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -70,7 +70,7 @@ static bool open_connections(struct loop *loop)
 		loop->connections[i].fd = -1;
 	for (size_t i = 0; i < loop->load->connections; i++) {
 		struct connection *connection = &loop->connections[i];
-		connection->fd = open_connection(loop->load->port);
+		connection->fd = load_connect(loop->load->port);
 		if (connection->fd < 0)
 			return fail("connect");
 		connection->request = NONE;
@@ -106,8 +106,7 @@ static bool send_next(struct loop *loop, int64_t now)
 	return true;
 }
 
-/* The size of a complete answer at the start of the bytes, 0 if more is to come. */
-static size_t complete(const char *answer, size_t size)
+size_t load_answer_size(const char *answer, size_t size)
 {
 	const char *end = memmem(answer, size, "\r\n\r\n", 4);
 	if (!end)
@@ -127,7 +126,7 @@ static bool receive(struct loop *loop, struct connection *connection)
 		return fail(got == 0 ? "the server closed a connection" : "recv");
 	connection->got += (size_t)got;
 	connection->answer[connection->got] = '\0';
-	if (connection->request == NONE || complete(connection->answer, connection->got) == 0)
+	if (connection->request == NONE || load_answer_size(connection->answer, connection->got) == 0)
 		return true;
 	size_t i = (size_t)connection->request;
 	loop->result->latency_ns[i] = clock_now_ns() - connection->since_ns;

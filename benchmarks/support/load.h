@@ -35,6 +35,12 @@ struct load_result {
 bool load_run(const struct load *load, struct load_result *result_out);
 void load_free(struct load_result *result);
 
+/* A socket that does not block, connected to the port on 127.0.0.1; or -1, with errno. */
+int load_connect(int port);
+
+/* The size of the complete answer at the start of the bytes, which a NUL follows; 0: more is to come. */
+size_t load_answer_size(const char *answer, size_t size);
+
 /* Sorts `values` and returns the smallest that `fraction` of them do not exceed. */
 int64_t load_quantile(int64_t *values, size_t count, double fraction);
 
