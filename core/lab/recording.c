@@ -26,18 +26,27 @@ struct recording {
 	char request_prefix[24];
 };
 
-static bool check_is_empty(const char *directory, struct sluice_error *error)
+static size_t count_entries(DIR *directory)
 {
 	size_t count = 0;
-	DIR *entries = access(directory, W_OK | X_OK) == 0 ? opendir(directory) : NULL;
-	if (!entries)
-		return sluice_error_set(error, "%s: cannot be the run directory: %s", directory, strerror(errno));
-	while (readdir(entries))
+	while (readdir(directory))
 		count++;
-	(void)closedir(entries);
-	return count <= 2 || /* . and .. */
-	       sluice_error_set(error, "%s: there is a run in it already: take another directory, or remove it",
-	                        directory);
+	return count - 2; /* . and .. */
+}
+
+static bool check_is_empty(const char *directory, struct sluice_error *error)
+{
+	DIR *entries = opendir(directory);
+	const bool is_usable = entries && access(directory, W_OK | X_OK) == 0;
+	if (!is_usable)
+		(void)sluice_error_set(error, "%s: cannot be the run directory: %s", directory, strerror(errno));
+	const bool is_empty = is_usable && count_entries(entries) == 0;
+	if (is_usable && !is_empty)
+		(void)sluice_error_set(error, "%s: there is a run in it already: take another directory, or remove it",
+		                       directory);
+	if (entries)
+		(void)closedir(entries);
+	return is_empty;
 }
 
 bool recording_make_directory(const char *directory, struct sluice_error *error)
