@@ -8,7 +8,10 @@
  * be charged for being quicker than the client. After each round it rests for as long as the round took, so that it may
  * be given precedence over everything else on the machine.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +22,9 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "support/load.h"
+#include "lab/answer.h"
 
-enum { SERVERS_MAX = 8, EVENTS_MAX = 64, ANSWER_MAX = 4096 };
+enum { SERVERS_MAX = 8, EVENTS_MAX = 64, PIECE_SIZE = 4096 };
 
 static const char request[] = "POST /webhooks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 			      "Content-Length: 67\r\n\r\n"
@@ -29,8 +32,7 @@ static const char request[] = "POST /webhooks HTTP/1.1\r\nHost: 127.0.0.1\r\nCon
 
 struct connection {
 	int fd;
-	size_t got;
-	char answer[ANSWER_MAX];
+	struct answer answer;
 };
 
 struct server {
@@ -47,6 +49,17 @@ _Noreturn static void fail(const char *what)
 	exit(2);
 }
 
+static int connect_to(int port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	const int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		fail("connect");
+	return fd;
+}
+
 static void open_server(struct server *server, const char *port_and_pid, size_t connections)
 {
 	int pid;
@@ -56,16 +69,16 @@ static void open_server(struct server *server, const char *port_and_pid, size_t 
 	server->connections = must_calloc(connections, sizeof(*server->connections));
 	for (size_t i = 0; i < connections; i++) {
 		struct connection *connection = &server->connections[i];
-		connection->fd = load_connect(server->port);
+		connection->fd = connect_to(server->port);
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-		if (connection->fd < 0 || epoll_ctl(server->epoll, EPOLL_CTL_ADD, connection->fd, &event) != 0)
-			fail("connect");
+		if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, connection->fd, &event) != 0)
+			fail("epoll_ctl");
 	}
 }
 
 static void send_request(struct connection *connection)
 {
-	connection->got = 0;
+	answer_begin(&connection->answer);
 	if (send(connection->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != sizeof(request) - 1)
 		fail("send");
 }
@@ -73,16 +86,15 @@ static void send_request(struct connection *connection)
 /* Whether the answer is complete. */
 static bool receive(struct connection *connection)
 {
-	char *to = connection->answer + connection->got;
-	ssize_t got = recv(connection->fd, to, ANSWER_MAX - 1 - connection->got, 0);
+	char piece[PIECE_SIZE];
+	const ssize_t got = recv(connection->fd, piece, sizeof(piece), 0);
 	if (got <= 0)
 		fail("recv");
-	connection->got += (size_t)got;
-	connection->answer[connection->got] = '\0';
-	if (load_answer_size(connection->answer, connection->got) == 0)
+	(void)answer_take(&connection->answer, piece, (size_t)got);
+	if (connection->answer.state < ANSWER_DONE)
 		return false;
-	if (strncmp(connection->answer, "HTTP/1.1 202", 12) != 0)
-		fail(connection->answer);
+	if (connection->answer.state != ANSWER_DONE || connection->answer.status != 202)
+		fail("an answer that is not 202");
 	return true;
 }
 

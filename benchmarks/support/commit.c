@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/digest.h"
-#include "support/load.h"
+#include "lab/estimate.h"
 
 _Noreturn static void fail(sqlite3 *database, const char *what)
 {
@@ -115,10 +115,11 @@ int main(int argc, char **argv)
 	(void)sqlite3_finalize(event);
 	(void)sqlite3_finalize(audit);
 	(void)sqlite3_close(database);
+	estimate_sort(latency, count);
 	(void)printf("p50_us=%.1f p95_us=%.1f p99_us=%.1f count=%zu\n",
-	             (double)load_quantile(latency, count, 0.50) / 1e3,
-	             (double)load_quantile(latency, count, 0.95) / 1e3,
-	             (double)load_quantile(latency, count, 0.99) / 1e3, count);
+	             (double)estimate_quantile(latency, count, 0.50) / 1e3,
+	             (double)estimate_quantile(latency, count, 0.95) / 1e3,
+	             (double)estimate_quantile(latency, count, 0.99) / 1e3, count);
 	free(latency);
 	return 0;
 }

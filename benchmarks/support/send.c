@@ -1,30 +1,58 @@
 /*
- * bench-send PORT CONNECTIONS RATE COUNT [PREFIX]: sends webhooks as load.h says and prints one line of names and
- * values. RATE 0 is the closed loop. Message ids are PREFIX-number, one stream per 50 numbers.
+ * bench-send PORT CONNECTIONS RATE COUNT [PREFIX]: sends webhooks as `sluice replay` does and prints one line of names
+ * and values. RATE 0 is the closed loop. Message ids are PREFIX-number, one stream per 50 numbers, whose events do not
+ * wait for each other here.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
-#include "support/load.h"
+#include "base/clock.h"
+#include "lab/estimate.h"
+#include "lab/replay.h"
+#include "lab/run.h"
 
-static void write_request(void *context, size_t i, struct buffer *out)
+static void add_webhook(struct input *input, const char *prefix, size_t i)
 {
-	char body[1024];
-	int size = snprintf(
-		body, sizeof(body),
+	struct buffer body = {0};
+	buffer_printf(
+		&body,
 		"{\"messageId\":\"%s-%zu\",\"eventType\":\"order.created\",\"stream\":\"customer-%zu\",\"sequence\":%"
 		"zu,"
 		"\"payload\":{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
 		"\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}}",
-		(const char *)context, i, i % 50, i / 50, i, 7);
-	buffer_printf(out,
-	              "POST /webhooks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
-	              "%d\r\n\r\n",
-	              size);
-	buffer_add(out, body, (size_t)size);
+		prefix, i, i % 50, i / 50, i, 7);
+	input_add(input)->body = (struct sluice_bytes){arena_strndup(&input->arena, body.data, body.size), body.size};
+	buffer_finish(&body);
+}
+
+static double quantile_us(const struct replay_result *result, int64_t (*figure)(const struct trace_record *),
+                          double fraction)
+{
+	int64_t *values = must_calloc(result->count + 1, sizeof(*values));
+	for (size_t i = 0; i < result->count; i++)
+		values[i] = figure(&result->records[i]);
+	estimate_sort(values, result->count);
+	const double value = (double)estimate_quantile(values, result->count, fraction) / 1e3;
+	free(values);
+	return value;
+}
+
+static size_t count_good(const struct replay_result *result)
+{
+	size_t good = 0;
+	for (size_t i = 0; i < result->count; i++)
+		good += result->records[i].status >= 200 && result->records[i].status < 300;
+	return good;
+}
+
+static void print(const struct replay_result *result, size_t good, size_t count)
+{
+	(void)printf("p50_us=%.1f p95_us=%.1f p99_us=%.1f lag_p95_us=%.1f rate=%.1f good=%zu count=%zu\n",
+	             quantile_us(result, run_corrected_ns, 0.50), quantile_us(result, run_corrected_ns, 0.95),
+	             quantile_us(result, run_corrected_ns, 0.99), quantile_us(result, replay_lag_ns, 0.95),
+	             (double)count * 1e9 / (double)(result->end_ns - result->start_ns), good, count);
 }
 
 int main(int argc, char **argv)
@@ -33,26 +61,31 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: %s PORT CONNECTIONS RATE COUNT [PREFIX]\n", argv[0]);
 		return 2;
 	}
-	char prefix[] = "bench";
-	struct load load = {
-		.port = atoi(argv[1]),
+	struct input input;
+	struct replay_result result;
+	struct sluice_error error = {0};
+	input_init(&input);
+	for (size_t i = 0; i < strtoul(argv[4], NULL, 10); i++)
+		add_webhook(&input, argc > 5 ? argv[5] : "bench", i);
+	struct replay_plan plan = {
+		.input = &input,
+		.count = input.count,
+		.target_count = 1,
+		.targets = {{.host = "127.0.0.1", .path = "/webhooks", .id_prefix = ""}},
 		.connections = strtoul(argv[2], NULL, 10),
 		.rate = strtod(argv[3], NULL),
-		.count = strtoul(argv[4], NULL, 10),
-		.write_request = write_request,
-		.context = argc > 5 ? argv[5] : prefix,
+		.request_prefix = "bench-",
+		.patience_ns = 30 * NS_PER_S,
 	};
-	struct load_result result;
-	bool ok = load_run(&load, &result);
-	size_t good = 0;
-	for (size_t i = 0; i < load.count; i++)
-		good += result.status[i] >= 200 && result.status[i] < 300;
-	(void)printf("p50_us=%.1f p95_us=%.1f p99_us=%.1f lag_p95_us=%.1f rate=%.1f good=%zu count=%zu\n",
-	             (double)load_quantile(result.latency_ns, load.count, 0.50) / 1e3,
-	             (double)load_quantile(result.latency_ns, load.count, 0.95) / 1e3,
-	             (double)load_quantile(result.latency_ns, load.count, 0.99) / 1e3,
-	             (double)load_quantile(result.lag_ns, load.count, 0.95) / 1e3, (double)load.count / result.seconds,
-	             good, load.count);
-	load_free(&result);
-	return ok && good == load.count ? 0 : 1;
+	(void)snprintf(plan.targets[0].port, sizeof(plan.targets[0].port), "%s", argv[1]);
+	const bool ok = replay_run(&plan, NULL, NULL, &result, &error);
+	const size_t good = count_good(&result);
+	if (ok)
+		print(&result, good, input.count);
+	else
+		(void)fprintf(stderr, "bench-send: %s\n", error.text);
+	const bool all_good = ok && good == input.count;
+	replay_free(&result);
+	input_finish(&input);
+	return all_good ? 0 : 1;
 }

@@ -34,7 +34,8 @@ void plain_finish(struct plain *plain);
 /* A newline at the end is not looked at. The text must stay. */
 void plain_begin(struct plain *plain, const char *text, size_t size);
 
-/* The next member; false: there is none (is_complete), or something that is not plain. */
+/* The next member, whether its name was there before or not; false: there is none (is_complete), or something that is
+ * not plain. */
 bool plain_next(struct plain *plain);
 
 #endif

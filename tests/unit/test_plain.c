@@ -110,10 +110,11 @@ START_TEST(test_line_that_is_cut_is_left)
 }
 END_TEST
 
-/* One byte of a good line becomes another: what is still taken must be what jansson says. */
+/* One byte of a good line becomes another, but no name twice the same, which is the caller's to see: what is still
+ * taken must be what jansson says. */
 START_TEST(test_damaged_line_is_never_taken_for_something_else)
 {
-	static const char bytes[] = "\"\\{}:,0a-1 \n\x80\xc3";
+	static const char bytes[] = "\"\\{}:,0z-1 \n\x80\xc3";
 	struct prng random;
 	prng_init(&random, (uint64_t)_i);
 	for (size_t round = 0; round < 20000; round++) {
