@@ -39,18 +39,21 @@ mkdir -p "$bundle"
 
 say() { printf '\n\033[1m%s\033[0m\n' "── $*"; }
 
-# run NAME FLAGS…: one part of the bundle. What `compare` measured is judged afterwards: its own verdict is no error here.
+# run GATE PART FLAGS…: one part of the bundle, and what the gate says of it; its exit status is $decision. What `compare`
+# says by its own is no error here.
 run() {
-	local part=$1 status=0
-	shift
-	"$sluice" compare --scenario "$scenario" --output "$part" "$@" || status=$?
+	local gate=$1 part=$2 status=0
+	shift 2
+	"$sluice" compare --scenario "$scenario" --output "$part" --gate "$gates/$gate.yaml" "$@" || status=$?
 	[ "$status" != 2 ] || { echo "$name: could not be done" >&2; exit 2; }
+	judge "$gate" "$part"
 }
 
-# judge_by GATE PART [FLAGS…]: prints the gate's rows; its exit status is $decision.
-judge_by() {
+# judge GATE PART [FLAGS…]: prints the gate's rows.
+judge() {
 	local gate=$1 part=$2
 	shift 2
+	say "gate $gate"
 	decision=0
 	"$sluice" gate "$part" "$gates/$gate.yaml" "$@" || decision=$?
 }
@@ -75,56 +78,37 @@ rolled_back() {
 	fi
 }
 
-# stop_unless STATUS… -- PART: goes on only where the gate said one of these.
-stop_unless() {
-	local status
-	while [ "$1" != -- ]; do
-		[ "$decision" = "$1" ] && return
-		shift
-	done
-	rolled_back "$2"
-	pack "$2"
+# The end, wherever it is: the way back, the bundle, and the gate's word as exit status.
+finish_with() {
+	rolled_back "$1"
+	pack "$1"
 	exit "$decision"
 }
 
 if [ "$full" = 0 ]; then
-	say "$name: the comparison"
-	run "$bundle" "$@"
+	rmdir "$bundle"
 	gate=$(sed -n 's,^gate: ../gates/\(.*\)\.yaml$,\1,p' "$scenario")
-	if [ -n "$gate" ]; then
-		say "gate $gate"
-		judge_by "$gate" "$bundle"
-	fi
-	rolled_back "$bundle"
-	pack "$bundle"
-	exit
+	say "$name: the comparison"
+	run "$gate" "$bundle" "$@"
+	finish_with "$bundle"
 fi
 
-rmdir "$bundle"
 say "$name, 1 of 3: smoke, 1,000 webhooks at 50/s over 10 connections"
-run "$work/smoke" --single --rate 50 --concurrency 10 --block 20s "$@"
-judge_by smoke-1k "$work/smoke"
-mv "$work/smoke" "$bundle"
-stop_unless 10 -- "$bundle"
-mv "$bundle" "$work/smoke"
+run smoke-1k "$work/smoke" --single --rate 50 --concurrency 10 --block 20s "$@"
+if [ "$decision" != 10 ]; then
+	rmdir "$bundle" && mv "$work/smoke" "$bundle"
+	finish_with "$bundle"
+fi
 
 say "$name, 2 of 3: the controlled comparison, and the decision"
-run "$work/interim" "$@"
-judge_by interim "$work/interim"
-stop_interim() {
-	mv "$work/interim" "$bundle"
-	mv "$work/smoke" "$bundle/smoke"
-	rolled_back "$bundle"
-	pack "$bundle"
-	exit "$decision"
-}
-case $decision in 10 | 11) ;; *) stop_interim ;; esac
+run interim "$work/interim" "$@"
+if [ "$decision" != 10 ] && [ "$decision" != 11 ]; then
+	rmdir "$bundle" && mv "$work/interim" "$bundle" && mv "$work/smoke" "$bundle/smoke"
+	finish_with "$bundle"
+fi
 
 say "$name, 3 of 3: final, 30,000 webhooks at 500/s over 50 connections"
-run "$work/final" --single --rate 500 --concurrency 50 --block 60s "$@"
-mv "$work/final" "$bundle"
-mv "$work/smoke" "$work/interim" "$bundle"
-judge_by gate-a "$bundle" --baseline "$bundle/interim"
-rolled_back "$bundle"
-pack "$bundle"
-exit "$decision"
+run gate-a "$work/final" --single --rate 500 --concurrency 50 --block 60s "$@"
+rmdir "$bundle" && mv "$work/final" "$bundle" && mv "$work/smoke" "$work/interim" "$bundle"
+judge gate-a "$bundle" --baseline "$bundle/interim"
+finish_with "$bundle"

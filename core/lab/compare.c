@@ -24,7 +24,8 @@
 #include "lab/verify.h"
 
 enum { ARMS = 2, WARM_UP_LEAST = 2 };
-#define STEADY 0.2 /* warm enough: P95 of one block and the next differ by less */
+#define STEADY 0.2         /* warm enough: P95 of one block and the next differ by less … */
+#define STEADY_MEMORY 0.02 /* … and its memory grows by less: rings and pools are full */
 
 const char *const compare_design_names[] = {
 	[COMPARE_PAIRED] = "paired", [COMPARE_DUET] = "duet", [COMPARE_SINGLE] = "single", NULL};
@@ -38,8 +39,8 @@ struct comparison {
 	size_t arm_count;
 	json_t *pipelines; /* what each arm's server says of itself */
 	struct sampler *sampler;
-	struct input input, warm_up; /* blocks of block_count lines */
-	size_t block_count;
+	struct input input, warm_up; /* blocks of block_count, of warm_up_count lines */
+	size_t block_count, warm_up_count;
 	struct trace_record *records;
 	size_t count, room;
 	json_t *blocks;
@@ -62,12 +63,12 @@ static void tell(struct comparison *comparison, const char *phase)
 /* ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* One block after another, each self-contained, so that any of them may be left out. */
-static bool fill_blocks(const struct comparison *comparison, struct input *input, size_t blocks, uint64_t first_number,
-                        struct sluice_error *error)
+static bool fill_blocks(const struct comparison *comparison, struct input *input, size_t blocks, size_t count,
+                        uint64_t first_number, struct sluice_error *error)
 {
 	struct generate_recipe recipe = comparison->plan->recipe;
 	recipe.seed = comparison->plan->seed;
-	recipe.count = comparison->block_count;
+	recipe.count = count;
 	input_init(input);
 	for (size_t block = 0; block < blocks; block++) {
 		recipe.first_number = first_number + block * recipe.count;
@@ -85,8 +86,11 @@ static bool make_webhooks(struct comparison *comparison, struct sluice_error *er
 		return sluice_error_set(
 			error, "a block of %zu requests is too short to compare P95s: raise the rate or the block",
 			comparison->block_count);
-	if (!fill_blocks(comparison, &comparison->input, plan->pairs, 0, error) ||
-	    !fill_blocks(comparison, &comparison->warm_up, COMPARE_WARM_UP_MAX, comparison->input.count, error))
+	const size_t warm_up_most = (size_t)lround(COMPARE_WARM_UP_S * plan->rate);
+	comparison->warm_up_count = comparison->block_count < warm_up_most ? comparison->block_count : warm_up_most;
+	if (!fill_blocks(comparison, &comparison->input, plan->pairs, comparison->block_count, 0, error) ||
+	    !fill_blocks(comparison, &comparison->warm_up, COMPARE_WARM_UP_MAX, comparison->warm_up_count,
+	                 comparison->input.count, error))
 		return false;
 	char *path = run_file(plan->directory, RUN_INPUT);
 	const bool ok = input_save(&comparison->input, path, error);
@@ -278,32 +282,47 @@ static double p95_ms(const struct comparison *comparison, const struct replay_re
 	return p95;
 }
 
-static bool warm_up_once(struct comparison *comparison, size_t arm, size_t block, double *p95_out,
+/* What shows whether an arm has warmed up. */
+struct warmth {
+	double p95_ms, rss_bytes;
+};
+
+static bool warm_up_once(struct comparison *comparison, size_t arm, size_t block, struct warmth *warmth_out,
                          struct sluice_error *error)
 {
 	struct replay_result result = {0};
+	struct arm_usage usage = {0};
 	struct replay_plan replay = plan_block(comparison, &comparison->warm_up, block, arm, 1);
+	replay.first = block * comparison->warm_up_count;
+	replay.count = comparison->warm_up_count;
 	replay.request_prefix = "warm-up-";
 	const bool ok = replay_run(&replay, go_on, comparison, &result, error);
-	*p95_out = ok ? p95_ms(comparison, &result, arm) : 0;
+	(void)arm_get_usage(&comparison->arms[arm], &usage); /* one that has ended shows at the first block */
+	*warmth_out = (struct warmth){ok ? p95_ms(comparison, &result, arm) : 0, (double)usage.rss_bytes};
 	replay_free(&result);
 	return ok;
+}
+
+static bool is_steady(const struct warmth *before, const struct warmth *now)
+{
+	return fabs(now->p95_ms - before->p95_ms) < STEADY * before->p95_ms &&
+	       now->rss_bytes - before->rss_bytes < STEADY_MEMORY * before->rss_bytes;
 }
 
 /* In turns, so that the arms' tables grow alike. */
 static bool warm_up(struct comparison *comparison, struct sluice_error *error)
 {
-	double before[ARMS] = {0};
+	struct warmth before[ARMS] = {{0, 0}};
 	bool steady = false;
 	tell(comparison, "warming up");
 	for (size_t block = 0; block < COMPARE_WARM_UP_MAX && !steady && !comparison->stopping; block++) {
 		steady = block + 1 >= WARM_UP_LEAST;
 		for (size_t arm = 0; arm < comparison->arm_count; arm++) {
-			double p95;
-			if (!warm_up_once(comparison, arm, block, &p95, error))
+			struct warmth now;
+			if (!warm_up_once(comparison, arm, block, &now, error))
 				return false;
-			steady = steady && fabs(p95 - before[arm]) < STEADY * before[arm];
-			before[arm] = p95;
+			steady = steady && is_steady(&before[arm], &now);
+			before[arm] = now;
 		}
 	}
 	return true;

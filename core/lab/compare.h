@@ -22,7 +22,10 @@
 #include "lab/replay.h"
 #include "lab/sign.h"
 
-enum { COMPARE_WARM_UP_MAX = 6 /* blocks per arm */ };
+enum {
+	COMPARE_WARM_UP_MAX = 8, /* blocks per arm */
+	COMPARE_WARM_UP_S = 5,   /* how long one is, at most */
+};
 
 enum compare_design { COMPARE_PAIRED, COMPARE_DUET, COMPARE_SINGLE };
 extern const char *const compare_design_names[]; /* NULL-terminated */
