@@ -20,11 +20,11 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "lab/estimate.h"
+#include "lab/fleet.h"
 #include "lab/heap.h"
 #include "lab/request.h"
 #include "lab/run.h"
 #include "lab/schedule.h"
-#include "lab/sender.h"
 
 enum { NONE = -1, EVENTS_MAX = 256, CONNECT_PATIENCE_S = 10 };
 
@@ -43,21 +43,6 @@ struct stream_line {
 struct waiting {
 	int64_t next_in_stream;
 	int64_t stream_free_ns; /* from when on it could go, because of the one before it */
-};
-
-struct sender_list {
-	struct sender *first, *last;
-};
-
-/* The connections to one target. The one that has been free for longest is used next: so all of them are, none is
- * closed for being idle, and a server that closes one behind its answer is seen to do so. */
-struct fleet {
-	const struct replay_target *target;
-	struct addrinfo *addresses;
-	const struct addrinfo *address; /* the one of them that answers */
-	struct sender *senders;
-	struct sender_list free, busy; /* in the order in which they became it */
-	struct heap ready;             /* requests that could go, by their intended time */
 };
 
 struct loop {
@@ -158,21 +143,7 @@ static void leave_stream(struct loop *loop, size_t i, int64_t free_ns)
 	make_ready(loop, (size_t)next);
 }
 
-/* ── connections ────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static void append(struct sender_list *list, struct sender *sender)
-{
-	sender->next = NULL;
-	sender->previous = list->last;
-	*(list->last ? &list->last->next : &list->first) = sender;
-	list->last = sender;
-}
-
-static void take_out(struct sender_list *list, struct sender *sender)
-{
-	*(sender->previous ? &sender->previous->next : &list->first) = sender->next;
-	*(sender->next ? &sender->next->previous : &list->last) = sender->previous;
-}
+/* ── a request, from its sending to its end ─────────────────────────────────────────────────────────────────────── */
 
 static int64_t latest(int64_t a, int64_t b)
 {
@@ -195,9 +166,7 @@ static void stamp_sending(struct loop *loop, struct sender *sender)
 
 static struct sender *begin(struct loop *loop, struct fleet *fleet, size_t i)
 {
-	struct sender *sender = fleet->free.first;
-	take_out(&fleet->free, sender);
-	append(&fleet->busy, sender);
+	struct sender *sender = fleet_take(fleet);
 	sender->request = (uint32_t)i;
 	loop->result->records[i].connected = sender->state == SENDER_CLOSED;
 	request_write(&loop->writer, i, fleet->target, &sender->out);
@@ -222,7 +191,7 @@ static uint64_t key_of(const struct buffer *text)
 static void describe(struct loop *loop, size_t i)
 {
 	const struct replay_plan *plan = loop->plan;
-	const struct replay_target *target = fleet_of(loop, i)->target;
+	const struct replay_target *target = &plan->targets[loop->schedule.items[i].target];
 	struct trace_record *record = &loop->result->records[i];
 	struct buffer *text = &loop->writer.id;
 	trace_record_init(record);
@@ -276,10 +245,11 @@ static void finish_request(struct loop *loop, struct sender *sender, int status,
 		conclude(loop, i, sender->free_ns);
 }
 
-/* When the answer had come. Without the system's word for it: when the loop was told. */
+/* When the answer had come. Where there is none, or no word of the system's for it: when the loop was told. */
 static int64_t end_of(const struct loop *loop, const struct sender *sender)
 {
-	return latest(sender->since_ns, sender->came_ns ? sender->came_ns : loop->looked_ns);
+	const bool is_known = sender->state == SENDER_ANSWERED && sender->came_ns != 0;
+	return latest(sender->since_ns, is_known ? sender->came_ns : loop->looked_ns);
 }
 
 /* A sender whose request has come to an end is free again. Had the request been sent in time, it would have been so by
@@ -293,8 +263,7 @@ static void settle(struct loop *loop, struct sender *sender)
 	sender->free_ns = end_ns - sender->late_ns;
 	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, end_ns);
 	sender_release(sender);
-	take_out(&fleet->busy, sender);
-	append(&fleet->free, sender);
+	fleet_give_back(fleet, sender);
 }
 
 static void take_what_is_due(struct loop *loop, int64_t now_ns)
@@ -431,52 +400,25 @@ static bool go_round(struct loop *loop, struct sluice_error *error)
 
 /* ── start and end ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool open_fleet(struct loop *loop, struct fleet *fleet, struct sluice_error *error)
-{
-	fleet->address = replay_target_find(fleet->target, &fleet->addresses, error);
-	if (!fleet->address)
-		return false;
-	fleet->senders = must_calloc(loop->plan->connections, sizeof(*fleet->senders));
-	for (size_t c = 0; c < loop->plan->connections; c++) {
-		struct sender *sender = &fleet->senders[c];
-		sender_init(sender, loop->epoll, fleet->address);
-		sender->target = (uint8_t)(fleet - loop->fleets);
-	}
-	for (size_t c = 0; c < loop->plan->connections; c++)
-		(void)sender_open(&fleet->senders[c]); /* what went wrong shows in its state */
-	return true;
-}
-
-static struct sender *find_in_state(const struct loop *loop, enum sender_state state)
+static bool is_connecting(const struct loop *loop)
 {
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		for (size_t c = 0; c < loop->plan->connections; c++)
-			if (loop->fleets[t].senders[c].state == state)
-				return &loop->fleets[t].senders[c];
-	return NULL;
+		if (fleet_is_connecting(&loop->fleets[t]))
+			return true;
+	return false;
 }
 
 static bool connect_all(struct loop *loop, struct sluice_error *error)
 {
+	const struct replay_plan *plan = loop->plan;
 	const int64_t until_ns = clock_now_ns() + CONNECT_PATIENCE_S * NS_PER_S;
-	for (size_t t = 0; t < loop->plan->target_count; t++) {
-		if (!open_fleet(loop, &loop->fleets[t], error))
+	for (size_t t = 0; t < plan->target_count; t++)
+		if (!fleet_open(&loop->fleets[t], &plan->targets[t], (uint8_t)t, plan->connections, loop->epoll, error))
 			return false;
-	}
-	while (find_in_state(loop, SENDER_CONNECTING) && clock_now_ns() < until_ns)
+	while (is_connecting(loop) && clock_now_ns() < until_ns)
 		if (!wait_for_answers(loop, until_ns, error))
 			return false;
-	const struct sender *lost = find_in_state(loop, SENDER_CLOSED);
-	if (!lost)
-		lost = find_in_state(loop, SENDER_CONNECTING);
-	if (!lost)
-		return true;
-	const struct replay_target *target = &loop->plan->targets[lost->target];
-	const char *cause = lost->failure                      ? strerror(lost->failure)
-	                    : lost->state == SENDER_CONNECTING ? strerror(ETIMEDOUT)
-	                                                       : "the server has closed one at once";
-	return sluice_error_set(error, "%s:%s: cannot open %zu connections: %s", target->host, target->port,
-	                        loop->plan->connections, cause);
+	return true;
 }
 
 static int64_t thread_cpu_ns(void)
@@ -489,8 +431,6 @@ static int64_t thread_cpu_ns(void)
 static void prepare(struct loop *loop)
 {
 	const struct replay_plan *plan = loop->plan;
-	for (size_t t = 0; t < plan->target_count; t++)
-		loop->fleets[t].target = &plan->targets[t];
 	schedule_init(&loop->schedule, plan);
 	loop->streams = must_calloc(loop->schedule.stream_count + 1, sizeof(*loop->streams));
 	for (size_t i = 0; i < loop->schedule.stream_count; i++)
@@ -503,16 +443,15 @@ static void prepare(struct loop *loop)
 	}
 }
 
-static void start(struct loop *loop)
+static bool start(struct loop *loop, struct sluice_error *error)
 {
 	const int64_t now_ns = clock_now_ns();
 	loop->start_ns = loop->reported_ns = loop->looked_ns = now_ns;
 	loop->report_at_ns = now_ns + NS_PER_S;
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		for (size_t c = 0; c < loop->plan->connections; c++) {
-			loop->fleets[t].senders[c].free_ns = now_ns;
-			append(&loop->fleets[t].free, &loop->fleets[t].senders[c]);
-		}
+		if (!fleet_start(&loop->fleets[t], now_ns, error))
+			return false;
+	return true;
 }
 
 /* Of a run that was ended early: only what was sent. */
@@ -538,15 +477,8 @@ static void sum_up(struct loop *loop)
 
 static void finish(struct loop *loop)
 {
-	for (size_t t = 0; t < loop->plan->target_count; t++) {
-		struct fleet *fleet = &loop->fleets[t];
-		for (size_t c = 0; fleet->senders && c < loop->plan->connections; c++)
-			sender_finish(&fleet->senders[c]);
-		free(fleet->senders);
-		heap_finish(&fleet->ready);
-		if (fleet->addresses)
-			freeaddrinfo(fleet->addresses);
-	}
+	for (size_t t = 0; t < loop->plan->target_count; t++)
+		fleet_finish(&loop->fleets[t]);
 	heap_finish(&loop->later);
 	schedule_finish(&loop->schedule);
 	request_writer_finish(&loop->writer);
@@ -601,9 +533,7 @@ bool replay_run(const struct replay_plan *plan, replay_each_fn each, void *conte
 	prepare(loop);
 	bool ok = connect_all(loop, error);
 	const int64_t cpu_ns = thread_cpu_ns();
-	if (ok)
-		start(loop);
-	ok = ok && go_round(loop, error);
+	ok = ok && start(loop, error) && go_round(loop, error);
 	result_out->start_ns = loop->start_ns;
 	result_out->end_ns = clock_now_ns();
 	result_out->cpu_ns = thread_cpu_ns() - cpu_ns;

@@ -3,6 +3,7 @@
  * interruptions.
  */
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "support/replay_bench.h"
@@ -213,25 +214,31 @@ START_TEST(test_bytes_behind_an_answer_do_not_undo_it)
 }
 END_TEST
 
-static bool never_answer_the_first(struct scripted_server *server, const struct scripted_request *request, int fd)
+static bool never_end_the_first_answer(struct scripted_server *server, const struct scripted_request *request, int fd)
 {
-	if (request->number == 0)
-		return true;
-	return scripted_accept(server, request, fd);
+	const char *beginning = server->context;
+	if (request->number > 0)
+		return scripted_accept(server, request, fd);
+	(void)send(fd, beginning, strlen(beginning), MSG_NOSIGNAL);
+	return true;
 }
 
-START_TEST(test_patience_ends_when_it_says)
+static const char *const beginnings[] = {"", "HTTP/1.1 202 x\r\nContent-Length: 3\r\n\r\na"};
+
+START_TEST(test_patience_ends_when_it_says_and_the_server_is_charged_for_it)
 {
-	serve_by(never_answer_the_first);
+	serve_by(never_end_the_first_answer);
+	servers[0].context = (void *)(uintptr_t)beginnings[_i];
 	add_many(2);
 	plan.connections = 1;
-	plan.patience_ns = 100 * NS_PER_MS;
+	plan.patience_ns = 300 * NS_PER_MS;
 	run();
 	ck_assert_int_eq(result.records[0].status, 0);
 	ck_assert_int_eq(result.records[1].status, 202);
 	const int64_t held_ns = result.records[1].sent_ns - result.records[0].sent_ns;
-	ck_assert_int_ge(held_ns, 100 * NS_PER_MS);
+	ck_assert_int_ge(held_ns, 300 * NS_PER_MS);
 	ck_assert_int_lt(held_ns, 900 * NS_PER_MS); /* a second would be the pace of the reports */
+	ck_assert_int_lt(replay_lag_ns(&result.records[1]), 200 * NS_PER_MS);
 }
 END_TEST
 
@@ -377,7 +384,8 @@ int main(void)
 		{test_answer_that_is_cut_off_is_tried_again_where_that_is_asked_for, 1},
 		{test_answer_before_the_body_is_complete_counts, 1},
 		{test_bytes_behind_an_answer_do_not_undo_it, 1},
-		{test_patience_ends_when_it_says, 1},
+		{test_patience_ends_when_it_says_and_the_server_is_charged_for_it,
+	         sizeof(beginnings) / sizeof(beginnings[0])},
 		{test_interruption_ends_with_what_was_sent, 1},
 		{test_interruption_does_not_wait_for_further_tries, sizeof(waits) / sizeof(waits[0])},
 		{test_progress_is_told_about_once_a_second, 1},
