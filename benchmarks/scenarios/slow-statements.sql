@@ -6,13 +6,13 @@
 -- so no configuration is helped or hurt by the processors of the machine it is tried on. What it does not show: a database
 -- that is slow because it is busy would slow down further with more connections, this one does not.
 --
--- The sum of three uniform numbers is near enough to a bell: mean 1.5, deviation 0.5. So 45 ms, deviation 6 ms; the statement
+-- The sum of three uniform numbers is near enough to a bell: mean 1.5, deviation 0.5. So 44 ms, deviation 6 ms; the statement
 -- itself makes up the rest.
 SET search_path = :"place";
 
 CREATE FUNCTION slow_statement() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_sleep(0.045 + 0.012 * (random() + random() + random() - 1.5));
+  PERFORM pg_sleep(0.044 + 0.012 * (random() + random() + random() - 1.5));
   RETURN NULL;
 END $$;
 

@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "cli.h"
 #include "comparison.h"
+#include "lab/figure.h"
 #include "lab/run.h"
 #include "print_run.h"
 #include "yaml/yaml.h"
@@ -40,7 +41,8 @@ static bool show_progress(void *context, const struct compare_progress *progress
 	if (strcmp(progress->phase, "pair") == 0)
 		(void)fprintf(stderr, " %zu of %zu", progress->pair, progress->pairs);
 	if (progress->a_p95_ms > 0 && progress->b_p95_ms > 0)
-		(void)fprintf(stderr, ", P95 %.3g and %.3g ms in the last", progress->a_p95_ms, progress->b_p95_ms);
+		(void)fprintf(stderr, ", P95 %s and %s in the last", figure_of(progress->a_p95_ms, "ms").text,
+		              figure_of(progress->b_p95_ms, "ms").text);
 	if (interrupted)
 		(void)fprintf(stderr, ": ending after this pair");
 	return !interrupted;
@@ -76,6 +78,23 @@ static const char *label_of(const json_t *document, size_t arm)
 	return json_string_value(json_object_get(entry, "label"));
 }
 
+static const json_t *find_p95(const json_t *document)
+{
+	const json_t *metrics = json_object_get(document, "metrics");
+	for (size_t i = 0; i < json_array_size(metrics); i++)
+		if (strcmp(json_string_value(json_object_get(json_array_get(metrics, i), "name")), "p95") == 0)
+			return json_array_get(metrics, i);
+	return NULL;
+}
+
+static void print_detectable(const json_t *document)
+{
+	const json_t *detectable = json_object_get(find_p95(document), "detectable");
+	if (json_is_number(detectable))
+		(void)printf("\nAs many pairs find a change of P95 by %s four times in five.\n",
+		             figure_share(json_number_value(detectable)).text);
+}
+
 static void print_comparison(const json_t *document, const char *directory)
 {
 	const json_t *verdict = json_object_get(document, "verdict");
@@ -84,6 +103,7 @@ static void print_comparison(const json_t *document, const char *directory)
 	(void)printf("%-30s %12.12s %12.12s  %9s  %.4g %% interval\n", "", label_of(document, 0), label_of(document, 1),
 	             "change", 100 * (1 - json_number_value(json_object_get(document, "alpha"))));
 	json_array_foreach(json_object_get(document, "metrics"), i, entry) print_metric(entry);
+	print_detectable(document);
 	json_array_foreach(json_object_get(document, "notes"), i, entry)(void)
 		printf("%s%s\n", i == 0 ? "\n" : "", json_string_value(entry));
 	(void)printf("\n%s: %s\n%s/report.html\n", json_string_value(json_object_get(verdict, "outcome")),
@@ -212,17 +232,14 @@ static size_t list_trials(const char *pipeline, struct trial trials[TRIALS_MAX],
 
 static void print_trial(const struct trial *trial, const json_t *document)
 {
-	const json_t *metrics = json_object_get(document, "metrics");
-	const json_t *row = NULL;
-	for (size_t i = 0; i < json_array_size(metrics) && !row; i++)
-		if (strcmp(json_string_value(json_object_get(json_array_get(metrics, i), "name")), "p95") == 0)
-			row = json_array_get(metrics, i);
-	(void)printf("%-32s %-13s %+7.1f %%  [%+.1f, %+.1f]  %.3g → %.3g ms\n", trial->name,
+	const json_t *row = find_p95(document);
+	(void)printf("%-32s %-13s %+7.1f %%  [%+.1f, %+.1f]  %s → %s\n", trial->name,
 	             json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome")),
 	             100 * json_number_value(json_object_get(row, "change")),
 	             100 * json_number_value(json_object_get(row, "low")),
 	             100 * json_number_value(json_object_get(row, "high")),
-	             json_number_value(json_object_get(row, "a")), json_number_value(json_object_get(row, "b")));
+	             figure_of(json_number_value(json_object_get(row, "a")), "ms").text,
+	             figure_of(json_number_value(json_object_get(row, "b")), "ms").text);
 	(void)fflush(stdout);
 }
 
@@ -281,7 +298,7 @@ int cmd_compare(int argc, char **argv)
 			 "the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 it could not be "
 			 "done, 11 "
 			 "inconclusive, 30 invalid; with --each 0 if every one is better; with --single and --gate "
-	                 "that of "
+			 "that of "
 			 "`sluice gate`.",
 		.example = "sluice compare pipelines/postgres.yaml --a none --b pool-tuning --output run-1/",
 		.options = comparison_options,

@@ -345,11 +345,11 @@ static bool write_changelog(const struct bundle *bundle, struct sluice_error *er
 /* diff(1), which every Debian has; its status is 1 where there is a difference. */
 static bool write_difference(const struct bundle *bundle, struct sluice_error *error)
 {
-	char *a = run_file(bundle->directory, "effective-a.yaml");
-	const bool there = access(a, R_OK) == 0;
+	char *b = run_file(bundle->directory, "effective-b.yaml");
+	const bool there = access(b, R_OK) == 0; /* a single has no other side */
 	FILE *file = there ? open_file(bundle, "effective.diff", error) : NULL;
 	int status = 0;
-	free(a);
+	free(b);
 	if (!there || !file)
 		return !there;
 	const pid_t child = fork();

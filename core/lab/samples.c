@@ -46,9 +46,11 @@ static void name_stage(const json_t *stage, struct trace_names *names)
 {
 	size_t i;
 	json_t *span;
-	*names = (struct trace_names){0};
+	const json_t *spans = json_object_get(stage, "spans");
 	(void)snprintf(names->use, sizeof(names->use), "%s", text_of(stage, "name"));
-	json_array_foreach(json_object_get(stage, "spans"), i, span)
+	if (spans)
+		memset(names->spans, 0, sizeof(names->spans));
+	json_array_foreach(spans, i, span)
 	{
 		if (i < SLUICE_SPANS_MAX && json_is_string(span))
 			(void)snprintf(names->spans[i], sizeof(names->spans[i]), "%s", json_string_value(span));

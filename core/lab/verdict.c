@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab/figure.h"
 #include "lab/pairs.h"
 #include "lab/verdict_lists.h"
 
@@ -142,8 +143,9 @@ static void describe_change(const struct change *change, const char *a, const ch
 	if (isfinite(found->low) && isfinite(found->high))
 		(void)snprintf(interval, sizeof(interval), "[%+.1f, %+.1f]", 100 * expm1(found->low),
 		               100 * expm1(found->high));
-	(void)snprintf(text, room, "P95 %.3g ms with %s, %.3g ms with %s: %+.1f %% %s over %zu pair%s", change->a, a,
-	               change->b, b, 100 * expm1(found->mean), interval, found->pairs, found->pairs == 1 ? "" : "s");
+	(void)snprintf(text, room, "P95 %s with %s, %s with %s: %+.1f %% %s over %zu pair%s",
+	               figure_of(change->a, "ms").text, a, figure_of(change->b, "ms").text, b, 100 * expm1(found->mean),
+	               interval, found->pairs, found->pairs == 1 ? "" : "s");
 }
 
 static void judge_latency(const struct change *change, const struct verdict_terms *terms, double alpha,

@@ -129,6 +129,14 @@ static void write_options(struct json_writer *json, const struct stage_config *s
 	jsonw_end_object(json);
 }
 
+static void write_spans(struct json_writer *json, const char *const *spans)
+{
+	jsonw_array(json, "spans");
+	for (size_t i = 0; spans && i < SLUICE_SPANS_MAX && spans[i]; i++)
+		jsonw_text(json, NULL, spans[i]);
+	jsonw_end_array(json);
+}
+
 static void write_stage(struct json_writer *json, const char *kind, const struct stage_config *stage)
 {
 	jsonw_object(json, NULL);
@@ -137,6 +145,7 @@ static void write_stage(struct json_writer *json, const char *kind, const struct
 	jsonw_text(json, "use", stage->use);
 	jsonw_text(json, "version", stage->plugin->ops.version);
 	jsonw_text(json, "sha256", stage->plugin->sha256);
+	write_spans(json, stage->plugin->ops.spans);
 	write_options(json, stage);
 	jsonw_end_object(json);
 }
