@@ -1,12 +1,15 @@
 /* What a comparison asks of the stores: places that share nothing, tend(), measure() and erase(). */
 #include <check.h>
+#include <fcntl.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -180,6 +183,39 @@ START_TEST(test_a_file_is_tended_while_it_is_written_to)
 	tend_under_load(h, reader ? reader : h);
 	if (reader)
 		harness_close(reader);
+	harness_close(h);
+}
+END_TEST
+
+/* Another process holds the lock of whoever makes a checkpoint, for a tenth of a second. Which byte that is:
+ * WAL_CKPT_LOCK in https://sqlite.org/walformat.html. */
+static pid_t hold_checkpoint_lock(const char *shm)
+{
+	int held[2];
+	char byte;
+	ck_assert_int_eq(pipe(held), 0);
+	const pid_t child = fork();
+	if (child == 0) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 121, .l_len = 1};
+		const int file = open(shm, O_RDWR | O_CLOEXEC);
+		if (fcntl(file, F_SETLK, &lock) == 0 && write(held[1], "", 1) == 1)
+			(void)poll(NULL, 0, 100);
+		_exit(0);
+	}
+	(void)close(held[1]);
+	ck_assert_int_eq(read(held[0], &byte, 1), 1);
+	(void)close(held[0]);
+	return child;
+}
+
+START_TEST(test_a_file_is_tended_behind_the_checkpoint_of_another)
+{
+	struct harness *h = open_file("events.db", WRITING);
+	store_many(h, 10);
+	const pid_t other = hold_checkpoint_lock("events.db-shm");
+	tend(h);
+	ck_assert_int_eq(size_of("events.db-wal"), 0);
+	ck_assert_int_eq(waitpid(other, NULL, 0), other);
 	harness_close(h);
 }
 END_TEST
@@ -683,6 +719,7 @@ static Suite *suite(void)
 	TCase *file = add_group(s, "sqlite");
 	tcase_add_checked_fixture(file, make_folder, remove_folder);
 	tcase_add_loop_test(file, test_a_file_is_tended_while_it_is_written_to, WRITING, READING + 1);
+	tcase_add_test(file, test_a_file_is_tended_behind_the_checkpoint_of_another);
 	tcase_add_test(file, test_a_tended_file_has_an_empty_log);
 	tcase_add_test(file, test_a_file_at_rest_is_tended_and_left_without_a_log);
 	tcase_add_test(file, test_tending_moves_a_reader_to_the_present);
