@@ -39,23 +39,23 @@ mkdir -p "$bundle"
 
 say() { printf '\n\033[1m%s\033[0m\n' "── $*"; }
 
-# run GATE PART FLAGS…: one part of the bundle, and what the gate says of it; its exit status is $decision. What `compare`
-# says by its own is no error here.
+# run PART FLAGS…: one part of the bundle. The gate's word comes from judge; what `compare` says by its own is no error here.
 run() {
-	local gate=$1 part=$2 status=0
-	shift 2
-	"$sluice" compare --scenario "$scenario" --output "$part" --gate "$gates/$gate.yaml" "$@" || status=$?
+	local part=$1 status=0
+	shift
+	"$sluice" compare --scenario "$scenario" --output "$part" --gate '' "$@" || status=$?
 	[ "$status" != 2 ] || { echo "$name: could not be done" >&2; exit 2; }
-	judge "$gate" "$part"
 }
 
-# judge GATE PART [FLAGS…]: prints the gate's rows.
+# judge GATE PART [FLAGS…]: prints the gate's rows, and puts them into the report; the gate's exit status is $decision.
 judge() {
 	local gate=$1 part=$2
 	shift 2
 	say "gate $gate"
 	decision=0
 	"$sluice" gate "$part" "$gates/$gate.yaml" "$@" || decision=$?
+	[ "$decision" != 2 ] || exit 2
+	"$sluice" report "$part" >/dev/null
 }
 
 pack() {
@@ -89,26 +89,29 @@ if [ "$full" = 0 ]; then
 	rmdir "$bundle"
 	gate=$(sed -n 's,^gate: ../gates/\(.*\)\.yaml$,\1,p' "$scenario")
 	say "$name: the comparison"
-	run "$gate" "$bundle" "$@"
+	run "$bundle" "$@"
+	judge "$gate" "$bundle"
 	finish_with "$bundle"
 fi
 
 say "$name, 1 of 3: smoke, 1,000 webhooks at 50/s over 10 connections"
-run smoke-1k "$work/smoke" --single --rate 50 --concurrency 10 --block 20s "$@"
+run "$work/smoke" --single --rate 50 --concurrency 10 --block 20s "$@"
+judge smoke-1k "$work/smoke"
 if [ "$decision" != 10 ]; then
 	rmdir "$bundle" && mv "$work/smoke" "$bundle"
 	finish_with "$bundle"
 fi
 
 say "$name, 2 of 3: the controlled comparison, and the decision"
-run interim "$work/interim" "$@"
+run "$work/interim" "$@"
+judge interim "$work/interim"
 if [ "$decision" != 10 ] && [ "$decision" != 11 ]; then
 	rmdir "$bundle" && mv "$work/interim" "$bundle" && mv "$work/smoke" "$bundle/smoke"
 	finish_with "$bundle"
 fi
 
 say "$name, 3 of 3: final, 30,000 webhooks at 500/s over 50 connections"
-run gate-a "$work/final" --single --rate 500 --concurrency 50 --block 60s "$@"
+run "$work/final" --single --rate 500 --concurrency 50 --block 60s "$@"
 rmdir "$bundle" && mv "$work/final" "$bundle" && mv "$work/smoke" "$work/interim" "$bundle"
 judge gate-a "$bundle" --baseline "$bundle/interim"
 finish_with "$bundle"

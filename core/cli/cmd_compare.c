@@ -182,7 +182,7 @@ static int compare_once(const struct comparison_request *request, bool as_json)
 	int status = settings->single ? status_of_run(json_object_get(document, "results"),
 	                                              json_object_get(document, "generator"))
 	                              : status_of(document);
-	const int gate = settings->gate ? report_gate(settings->output, as_json) : status;
+	const int gate = comparison_gate(settings) ? report_gate(settings->output, as_json) : status;
 	json_decref(document);
 	return settings->single ? gate : status;
 }

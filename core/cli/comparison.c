@@ -87,6 +87,11 @@ const struct sluice_option comparison_options[] = {
 	SLUICE_OPTION_END,
 };
 
+const char *comparison_gate(const struct comparison_settings *settings)
+{
+	return settings->gate && settings->gate[0] ? settings->gate : NULL;
+}
+
 /* ── the request ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Where a scenario's file is; that is where its commands run. NULL: here. */
@@ -458,7 +463,7 @@ static json_t *run(const struct comparison_request *request, struct side sides[2
 	const struct comparison_settings *settings = request->settings;
 	const bool ok = load_sides(request, sides, error) && recording_make_directory(settings->output, error) &&
 	                place_sides(request, sides, plan, error) && compare_run(plan, each, context, error) &&
-	                (!settings->gate || judge_by_gate(settings, gate, error)) &&
+	                (!comparison_gate(settings) || judge_by_gate(settings, gate, error)) &&
 	                report_write(settings->output, error);
 	return ok ? run_read_json(settings->output, settings->single ? RUN_ABOUT : RUN_COMPARE, error) : NULL;
 }
@@ -474,7 +479,7 @@ json_t *comparison_run(const struct comparison_request *request, compare_each_fn
 	struct compare_plan plan;
 	json_t *document = NULL;
 	if ((!settings->sign || signer) && (!settings->corpus || corpus) &&
-	    (!settings->gate || gate_spec_read(settings->gate, &gate, error)) &&
+	    (!comparison_gate(settings) || gate_spec_read(settings->gate, &gate, error)) &&
 	    fill_plan(settings, corpus, signer, &plan, error)) {
 		plan.about = describe(settings);
 		document = run(request, sides, &plan, &gate, each, context, error);

@@ -31,6 +31,9 @@ struct comparison_request {
 	const char *pipelines[2];
 };
 
+/* The gate file; NULL: none was named, or an empty one, which takes a scenario's away. */
+const char *comparison_gate(const struct comparison_settings *settings);
+
 /* Operands, scenario and flags put together; false and a sentence if they do not fit. */
 bool comparison_request_init(struct comparison_request *request_out, const struct comparison_settings *settings,
                              struct arguments *arguments, struct sluice_error *error);

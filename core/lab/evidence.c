@@ -382,6 +382,7 @@ static bool (*const writers[])(const struct bundle *bundle, struct sluice_error 
 	write_idempotency, write_ordering,  write_changelog, write_difference,  write_report,   write_manifest,
 };
 
+/* What a bundle should have, and what of it belongs to a comparison. */
 static const struct {
 	const char *file, *what;
 	bool of_comparison;
@@ -389,15 +390,22 @@ static const struct {
 	{RUN_INPUT, "the input: run `sluice replay` with --keep-input", false},
 	{RUN_VERIFY, "a verification: run `sluice verify`", false},
 	{RUN_GATE, "a gate's verdict: run `sluice gate`", false},
-	{RUN_COMPARE, "a comparison: run `sluice compare`", false},
+	{RUN_COMPARE, "a comparison: run `sluice compare`", true},
 	{ROLLBACK_FILE, "a rollback that was tried: run `sluice compare` with --rollback", true},
 };
+
+/* A single is judged for itself; the comparison may be another part of the bundle. */
+static bool is_comparison(const struct bundle *bundle)
+{
+	const json_t *design = json_object_get(json_object_get(bundle->run->about, "schedule"), "design");
+	return json_is_string(design) && strcmp(json_string_value(design), "single") != 0;
+}
 
 static void list_missing(const struct bundle *bundle, void (*missing)(void *context, const char *what), void *context)
 {
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
 		char *path = run_file(bundle->directory, expected[i].file);
-		if (access(path, R_OK) != 0 && (bundle->compared || !expected[i].of_comparison))
+		if (access(path, R_OK) != 0 && (is_comparison(bundle) || !expected[i].of_comparison))
 			missing(context, expected[i].what);
 		free(path);
 	}
