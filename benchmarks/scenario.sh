@@ -24,7 +24,7 @@ finish_scenario() {
 	finish
 }
 trap finish_scenario EXIT
-DB_URL=$("$root/tests/support/postgres.sh" start "$database" fsync=on synchronous_commit=on shared_preload_libraries=pg_stat_statements)
+DB_URL=$("$root/tests/support/postgres.sh" start "$database" fsync=on synchronous_commit=on max_connections=300 shared_preload_libraries=pg_stat_statements)
 export DB_URL
 psql -q "$DB_URL" -c 'CREATE EXTENSION IF NOT EXISTS pg_stat_statements'
 

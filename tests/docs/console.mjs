@@ -59,6 +59,7 @@ function makeFolder(root, build, ports) {
 		`#!/bin/sh
 case $1 in
 run) exec "${build}/sluice" "$@" --set listen.port=${ports.public} --set admin.port=${ports.admin} ;;
+replay) exec "${build}/sluice" $(printf '%s\\n' "$@" | sed s/:${DOORS.public}/:${ports.public}/) ;;
 status | lineage) exec "${build}/sluice" "$@" --admin http://127.0.0.1:${ports.admin} ;;
 *) exec "${build}/sluice" "$@" ;;
 esac

@@ -142,7 +142,10 @@ static void take_reason(struct sluice_observer *observer, const char *reason)
 
 static struct look observe(struct harness *harness, const char *name, const char *label_value)
 {
-	struct look look = {.pub = {.gauge = take_gauge, .unhealthy = take_reason}, .name = name, .label_value = label_value, .value = -1};
+	struct look look = {.pub = {.gauge = take_gauge, .unhealthy = take_reason},
+	                    .name = name,
+	                    .label_value = label_value,
+	                    .value = -1};
 	harness->ops->observe(&harness->stage, &look.pub);
 	return look;
 }

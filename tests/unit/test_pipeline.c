@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "yaml/option.h"
 #include "runtime/pipeline.h"
+#include "yaml/option.h"
 
 enum { STORED_MAX = 4096, BATCHES_MAX = 1024 };
 

@@ -45,7 +45,7 @@ static const char *const good_lines[] = {
 	"\x1b[32m" PROFILE("3.75") "\x1b[0m",
 	PROFILE("3.75") "\r",
 	"{\"time\":\"now\",\"message\":\"LATENCY_PROFILE: "
-        "{\\\"requestId\\\":\\\"r\\\",\\\"stages\\\":{\\\"auth\\\":1.5,"
+	"{\\\"requestId\\\":\\\"r\\\",\\\"stages\\\":{\\\"auth\\\":1.5,"
 	"\\\"db\\\":2.25},\\\"total\\\":3.75}\"}",
 	"LATENCY_PROFILE: {\"requestId\":\"r\",\"stages\":{\"auth\":1.5,\"db_batch\":2.25},\"total\":3.75}",
 };

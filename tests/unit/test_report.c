@@ -16,7 +16,7 @@
 
 static const char run_json[] =
 	"{'format': 1, 'command': 'compare', 'about': 'a slow database', 'sluice': '0.1.0', 'started_at': "
-        "'2026-11-25T22:00:00.000000Z',"
+	"'2026-11-25T22:00:00.000000Z',"
 	" 'seconds': 131.4, 'host': {'cpus': 2, 'cpu': 'a processor', 'memory_bytes': 8589934592, 'kernel': 'Linux 6'},"
 	" 'input': {'file': 'input.jsonl', 'sha256': 'cafe01', 'lines': 60000},"
 	" 'schedule': {'arrivals': 'poisson', 'rate': 500.0, 'connections': 50, 'requests': 60000, 'block_seconds': "
