@@ -30,8 +30,6 @@ enum { ARMS = 2, WARM_UP_LEAST = 2 };
 const char *const compare_design_names[] = {
 	[COMPARE_PAIRED] = "paired", [COMPARE_DUET] = "duet", [COMPARE_SINGLE] = "single", NULL};
 
-static const char *const id_prefixes[ARMS] = {"a-", "b-"};
-
 struct comparison {
 	const struct compare_plan *plan;
 	struct recording *recording;
@@ -52,6 +50,11 @@ struct comparison {
 	void *context;
 	bool stopping;
 };
+
+static const char *id_prefix_of(size_t arm)
+{
+	return arm == 0 ? "a-" : "b-";
+}
 
 static void tell(struct comparison *comparison, const char *phase)
 {
@@ -122,7 +125,7 @@ static json_t *describe_arm(const struct comparison *comparison, size_t number, 
 	static const char *const wanted[] = {"pipeline", "file", "sha256", "optimizations", "stages"};
 	const struct arm *arm = &comparison->arms[number];
 	json_t *about = json_pack("{s:s, s:s, s:s}", "label", arm->plan->label, "url", arm->url, "id_prefix",
-	                          id_prefixes[number]);
+	                          id_prefix_of(number));
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		(void)json_object_set(about, wanted[i], json_object_get(pipeline, wanted[i]));
 	return about;
@@ -228,7 +231,7 @@ static void set_target(const struct comparison *comparison, size_t arm, struct r
 	struct sluice_error error; /* the server's own words: they fit */
 	(void)replay_target_from_url(comparison->arms[arm].url, target_out, &error);
 	target_out->arm = (uint8_t)arm;
-	target_out->id_prefix = id_prefixes[arm];
+	target_out->id_prefix = id_prefix_of(arm);
 }
 
 /* The plan of one block for the arms from `arm` on. The seed is the block's, so that both arms have the same schedule.

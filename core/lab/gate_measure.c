@@ -86,7 +86,7 @@ static int64_t stored(const struct trace_record *record)
 static int64_t stage_ns(const struct trace_record *record, size_t which)
 {
 	static const enum sluice_kind kinds[GATE_STAGES] = {
-		[GATE_AUTH - GATE_AUTH] = SLUICE_KIND_AUTH,
+		[0 /* GATE_AUTH */] = SLUICE_KIND_AUTH,
 		[GATE_PARSE - GATE_AUTH] = SLUICE_KIND_PARSE,
 		[GATE_IDEMPOTENCY - GATE_AUTH] = SLUICE_KIND_IDEMPOTENCY,
 		[GATE_QUEUE - GATE_AUTH] = SLUICE_KIND_QUEUE,

@@ -74,7 +74,7 @@ static bool read_stages(json_t *stages, struct trace_record *record, struct slui
 		return sluice_error_set(error, "stages: expected an object with milliseconds by stage");
 	json_object_foreach(stages, name, value)
 	{
-		int64_t took_ns;
+		int64_t took_ns = 0;
 		if (!read_ms(value, "stages.", name, &took_ns, error))
 			return false;
 		int64_t *place = place_of(record, name);

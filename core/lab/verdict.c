@@ -293,7 +293,7 @@ static json_t *write_document(const struct run *run, const struct pairs *pairs, 
 json_t *verdict_compute(const struct run *run, const struct input *input, const json_t *verified,
                         struct sluice_error *error)
 {
-	struct verdict_terms terms;
+	struct verdict_terms terms = {0};
 	struct pairs pairs;
 	const size_t count = pairs_count(run->records, run->count);
 	if (!read_terms(run, &terms, error))
