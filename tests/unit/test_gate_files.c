@@ -76,11 +76,10 @@ START_TEST(test_gates_that_are_shipped_are_read)
 		const char *name;
 		enum gate_kind kind;
 		int64_t requests;
-		double p95_ms;
-	} gates[] = {{"gate-a", GATE_FINAL, 30000, 120},
-	             {"smoke-1k", GATE_SMOKE, 1000, 120},
-	             {"interim", GATE_INTERIM, 1000, 120},
-	             {"final-30k", GATE_FINAL, 30000, 120}};
+		double p95_ms, rollback_ms;
+	} gates[] = {{"gate-a", GATE_FINAL, 30000, 120, 231},   {"smoke-1k", GATE_SMOKE, 1000, 120, 231},
+	             {"interim", GATE_INTERIM, 1000, 120, 231}, {"final-30k", GATE_FINAL, 30000, 120, 231},
+	             {"local", GATE_INTERIM, 1000, 50, 231},    {"far-db", GATE_INTERIM, 1000, 200, 1000}};
 	glob_t files;
 	ck_assert_int_eq(glob(GATES "/*.yaml", 0, NULL, &files), 0);
 	ck_assert_uint_eq(files.gl_pathc, sizeof(gates) / sizeof(gates[0]));
@@ -95,7 +94,7 @@ START_TEST(test_gates_that_are_shipped_are_read)
 		ck_assert_int_eq(spec.kind, (int)gates[i].kind);
 		ck_assert_int_eq(spec.requests, gates[i].requests);
 		ck_assert_double_eq((double)spec.p95.ns / MS, gates[i].p95_ms);
-		ck_assert_int_eq(spec.rollback_above.ns, 231 * (int64_t)MS);
+		ck_assert_double_eq((double)spec.rollback_above.ns / MS, gates[i].rollback_ms);
 		ck_assert_uint_eq(strlen(spec.sha256), 64);
 		gate_spec_finish(&spec);
 	}
