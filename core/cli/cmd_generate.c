@@ -50,8 +50,8 @@ static bool read_sizes(const struct settings *settings, struct generate_sizes *s
 	       sluice_error_set(error, "size: %s", cause.text);
 }
 
-static bool fill_recipe(const struct settings *settings, const struct corpus *corpus,
-                        struct generate_recipe *recipe_out, struct sluice_error *error)
+/* All but the corpus. */
+static bool fill_recipe(const struct settings *settings, struct generate_recipe *recipe_out, struct sluice_error *error)
 {
 	*recipe_out = (struct generate_recipe){
 		.count = (size_t)settings->count,
@@ -61,9 +61,23 @@ static bool fill_recipe(const struct settings *settings, const struct corpus *co
 		.bad_signatures = settings->bad_signatures,
 		.malformed = settings->malformed,
 		.streams = (size_t)settings->streams,
-		.corpus = corpus,
 	};
 	return read_sizes(settings, &recipe_out->sizes, error);
+}
+
+static struct generator *create_generator(const struct settings *settings, struct corpus **corpus_out,
+                                          struct sluice_error *error)
+{
+	struct generate_recipe recipe;
+	struct sluice_error cause = {0};
+	if (!fill_recipe(settings, &recipe, error))
+		return NULL;
+	if (settings->corpus && !(*corpus_out = corpus_read(settings->corpus, &cause))) {
+		(void)sluice_error_set(error, "corpus: %s", cause.text);
+		return NULL;
+	}
+	recipe.corpus = *corpus_out;
+	return generate_create(&recipe, error);
 }
 
 static bool write_lines(struct generator *generator, FILE *out, size_t counts[INPUT_KINDS])
@@ -117,14 +131,9 @@ static int write_file(struct generator *generator, const char *path)
 
 static int generate(const struct settings *settings)
 {
-	struct generate_recipe recipe;
-	struct sluice_error error = {0}, cause = {0};
-	struct generator *generator = NULL;
-	struct corpus *corpus = settings->corpus ? corpus_read(settings->corpus, &cause) : NULL;
-	if (settings->corpus && !corpus)
-		(void)sluice_error_set(&error, "corpus: %s", cause.text);
-	else if (fill_recipe(settings, corpus, &recipe, &error))
-		generator = generate_create(&recipe, &error);
+	struct sluice_error error = {0};
+	struct corpus *corpus = NULL;
+	struct generator *generator = create_generator(settings, &corpus, &error);
 	int status = STATUS_CANNOT;
 	if (generator)
 		status = write_file(generator, settings->output);
