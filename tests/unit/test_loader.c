@@ -420,6 +420,7 @@ struct numbers {
 
 START_TEST(test_table_that_breaks_a_rule_is_refused)
 {
+	static const struct sluice_option no_options[] = {SLUICE_OPTION_END};
 	const struct {
 		struct sluice_stage_ops ops;
 		const char *sentence;
@@ -476,7 +477,7 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sluice_stage_ops ops = cases[i].ops;
 		if (!ops.options)
-			ops.options = &(struct sluice_option)SLUICE_OPTION_END;
+			ops.options = no_options;
 		struct sluice_error error = {0};
 		ck_assert_msg(!table_check(&ops, &error), "case %zu was taken: %s", i, cases[i].sentence);
 		ck_assert_str_eq(error.text, cases[i].sentence);
