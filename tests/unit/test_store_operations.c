@@ -654,7 +654,8 @@ START_TEST(test_statements_are_shown_without_a_literal)
 	                           "db_statement_calls{statement=\"INSERT INTO webhook_events (message_id, event_type, "
 	                           "stream, sequence, payload, digest, request_id, r\"}"),
 	                    4);
-	run_by_hand("SELECT 'hush-hush', $$hush-hush$$, $x$hush-hush$x$, 4711008154711 FROM sluice_lab_a.webhook_events");
+	run_by_hand(
+		"SELECT 'hush-hush', $$hush-hush$$, $x$hush-hush$x$, 4711008154711 FROM sluice_lab_a.webhook_events");
 	run_by_hand("CREATE ROLE hushed PASSWORD 'hush-hush'; DROP ROLE hushed");
 	run_by_hand("/* hush-hush */ SELECT 'hush-hush' FROM sluice_lab_a.webhook_events");
 	run_by_hand("SELECT id FROM sluice_lab_a.webhook_events -- hush-hush");
