@@ -23,8 +23,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 		*data_size = 0;
 		return MHD_YES;
 	}
-	static char body[] = "{\"status\":\"accepted\",\"request_id\":\"018bcfe5-6800-7000-8000-000000000000\","
-			     "\"message_id\":\"bench-000000\",\"ack\":\"stored\"}";
+	static char body[] =
+		"{\"status\":\"accepted\",\"request_id\":\"018bcfe5-6800-7000-8000-000000000000\",\"message_id\":\"bench-000000\",\"ack\":\"stored\"}";
 	struct MHD_Response *response = MHD_create_response_from_buffer(sizeof(body) - 1, body, MHD_RESPMEM_PERSISTENT);
 	(void)MHD_add_response_header(response, "Content-Type", "application/json");
 	(void)MHD_add_response_header(response, "X-Request-Id", "018bcfe5-6800-7000-8000-000000000000");

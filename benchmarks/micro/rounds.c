@@ -52,7 +52,7 @@ _Noreturn static void fail(const char *what)
 static int connect_to(int port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	const int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
@@ -87,7 +87,7 @@ static void send_request(struct connection *connection)
 static bool receive(struct connection *connection)
 {
 	char piece[PIECE_SIZE];
-	const ssize_t got = recv(connection->fd, piece, sizeof(piece), 0);
+	ssize_t got = recv(connection->fd, piece, sizeof(piece), 0);
 	if (got <= 0)
 		fail("recv");
 	(void)answer_take(&connection->answer, piece, (size_t)got);

@@ -55,8 +55,7 @@ static void commit_one(sqlite3 *database, sqlite3_stmt *event, sqlite3_stmt *aud
 	(void)snprintf(stream, sizeof(stream), "customer-%zu", i % 50);
 	int size = snprintf(
 		payload, sizeof(payload),
-		"{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
-		"\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}",
+		"{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}",
 		i, 7);
 	digest_bytes(payload, (size_t)size, digest);
 	run(database, "BEGIN IMMEDIATE");
@@ -99,11 +98,11 @@ int main(int argc, char **argv)
 	run(database, "PRAGMA synchronous=FULL");
 	run(database, "PRAGMA wal_autocheckpoint=0"); /* its stalls are not what the bare loop is to be blamed for */
 	sqlite3_stmt *event = prepare(
-		database, "INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
-			  "request_id, received_at) VALUES (?1, 'order.created', ?2, ?3, ?4, ?5, ?1, ?6)");
+		database,
+		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id, received_at) VALUES (?1, 'order.created', ?2, ?3, ?4, ?5, ?1, ?6)");
 	sqlite3_stmt *audit = prepare(
-		database, "INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) "
-			  "VALUES (?1, ?2, ?3, ?4, ?5, ?5)");
+		database,
+		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?5)");
 	int64_t *latency = must_calloc(count, sizeof(*latency));
 	int64_t start = clock_now_ns();
 	for (size_t i = 0; i < count; i++) {

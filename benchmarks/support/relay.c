@@ -54,7 +54,7 @@ _Noreturn static void fail(const char *what)
 
 static struct end *add_end(struct relay *relay, int fd)
 {
-	const int on = 1;
+	int on = 1;
 	struct end *end = must_calloc(1, sizeof(*end));
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = end};
 	end->fd = fd;
@@ -70,7 +70,7 @@ static void accept_all(struct relay *relay)
 {
 	int near;
 	while ((near = accept4(relay->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-		const int far = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int far = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (far < 0 || connect(far, (struct sockaddr *)&relay->target, sizeof(relay->target)) != 0 ||
 		    fcntl(far, F_SETFL, O_NONBLOCK) != 0)
 			fail("connect");
@@ -106,7 +106,7 @@ static void read_all(struct relay *relay, struct end *end)
 static bool pass_on(struct end *end, struct piece *piece)
 {
 	while (piece->at < piece->size) {
-		const ssize_t sent = send(end->fd, piece->data + piece->at, piece->size - piece->at, MSG_NOSIGNAL);
+		ssize_t sent = send(end->fd, piece->data + piece->at, piece->size - piece->at, MSG_NOSIGNAL);
 		if (sent < 0 && errno == EAGAIN)
 			return false;
 		if (sent < 0)
@@ -122,7 +122,7 @@ static bool pass_on(struct end *end, struct piece *piece)
 static int64_t pass_on_due(struct relay *relay)
 {
 	int64_t next_ns = INT64_MAX;
-	const int64_t now_ns = clock_now_ns();
+	int64_t now_ns = clock_now_ns();
 	for (struct end *end = relay->ends; end; end = end->next) {
 		struct piece *piece;
 		while (!end->stuck && (piece = end->first) != NULL && piece->due_ns <= now_ns) {
@@ -143,9 +143,9 @@ static int64_t pass_on_due(struct relay *relay)
 static void wait_and_read(struct relay *relay, int64_t until_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
-	const int64_t left_ns = until_ns == INT64_MAX ? -1 : until_ns > clock_now_ns() ? until_ns - clock_now_ns() : 0;
-	const struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
-	const int count = epoll_pwait2(relay->epoll, events, EVENTS_MAX, left_ns < 0 ? NULL : &left, NULL);
+	int64_t left_ns = until_ns == INT64_MAX ? -1 : until_ns > clock_now_ns() ? until_ns - clock_now_ns() : 0;
+	struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+	int count = epoll_pwait2(relay->epoll, events, EVENTS_MAX, left_ns < 0 ? NULL : &left, NULL);
 	for (int i = 0; i < count; i++) {
 		struct end *end = events[i].data.ptr;
 		if (!end) {

@@ -18,10 +18,7 @@ static void add_webhook(struct input *input, const char *prefix, size_t i)
 	struct buffer body = {0};
 	buffer_printf(
 		&body,
-		"{\"messageId\":\"%s-%zu\",\"eventType\":\"order.created\",\"stream\":\"customer-%zu\",\"sequence\":%"
-		"zu,"
-		"\"payload\":{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,"
-		"\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}}",
+		"{\"messageId\":\"%s-%zu\",\"eventType\":\"order.created\",\"stream\":\"customer-%zu\",\"sequence\":%zu,\"payload\":{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}}",
 		prefix, i, i % 50, i / 50, i, 7);
 	input_add(input)->body = (struct sluice_bytes){arena_strndup(&input->arena, body.data, body.size), body.size};
 	buffer_finish(&body);
@@ -34,7 +31,7 @@ static double quantile_us(const struct replay_result *result, int64_t (*figure)(
 	for (size_t i = 0; i < result->count; i++)
 		values[i] = figure(&result->records[i]);
 	estimate_sort(values, result->count);
-	const double value = (double)estimate_quantile(values, result->count, fraction) / 1e3;
+	double value = (double)estimate_quantile(values, result->count, fraction) / 1e3;
 	free(values);
 	return value;
 }
@@ -78,13 +75,13 @@ int main(int argc, char **argv)
 		.patience_ns = 30 * NS_PER_S,
 	};
 	(void)snprintf(plan.targets[0].port, sizeof(plan.targets[0].port), "%s", argv[1]);
-	const bool ok = replay_run(&plan, NULL, NULL, &result, &error);
-	const size_t good = count_good(&result);
+	bool ok = replay_run(&plan, NULL, NULL, &result, &error);
+	size_t good = count_good(&result);
 	if (ok)
 		print(&result, good, input.count);
 	else
 		(void)fprintf(stderr, "bench-send: %s\n", error.text);
-	const bool all_good = ok && good == input.count;
+	bool all_good = ok && good == input.count;
 	replay_free(&result);
 	input_finish(&input);
 	return all_good ? 0 : 1;

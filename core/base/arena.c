@@ -35,7 +35,7 @@ struct arena_block {
 
 static size_t round_up(size_t size)
 {
-	const size_t unit = alignof(max_align_t);
+	size_t unit = alignof(max_align_t);
 	return (size + unit - 1) & ~(unit - 1);
 }
 

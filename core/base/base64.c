@@ -40,7 +40,7 @@ static size_t read_group(const char *text, bool is_last, unsigned char bytes[3])
 
 bool base64_read(const char *text, size_t size, struct buffer *out)
 {
-	const size_t before = out->size;
+	size_t before = out->size;
 	bool good = size % 4 == 0;
 	for (size_t i = 0; i < size && good; i += 4) {
 		unsigned char bytes[3];

@@ -28,7 +28,7 @@ static uint64_t rotate(uint64_t x, int by)
 uint64_t prng_next(struct prng *prng)
 {
 	uint64_t *s = prng->state;
-	const uint64_t result = rotate(s[1] * 5, 7) * 9, shifted = s[1] << 17;
+	uint64_t result = rotate(s[1] * 5, 7) * 9, shifted = s[1] << 17;
 	s[2] ^= s[0];
 	s[3] ^= s[1];
 	s[1] ^= s[2];
@@ -42,7 +42,7 @@ uint64_t prng_below(struct prng *prng, uint64_t bound)
 {
 	assert(bound > 0);
 	/* The lowest 2^64 mod bound values would make some results likelier than others. */
-	const uint64_t unfair = -bound % bound;
+	uint64_t unfair = -bound % bound;
 	uint64_t value;
 	do
 		value = prng_next(prng);

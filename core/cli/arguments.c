@@ -64,10 +64,10 @@ static void add_options(struct parser *parser)
 {
 	for (const struct sluice_option *option = parser->command->options; option && option->type != SLUICE_TYPE_END;
 	     option++) {
-		const bool has_default = option->fallback && option->fallback[0] && option->type != SLUICE_TYPE_BOOL;
+		bool has_default = option->fallback && option->fallback[0] && option->type != SLUICE_TYPE_BOOL;
 		const char *help = has_default ? arena_printf(parser->arena, "%s (%s)", option->help, option->fallback)
 		                               : option->help;
-		const struct flag flag = {option->name, placeholder_of(option, parser->arena), help, NULL, NULL};
+		struct flag flag = {option->name, placeholder_of(option, parser->arena), help, NULL, NULL};
 		parser->rows[parser->row_count++] = (struct row){flag, TAKE_OPTION, 0};
 	}
 }
@@ -246,8 +246,8 @@ static bool take_file(struct parser *parser, int argc, char **argv)
 	       sizeof(file));
 	if (!file)
 		return true;
-	const struct bind_table table = {command->options, command->config};
-	const struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = parser->arena};
+	struct bind_table table = {command->options, command->config};
+	struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = parser->arena};
 	const struct yaml_node *top = yaml_read_file(file, parser->arena, &error);
 	if (!top || !bind_map(&bind, top, top, &error)) {
 		fprintf(stderr, "%s\n", error.text);

@@ -37,7 +37,7 @@ static bool open_output(const struct flags *flags, FILE **file_out, struct sluic
 
 static bool close_output(const struct flags *flags, FILE *file, struct sluice_error *error)
 {
-	const bool written = flags->output ? fclose(file) == 0 : fflush(file) == 0;
+	bool written = flags->output ? fclose(file) == 0 : fflush(file) == 0;
 	return written ? true
 	               : sluice_error_set(error, "%s: cannot write it: %s",
 	                                  flags->output ? flags->output : "standard output", strerror(errno));
@@ -78,7 +78,7 @@ static void analyze_arm(struct request *request, const struct samples *samples, 
 	struct analyze_result result;
 	struct recommendation list[RECOMMEND_MAX];
 	analyze_records(arm->records, arm->count, arm->names, &result);
-	const size_t count = recommend(&result, request->overlays, arm->optimizations, list);
+	size_t count = recommend(&result, request->overlays, arm->optimizations, list);
 	if (request->list) {
 		(void)json_array_append_new(request->list, analysis_to_json(samples, arm, &result, list, count));
 		return;
@@ -108,7 +108,7 @@ static bool export_arms(const struct request *request, const struct samples *sam
 	FILE *file;
 	if (!open_output(request->flags, &file, error))
 		return false;
-	const bool written = export_write(request->format, samples, arms, count, file, error);
+	bool written = export_write(request->format, samples, arms, count, file, error);
 	return close_output(request->flags, file, error) && written;
 }
 
@@ -164,8 +164,8 @@ static bool print_list(const struct request *request, struct sluice_error *error
 	if (!request->list || request->is_export)
 		return true;
 	json_t *document = json_pack("{s:i, s:O}", "format", 1, "analyses", request->list);
-	const bool printed = json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0 &&
-	                     puts("") >= 0 && fflush(stdout) == 0;
+	bool printed = json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0 && puts("") >= 0 &&
+	               fflush(stdout) == 0;
 	json_decref(document);
 	return printed ? true : sluice_error_set(error, "standard output: cannot write it: %s", strerror(errno));
 }
@@ -198,13 +198,13 @@ int cmd_analyze(int argc, char **argv)
 		{"pipeline", "FILE", "recommend the overlays of this pipeline by their names", NULL, &values.pipeline},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "analyze RUN…",
-		.about = "Says where the time of requests went: per stage, in the body and over the slowest 5 %, "
-			 "waiting "
-			 "apart from work, and which optimization to try, or that no stage stands out. RUN is a run "
-			 "directory of `replay` or `compare`, a trace of `run --trace`, or a log with lines of "
-			 "LATENCY_PROFILE. Exit status: 0 done, 2 it cannot be read.",
+		.about =
+			"Says where the time of requests went: per stage, in the body and over the slowest 5 %, waiting "
+			"apart from work, and which optimization to try, or that no stage stands out. RUN is a run "
+			"directory of `replay` or `compare`, a trace of `run --trace`, or a log with lines of "
+			"LATENCY_PROFILE. Exit status: 0 done, 2 it cannot be read.",
 		.example = "sluice analyze runs/today --pipeline pipelines/postgres.yaml\n"
 			   "  sluice analyze runs/today --export perfetto --output today.json",
 		.flags = flags,

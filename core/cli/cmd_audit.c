@@ -126,10 +126,10 @@ static bool verify_store(const struct store *store, const char *head_list, struc
 	static struct audit_head heads[HEADS_MAX];
 	size_t head_count;
 	if (!read_heads(head_list, heads, &head_count))
-		return sluice_error_set(error,
-		                        "--heads: expected WRITER:POSITION:HASH,… as the log line audit_head has "
-		                        "them, at most %d",
-		                        HEADS_MAX);
+		return sluice_error_set(
+			error,
+			"--heads: expected WRITER:POSITION:HASH,… as the log line audit_head has them, at most %d",
+			HEADS_MAX);
 	return audit_verify(&store->source, heads, head_count, take_finding, output, result, error);
 }
 
@@ -167,7 +167,7 @@ int cmd_audit(int argc, char **argv)
 	         &heads},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "audit verify PIPELINE",
 		.about =
 			"Recomputes the audit trail of the pipeline's store, beside a running server or without one: a "

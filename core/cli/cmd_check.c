@@ -87,11 +87,10 @@ int cmd_check(int argc, char **argv)
 		{"connect", NULL, "also open the store as `run` does, which makes its tables", &connect, NULL},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "check PIPELINE",
-		.about = "Says everything that `run` would refuse, without starting. Exit status: 0 it is good, 1 it "
-			 "is not, 2 the "
-			 "file cannot be read.",
+		.about =
+			"Says everything that `run` would refuse, without starting. Exit status: 0 it is good, 1 it is not, 2 the file cannot be read.",
 		.example = "sluice check pipelines/postgres.yaml --enable pool-tuning --print",
 		.flags = flags,
 		.common = FLAGS_PIPELINE | FLAGS_JSON,

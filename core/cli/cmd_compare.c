@@ -48,12 +48,10 @@ static bool show_progress(void *context, const struct compare_progress *progress
 	return !interrupted;
 }
 
-/* ── the result, for people ─────────────────────────────────────────────────────────────────────────────────────── */
-
 /* Three figures that mean something. */
 static void print_figure(double value)
 {
-	const double size = fabs(value);
+	double size = fabs(value);
 	(void)printf(" %12.*f", size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3, value);
 }
 
@@ -102,10 +100,11 @@ static void print_comparison(const json_t *document, const char *directory)
 	json_t *entry;
 	(void)printf("%-30s %12.12s %12.12s  %9s  %.4g %% interval\n", "", label_of(document, 0), label_of(document, 1),
 	             "change", 100 * (1 - json_number_value(json_object_get(document, "alpha"))));
-	json_array_foreach(json_object_get(document, "metrics"), i, entry) print_metric(entry);
+	json_array_foreach (json_object_get(document, "metrics"), i, entry)
+		print_metric(entry);
 	print_detectable(document);
-	json_array_foreach(json_object_get(document, "notes"), i, entry)(void)
-		printf("%s%s\n", i == 0 ? "\n" : "", json_string_value(entry));
+	json_array_foreach (json_object_get(document, "notes"), i, entry)
+		(void)printf("%s%s\n", i == 0 ? "\n" : "", json_string_value(entry));
 	(void)printf("\n%s: %s\n%s/report.html\n", json_string_value(json_object_get(verdict, "outcome")),
 	             json_string_value(json_object_get(verdict, "sentence")), directory);
 }
@@ -140,12 +139,10 @@ static int report_gate(const char *directory, bool quietly)
 		(void)printf("\n%s: %s\n%s\n", json_string_value(json_object_get(gate, "gate")),
 		             json_string_value(json_object_get(gate, "sentence")),
 		             json_string_value(json_object_get(gate, "next")));
-	const int status = (int)json_integer_value(json_object_get(gate, "status"));
+	int status = (int)json_integer_value(json_object_get(gate, "status"));
 	json_decref(gate);
 	return status;
 }
-
-/* ── one comparison ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* NULL and a sentence on stderr if it could not be done. */
 static json_t *compare(const struct comparison_request *request, struct watch *watch)
@@ -182,12 +179,10 @@ static int compare_once(const struct comparison_request *request, bool as_json)
 	int status = settings->single ? status_of_run(json_object_get(document, "results"),
 	                                              json_object_get(document, "generator"))
 	                              : status_of(document);
-	const int gate = comparison_gate(settings) ? report_gate(settings->output, as_json) : status;
+	int gate = comparison_gate(settings) ? report_gate(settings->output, as_json) : status;
 	json_decref(document);
 	return settings->single ? gate : status;
 }
-
-/* ── each overlay ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* What one of the comparisons of --each is called, and its sides. */
 struct trial {
@@ -258,7 +253,7 @@ static int compare_trial(const struct comparison_request *request, const struct 
 		(void)printf("%-32s could not be done\n", trial->name);
 		return STATUS_CANNOT;
 	}
-	const int status = status_of(document);
+	int status = status_of(document);
 	print_trial(trial, document);
 	json_decref(document);
 	return status;
@@ -269,7 +264,7 @@ static int compare_each(const struct comparison_request *request, struct arena *
 	struct trial trials[TRIALS_MAX];
 	struct sluice_error error = {0};
 	struct watch watch = {.is_terminal = isatty(STDERR_FILENO) == 1};
-	const size_t count = list_trials(request->pipelines[0], trials, arena, &error);
+	size_t count = list_trials(request->pipelines[0], trials, arena, &error);
 	if (count == 0 || (mkdir(request->settings->output, 0777) != 0 && errno != EEXIST)) {
 		(void)fprintf(stderr, "%s\n", count == 0 ? error.text : strerror(errno));
 		return STATUS_CANNOT;
@@ -277,7 +272,7 @@ static int compare_each(const struct comparison_request *request, struct arena *
 	int status = STATUS_YES;
 	(void)printf("%-32s %-13s %9s  %s\n", "B against A", "verdict", "P95", "interval");
 	for (size_t i = 0; i < count && !interrupted; i++) {
-		const int one = compare_trial(request, &trials[i], &watch, arena);
+		int one = compare_trial(request, &trials[i], &watch, arena);
 		if (one == STATUS_CANNOT || (one != STATUS_YES && status == STATUS_YES))
 			status = one == STATUS_CANNOT ? STATUS_CANNOT : STATUS_NO;
 	}
@@ -287,19 +282,15 @@ static int compare_each(const struct comparison_request *request, struct arena *
 int cmd_compare(int argc, char **argv)
 {
 	struct comparison_settings settings;
-	const struct command command = {
+	struct command command = {
 		.usage = "compare [PIPELINE [PIPELINE]]",
-		.about = "Puts two configurations, A and B, under the same load in interleaved pairs of blocks, each "
-			 "with a server "
-			 "and tables of its own, and says whether B is better. Two overlay sets of one pipeline, or "
-			 "two files. "
-			 "Everything that was measured goes into a run directory, with a report for people. Ctrl-C "
-			 "ends it after "
-			 "the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 it could not be "
-			 "done, 11 "
-			 "inconclusive, 30 invalid; with --each 0 if every one is better; with --single and --gate "
-			 "that of "
-			 "`sluice gate`.",
+		.about =
+			"Puts two configurations, A and B, under the same load in interleaved pairs of blocks, each with "
+			"a server and tables of its own, and says whether B is better. Two overlay sets of one pipeline, "
+			"or two files. Everything that was measured goes into a run directory, with a report for people. "
+			"Ctrl-C ends it after the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 "
+			"it could not be done, 11 inconclusive, 30 invalid; with --each 0 if every one is better; with "
+			"--single and --gate that of `sluice gate`.",
 		.example = "sluice compare pipelines/postgres.yaml --a none --b pool-tuning --output run-1/",
 		.options = comparison_options,
 		.config = &settings,
@@ -313,7 +304,7 @@ int cmd_compare(int argc, char **argv)
 		return status;
 	struct comparison_request request;
 	struct sluice_error error = {0};
-	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	if (!comparison_request_init(&request, &settings, &arguments, &error)) {

@@ -98,7 +98,7 @@ int cmd_conform(int argc, char **argv)
 		{"timeout", "20s", "how long one check may take", NULL, &timeout},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "conform FILE.so",
 		.about = "Checks whether a stage keeps the promises of its kind, each check in a process and a folder\n"
 			 "of its own. A store is written to: give it a database of its own.\n\n"

@@ -50,13 +50,11 @@ static int verify(const char *directory)
 
 int cmd_evidence(int argc, char **argv)
 {
-	const struct command command = {
+	struct command command = {
 		.usage = "evidence pack|verify DIR/",
 		.about = "pack completes a run directory to a bundle of evidence, with a manifest of hashes; verify "
-			 "checks every "
-			 "hash and computes the verdicts again from the raw samples. Exit status: 0 complete, or "
-			 "unchanged; 1 "
-			 "something is missing, or not what it was; 2 it could not be done.",
+			 "checks every hash and computes the verdicts again from the raw samples. Exit status: 0 "
+			 "complete, or unchanged; 1 something is missing, or not what it was; 2 it could not be done.",
 		.example = "sluice evidence pack run-1/ && sluice evidence verify run-1/",
 		.operands_min = 2,
 		.operands_max = 2,

@@ -85,17 +85,15 @@ int cmd_gate(int argc, char **argv)
 		{"baseline", "RUN2/", "the run, or the comparison, that P95 must not be worse than", NULL, &baseline},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "gate RUN/ GATE.yaml",
-		.about = "Holds a run against the criteria of a gate file, writes the verdict into the run directory "
-			 "and "
-			 "says what to do next. Limits are certified by bounds, not by points: a limit is met when "
-			 "what is "
-			 "certain meets it. Exit status: 0 PASS, 1 ROLLBACK, 2 it cannot be judged, 10 PROCEED (clean, "
-			 "go "
-			 "on to the next test), 11 CONDITIONAL (short of a target, not certified or not measured), 12 "
-			 "FLAG "
-			 "(unlikely to meet it, or a trade-off), 30 INVALID (the run was not what the gate asks for).",
+		.about =
+			"Holds a run against the criteria of a gate file, writes the verdict into the run directory and "
+			"says what to do next. Limits are certified by bounds, not by points: a limit is met when what "
+			"is certain meets it. Exit status: 0 PASS, 1 ROLLBACK, 2 it cannot be judged, 10 PROCEED (clean, "
+			"go on to the next test), 11 CONDITIONAL (short of a target, not certified or not measured), 12 "
+			"FLAG (unlikely to meet it, or a trade-off), 30 INVALID (the run was not what the gate asks "
+			"for).",
 		.example = "sluice gate run-1/ benchmarks/gates/final-30k.yaml --baseline compare-1/",
 		.flags = flags,
 		.common = FLAGS_JSON,

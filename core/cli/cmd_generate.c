@@ -115,7 +115,7 @@ static void print_counts(const char *path, const size_t counts[INPUT_KINDS])
 
 static int write_file(struct generator *generator, const char *path)
 {
-	const bool standard = strcmp(path, "-") == 0;
+	bool standard = strcmp(path, "-") == 0;
 	size_t counts[INPUT_KINDS] = {0};
 	FILE *out = standard ? stdout : fopen(path, "we");
 	bool good = out && write_lines(generator, out, counts);
@@ -147,11 +147,12 @@ static int generate(const struct settings *settings)
 int cmd_generate(int argc, char **argv)
 {
 	struct settings settings;
-	const struct command command = {
+	struct command command = {
 		.usage = "generate",
-		.about = "Writes synthetic webhooks, one a line, for `sluice replay` to send. They look like those of "
-			 "a shop, belong to streams and are numbered in them. Shares are of all lines; half of the "
-			 "duplicates follow their original at once, half up to 1,000 lines later.",
+		.about =
+			"Writes synthetic webhooks, one a line, for `sluice replay` to send. They look like those of a "
+			"shop, belong to streams and are numbered in them. Shares are of all lines; half of the "
+			"duplicates follow their original at once, half up to 1,000 lines later.",
 		.example = "sluice generate --count 30000 --duplicates 2% --size real --output input.jsonl",
 		.options = options,
 		.config = &settings,

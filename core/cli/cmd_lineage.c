@@ -40,11 +40,10 @@ int cmd_lineage(int argc, char **argv)
 		{"admin", "URL", CLIENT_ADMIN_HELP, NULL, &admin},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "lineage ID",
-		.about = "Shows where the time of one request went, by its request id or its message id. A server "
-			 "keeps the last "
-			 "requests and the slowest. Exit status: 0 found, 1 not kept, 2 no answer.",
+		.about =
+			"Shows where the time of one request went, by its request id or its message id. A server keeps the last requests and the slowest. Exit status: 0 found, 1 not kept, 2 no answer.",
 		.example = "sluice lineage 0193a0b2-7c1e-7def-8000-1234567890ab",
 		.flags = flags,
 		.common = FLAGS_JSON,

@@ -227,11 +227,10 @@ static bool write_completion(const char *folder, struct sluice_error *error)
 
 int cmd_manual(int argc, char **argv)
 {
-	const struct command command = {
+	struct command command = {
 		.usage = "manual DIR",
-		.about = "Writes the man pages of sluice and its subcommands, that of the pipeline file with the "
-			 "options "
-			 "of every stage found, and the completion of the command line in bash to the folder DIR.",
+		.about =
+			"Writes the man pages of sluice and its subcommands, that of the pipeline file with the options of every stage found, and the completion of the command line in bash to the folder DIR.",
 		.example = "sluice manual /tmp/pages && man /tmp/pages/sluice-pipeline.5",
 		.common = FLAGS_STAGE_PATH,
 		.operands_min = 1,

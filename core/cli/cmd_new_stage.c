@@ -88,10 +88,10 @@ static bool check_name(const char *name, struct sluice_error *error)
 	size_t size = strlen(name);
 	if (size > 0 && size <= NAME_MAX_SIZE && strchr(letters, name[0]) && strspn(name, others) == size)
 		return true;
-	return sluice_error_set(error,
-	                        "NAME: expected a lower-case letter and then letters, digits or _, at most %d in all, "
-	                        "got \"%s\"",
-	                        NAME_MAX_SIZE, name);
+	return sluice_error_set(
+		error,
+		"NAME: expected a lower-case letter and then letters, digits or _, at most %d in all, got \"%s\"",
+		NAME_MAX_SIZE, name);
 }
 
 static const char *kind_at(const void *context, size_t i)
@@ -140,15 +140,13 @@ static bool create(struct new_stage *stage, const char *kind, struct sluice_erro
 
 int cmd_new_stage(int argc, char **argv)
 {
-	const struct command command = {
+	struct command command = {
 		.usage = "new-stage KIND NAME [DIR]",
 		.about = "Fills a folder (DIR, else the current one if it is empty, else a new one called NAME) with a "
-			 "stage of "
-			 "that kind that works: its source, three lines of CMake, a test that runs `sluice conform`, "
-			 "and "
-			 "a README card. KIND is auth, parse, idempotency, queue or persist.",
-		.example = "mkdir mine && cd mine && sluice new-stage persist mine && cmake -B b && cmake --build b && "
-			   "sluice conform b/mine.so",
+			 "stage of that kind that works: its source, three lines of CMake, a test that runs `sluice "
+			 "conform`, and a README card. KIND is auth, parse, idempotency, queue or persist.",
+		.example =
+			"mkdir mine && cd mine && sluice new-stage persist mine && cmake -B b && cmake --build b && sluice conform b/mine.so",
 		.operands_min = 2,
 		.operands_max = 3,
 	};

@@ -74,7 +74,7 @@ static void interrupt(int number)
 /* Without SA_RESTART, so that the loop hears of it at once. */
 static void catch_interruption(void)
 {
-	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 }
@@ -115,13 +115,13 @@ static bool ask_server(const struct settings *settings, json_t *arm, struct slui
 	long status = 0;
 	if (!settings->admin)
 		return true;
-	const bool asked = client_get(settings->admin, "/api/pipeline", NULL, &body, &status, error);
+	bool asked = client_get(settings->admin, "/api/pipeline", NULL, &body, &status, error);
 	json_t *pipeline = asked && status == 200 ? json_loadb(body.data, body.size, 0, NULL) : NULL;
 	if (asked && !pipeline)
 		client_explain(&body, status, error);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		(void)json_object_set(arm, wanted[i], json_object_get(pipeline, wanted[i]));
-	const bool ok = pipeline != NULL;
+	bool ok = pipeline != NULL;
 	json_decref(pipeline);
 	buffer_finish(&body);
 	return ok;
@@ -194,7 +194,7 @@ static bool record(struct session *session, struct sluice_error *error)
 static bool keep_input(struct session *session, struct sluice_error *error)
 {
 	char *path = run_file(recording_directory(session->recording), RUN_INPUT);
-	const bool ok = !session->settings->keep_input || input_save(&session->input, path, error);
+	bool ok = !session->settings->keep_input || input_save(&session->input, path, error);
 	free(path);
 	return ok;
 }
@@ -204,9 +204,9 @@ static bool conclude(struct session *session, int *status_out, struct sluice_err
 {
 	const struct replay_result *result = &session->result;
 	const struct replay_plan *plan = &session->plan;
-	const int64_t wall_ns = result->end_ns - result->start_ns;
-	const double seconds = (double)wall_ns / 1e9;
-	const bool kept = keep_input(session, error);
+	int64_t wall_ns = result->end_ns - result->start_ns;
+	double seconds = (double)wall_ns / 1e9;
+	bool kept = keep_input(session, error);
 	json_t *results = about_results(&session->input, result->records, result->count, plan->signer != NULL,
 	                                result->retried, seconds);
 	json_t *generator = about_generator(result->records, result->count, about_cpu_share(result->cpu_ns, wall_ns),
@@ -220,7 +220,7 @@ static bool conclude(struct session *session, int *status_out, struct sluice_err
 	recording_put(session->recording, "interrupted", json_boolean(result->interrupted));
 	recording_put(session->recording, "generator", json_incref(generator));
 	recording_put(session->recording, "results", json_incref(results));
-	const bool ok = recording_end(session->recording, result->records, result->count, NULL, error) && kept;
+	bool ok = recording_end(session->recording, result->records, result->count, NULL, error) && kept;
 	session->recording = NULL;
 	if (ok)
 		print_run(results, generator, session->settings->output);
@@ -259,17 +259,17 @@ static int replay(const struct settings *settings)
 int cmd_replay(int argc, char **argv)
 {
 	struct settings settings;
-	const struct command command = {
+	struct command command = {
 		.usage = "replay",
 		.about =
 			"Sends a file of webhooks to a server on a schedule that is fixed before it starts, and writes "
-			"down what came back. Latency counts from the moment a request was meant to go, so a server "
-			"that falls behind is charged for what waits. The events of a stream go one after the other. "
-			"Ctrl-C ends it with what was measured. Exit status: 0 done, 1 there were answers that an "
-			"event of its kind must not get, 2 it could not be done, 30 INVALID: the generator was late "
-			"or took too much of the machine, or the ids were not new.",
-		.example = "sluice replay --input events.jsonl --url http://127.0.0.1:5000/webhooks --rate 500 "
-			   "--output run-1/",
+			"down what came back. Latency counts from the moment a request was meant to go, so a server that "
+			"falls behind is charged for what waits. The events of a stream go one after the other. Ctrl-C "
+			"ends it with what was measured. Exit status: 0 done, 1 there were answers that an event of its "
+			"kind must not get, 2 it could not be done, 30 INVALID: the generator was late or took too much "
+			"of the machine, or the ids were not new.",
+		.example =
+			"sluice replay --input events.jsonl --url http://127.0.0.1:5000/webhooks --rate 500 --output run-1/",
 		.options = options,
 		.config = &settings,
 	};

@@ -27,12 +27,12 @@ static int report(char *directory)
 
 int cmd_report(int argc, char **argv)
 {
-	const struct command command = {
+	struct command command = {
 		.usage = "report RUN",
-		.about = "Writes report.html into a run directory, from run.json and, where they are there, "
-			 "compare.json, "
-			 "gate.json and verify.json, and prints where it is. The page is one file that needs nothing "
-			 "else: a browser opens it from the disk. Exit status: 0 it is written, 2 it could not be.",
+		.about =
+			"Writes report.html into a run directory, from run.json and, where they are there, compare.json, "
+			"gate.json and verify.json, and prints where it is. The page is one file that needs nothing "
+			"else: a browser opens it from the disk. Exit status: 0 it is written, 2 it could not be.",
 		.example = "sluice report runs/batched-writes",
 		.operands_min = 1,
 		.operands_max = 1,

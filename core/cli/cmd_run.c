@@ -124,8 +124,8 @@ static bool start(struct run *run, const char *trace_file, struct sluice_error *
 /* What happens once a second while nothing else does. */
 static void tick(struct run *run, int64_t *pools_logged_ns)
 {
-	const int64_t every_ns = run->config->seeing.pool_stats.ns;
-	const int64_t now_ns = clock_now_ns();
+	int64_t every_ns = run->config->seeing.pool_stats.ns;
+	int64_t now_ns = clock_now_ns();
 	stats_tick(run->service.stats);
 	if (run->trace)
 		trace_flush(run->trace);
@@ -140,9 +140,9 @@ static void serve(struct run *run, const sigset_t *signals)
 	int64_t pools_logged_ns = clock_now_ns();
 	int64_t tick_at_ns = pools_logged_ns + NS_PER_S;
 	for (;;) {
-		const int64_t left_ns = tick_at_ns - clock_now_ns();
-		const struct timespec left = {.tv_sec = 0, .tv_nsec = left_ns > 0 ? left_ns % NS_PER_S : 0};
-		const int number = left_ns > 0 ? sigtimedwait(signals, NULL, &left) : -1;
+		int64_t left_ns = tick_at_ns - clock_now_ns();
+		struct timespec left = {.tv_sec = 0, .tv_nsec = left_ns > 0 ? left_ns % NS_PER_S : 0};
+		int number = left_ns > 0 ? sigtimedwait(signals, NULL, &left) : -1;
 		if (number == SIGINT || number == SIGTERM)
 			return;
 		if (number == SIGHUP)
@@ -159,7 +159,7 @@ static void drain(struct run *run)
 {
 	log_event(SLUICE_LOG_INFO, NULL, "draining",
 	          sluice_real("seconds_at_most", (double)run->config->listen.drain.ns / 1e9));
-	const size_t left = server_stop(run->server, clock_now_ns() + run->config->listen.drain.ns);
+	size_t left = server_stop(run->server, clock_now_ns() + run->config->listen.drain.ns);
 	if (left > 0) {
 		log_event(SLUICE_LOG_WARN, NULL, "drain_incomplete", sluice_int("events_left", (int64_t)left));
 		(void)signal(SIGALRM, leave_behind);
@@ -187,8 +187,8 @@ static int run_pipeline(const struct arguments *arguments, const char *trace_fil
 {
 	struct sluice_error error = {0};
 	struct run run = {.config = config_load(&arguments->request, &error)};
-	const sigset_t signals = block_signals();
-	const bool started = run.config && start(&run, trace_file, &error);
+	sigset_t signals = block_signals();
+	bool started = run.config && start(&run, trace_file, &error);
 	if (started) {
 		serve(&run, &signals);
 		allow_interruption();
@@ -208,12 +208,12 @@ int cmd_run(int argc, char **argv)
 		{"trace", "FILE", "write one record per request; core/trace/trace.h has the layout", NULL, &trace_file},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "run PIPELINE",
-		.about = "Serves a pipeline. Prints `admin URL` and, once it accepts, `ready URL` on stdout; the log "
-			 "goes to "
-			 "stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
-			 "once.",
+		.about =
+			"Serves a pipeline. Prints `admin URL` and, once it accepts, `ready URL` on stdout; the log goes "
+			"to stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
+			"once.",
 		.example = "sluice run pipelines/quickstart.yaml --set listen.port=8080",
 		.flags = flags,
 		.common = FLAGS_PIPELINE,

@@ -9,11 +9,10 @@
 
 int cmd_schema(int argc, char **argv)
 {
-	const struct command command = {
+	struct command command = {
 		.usage = "schema",
-		.about = "Prints the JSON Schema of a pipeline file, with the options of every stage found. An editor "
-			 "that knows it "
-			 "completes and checks pipeline files.",
+		.about =
+			"Prints the JSON Schema of a pipeline file, with the options of every stage found. An editor that knows it completes and checks pipeline files.",
 		.example = "sluice schema > pipeline.schema.json",
 		.common = FLAGS_STAGE_PATH | FLAGS_JSON,
 	};

@@ -230,7 +230,7 @@ static bool is_file(const char *operand)
 
 int cmd_stages(int argc, char **argv)
 {
-	const struct command command = {
+	struct command command = {
 		.usage = "stages [NAME|KIND/NAME|FILE.so]",
 		.about = "Lists the stages found, or shows one: options, spans, version, SHA-256.",
 		.example = "sluice stages persist/sqlite",

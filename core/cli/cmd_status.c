@@ -22,7 +22,7 @@ static const char *text(const json_t *object, const char *key)
 /* Three figures that mean something, whatever the size. */
 static void print_ms(const json_t *percentiles, const char *key)
 {
-	const double ms = number(percentiles, key);
+	double ms = number(percentiles, key);
 	if (number(percentiles, "count") == 0)
 		(void)printf(" %9s", "-");
 	else
@@ -54,7 +54,8 @@ static double mean(const json_t *values)
 	double sum = 0;
 	size_t i;
 	json_t *value;
-	json_array_foreach(values, i, value) sum += json_number_value(value);
+	json_array_foreach (values, i, value)
+		sum += json_number_value(value);
 	return i > 0 ? sum / (double)i : 0;
 }
 
@@ -63,8 +64,8 @@ static void print_health(const json_t *health)
 	size_t i;
 	json_t *reason;
 	(void)printf("health      %s\n", text(health, "status"));
-	json_array_foreach(json_object_get(health, "reasons"), i, reason)(void)
-		printf("            %s\n", json_string_value(reason));
+	json_array_foreach (json_object_get(health, "reasons"), i, reason)
+		(void)printf("            %s\n", json_string_value(reason));
 }
 
 static void print_counts(const char *title, const json_t *counts)
@@ -73,8 +74,7 @@ static void print_counts(const char *title, const json_t *counts)
 	json_t *value;
 	const char *gap = "";
 	(void)printf("%s", title);
-	json_object_foreach((json_t *)(uintptr_t)counts, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)counts, key, value) {
 		(void)printf("%s%s %lld", gap, key, (long long)json_integer_value(value));
 		gap = "   ";
 	}
@@ -101,7 +101,8 @@ static void print_table(const json_t *stats)
 	(void)printf("%-22s %39s  | %39s\n", "", "last 10 s, ms", "since start, ms");
 	(void)printf("%-22s %9s %9s %9s %9s  | %9s %9s %9s %9s\n", "stage", "count", "P50", "P95", "P99", "count",
 	             "P50", "P95", "P99");
-	json_array_foreach(json_object_get(stats, "stages"), i, stage) print_stage(stage);
+	json_array_foreach (json_object_get(stats, "stages"), i, stage)
+		print_stage(stage);
 }
 
 static int show(const char *admin, bool as_json)
@@ -136,11 +137,10 @@ int cmd_status(int argc, char **argv)
 		{"admin", "URL", CLIENT_ADMIN_HELP, NULL, &admin},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "status",
-		.about = "Shows what a running server is doing: health, throughput, and the latency of each stage. "
-			 "Exit status: 0 "
-			 "healthy, 1 not healthy, 2 no answer.",
+		.about =
+			"Shows what a running server is doing: health, throughput, and the latency of each stage. Exit status: 0 healthy, 1 not healthy, 2 no answer.",
 		.example = "sluice status --admin http://127.0.0.1:9464",
 		.flags = flags,
 		.common = FLAGS_JSON,

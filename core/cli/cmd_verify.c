@@ -121,13 +121,13 @@ int cmd_verify(int argc, char **argv)
 		{"arm", "a|b", "which arm the pipeline's store is of, if the run has two", NULL, &arm},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
-	const struct command command = {
+	struct command command = {
 		.usage = "verify RUN PIPELINE",
 		.about =
 			"Holds the store of a pipeline, beside a running server or without one, against what a run was "
 			"answered: what is lost, doubled, altered or out of order within its stream, each with its "
-			"message id. Leaves verify.json in the run directory. Exit status: 0 all is well, 1 it is "
-			"not, 2 it cannot be told.",
+			"message id. Leaves verify.json in the run directory. Exit status: 0 all is well, 1 it is not, 2 "
+			"it cannot be told.",
 		.example = "sluice verify runs/today pipelines/quickstart.yaml",
 		.flags = flags,
 		.common = FLAGS_PIPELINE | FLAGS_JSON,

@@ -92,8 +92,6 @@ const char *comparison_gate(const struct comparison_settings *settings)
 	return settings->gate && settings->gate[0] ? settings->gate : NULL;
 }
 
-/* ── the request ────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 /* Where a scenario's file is; that is where its commands run. NULL: here. */
 static const char *folder_of(const char *scenario, struct arena *arena)
 {
@@ -137,8 +135,6 @@ bool comparison_request_init(struct comparison_request *request_out, const struc
 	return refuse_contradictions(settings, error);
 }
 
-/* ── the store of an arm ────────────────────────────────────────────────────────────────────────────────────────── */
-
 /* One side of the comparison, as the runtime sees it. */
 struct side {
 	const char *names; /* of overlays, as they were asked for */
@@ -160,7 +156,7 @@ static bool tend(void *context, struct sluice_error *error)
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	const bool ok = stage->ops->tend(stage, error);
+	bool ok = stage->ops->tend(stage, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -170,7 +166,7 @@ static bool measure(void *context, struct sluice_observer *observer, struct slui
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	const bool ok = stage->ops->measure(stage, observer, error);
+	bool ok = stage->ops->measure(stage, observer, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -180,7 +176,7 @@ static bool scan(void *context, int64_t after_id, sluice_record_fn each, void *e
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	const bool ok = stage->ops->scan(stage, after_id, each, each_context, error);
+	bool ok = stage->ops->scan(stage, after_id, each, each_context, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -190,7 +186,7 @@ static bool erase(void *context, struct sluice_error *error)
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	const bool ok = stage->ops->erase(stage, error);
+	bool ok = stage->ops->erase(stage, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -208,8 +204,6 @@ static struct arm_store store_of(struct side *side)
 	};
 }
 
-/* ── sides ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 /* As the arm's server will read it: from its environment, and "exactly those". */
 static const char *optimizations_of(const char *names)
 {
@@ -221,7 +215,7 @@ static struct config *load(const struct comparison_request *request, const struc
 {
 	static const char origin[] =
 		"ENABLE_OPTIMIZATIONS"; /* that is how the names get there, not where they are from */
-	const bool is_a = side->names == request->settings->a;
+	bool is_a = side->names == request->settings->a;
 	struct sluice_error cause = {0};
 	struct config_request asked = request->arguments->request;
 	asked.file = side->plan.pipeline;
@@ -268,8 +262,7 @@ static bool choose_place(const struct comparison_request *request, struct side *
 	if (!place)
 		return sluice_error_set(
 			error,
-			"persist/%s has no option that names where its rows are (SLUICE_OPTION_PLACE), so two "
-			"arms cannot be kept apart",
+			"persist/%s has no option that names where its rows are (SLUICE_OPTION_PLACE), so two arms cannot be kept apart",
 			persist->plugin->ops.name);
 	const char *name = arena_printf(arena, "%s%s_%s", SLUICE_LAB_PREFIX, mark, side->plan.letter);
 	char *folder = place->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
@@ -311,7 +304,7 @@ static bool load_side(const struct comparison_request *request, struct side *sid
                       struct sluice_error *error)
 {
 	const struct comparison_settings *settings = request->settings;
-	const size_t which = settings->aa ? 0 : settings->single ? 1 : number;
+	size_t which = settings->aa ? 0 : settings->single ? 1 : number;
 	const char *const *sets = request->arguments->request.sets;
 	side->names = which == 0 ? settings->a : settings->b;
 	side->plan = (struct arm_plan){
@@ -357,12 +350,9 @@ static bool differ(const struct comparison_request *request, const struct side s
 		return true;
 	return sluice_error_set(
 		error,
-		"A (%s) and B (%s) are the same effective pipeline, so there is nothing to compare; --aa "
-		"compares one with itself",
+		"A (%s) and B (%s) are the same effective pipeline, so there is nothing to compare; --aa compares one with itself",
 		sides[0].plan.label, sides[1].plan.label);
 }
-
-/* ── running ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* What of the request is worth remembering and is in no other member of run.json. */
 static json_t *describe(const struct comparison_settings *settings)
@@ -415,7 +405,7 @@ static bool fill_plan(const struct comparison_settings *settings, const struct c
 
 static bool load_sides(const struct comparison_request *request, struct side sides[2], struct sluice_error *error)
 {
-	const size_t count = request->settings->single ? 1 : 2;
+	size_t count = request->settings->single ? 1 : 2;
 	for (size_t i = 0; i < count; i++)
 		if (!load_side(request, &sides[i], i, error))
 			return false;
@@ -430,7 +420,7 @@ static bool place_sides(const struct comparison_request *request, struct side si
 	char mark[16];
 	digest_random(&number, sizeof(number));
 	(void)snprintf(mark, sizeof(mark), "%08x", number);
-	const size_t count = request->settings->single ? 1 : 2;
+	size_t count = request->settings->single ? 1 : 2;
 	for (size_t i = 0; i < count; i++) {
 		if (!place_side(request, &sides[i], mark, error))
 			return false;
@@ -461,10 +451,10 @@ static json_t *run(const struct comparison_request *request, struct side sides[2
                    const struct gate_spec *gate, compare_each_fn each, void *context, struct sluice_error *error)
 {
 	const struct comparison_settings *settings = request->settings;
-	const bool ok = load_sides(request, sides, error) && recording_make_directory(settings->output, error) &&
-	                place_sides(request, sides, plan, error) && compare_run(plan, each, context, error) &&
-	                (!comparison_gate(settings) || judge_by_gate(settings, gate, error)) &&
-	                report_write(settings->output, error);
+	bool ok = load_sides(request, sides, error) && recording_make_directory(settings->output, error) &&
+	          place_sides(request, sides, plan, error) && compare_run(plan, each, context, error) &&
+	          (!comparison_gate(settings) || judge_by_gate(settings, gate, error)) &&
+	          report_write(settings->output, error);
 	return ok ? run_read_json(settings->output, settings->single ? RUN_ABOUT : RUN_COMPARE, error) : NULL;
 }
 

@@ -22,9 +22,9 @@ static void print_statuses(const json_t *statuses)
 {
 	const char *status;
 	json_t *count;
-	json_object_foreach((json_t *)(uintptr_t)statuses, status, count)(void)
-		printf("  %7" JSON_INTEGER_FORMAT " × %s\n", json_integer_value(count),
-	               strcmp(status, "0") == 0 ? "no answer" : status);
+	json_object_foreach ((json_t *)(uintptr_t)statuses, status, count)
+		(void)printf("  %7" JSON_INTEGER_FORMAT " × %s\n", json_integer_value(count),
+		             strcmp(status, "0") == 0 ? "no answer" : status);
 }
 
 void print_run(const json_t *results, const json_t *generator, const char *directory)
@@ -46,8 +46,8 @@ void print_run(const json_t *results, const json_t *generator, const char *direc
 	             json_number_value(json_object_get(generator, "lag_p99_ms")));
 	(void)printf("\n%s: %s\n", directory,
 	             json_is_true(json_object_get(generator, "valid")) ? "a valid run" : "INVALID");
-	json_array_foreach(json_object_get(generator, "reasons"), i, reason)(void)
-		printf("  %s\n", json_string_value(reason));
+	json_array_foreach (json_object_get(generator, "reasons"), i, reason)
+		(void)printf("  %s\n", json_string_value(reason));
 }
 
 int status_of_run(const json_t *results, const json_t *generator)

@@ -15,7 +15,7 @@ enum { NAME_ROOM = 64, LINE_WIDTH = 76 };
 /* The character at *text, which then moves on to the next. */
 static void add_character(struct buffer *out, const char **text)
 {
-	const unsigned char first = (unsigned char)*(*text)++;
+	unsigned char first = (unsigned char)*(*text)++;
 	if (first == '\\') {
 		buffer_add_text(out, "\\e");
 	} else if (first == '-') {

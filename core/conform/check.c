@@ -86,7 +86,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 static void catch_faults(void)
 {
 	static char stack[SIGNAL_STACK];
-	const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 	(void)sigaltstack(&alternate, NULL);
 	(void)sigemptyset(&action.sa_mask);

@@ -84,7 +84,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 _Noreturn static void run_inside(const struct run *run, const struct conform *conform, const struct check_entry *entry,
                                  int out)
 {
-	const struct rlimit none = {0, 0};
+	struct rlimit none = {0, 0};
 	int nothing = open("/dev/null", O_RDONLY);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setpgid(0, 0);

@@ -111,10 +111,10 @@ void delivery_send(struct delivery *delivery)
 	for (size_t i = 0; i < delivery->count; i++) {
 		judge_words(delivery, i);
 		size_t overtaker = delivery->verdicts[i] == SLUICE_RETRY ? overtaker_of(delivery, i) : 0;
-		check_that(delivery->check, overtaker == 0,
-		           "event %zu of the batch is to be retried, and event %zu of the same stream was stored "
-		           "before it",
-		           i, overtaker);
+		check_that(
+			delivery->check, overtaker == 0,
+			"event %zu of the batch is to be retried, and event %zu of the same stream was stored before it",
+			i, overtaker);
 	}
 }
 
@@ -140,7 +140,7 @@ static bool send_rest(struct delivery *delivery, struct delivery *rest)
 
 void delivery_send_until_settled(struct delivery *delivery)
 {
-	const struct timespec moment = {.tv_nsec = 2 * NS_PER_MS};
+	struct timespec moment = {.tv_nsec = 2 * NS_PER_MS};
 	int64_t until_ns = clock_now_ns() + PATIENCE_NS;
 	struct delivery rest;
 	delivery_send(delivery);
@@ -311,7 +311,7 @@ void store_expect_audited(struct check *check)
 	if (!check_ops(check)->audit_scan)
 		return;
 	struct bench *bench = check_open_read_only(check);
-	const struct audit_source source = {scan, audit_scan, bench};
+	struct audit_source source = {scan, audit_scan, bench};
 	struct audit_result result;
 	struct sluice_error error = {0};
 	bool ok = audit_verify(&source, NULL, 0, tell, check, &result, &error);

@@ -124,10 +124,10 @@ static void changed_header(struct check *check)
 	for (size_t i = 0; i < valid.header_count; i++) {
 		struct valid_header *header = &valid.headers[i];
 		for (size_t at = header->from; header->matters && at < header->value.size; at++) {
-			const char original = header->value.data[at];
+			char original = header->value.data[at];
 			for (int bit = 0; bit < 8; bit++) {
 				char how[128];
-				const char changed = (char)(original ^ (1 << bit));
+				char changed = (char)(original ^ (1 << bit));
 				if (is_other_case(original, bit) || !changed)
 					continue;
 				header->value.data[at] = changed;

@@ -360,13 +360,12 @@ static void depth(struct check *check)
 }
 
 static const char whole[] =
-	" {\"messageId\":\"m\\u00e9\\ud83d\\ude00\",\"eventType\":\"\\\"t\",\"stream\":\"s\",\"sequence\":-12,"
-	"\"payload\":{\"a\":[1.5e-3,true,false,null,\"\\\\\"],\"gr\xc3\xbc\xc3\x9f\":\"\xe2\x82\xac\"}}";
+	" {\"messageId\":\"m\\u00e9\\ud83d\\ude00\",\"eventType\":\"\\\"t\",\"stream\":\"s\",\"sequence\":-12,\"payload\":{\"a\":[1.5e-3,true,false,null,\"\\\\\"],\"gr\xc3\xbc\xc3\x9f\":\"\xe2\x82\xac\"}}";
 
 static void cut_body(struct check *check)
 {
 	struct bench *bench = open_parser(check);
-	const size_t size = strlen(whole);
+	size_t size = strlen(whole);
 	check_that(check, passes(check, bench, whole, size), "%s: expected PASS, got REJECT", whole);
 	for (size_t i = 0; i < size; i++)
 		check_that(check, !passes(check, bench, whole, i),
@@ -439,7 +438,7 @@ static void read_many(void *context, unsigned number)
 		(void)snprintf(body, sizeof(body),
 		               "{\"messageId\":\"m\\\"%u-%u\",\"eventType\":\"t\",\"stream\":\"%s\",\"payload\":%s}",
 		               number, i, stream, payload);
-		const struct fields expected = {body, id, "t", stream, payload, 0, false};
+		struct fields expected = {body, id, "t", stream, payload, 0, false};
 		struct sluice_event *event = event_of(readers->bench, body, strlen(body));
 		enum sluice_verdict verdict = bench_process(readers->bench, event);
 		check_that(readers->check, verdict == SLUICE_PASS,

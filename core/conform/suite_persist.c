@@ -283,10 +283,10 @@ char *persist_look_into_folder(struct check *check)
 void persist_expect_folder(struct check *check, const char *before, const char *what)
 {
 	char *after = persist_look_into_folder(check);
-	check_that(check, strcmp(before, after) == 0,
-	           "%s: a stage that is read_only was expected to create and change nothing, "
-	           "and its folder has changed",
-	           what);
+	check_that(
+		check, strcmp(before, after) == 0,
+		"%s: a stage that is read_only was expected to create and change nothing, and its folder has changed",
+		what);
 	free(after);
 }
 

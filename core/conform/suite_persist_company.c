@@ -115,10 +115,10 @@ void persist_stores_one_id_once(struct check *check)
 		size_t count = store_count(&image, deliveries[0][round].events[0]);
 		check_that(check, count == 1, "one id came from %d threads at once, and is in the store %zu times",
 		           (int)THREADS, count);
-		check_that(check, counts[SLUICE_PASS] == 1 && counts[SLUICE_DONE] == THREADS - 1,
-		           "one id came from %d threads at once: expected one PASS and the rest DONE, got %u PASS, %u "
-		           "DONE",
-		           (int)THREADS, counts[SLUICE_PASS], counts[SLUICE_DONE]);
+		check_that(
+			check, counts[SLUICE_PASS] == 1 && counts[SLUICE_DONE] == THREADS - 1,
+			"one id came from %d threads at once: expected one PASS and the rest DONE, got %u PASS, %u DONE",
+			(int)THREADS, counts[SLUICE_PASS], counts[SLUICE_DONE]);
 		for (size_t h = 0; h < THREADS; h++)
 			delivery_end(&deliveries[h][round]);
 	}

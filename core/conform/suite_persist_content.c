@@ -59,7 +59,7 @@ static void expect_payload(const struct delivery *delivery, size_t i, const char
 
 void persist_keeps_exact_bytes(struct check *check)
 {
-	const size_t count = sizeof(payloads) / sizeof(payloads[0]);
+	size_t count = sizeof(payloads) / sizeof(payloads[0]);
 	struct bench *bench = check_open(check);
 	char *large = malloc(MIB);
 	for (size_t i = 0; i <= count; i++) {

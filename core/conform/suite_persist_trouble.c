@@ -29,7 +29,7 @@ enum { ROUNDS = 30, BATCHES_MAX = 200, DESCRIPTORS_MAX = 1024 };
 
 static void wait_a_moment(int64_t ns)
 {
-	const struct timespec moment = {.tv_nsec = (long)ns};
+	struct timespec moment = {.tv_nsec = (long)ns};
 	(void)nanosleep(&moment, NULL);
 }
 

@@ -86,7 +86,7 @@ static bool has_cost(const struct toll *before, const struct toll *now, size_t h
 void toll_expect_none(struct check *check, size_t rounds,
                       void (*once)(struct check *check, void *context, size_t round), void *context, const char *what)
 {
-	const size_t grain = check_ops(check)->kind < SLUICE_KIND_QUEUE ? HEAP_GRAIN : HEAP_GRAIN_OF_STORE;
+	size_t grain = check_ops(check)->kind < SLUICE_KIND_QUEUE ? HEAP_GRAIN : HEAP_GRAIN_OF_STORE;
 	char why[WHY_SIZE] = "";
 	for (size_t i = 0; i < rounds; i++)
 		once(check, context, i);

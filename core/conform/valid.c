@@ -79,7 +79,7 @@ static void add_decoded(struct buffer *out, const char *text)
 		count += 6;
 		if (count >= 8) {
 			count -= 8;
-			const uint8_t byte = (uint8_t)(bits >> count);
+			uint8_t byte = (uint8_t)(bits >> count);
 			buffer_add(out, &byte, 1);
 		}
 	}

@@ -66,7 +66,7 @@ json_t *about_quantiles(int64_t *latencies_ns, size_t count)
 	while (missing < count && latencies_ns[missing] < 0)
 		missing++;
 	const int64_t *sorted = latencies_ns + missing;
-	const size_t answered = count - missing;
+	size_t answered = count - missing;
 	return json_pack("{s:o, s:o, s:o, s:o}", "p50_ms", about_ms(estimate_quantile(sorted, answered, 0.50)),
 	                 "p95_ms", about_ms(estimate_quantile(sorted, answered, 0.95)), "p99_ms",
 	                 about_ms(estimate_quantile(sorted, answered, 0.99)), "max_ms",
@@ -138,27 +138,28 @@ static json_t *reasons_against(const struct conduct *conduct)
 	json_t *reasons = json_array();
 	if (conduct->stale > 0)
 		(void)json_array_append_new(
-			reasons, json_sprintf("%zu events were in the store before they were sent: give them fresh ids "
-		                              "(--fresh), or start with an empty store",
-		                              conduct->stale));
+			reasons,
+			json_sprintf(
+				"%zu events were in the store before they were sent: give them fresh ids (--fresh), or start with an empty store",
+				conduct->stale));
 	if (conduct->lag_p95_ms > ABOUT_LAG_MAX * conduct->p95_ms)
 		(void)json_array_append_new(
 			reasons,
-			json_sprintf("the generator was late: its lag has a P95 of %.3f ms, more than %.0f %% of the "
-		                     "measured P95 of %.3f ms",
-		                     conduct->lag_p95_ms, 100 * ABOUT_LAG_MAX, conduct->p95_ms));
+			json_sprintf(
+				"the generator was late: its lag has a P95 of %.3f ms, more than %.0f %% of the measured P95 of %.3f ms",
+				conduct->lag_p95_ms, 100 * ABOUT_LAG_MAX, conduct->p95_ms));
 	if (conduct->cpu_share > ABOUT_CPU_SHARE_MAX)
 		(void)json_array_append_new(
 			reasons,
 			json_sprintf(
-				"the generator took %.0f %% of the machine's processors, more than %.0f %%: what it "
-				"measured is also itself",
+				"the generator took %.0f %% of the machine's processors, more than %.0f %%: what it measured is also itself",
 				100 * conduct->cpu_share, 100 * ABOUT_CPU_SHARE_MAX));
 	else if (conduct->busy_share > ABOUT_BUSY_SHARE_MAX)
 		(void)json_array_append_new(
-			reasons, json_sprintf("the generator was busy %.0f %% of the time, more than %.0f %%: it could "
-		                              "not have sent much more",
-		                              100 * conduct->busy_share, 100 * ABOUT_BUSY_SHARE_MAX));
+			reasons,
+			json_sprintf(
+				"the generator was busy %.0f %% of the time, more than %.0f %%: it could not have sent much more",
+				100 * conduct->busy_share, 100 * ABOUT_BUSY_SHARE_MAX));
 	return reasons;
 }
 
@@ -172,7 +173,7 @@ static bool has_answers(const struct trace_record *records, size_t count)
 
 size_t about_processors(void)
 {
-	const long online = sysconf(_SC_NPROCESSORS_ONLN);
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online > 0 ? (size_t)online : 1;
 }
 
@@ -185,8 +186,8 @@ json_t *about_generator(const struct trace_record *records, size_t count, double
 {
 	json_t *lag = quantiles_of(records, count, replay_lag_ns);
 	json_t *corrected = quantiles_of(records, count, run_corrected_ns);
-	const bool measured = has_answers(records, count);
-	const struct conduct conduct = {
+	bool measured = has_answers(records, count);
+	struct conduct conduct = {
 		.lag_p95_ms = measured ? member(lag, "p95_ms") : 0,
 		.p95_ms = measured ? member(corrected, "p95_ms") : 0,
 		.busy_share = cpu_share * (double)processors,
@@ -235,10 +236,10 @@ json_t *about_results(const struct input *input, const struct trace_record *reco
 	size_t answered = 0, expected_good = 0, accepted = 0, right = 0;
 	json_t *statuses = json_object();
 	for (size_t i = 0; i < count; i++) {
-		const enum input_kind kind = input->events[records[i].input].kind;
-		const int status = records[i].status;
-		const bool is_good = kind == INPUT_NEW || kind == INPUT_DUPLICATE;
-		const bool is_right = replay_answer_is_right(kind, status, is_signed);
+		enum input_kind kind = input->events[records[i].input].kind;
+		int status = records[i].status;
+		bool is_good = kind == INPUT_NEW || kind == INPUT_DUPLICATE;
+		bool is_right = replay_answer_is_right(kind, status, is_signed);
 		tallies[kind].requests++;
 		tallies[kind].right += is_right;
 		right += is_right;

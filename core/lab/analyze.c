@@ -58,7 +58,7 @@ static int64_t span_of(const struct trace_record *record, const struct parts *pa
 
 static void table_add(struct table *table, const struct trace_record *record, const struct parts *parts)
 {
-	const size_t at = table->count++;
+	size_t at = table->count++;
 	for (size_t i = 0; i < PARTS; i++)
 		table->columns[i][at] = parts->ns[i];
 	table->columns[COLUMN_TOTAL][at] = parts->total_ns;
@@ -73,7 +73,7 @@ static void gather(struct table *table, const struct trace_record *records, size
 	size_t connected = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct parts parts;
-		const enum parts_verdict verdict = parts_of(&records[i], &parts);
+		enum parts_verdict verdict = parts_of(&records[i], &parts);
 		result->unanswered += verdict == PARTS_UNANSWERED;
 		result->refused += verdict == PARTS_REFUSED;
 		result->with_status += verdict != PARTS_UNANSWERED && records[i].status > 0;
@@ -203,7 +203,7 @@ static void measure_row(const struct table *table, size_t column_at, bool of_ser
 	measure_times(table, column_at, row);
 	if (row->count == 0)
 		return;
-	const double tail_ns = sum(table, column, true);
+	double tail_ns = sum(table, column, true);
 	row->tail_share = fraction(tail_ns, table->tail_total_ns);
 	row->server_share = of_server ? fraction(tail_ns, table->tail_server_ns) : 0;
 	row->excess_share = fraction(excess(table, column), table->tail_excess_ns);
@@ -248,7 +248,7 @@ struct median {
 static bool measure_median(const struct table *table, const int64_t *column, size_t from, size_t to,
                            struct median *median_out)
 {
-	const size_t known = sort_known(table, column, from, to);
+	size_t known = sort_known(table, column, from, to);
 	size_t low, high;
 	if (!estimate_quantile_ranks(known, 0.50, CONFIDENCE, &low, &high))
 		return false;
@@ -260,7 +260,7 @@ static bool measure_median(const struct table *table, const int64_t *column, siz
 static void measure_growth(const struct table *table, size_t column_at, struct analyze_growth *growth)
 {
 	const int64_t *column = table->columns[column_at];
-	const size_t third = table->count / 3;
+	size_t third = table->count / 3;
 	struct median first, last;
 	growth->known = measure_median(table, column, 0, third, &first) &&
 	                measure_median(table, column, table->count - third, table->count, &last);

@@ -22,7 +22,7 @@ void answer_begin(struct answer *answer)
 /* Whether the comma-separated list has the word. */
 static bool has_token(const char *list, const char *word)
 {
-	const size_t length = strlen(word);
+	size_t length = strlen(word);
 	for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
 		at += strspn(at, " \t");
 		if (strncasecmp(at, word, length) == 0 && strchr(" \t,", at[length]))
@@ -34,7 +34,7 @@ static bool has_token(const char *list, const char *word)
 /* The whole text as digits of that base, and nothing else that strtoull() takes; false: it is no such number. */
 static bool read_number(const char *text, int base, uint64_t *out)
 {
-	const size_t digits = strspn(text, base == 16 ? "0123456789abcdefABCDEF" : "0123456789");
+	size_t digits = strspn(text, base == 16 ? "0123456789abcdefABCDEF" : "0123456789");
 	errno = 0;
 	*out = strtoull(text, NULL, base);
 	return digits > 0 && errno == 0 && text[digits + strspn(text + digits, " \t")] == '\0';
@@ -147,7 +147,7 @@ static enum answer_state read_text(struct answer *answer)
 static size_t take_text(struct answer *answer, const char *data, size_t size)
 {
 	const char *const end = answer->state == ANSWER_HEAD ? "\r\n\r\n" : "\r\n";
-	const size_t end_size = strlen(end);
+	size_t end_size = strlen(end);
 	for (size_t i = 0; i < size; i++) {
 		if (answer->size == ANSWER_HEAD_MAX - 1) {
 			answer->state = ANSWER_BROKEN;
@@ -168,7 +168,7 @@ static size_t take_text(struct answer *answer, const char *data, size_t size)
 
 static size_t take_counted(struct answer *answer, size_t size)
 {
-	const size_t taken = size < answer->left ? size : (size_t)answer->left;
+	size_t taken = size < answer->left ? size : (size_t)answer->left;
 	answer->left -= taken;
 	if (answer->left == 0)
 		answer->state = answer->state == ANSWER_BODY ? ANSWER_DONE : ANSWER_CHUNK_END;

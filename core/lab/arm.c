@@ -23,8 +23,6 @@
 
 enum { START_PATIENCE_S = 60, STOP_PATIENCE_S = 60, FLAGS_MAX = 256, LOG_SHOWN = 700 };
 
-/* ── starting ───────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static void fill_arguments(const struct arm *arm, const char **argv)
 {
 	const char *const own[] = {
@@ -43,7 +41,7 @@ static void fill_arguments(const struct arm *arm, const char **argv)
 _Noreturn static void become_server(const struct arm *arm, int out)
 {
 	const char *argv[FLAGS_MAX + 1];
-	const int log = open(arm->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int log = open(arm->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	sigset_t none;
 	fill_arguments(arm, argv);
 	(void)sigemptyset(&none);
@@ -63,7 +61,7 @@ static bool await_readable(int descriptor, int64_t until_ns)
 	int found = -1;
 	errno = EINTR;
 	while (found < 0 && errno == EINTR) {
-		const int64_t left_ms = (until_ns - clock_now_ns()) / NS_PER_MS;
+		int64_t left_ms = (until_ns - clock_now_ns()) / NS_PER_MS;
 		found = poll(&readable, 1, left_ms > 0 ? (int)left_ms : 0);
 	}
 	return found > 0;
@@ -76,7 +74,7 @@ static bool hear(struct arm *arm, int out, int64_t until_ns)
 	char piece[512];
 	bool heard = false, open = true;
 	while (!heard && open) {
-		const ssize_t got = await_readable(out, until_ns) ? read(out, piece, sizeof(piece)) : 0;
+		ssize_t got = await_readable(out, until_ns) ? read(out, piece, sizeof(piece)) : 0;
 		open = got > 0;
 		if (open)
 			buffer_add(&said, piece, (size_t)got);
@@ -96,7 +94,7 @@ static void quote_log(const struct arm *arm, const char *what, struct sluice_err
 	FILE *log = fopen(arm->log, "re");
 	if (log) {
 		(void)fseek(log, 0, SEEK_END);
-		const long size = ftell(log);
+		long size = ftell(log);
 		(void)fseek(log, size > LOG_SHOWN ? size - LOG_SHOWN : 0, SEEK_SET);
 		text[fread(text, 1, LOG_SHOWN, log)] = '\0';
 		(void)fclose(log);
@@ -109,7 +107,7 @@ static bool prepare(const struct arm *arm, struct sluice_error *error)
 {
 	if (!arm->plan->prepare)
 		return true;
-	const pid_t child = fork();
+	pid_t child = fork();
 	if (child == 0) {
 		(void)setenv("SLUICE_ARM", arm->plan->letter, 1);
 		(void)setenv("SLUICE_PLACE", arm->plan->place, 1);
@@ -147,7 +145,7 @@ bool arm_start(struct arm *arm, const struct arm_plan *plan, const char *directo
 	if (arm->process == 0)
 		become_server(arm, out[1]);
 	(void)close(out[1]);
-	const bool ready = arm->process > 0 && hear(arm, out[0], clock_now_ns() + START_PATIENCE_S * NS_PER_S);
+	bool ready = arm->process > 0 && hear(arm, out[0], clock_now_ns() + START_PATIENCE_S * NS_PER_S);
 	(void)close(out[0]);
 	if (!ready)
 		quote_log(arm, "did not start", error);
@@ -157,14 +155,12 @@ bool arm_start(struct arm *arm, const struct arm_plan *plan, const char *directo
 	return false;
 }
 
-/* ── stopping ───────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 /* Whether it has ended within that time; its status is taken. */
 static bool await_end(struct arm *arm, int patience_s, int *status_out)
 {
-	const int process = pidfd_open(arm->process, 0);
-	const bool over = process >= 0 && await_readable(process, clock_now_ns() + patience_s * NS_PER_S) &&
-	                  waitpid(arm->process, status_out, 0) == arm->process;
+	int process = pidfd_open(arm->process, 0);
+	bool over = process >= 0 && await_readable(process, clock_now_ns() + patience_s * NS_PER_S) &&
+	            waitpid(arm->process, status_out, 0) == arm->process;
 	if (process >= 0)
 		(void)close(process);
 	if (over)
@@ -198,8 +194,6 @@ void arm_finish(struct arm *arm)
 	free(arm->log);
 	*arm = (struct arm){.process = -1};
 }
-
-/* ── watching ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static int64_t count_descriptors(pid_t process)
 {

@@ -101,10 +101,9 @@ static void write_table(const struct analyze_result *result, struct buffer *out)
 			write_part(out, (enum part)i, &result->parts[i]);
 	write_total(out, "total", &result->total);
 	write_total(out, "  from its sending", &result->raw);
-	buffer_add_text(out,
-	                "  tail: share of the slowest 5 %'s time. excess: share of what that is beyond the others' "
-	                "medians. largest: in how\n  many of them it is the largest part. ceiling: the total's P95 "
-	                "if the part never took longer than its P50.\n\n");
+	buffer_add_text(
+		out,
+		"  tail: share of the slowest 5 %'s time. excess: share of what that is beyond the others' medians. largest: in how\n  many of them it is the largest part. ceiling: the total's P95 if the part never took longer than its P50.\n\n");
 }
 
 static void write_spans(const struct analyze_result *result, struct buffer *out)
@@ -143,9 +142,9 @@ static void write_counts(const struct analyze_result *result, struct buffer *out
 		buffer_printf(out, "; %zu were refused before their time was taken and are left out", result->refused);
 	buffer_add_text(out, "\n");
 	if (result->parts[PART_UNSENT].tail_share > 0.5)
-		buffer_add_text(out,
-		                "Most of the tail's time is waiting to be sent: the server did not keep up with the "
-		                "schedule.\n");
+		buffer_add_text(
+			out,
+			"Most of the tail's time is waiting to be sent: the server did not keep up with the schedule.\n");
 	buffer_add_text(out, "\n");
 }
 
@@ -227,7 +226,7 @@ static json_t *batches_to_json(const struct analyze_batches *batches)
 json_t *breakdown_to_json(const struct analyze_result *result)
 {
 	const char *hotspot = result->hotspot < 0 ? NULL : part_words[result->hotspot].name;
-	const bool has_raw = result->raw.count > 0;
+	bool has_raw = result->raw.count > 0;
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:{s:I, s:f}, s:s?, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}",
 	                 "requests", (json_int_t)result->requests, "unanswered", (json_int_t)result->unanswered,
 	                 "refused", (json_int_t)result->refused, "with_status", (json_int_t)result->with_status, "good",

@@ -63,8 +63,6 @@ static void tell(struct comparison *comparison, const char *phase)
 		comparison->stopping = true;
 }
 
-/* ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 /* One block after another, each self-contained, so that any of them may be left out. */
 static bool fill_blocks(const struct comparison *comparison, struct input *input, size_t blocks, size_t count,
                         uint64_t first_number, struct sluice_error *error)
@@ -89,19 +87,17 @@ static bool make_webhooks(struct comparison *comparison, struct sluice_error *er
 		return sluice_error_set(
 			error, "a block of %zu requests is too short to compare P95s: raise the rate or the block",
 			comparison->block_count);
-	const size_t warm_up_most = (size_t)lround(COMPARE_WARM_UP_S * plan->rate);
+	size_t warm_up_most = (size_t)lround(COMPARE_WARM_UP_S * plan->rate);
 	comparison->warm_up_count = comparison->block_count < warm_up_most ? comparison->block_count : warm_up_most;
 	if (!fill_blocks(comparison, &comparison->input, plan->pairs, comparison->block_count, 0, error) ||
 	    !fill_blocks(comparison, &comparison->warm_up, COMPARE_WARM_UP_MAX, comparison->warm_up_count,
 	                 comparison->input.count, error))
 		return false;
 	char *path = run_file(plan->directory, RUN_INPUT);
-	const bool ok = input_save(&comparison->input, path, error);
+	bool ok = input_save(&comparison->input, path, error);
 	free(path);
 	return ok;
 }
-
-/* ── arms ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool write_effective(const struct comparison *comparison, const struct arm *arm, const json_t *pipeline,
                             struct sluice_error *error)
@@ -111,8 +107,8 @@ static bool write_effective(const struct comparison *comparison, const struct ar
 	char *path = run_file(comparison->plan->directory, name);
 	const char *text = json_string_value(json_object_get(pipeline, "effective"));
 	FILE *file = fopen(path, "we");
-	const bool ok = file && fputs(text ? text : "", file) >= 0;
-	const bool closed = file && fclose(file) == 0;
+	bool ok = file && fputs(text ? text : "", file) >= 0;
+	bool closed = file && fclose(file) == 0;
 	if (!ok || !closed)
 		(void)sluice_error_set(error, "%s: cannot be written: %s", path, strerror(errno));
 	free(path);
@@ -156,8 +152,6 @@ static bool start_arms(struct comparison *comparison, struct sluice_error *error
 	return ok;
 }
 
-/* ── blocks ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static bool tend(const struct comparison *comparison, size_t arm, struct sluice_error *error)
 {
 	const struct arm_store *store = &comparison->plan->arms[arm].store;
@@ -187,8 +181,8 @@ static bool look(const struct comparison *comparison, size_t arm, struct sight *
 static bool look_again(const struct comparison *comparison, size_t arm, const struct sight *before,
                        struct sight *after_out, struct sluice_error *error)
 {
-	const int64_t until_ns = clock_now_ns() + NS_PER_S;
-	const struct timespec nap = {.tv_nsec = NS_PER_MS};
+	int64_t until_ns = clock_now_ns() + NS_PER_S;
+	struct timespec nap = {.tv_nsec = NS_PER_MS};
 	struct arm_usage usage;
 	while (arm_get_usage(&comparison->arms[arm], &usage) && usage.descriptors > before->usage.descriptors &&
 	       clock_now_ns() < until_ns)
@@ -199,7 +193,7 @@ static bool look_again(const struct comparison *comparison, size_t arm, const st
 static json_t *describe_block(const struct comparison *comparison, size_t pair, size_t arm, bool first,
                               const struct replay_result *result, const struct sight *before, const struct sight *after)
 {
-	const int64_t origin_ns = recording_origin_ns(comparison->recording);
+	int64_t origin_ns = recording_origin_ns(comparison->recording);
 	json_t *block = json_pack(
 		"{s:I, s:I, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "block", (json_int_t)pair, "arm",
 		(json_int_t)arm, "first", first, "start_ms", about_ms(result->start_ns - origin_ns), "end_ms",
@@ -275,12 +269,12 @@ static double p95_ms(const struct comparison *comparison, const struct replay_re
 	int64_t *latencies = must_calloc(result->count + 1, sizeof(*latencies));
 	size_t count = 0;
 	for (size_t i = 0; i < result->count; i++) {
-		const int64_t latency_ns = run_corrected_ns(&result->records[i]);
+		int64_t latency_ns = run_corrected_ns(&result->records[i]);
 		if (result->records[i].arm == arm)
 			latencies[count++] = latency_ns < 0 ? comparison->plan->patience_ns : latency_ns;
 	}
 	estimate_sort(latencies, count);
-	const double p95 = (double)estimate_quantile(latencies, count, 0.95) / 1e6;
+	double p95 = (double)estimate_quantile(latencies, count, 0.95) / 1e6;
 	free(latencies);
 	return p95;
 }
@@ -299,7 +293,7 @@ static bool warm_up_once(struct comparison *comparison, size_t arm, size_t block
 	replay.first = block * comparison->warm_up_count;
 	replay.count = comparison->warm_up_count;
 	replay.request_prefix = "warm-up-";
-	const bool ok = replay_run(&replay, go_on, comparison, &result, error);
+	bool ok = replay_run(&replay, go_on, comparison, &result, error);
 	(void)arm_get_usage(&comparison->arms[arm], &usage); /* one that has ended shows at the first block */
 	*warmth_out = (struct warmth){ok ? p95_ms(comparison, &result, arm) : 0, (double)usage.rss_bytes};
 	replay_free(&result);
@@ -342,7 +336,7 @@ static bool run_block(struct comparison *comparison, size_t pair, size_t arm, si
 		ok = tend(comparison, arm + i, error) && look(comparison, arm + i, &before[i], error);
 	if (!ok)
 		return false;
-	const struct replay_plan replay = plan_block(comparison, &comparison->input, pair, arm, arm_count);
+	struct replay_plan replay = plan_block(comparison, &comparison->input, pair, arm, arm_count);
 	comparison->sent += replay.count;
 	ok = replay_run(&replay, go_on, comparison, &result, error);
 	for (size_t i = 0; ok && i < arm_count; i++)
@@ -363,7 +357,7 @@ static bool run_pair(struct comparison *comparison, size_t pair, struct sluice_e
 {
 	if (comparison->plan->design != COMPARE_PAIRED)
 		return run_block(comparison, pair, 0, comparison->arm_count, true, error);
-	const size_t first = (size_t)prng_below(&comparison->coin, ARMS);
+	size_t first = (size_t)prng_below(&comparison->coin, ARMS);
 	return run_block(comparison, pair, first, 1, true, error) &&
 	       run_block(comparison, pair, 1 - first, 1, false, error);
 }
@@ -372,10 +366,10 @@ static bool run_pair(struct comparison *comparison, size_t pair, struct sluice_e
 static bool is_settled(const struct comparison *comparison, size_t pairs)
 {
 	const struct compare_plan *plan = comparison->plan;
-	const struct verdict_terms terms = {.margin = plan->margin,
-	                                    .patience_ns = plan->patience_ns,
-	                                    .seed = plan->seed,
-	                                    .is_signed = plan->signer != NULL};
+	struct verdict_terms terms = {.margin = plan->margin,
+	                              .patience_ns = plan->patience_ns,
+	                              .seed = plan->seed,
+	                              .is_signed = plan->signer != NULL};
 	return plan->sequential &&
 	       verdict_is_settled(&terms, comparison->records, comparison->count, &comparison->input, pairs);
 }
@@ -397,13 +391,11 @@ static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
 {
 	comparison->sampler = sampler_start(comparison->arms, comparison->arm_count, comparison->plan->directory,
 	                                    recording_origin_ns(comparison->recording), error);
-	const bool ok = comparison->sampler && run_all_pairs(comparison, error);
-	const bool sampled = sampler_stop(comparison->sampler, error);
+	bool ok = comparison->sampler && run_all_pairs(comparison, error);
+	bool sampled = sampler_stop(comparison->sampler, error);
 	comparison->sampler = NULL;
 	return ok && sampled;
 }
-
-/* ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool keep_figures(struct comparison *comparison, const char *key, struct sluice_error *error)
 {
@@ -423,7 +415,7 @@ static bool keep_figures(struct comparison *comparison, const char *key, struct 
 /* The servers' traces are complete when the servers have ended. */
 static bool stop_and_join(struct comparison *comparison, struct trace_names *names, struct sluice_error *error)
 {
-	const struct trace_header header = recording_header(comparison->recording);
+	struct trace_header header = recording_header(comparison->recording);
 	for (size_t i = 0; i < comparison->arm_count; i++) {
 		struct sluice_error cause = {0};
 		struct arm *arm = &comparison->arms[i];
@@ -441,13 +433,13 @@ static void describe(struct comparison *comparison)
 {
 	const struct compare_plan *plan = comparison->plan;
 	struct recording *recording = comparison->recording;
-	const size_t blocks = json_array_size(comparison->blocks);
-	const struct replay_plan shape = {.arrivals = plan->arrivals,
-	                                  .rate = plan->rate,
-	                                  .connections = plan->connections,
-	                                  .seed = plan->seed,
-	                                  .count = comparison->count};
-	const bool is_signed = plan->signer != NULL;
+	size_t blocks = json_array_size(comparison->blocks);
+	struct replay_plan shape = {.arrivals = plan->arrivals,
+	                            .rate = plan->rate,
+	                            .connections = plan->connections,
+	                            .seed = plan->seed,
+	                            .count = comparison->count};
+	bool is_signed = plan->signer != NULL;
 	recording_put(recording, "input", about_input(&comparison->input, RUN_INPUT, 0, comparison->input.count));
 	recording_put(recording, "schedule",
 	              about_schedule(&shape, compare_design_names[plan->design], blocks, (double)plan->block_ns / 1e9));
@@ -468,21 +460,22 @@ static void describe(struct comparison *comparison)
 	                            (double)comparison->sending_ns / 1e9));
 	const char *key;
 	json_t *value;
-	json_object_foreach(plan->about, key, value) recording_put(recording, key, json_incref(value));
+	json_object_foreach (plan->about, key, value)
+		recording_put(recording, key, json_incref(value));
 }
 
 static bool verify_arm(const struct comparison *comparison, const struct run *run, size_t arm,
                        struct sluice_error *error)
 {
 	const struct arm_store *store = &comparison->plan->arms[arm].store;
-	const struct audit_source source = {.scan = store->scan, .store = store->context};
+	struct audit_source source = {.scan = store->scan, .store = store->context};
 	struct verify_plan plan;
 	struct verify_result result;
 	if (!store->scan)
 		return true;
 	if (!verify_plan_init(&plan, run, (int)arm, &comparison->input, error))
 		return false;
-	const bool ok = verify_store(&plan, &source, &result, error) && verify_save(run->path, &result, error);
+	bool ok = verify_store(&plan, &source, &result, error) && verify_save(run->path, &result, error);
 	verify_result_finish(&result);
 	return ok;
 }
@@ -502,7 +495,7 @@ static bool erase_stores(const struct comparison *comparison, struct sluice_erro
 static bool try_rollback(const struct comparison *comparison, struct sluice_error *error)
 {
 	const struct compare_plan *plan = comparison->plan;
-	const bool has_base = comparison->arm_count == ARMS;
+	bool has_base = comparison->arm_count == ARMS;
 	struct rollback_plan rollback = {.changed = &plan->arms[comparison->arm_count - 1],
 	                                 .base = has_base ? &plan->arms[0] : NULL,
 	                                 .base_pipeline = has_base ? json_array_get(comparison->pipelines, 0) : NULL,
@@ -578,9 +571,9 @@ bool compare_run(const struct compare_plan *plan, compare_each_fn each, void *co
 		.progress = {.pairs = plan->pairs},
 	};
 	prng_init(&comparison.coin, plan->seed);
-	const bool ok = comparison.recording && make_webhooks(&comparison, error) && start_arms(&comparison, error) &&
-	                keep_figures(&comparison, "stores_before", error) && warm_up(&comparison, error) &&
-	                run_pairs(&comparison, error) && conclude(&comparison, error);
+	bool ok = comparison.recording && make_webhooks(&comparison, error) && start_arms(&comparison, error) &&
+	          keep_figures(&comparison, "stores_before", error) && warm_up(&comparison, error) &&
+	          run_pairs(&comparison, error) && conclude(&comparison, error);
 	finish(&comparison, ok);
 	return ok;
 }

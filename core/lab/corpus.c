@@ -40,7 +40,7 @@ static void add(struct corpus *corpus, size_t *room, struct sluice_bytes text)
 static bool is_json(struct sluice_bytes text, struct sluice_error *error)
 {
 	json_error_t cause;
-	const size_t any = JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
+	size_t any = JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
 	json_t *value = json_loadb(text.data, text.size, any, &cause);
 	bool good = value != NULL;
 	json_decref(value);

@@ -71,8 +71,6 @@ static void name_of_arm(const struct bundle *bundle, size_t arm, const char *ste
 		(void)snprintf(name, room, "%s-%c.%s", stem, (char)('a' + arm), ending);
 }
 
-/* ── per arm: histogram, breakdown ──────────────────────────────────────────────────────────────────────────────── */
-
 static bool write_histograms(const struct bundle *bundle, struct sluice_error *error)
 {
 	for (size_t i = 0; i < bundle->samples.arm_count; i++) {
@@ -80,7 +78,7 @@ static bool write_histograms(const struct bundle *bundle, struct sluice_error *e
 		const struct sample_arm *arm = &bundle->samples.arms[i];
 		name_of_arm(bundle, i, "latency", "hgrm", name, sizeof(name));
 		FILE *file = open_file(bundle, name, error);
-		const bool ok = file && export_write(EXPORT_HGRM, &bundle->samples, &arm, 1, file, error);
+		bool ok = file && export_write(EXPORT_HGRM, &bundle->samples, &arm, 1, file, error);
 		if (!close_file(file, name, ok, error))
 			return false;
 	}
@@ -109,7 +107,7 @@ static json_t *breakdown_of(const struct sample_arm *arm)
 		if (result.spans[i].count > 0)
 			(void)json_array_append_new(spans,
 			                            row_to_json(analyze_span_name(&result, i), &result.spans[i]));
-	const size_t count = recommend(&result, NULL, arm->optimizations, list);
+	size_t count = recommend(&result, NULL, arm->optimizations, list);
 	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "arm", arm->label, "requests", (json_int_t)result.requests,
 	                 "total", row_to_json("total", &result.total), "parts", parts, "database", spans,
 	                 "recommendations", recommend_to_json(list, count));
@@ -120,12 +118,10 @@ static bool write_breakdown(const struct bundle *bundle, struct sluice_error *er
 	json_t *document = json_array();
 	for (size_t i = 0; i < bundle->samples.arm_count; i++)
 		(void)json_array_append_new(document, breakdown_of(&bundle->samples.arms[i]));
-	const bool ok = run_write_json(bundle->directory, "breakdown.json", document, error);
+	bool ok = run_write_json(bundle->directory, "breakdown.json", document, error);
 	json_decref(document);
 	return ok;
 }
-
-/* ── database, utilization ──────────────────────────────────────────────────────────────────────────────────────── */
 
 /* json_equal() takes two that are not there for different. */
 static bool agree_on(const json_t *a, const json_t *b, const char *member)
@@ -139,8 +135,7 @@ static const json_t *find_before(const json_t *figures, const json_t *figure)
 {
 	size_t i;
 	json_t *candidate;
-	json_array_foreach(figures, i, candidate)
-	{
+	json_array_foreach (figures, i, candidate) {
 		if (agree_on(candidate, figure, "name") && agree_on(candidate, figure, "label") &&
 		    agree_on(candidate, figure, "of"))
 			return json_object_get(candidate, "value");
@@ -153,8 +148,7 @@ static json_t *list_changes(const json_t *before, const json_t *after)
 	json_t *list = json_array();
 	size_t i;
 	json_t *figure;
-	json_array_foreach(after, i, figure)
-	{
+	json_array_foreach (after, i, figure) {
 		json_t *row = json_copy(figure);
 		const json_t *then = find_before(before, figure);
 		if (json_is_number(then) && json_is_number(json_object_get(figure, "value")))
@@ -174,7 +168,7 @@ static bool write_database(const struct bundle *bundle, struct sluice_error *err
 	for (size_t i = 0; i < json_array_size(after); i++)
 		(void)json_array_append_new(document,
 		                            list_changes(json_array_get(before, i), json_array_get(after, i)));
-	const bool ok = run_write_json(bundle->directory, "database.json", document, error);
+	bool ok = run_write_json(bundle->directory, "database.json", document, error);
 	json_decref(document);
 	return ok;
 }
@@ -187,7 +181,7 @@ static void add_gauge(json_t *gauges, const char *name, double value)
 		entry = json_pack("{s:f, s:f, s:i}", "mean", 0.0, "max", value, "samples", 0);
 		(void)json_object_set_new(gauges, name, entry);
 	}
-	const json_int_t samples = json_integer_value(json_object_get(entry, "samples"));
+	json_int_t samples = json_integer_value(json_object_get(entry, "samples"));
 	(void)json_object_set_new(entry, "mean", json_real(json_number_value(json_object_get(entry, "mean")) + value));
 	(void)json_object_set_new(entry, "max",
 	                          json_real(fmax(json_number_value(json_object_get(entry, "max")), value)));
@@ -198,10 +192,10 @@ static void finish_gauges(json_t *gauges)
 {
 	const char *name;
 	json_t *entry;
-	json_object_foreach(gauges, name, entry)(void)
-		json_object_set_new(entry, "mean",
-	                            json_real(json_number_value(json_object_get(entry, "mean")) /
-	                                      (double)json_integer_value(json_object_get(entry, "samples"))));
+	json_object_foreach (gauges, name, entry)
+		(void)json_object_set_new(entry, "mean",
+		                          json_real(json_number_value(json_object_get(entry, "mean")) /
+		                                    (double)json_integer_value(json_object_get(entry, "samples"))));
 }
 
 /* Whether that arm was under load at that time: an idle one's gauges say nothing. */
@@ -209,8 +203,7 @@ static bool is_under_load(const json_t *blocks, json_int_t arm, double at_ms)
 {
 	size_t i;
 	json_t *block;
-	json_array_foreach(blocks, i, block)
-	{
+	json_array_foreach (blocks, i, block) {
 		if (json_integer_value(json_object_get(block, "arm")) == arm &&
 		    at_ms >= json_number_value(json_object_get(block, "start_ms")) &&
 		    at_ms <= json_number_value(json_object_get(block, "end_ms")))
@@ -221,12 +214,12 @@ static bool is_under_load(const json_t *blocks, json_int_t arm, double at_ms)
 
 static void add_sample(json_t *arms, const json_t *sample, const json_t *blocks)
 {
-	const json_int_t arm = json_integer_value(json_object_get(sample, "arm"));
+	json_int_t arm = json_integer_value(json_object_get(sample, "arm"));
 	const char *name;
 	json_t *value;
 	if (!is_under_load(blocks, arm, json_number_value(json_object_get(sample, "at_ms"))))
 		return;
-	json_object_foreach(json_object_get(sample, "gauges"), name, value)
+	json_object_foreach (json_object_get(sample, "gauges"), name, value)
 		add_gauge(json_array_get(arms, (size_t)arm), name, json_number_value(value));
 }
 
@@ -244,20 +237,18 @@ static bool write_utilization(const struct bundle *bundle, struct sluice_error *
 	}
 	for (size_t i = 0; i < json_array_size(arms); i++)
 		finish_gauges(json_array_get(arms, i));
-	const bool ok = !file || run_write_json(bundle->directory, "utilization.json", arms, error);
+	bool ok = !file || run_write_json(bundle->directory, "utilization.json", arms, error);
 	if (file)
 		(void)fclose(file);
 	json_decref(arms);
 	return ok;
 }
 
-/* ── reports ────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static bool write_lineages(const struct bundle *bundle, struct sluice_error *error)
 {
 	struct buffer text = {0};
 	lineage_append_random(bundle->run, EVIDENCE_LINEAGES, &text);
-	const bool ok = write_text(bundle, "lineages.txt", &text, error);
+	bool ok = write_text(bundle, "lineages.txt", &text, error);
 	buffer_finish(&text);
 	return ok;
 }
@@ -265,15 +256,15 @@ static bool write_lineages(const struct bundle *bundle, struct sluice_error *err
 static bool write_error_budget(const struct bundle *bundle, struct sluice_error *error)
 {
 	const json_t *results = json_object_get(bundle->run->about, "results");
-	const double requests = json_number_value(json_object_get(results, "requests"));
-	const double errors = json_number_value(json_object_get(results, "errors"));
-	const double rate = requests > 0 ? errors / requests : 0;
+	double requests = json_number_value(json_object_get(results, "requests"));
+	double errors = json_number_value(json_object_get(results, "errors"));
+	double rate = requests > 0 ? errors / requests : 0;
 	json_t *document = json_pack("{s:O, s:O, s:f, s:f, s:f, s:O, s:O}", "requests",
 	                             json_object_get(results, "requests"), "errors", json_object_get(results, "errors"),
 	                             "rate", rate, "budget", ERROR_BUDGET, "consumed", rate / ERROR_BUDGET, "statuses",
 	                             json_object_get(results, "statuses"), "by_kind",
 	                             json_object_get(results, "by_kind"));
-	const bool ok = run_write_json(bundle->directory, "error-budget.json", document, error);
+	bool ok = run_write_json(bundle->directory, "error-budget.json", document, error);
 	json_decref(document);
 	return ok;
 }
@@ -285,8 +276,7 @@ static bool write_findings(const struct bundle *bundle, const char *name, const 
 	json_t *document = json_array();
 	size_t i;
 	json_t *arm;
-	json_array_foreach(json_object_get(bundle->verified, "arms"), i, arm)
-	{
+	json_array_foreach (json_object_get(bundle->verified, "arms"), i, arm) {
 		json_t *row = json_object();
 		for (size_t m = 0; members[m]; m++)
 			(void)json_object_set(row, members[m], json_object_get(arm, members[m]));
@@ -294,7 +284,7 @@ static bool write_findings(const struct bundle *bundle, const char *name, const 
 	}
 	json_t *whole = json_pack("{s:o, s:O?}", "arms", document, "sent",
 	                          json_object_get(json_object_get(bundle->run->about, "results"), "by_kind"));
-	const bool ok = run_write_json(bundle->directory, name, whole, error);
+	bool ok = run_write_json(bundle->directory, name, whole, error);
 	json_decref(whole);
 	return ok;
 }
@@ -316,8 +306,7 @@ static json_t *effect_of(const json_t *compared, const char *metric)
 {
 	size_t i;
 	json_t *row;
-	json_array_foreach(json_object_get(compared, "metrics"), i, row)
-	{
+	json_array_foreach (json_object_get(compared, "metrics"), i, row) {
 		const char *name = json_string_value(json_object_get(row, "name"));
 		if (name && strcmp(name, metric) == 0)
 			return json_incref(row);
@@ -337,7 +326,7 @@ static bool write_changelog(const struct bundle *bundle, struct sluice_error *er
 		json_object_get(bundle->compared, "verdict"), "p95", effect_of(bundle->compared, "p95"), "throughput",
 		effect_of(bundle->compared, "throughput"), "cpu_per_event",
 		effect_of(bundle->compared, "cpu_per_event"));
-	const bool ok = run_write_json(bundle->directory, "changelog.json", document, error);
+	bool ok = run_write_json(bundle->directory, "changelog.json", document, error);
 	json_decref(document);
 	return ok;
 }
@@ -346,21 +335,20 @@ static bool write_changelog(const struct bundle *bundle, struct sluice_error *er
 static bool write_difference(const struct bundle *bundle, struct sluice_error *error)
 {
 	char *b = run_file(bundle->directory, "effective-b.yaml");
-	const bool there = access(b, R_OK) == 0; /* a single has no other side */
+	bool there = access(b, R_OK) == 0; /* a single has no other side */
 	FILE *file = there ? open_file(bundle, "effective.diff", error) : NULL;
 	int status = 0;
 	free(b);
 	if (!there || !file)
 		return !there;
-	const pid_t child = fork();
+	pid_t child = fork();
 	if (child == 0) {
 		if (chdir(bundle->directory) == 0 && dup2(fileno(file), STDOUT_FILENO) >= 0)
 			(void)execlp("diff", "diff", "-u", "--label", "effective-a.yaml", "--label", "effective-b.yaml",
 			             "effective-a.yaml", "effective-b.yaml", (char *)NULL);
 		_exit(127);
 	}
-	const bool ok = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-	                WEXITSTATUS(status) < 2;
+	bool ok = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) < 2;
 	if (!ok)
 		(void)sluice_error_set(error, "effective.diff: diff(1) could not compare the two pipelines");
 	return close_file(file, "effective.diff", ok, error);

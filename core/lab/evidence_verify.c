@@ -37,8 +37,7 @@ static bool objects_alike(const json_t *a, const json_t *b)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)a, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)a, key, value) {
 		if (!alike(value, json_object_get(b, key)))
 			return false;
 	}
@@ -57,7 +56,7 @@ static bool arrays_alike(const json_t *a, const json_t *b)
 static bool alike(const json_t *a, const json_t *b)
 {
 	if (json_is_number(a) && json_is_number(b)) {
-		const double left = json_number_value(a), right = json_number_value(b);
+		double left = json_number_value(a), right = json_number_value(b);
 		return fabs(left - right) <= 1e-9 * fmax(fabs(left), fabs(right));
 	}
 	if (!a || !b || json_typeof(a) != json_typeof(b))
@@ -68,7 +67,7 @@ static bool alike(const json_t *a, const json_t *b)
 static bool has(const struct check *check, const char *name)
 {
 	char *path = run_file(check->directory, name);
-	const bool there = access(path, R_OK) == 0;
+	bool there = access(path, R_OK) == 0;
 	free(path);
 	return there;
 }
@@ -88,8 +87,6 @@ static void hold_against(struct check *check, const char *name, json_t *computed
 	json_decref(written);
 }
 
-/* ── what run.json says ─────────────────────────────────────────────────────────────────────────────────────────── */
-
 /* Its members that follow from the records and the input; rates and processor times come from clocks that do not. */
 static const struct {
 	const char *object, *member;
@@ -104,7 +101,7 @@ static json_t *derive(const struct run *run, const struct input *input)
 {
 	const json_t *share = json_object_get(json_object_get(run->about, "generator"), "cpu_share");
 	const json_t *processors = json_object_get(json_object_get(run->about, "host"), "cpus");
-	const bool is_signed = json_is_string(json_object_get(run->about, "sign"));
+	bool is_signed = json_is_string(json_object_get(run->about, "sign"));
 	return json_pack("{s:o, s:o}", "results", about_results(input, run->records, run->count, is_signed, 0, 0),
 	                 "generator",
 	                 about_generator(run->records, run->count, json_number_value(share),
@@ -139,8 +136,6 @@ static void check_about(struct check *check, const struct run *run, const struct
 	json_decref(computed);
 }
 
-/* ── the verdicts ───────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static bool is_comparison(const json_t *about)
 {
 	return json_is_object(json_object_get(about, "comparison")) &&
@@ -166,9 +161,9 @@ static void recompute(struct check *check)
 {
 	struct sluice_error error = {0};
 	struct input input;
-	const bool is_run = has(check, RUN_ABOUT) || has(check, RUN_COMPARE) || has(check, RUN_GATE);
+	bool is_run = has(check, RUN_ABOUT) || has(check, RUN_COMPARE) || has(check, RUN_GATE);
 	struct run *run = is_run ? run_open(check->directory, &error) : NULL;
-	const bool kept = run && (has(check, RUN_INPUT) || is_comparison(run->about));
+	bool kept = run && (has(check, RUN_INPUT) || is_comparison(run->about));
 	input_init(&input);
 	if (kept && verify_read_input(run, NULL, &input, &error)) {
 		check_about(check, run, &input);
@@ -223,7 +218,7 @@ bool evidence_verify(const char *directory, void (*fault)(void *context, const c
 	if (!manifest_check(directory, report, &check, &files, error))
 		return false;
 	recompute(&check);
-	const bool ok = recompute_parts(&check, error);
+	bool ok = recompute_parts(&check, error);
 	*faults_out = check.faults;
 	return ok;
 }

@@ -103,7 +103,7 @@ static void add_span(struct row *row, const char *span, const struct trace_recor
 	size_t at = 0;
 	while (at < SLUICE_SPANS_MAX && strcmp(names->spans[at], span) != 0)
 		at++;
-	const bool known = at < SLUICE_SPANS_MAX && persist->work_ns >= 0;
+	bool known = at < SLUICE_SPANS_MAX && persist->work_ns >= 0;
 	(void)snprintf(name, sizeof(name), "persist_%s", span);
 	add_time(row, name, known ? persist->spans_ns[at] : 0, known);
 }
@@ -111,9 +111,9 @@ static void add_span(struct row *row, const char *span, const struct trace_recor
 static void fill_row(struct row *row, const struct export *export, const struct sample_arm *arm, size_t at)
 {
 	const struct trace_record *record = &arm->records[at];
-	const bool is_sent = parts_is_of_sender(record);
+	bool is_sent = parts_is_of_sender(record);
 	struct parts parts;
-	const bool known = parts_of(record, &parts) == PARTS_KNOWN;
+	bool known = parts_of(record, &parts) == PARTS_KNOWN;
 	row->count = 0;
 	add_number(row, "number", record->number, is_sent);
 	add_number(row, "arm", record->arm, true);
@@ -196,7 +196,7 @@ static void write_header(struct export *export)
 	struct row row;
 	struct trace_record nothing;
 	trace_record_init(&nothing);
-	const struct sample_arm arm = {.records = &nothing, .count = 1};
+	struct sample_arm arm = {.records = &nothing, .count = 1};
 	fill_row(&row, export, &arm, 0);
 	write_csv_header(export, &row);
 }

@@ -46,13 +46,13 @@ static size_t count_at_most(const struct distribution *all, size_t rank)
 
 static size_t rank_of(const struct distribution *all, double level)
 {
-	const size_t rank = (size_t)ceil(level * (double)all->count);
+	size_t rank = (size_t)ceil(level * (double)all->count);
 	return rank > 0 ? rank : 1;
 }
 
 static double next_level(double level)
 {
-	const double halves = floor(log2(1 / (1 - level))) + 1;
+	double halves = floor(log2(1 / (1 - level))) + 1;
 	return level + 1 / (TICKS_PER_HALF * exp2(halves));
 }
 
@@ -79,7 +79,7 @@ static void write_trailer(struct buffer *out, const struct distribution *all)
 	double sum = 0, squares = 0;
 	for (size_t i = 0; i < all->count; i++)
 		sum += (double)all->sorted[i];
-	const double mean = sum / (double)all->count;
+	double mean = sum / (double)all->count;
 	for (size_t i = 0; i < all->count; i++)
 		squares += ((double)all->sorted[i] - mean) * ((double)all->sorted[i] - mean);
 	buffer_printf(out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", ms(mean),

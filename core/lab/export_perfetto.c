@@ -31,7 +31,7 @@ static bool is_before(const struct track *left, const struct track *right)
 
 static void swap(struct track *left, struct track *right)
 {
-	const struct track kept = *left;
+	struct track kept = *left;
 	*left = *right;
 	*right = kept;
 }
@@ -53,7 +53,7 @@ static void sink(struct tracks *tracks)
 static void rise(struct tracks *tracks)
 {
 	for (size_t at = tracks->count - 1; at > 0; at = (at - 1) / 2) {
-		const size_t parent = (at - 1) / 2;
+		size_t parent = (at - 1) / 2;
 		if (!is_before(&tracks->heap[at], &tracks->heap[parent]))
 			return;
 		swap(&tracks->heap[at], &tracks->heap[parent]);
@@ -64,7 +64,7 @@ static void rise(struct tracks *tracks)
 static int take_track(struct tracks *tracks, int64_t from_ns, int64_t to_ns)
 {
 	if (tracks->count > 0 && tracks->heap[0].free_ns <= from_ns) {
-		const int id = tracks->heap[0].id;
+		int id = tracks->heap[0].id;
 		tracks->heap[0].free_ns = to_ns;
 		sink(tracks);
 		return id;
@@ -73,7 +73,7 @@ static int take_track(struct tracks *tracks, int64_t from_ns, int64_t to_ns)
 		tracks->room = tracks->room ? 2 * tracks->room : 64;
 		tracks->heap = must_realloc(tracks->heap, tracks->room * sizeof(*tracks->heap));
 	}
-	const int id = (int)tracks->count + 1;
+	int id = (int)tracks->count + 1;
 	tracks->heap[tracks->count++] = (struct track){to_ns, id};
 	rise(tracks);
 	return id;
@@ -115,7 +115,7 @@ static void write_request(struct json_writer *json, const struct trace_record *r
 {
 	char key[24];
 	struct part_step steps[PARTS];
-	const size_t count = parts_steps(parts, steps);
+	size_t count = parts_steps(parts, steps);
 	(void)snprintf(key, sizeof(key), "%016llx", (unsigned long long)record->request);
 	begin_slice(json, "request", process, track, record->intended_ns, parts->total_ns);
 	jsonw_object(json, "args");
@@ -168,14 +168,14 @@ static void name_tracks(struct json_writer *json, const struct sample_arm *arm, 
 static size_t write_arm(struct export *export, struct json_writer *json, const struct sample_arm *arm)
 {
 	const struct trace_record **sorted = sort_by_start(arm);
-	const int process = (arm->arm < 0 ? 0 : arm->arm) + 1;
+	int process = (arm->arm < 0 ? 0 : arm->arm) + 1;
 	struct tracks tracks = {0};
 	size_t shown = 0;
 	for (size_t i = 0; i < arm->count && shown < EXPORT_PERFETTO_MAX; i++) {
 		struct parts parts;
 		if (parts_of(sorted[i], &parts) != PARTS_KNOWN)
 			continue;
-		const int track = take_track(&tracks, sorted[i]->intended_ns, sorted[i]->answered_ns);
+		int track = take_track(&tracks, sorted[i]->intended_ns, sorted[i]->answered_ns);
 		write_request(json, sorted[i], &parts, process, track);
 		export_flush(export, false);
 		shown++;
@@ -191,10 +191,10 @@ bool export_perfetto(struct export *export, struct sluice_error *error)
 	struct json_writer json = {.out = &export->out};
 	size_t shown = 0, requests = 0;
 	if (!export->samples->timed)
-		return sluice_error_set(error,
-		                        "%s: a log does not say when each request came, which perfetto shows; use a "
-		                        "trace (sluice run --trace FILE)",
-		                        export->samples->path);
+		return sluice_error_set(
+			error,
+			"%s: a log does not say when each request came, which perfetto shows; use a trace (sluice run --trace FILE)",
+			export->samples->path);
 	jsonw_object(&json, NULL);
 	jsonw_text(&json, "displayTimeUnit", "ms");
 	jsonw_array(&json, "traceEvents");

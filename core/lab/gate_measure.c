@@ -134,8 +134,7 @@ static void say_late(const json_t *generator, char *text, size_t room)
 	if (json_is_true(json_object_get(generator, "valid")))
 		return;
 	(void)snprintf(text, room, "the run does not say that its generator kept up");
-	json_array_foreach(json_object_get(generator, "reasons"), i, reason)
-	{
+	json_array_foreach (json_object_get(generator, "reasons"), i, reason) {
 		int more = snprintf(text + used, room - used, "%s%s", i ? "; " : "",
 		                    json_is_string(reason) ? json_string_value(reason) : "");
 		used = more > 0 && (size_t)more < room - used ? used + (size_t)more : room - 1;
@@ -211,8 +210,7 @@ static const json_t *find_verified(const json_t *verified, uint8_t arm)
 {
 	size_t i;
 	json_t *each;
-	json_array_foreach(json_object_get(verified, "arms"), i, each)
-	{
+	json_array_foreach (json_object_get(verified, "arms"), i, each) {
 		const json_t *number = json_object_get(each, "arm");
 		if (json_is_integer(number) && json_integer_value(number) == arm)
 			return each;
@@ -257,8 +255,7 @@ static struct gate_gauge measure_gauge(const struct run *run, uint8_t arm, const
 	struct gate_gauge gauge = {false, 0, 0, 0};
 	size_t i;
 	json_t *block;
-	json_array_foreach(json_object_get(run->about, "blocks"), i, block)
-	{
+	json_array_foreach (json_object_get(run->about, "blocks"), i, block) {
 		if (json_integer_value(json_object_get(block, "arm")) != arm)
 			continue;
 		if (gauge.highest == 0)
@@ -276,8 +273,7 @@ static void take_comparison(const json_t *compare, struct gate_baseline *baselin
 	json_t *metric;
 	if (!outcome || strcmp(outcome, "invalid") == 0)
 		return;
-	json_array_foreach(json_object_get(compare, "metrics"), i, metric)
-	{
+	json_array_foreach (json_object_get(compare, "metrics"), i, metric) {
 		const char *name = json_string_value(json_object_get(metric, "name"));
 		const json_t *low = json_object_get(metric, "low"), *high = json_object_get(metric, "high");
 		if (!name || strcmp(name, "p95") != 0 || !json_is_number(low) || !json_is_number(high))

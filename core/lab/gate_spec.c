@@ -108,9 +108,9 @@ static bool read_bands(struct gate_spec *spec, const struct yaml_node *top, stru
 	static const char *const names[] = {"proceed", "conditional", "flag"};
 	const struct yaml_node *bands = yaml_get(top, "bands");
 	if (!bands && spec->kind == GATE_INTERIM)
-		return yaml_fail(top, error,
-		                 "bands: is missing; an interim gate decides by bands: { proceed: 120ms, conditional: "
-		                 "175ms, flag: 231ms }");
+		return yaml_fail(
+			top, error,
+			"bands: is missing; an interim gate decides by bands: { proceed: 120ms, conditional: 175ms, flag: 231ms }");
 	if (!bands)
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -146,8 +146,8 @@ static bool limits_fit(const struct gate_spec *spec, const struct yaml_node *top
 
 static bool read_top(struct gate_spec *spec, const struct yaml_node *top, struct sluice_error *error)
 {
-	const struct bind_table table = {options, spec};
-	const struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &spec->arena};
+	struct bind_table table = {options, spec};
+	struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &spec->arena};
 	if (top->type != YAML_MAP)
 		return yaml_fail(top, error, "expected a map with `gate:` and `criteria:`, got %s", yaml_describe(top));
 	if (!bind_map(&bind, top, top, error))

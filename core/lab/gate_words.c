@@ -233,8 +233,7 @@ static const char *how_to_measure(enum gate_criterion criterion)
 	case GATE_MEMORY_GROWTH:
 	case GATE_MEMORY:
 	case GATE_DESCRIPTOR_GROWTH:
-		return "the run needs blocks that note the server's memory and descriptors, as sluice compare writes "
-		       "them";
+		return "the run needs blocks that note the server's memory and descriptors, as sluice compare writes them";
 	case GATE_P95:
 	case GATE_P99:
 		return "send requests";
@@ -249,12 +248,10 @@ static const char *const plans[GATE_STAGES] = {
 	[GATE_PARSE -
 		GATE_AUTH] = "parsing is the largest part: try buffers that are kept, or a parser that reads less",
 	[GATE_IDEMPOTENCY - GATE_AUTH] = "the look-up of duplicates is the largest part: keep the recent ids in memory",
-	[GATE_QUEUE -
-		GATE_AUTH] = "waiting in the queue is the largest part: store what waits as one transaction, then "
-			     "add workers while the database has room",
-	[GATE_PERSIST -
-		GATE_AUTH] = "storing is the largest part: store what waits as one transaction, then see whether "
-			     "the pool makes anyone wait",
+	[GATE_QUEUE - GATE_AUTH] =
+		"waiting in the queue is the largest part: store what waits as one transaction, then add workers while the database has room",
+	[GATE_PERSIST - GATE_AUTH] =
+		"storing is the largest part: store what waits as one transaction, then see whether the pool makes anyone wait",
 	[GATE_RESPOND -
 		GATE_AUTH] = "sending the answer is the largest part: look at the connections and at the senders",
 };
@@ -307,14 +304,17 @@ static void advise_plan(const struct gate_spec *spec, const struct gate_facts *f
 	enum gate_criterion hotspot = find_hotspot(facts);
 	buffer_add_text(out, "Keep the release back and take the next-best plan that teaches most: ");
 	if (is_behind(spec, facts))
-		buffer_add_text(out, "what is sent is answered in time, but requests wait to be sent, so the server "
-		                     "does not keep up with the rate; ");
+		buffer_add_text(
+			out,
+			"what is sent is answered in time, but requests wait to be sent, so the server does not keep up with the rate; ");
 	if (stages_keep_theirs(result))
-		buffer_add_text(out, "every stage keeps its target and the total does not, so the time is outside the "
-		                     "stages; ");
+		buffer_add_text(
+			out,
+			"every stage keeps its target and the total does not, so the time is outside the stages; ");
 	buffer_add_text(out, hotspot == GATE_CRITERIA ? how_to_measure(GATE_AUTH) : plans[hotspot - GATE_AUTH]);
-	buffer_add_text(out, ". Prove it against the base with sluice compare before it is switched on; sluice analyze "
-	                     "names the overlay to try.");
+	buffer_add_text(
+		out,
+		". Prove it against the base with sluice compare before it is switched on; sluice analyze names the overlay to try.");
 }
 
 static void advise_row(const struct gate_spec *spec, const struct gate_row *row, struct buffer *out)
@@ -355,8 +355,9 @@ static void advise_conditional(const struct gate_spec *spec, const struct gate_r
 static void advise_rollback(const struct gate_result *result, struct buffer *out)
 {
 	const struct gate_row *violations = gate_find_row(result, GATE_VIOLATIONS);
-	buffer_add_text(out, "Switch the optimizations off (ENABLE_OPTIMIZATIONS=false), restart, see that /api/health "
-	                     "is well, replay 100 events and expect the figures of the baseline.");
+	buffer_add_text(
+		out,
+		"Switch the optimizations off (ENABLE_OPTIMIZATIONS=false), restart, see that /api/health is well, replay 100 events and expect the figures of the baseline.");
 	if (violations && violations->verdict == GATE_FAILED)
 		buffer_add_text(out,
 		                " sluice verify names the events that are lost, doubled, altered or out of order.");

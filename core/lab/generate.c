@@ -70,18 +70,18 @@ static bool check(const struct generate_recipe *recipe, struct sluice_error *err
 
 static bool count_lines(const struct generate_recipe *recipe, struct counts *counts, struct sluice_error *error)
 {
-	const size_t count = recipe->count;
+	size_t count = recipe->count;
 	*counts = (struct counts){.duplicates = share_of(count, recipe->duplicates),
 	                          .conflicts = share_of(count, recipe->conflicts),
 	                          .bad_signatures = share_of(count, recipe->bad_signatures),
 	                          .malformed = share_of(count, recipe->malformed)};
 	counts->repeats = counts->duplicates + counts->conflicts;
-	const size_t others = counts->repeats + counts->bad_signatures + counts->malformed;
+	size_t others = counts->repeats + counts->bad_signatures + counts->malformed;
 	if (others > count || (others == count && counts->repeats > 0))
-		return sluice_error_set(error,
-		                        "duplicates, conflicts, bad-signatures and malformed: expected to leave "
-		                        "a line for a new event, got %zu of %zu",
-		                        others, count);
+		return sluice_error_set(
+			error,
+			"duplicates, conflicts, bad-signatures and malformed: expected to leave a line for a new event, got %zu of %zu",
+			others, count);
 	counts->bases = count - counts->repeats;
 	return true;
 }
@@ -89,8 +89,8 @@ static bool count_lines(const struct generate_recipe *recipe, struct counts *cou
 static void shuffle(uint8_t *kinds, size_t count, struct prng *prng)
 {
 	for (size_t i = count; i > 1; i--) {
-		const size_t j = prng_below(prng, i);
-		const uint8_t kind = kinds[i - 1];
+		size_t j = prng_below(prng, i);
+		uint8_t kind = kinds[i - 1];
 		kinds[i - 1] = kinds[j];
 		kinds[j] = kind;
 	}
@@ -132,7 +132,7 @@ static uint32_t draw_new(const uint8_t *kinds, size_t count, struct prng *prng)
 
 static uint32_t draw_later(uint32_t base, size_t count, struct prng *prng)
 {
-	const size_t left = count - 1 - base;
+	size_t left = count - 1 - base;
 	if (left == 0)
 		return base;
 	return base + 1 + (uint32_t)prng_below(prng, left < LATER_MAX ? left : LATER_MAX);
@@ -182,7 +182,7 @@ static void start_base(const struct generator *generator, uint32_t base, struct 
 
 static void plan_sequences(struct generator *generator, size_t bases)
 {
-	const size_t streams = generator->recipe.streams;
+	size_t streams = generator->recipe.streams;
 	uint32_t *ends = must_calloc(streams + 1, sizeof(*ends));
 	generator->sequences = must_calloc(bases, sizeof(*generator->sequences));
 	for (size_t i = 0; i < generator->recipe.count; i++) {
@@ -273,7 +273,7 @@ static size_t write_body(struct generator *generator, const struct draft *draft)
 	if (draft->stream)
 		buffer_printf(body, "\"stream\":\"%s\",\"sequence\":%" PRIu32 ",", draft->stream, draft->sequence);
 	buffer_add_text(body, "\"payload\":");
-	const size_t payload_at = body->size;
+	size_t payload_at = body->size;
 	buffer_add(body, generator->payload.data, generator->payload.size);
 	buffer_add_text(body, "}");
 	return payload_at;
@@ -359,8 +359,8 @@ bool generate_next(struct generator *generator, struct input *input)
 	if (generator->next == generator->recipe.count)
 		return false;
 	const struct line *line = &generator->lines[generator->next];
-	const bool has_stream = generator->recipe.streams > 0 && line->kind != INPUT_BAD_SIGNATURE &&
-	                        line->kind != INPUT_MALFORMED;
+	bool has_stream = generator->recipe.streams > 0 && line->kind != INPUT_BAD_SIGNATURE &&
+	                  line->kind != INPUT_MALFORMED;
 	struct prng prng;
 	size_t stream;
 	char stream_name[24];
@@ -390,7 +390,7 @@ bool generate_sizes_parse(const char *text, struct generate_sizes *sizes_out, st
 	char low[32];
 	uint64_t min, max;
 	const char *dots = strstr(text, "..");
-	const size_t length = dots ? (size_t)(dots - text) : strlen(text);
+	size_t length = dots ? (size_t)(dots - text) : strlen(text);
 	*sizes_out = (struct generate_sizes){.is_real = strcmp(text, "real") == 0};
 	if (sizes_out->is_real)
 		return true;

@@ -25,7 +25,7 @@ void heap_put(struct heap *heap, int64_t key, uint32_t value)
 		heap->room = heap->room ? 2 * heap->room : 64;
 		heap->items = must_realloc(heap->items, heap->room * sizeof(*heap->items));
 	}
-	const struct heap_item item = {key, value};
+	struct heap_item item = {key, value};
 	size_t at = heap->count++;
 	for (size_t parent; at > 0 && comes_before(item, heap->items[parent = (at - 1) / 2]); at = parent)
 		heap->items[at] = heap->items[parent];
@@ -46,8 +46,8 @@ bool heap_comes_before(const struct heap *a, const struct heap *b)
 uint32_t heap_take_first(struct heap *heap)
 {
 	assert(heap->count > 0);
-	const uint32_t first = heap->items[0].value;
-	const struct heap_item last = heap->items[--heap->count];
+	uint32_t first = heap->items[0].value;
+	struct heap_item last = heap->items[--heap->count];
 	size_t at = 0;
 	for (size_t child; (child = 2 * at + 1) < heap->count; at = child) {
 		if (child + 1 < heap->count && comes_before(heap->items[child + 1], heap->items[child]))

@@ -100,7 +100,7 @@ static bool take_offset(const struct value *value, size_t *out, struct sluice_er
 static bool take_kind(struct line *line, const struct value *value, struct sluice_error *error)
 {
 	for (int kind = 0; kind < INPUT_KINDS; kind++) {
-		const struct sluice_bytes name = {input_kind_names[kind], strlen(input_kind_names[kind])};
+		struct sluice_bytes name = {input_kind_names[kind], strlen(input_kind_names[kind])};
 		if (value->type == PLAIN_TEXT && sluice_bytes_equal(value->text, name)) {
 			line->event->kind = (enum input_kind)kind;
 			return true;
@@ -187,8 +187,7 @@ static bool take_headers(struct line *line, const struct value *value, struct sl
 	json_t *text;
 	if (!json_is_object(value->json))
 		return sluice_error_set(error, "expected an object of names and texts");
-	json_object_foreach((json_t *)(uintptr_t)value->json, name, text)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)value->json, name, text) {
 		if (!header_fits(name, text))
 			return sluice_error_set(error, "%s: expected a header's name and its value as text", name);
 		headers[line->event->header_count++] = (struct input_header){
@@ -246,7 +245,7 @@ static bool take_member(struct line *line, const char *name, const struct value 
 static bool judge(const struct line *line, struct sluice_error *error)
 {
 	struct input_event *event = line->event;
-	const size_t size = event->body.size;
+	size_t size = event->body.size;
 	if (line->bodies != 1)
 		return sluice_error_set(error, "body: expected it, or body_base64 in its place");
 	if (event->payload_at > size)
@@ -287,9 +286,8 @@ static bool take_object(struct line *line, const char *text, size_t size, struct
 	bool good = json_is_object(object) || sluice_error_set(error, "expected a JSON object");
 	const char *name;
 	json_t *json;
-	json_object_foreach(object, name, json)
-	{
-		const struct value value = value_of(json);
+	json_object_foreach (object, name, json) {
+		struct value value = value_of(json);
 		good = good && take_member(line, name, &value, error);
 	}
 	json_decref(object);
@@ -302,9 +300,9 @@ static bool take_plain(struct line *line, struct plain *plain)
 {
 	unsigned seen = 0;
 	while (plain_next(plain)) {
-		const struct value value = {.type = plain->type, .text = plain->text, .number = plain->number};
+		struct value value = {.type = plain->type, .text = plain->text, .number = plain->number};
 		const struct member *member = find_member(plain->name);
-		const unsigned bit = member ? 1U << (member - members) : 0;
+		unsigned bit = member ? 1U << (member - members) : 0;
 		if (!member || (seen & bit) || !member->take(line, &value, NULL))
 			return false;
 		seen |= bit;
@@ -355,7 +353,7 @@ static bool read_lines(struct input *input, FILE *file, const char *path, EVP_MD
 
 bool input_read(struct input *input, const char *path, struct sluice_error *error)
 {
-	const bool standard = strcmp(path, "-") == 0;
+	bool standard = strcmp(path, "-") == 0;
 	FILE *file = standard ? stdin : fopen(path, "re");
 	if (!file)
 		return sluice_error_set(error, "%s: cannot be read: %s", path, strerror(errno));
@@ -441,7 +439,7 @@ bool input_save(struct input *input, const char *path, struct sluice_error *erro
 
 void input_write_body(const struct input_event *event, const char *prefix, struct buffer *out, size_t *payload_at_out)
 {
-	const size_t length = strlen(prefix), id_at = event->id_at;
+	size_t length = strlen(prefix), id_at = event->id_at;
 	*payload_at_out = event->payload_at;
 	if (id_at == SIZE_MAX || length == 0) {
 		buffer_add(out, event->body.data, event->body.size);

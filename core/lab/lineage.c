@@ -40,7 +40,7 @@ void lineage_append(const struct run *run, const struct trace_record *record, st
 		buffer_printf(out, "  no answer; arm %c, block %u\n", 'a' + record->arm, record->block);
 		return;
 	}
-	const size_t count = parts_steps(&parts, steps);
+	size_t count = parts_steps(&parts, steps);
 	append_step(run, out, count > 0 ? "├─" : "└─", "due", record->intended_ns, 0, "");
 	for (size_t i = 0; i < count; i++)
 		append_step(run, out, i + 1 < count ? "├─" : "└─", part_words[steps[i].part].title,
@@ -61,7 +61,7 @@ static uint64_t seed_of(const struct run *run)
 
 static int by_number(const void *a, const void *b)
 {
-	const size_t left = *(const size_t *)a, right = *(const size_t *)b;
+	size_t left = *(const size_t *)a, right = *(const size_t *)b;
 	return (left > right) - (left < right);
 }
 
@@ -82,10 +82,10 @@ static size_t draw(struct prng *prng, size_t population, size_t *drawn, size_t c
 void lineage_append_random(const struct run *run, size_t count, struct buffer *out)
 {
 	struct prng prng;
-	const size_t wanted = count < run->count ? count : run->count;
+	size_t wanted = count < run->count ? count : run->count;
 	size_t *drawn = must_calloc(wanted + 1, sizeof(*drawn));
 	prng_init(&prng, seed_of(run));
-	const size_t taken = wanted > 0 ? draw(&prng, run->count, drawn, wanted) : 0;
+	size_t taken = wanted > 0 ? draw(&prng, run->count, drawn, wanted) : 0;
 	qsort(drawn, taken, sizeof(*drawn), by_number);
 	for (size_t i = 0; i < taken; i++) {
 		lineage_append(run, &run->records[drawn[i]], out);

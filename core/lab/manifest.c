@@ -80,7 +80,7 @@ static int by_name(const void *a, const void *b)
 static bool list_names(const char *directory, struct names *names, struct sluice_error *error)
 {
 	*names = (struct names){0};
-	const bool ok = collect(directory, "", names, error);
+	bool ok = collect(directory, "", names, error);
 	if (names->count > 0)
 		qsort(names->items, names->count, sizeof(*names->items), by_name);
 	return ok;
@@ -90,7 +90,7 @@ static bool hash_file(const char *directory, const char *name, char hex[DIGEST_H
 {
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 	char *path = run_file(directory, name);
-	const bool ok = digest_file(path, digest, error);
+	bool ok = digest_file(path, digest, error);
 	if (ok)
 		digest_hex(digest, hex);
 	free(path);
@@ -101,8 +101,8 @@ static bool write_text(const char *directory, const struct buffer *text, struct 
 {
 	char *path = run_file(directory, RUN_MANIFEST);
 	FILE *file = fopen(path, "we");
-	const bool written = file && fwrite(text->data ? text->data : "", 1, text->size, file) == text->size;
-	const bool ok = file && fclose(file) == 0 && written;
+	bool written = file && fwrite(text->data ? text->data : "", 1, text->size, file) == text->size;
+	bool ok = file && fclose(file) == 0 && written;
 	if (!ok)
 		(void)sluice_error_set(error, "%s: cannot be written: %s", path, strerror(errno));
 	free(path);
@@ -154,7 +154,7 @@ static bool check_line(const char *directory, char *line, manifest_fault_fn each
 
 static bool has_line_for(const char *text, const char *name)
 {
-	const size_t length = strlen(name);
+	size_t length = strlen(name);
 	for (const char *at = text; (at = strstr(at, name)) != NULL; at += length)
 		if (at - text >= NAME_AT && at[-1] == ' ' && at[-2] == ' ' &&
 		    (at[length] == '\n' || at[length] == '\0'))
@@ -166,7 +166,7 @@ static bool check_strangers(const char *directory, const char *text, manifest_fa
                             struct sluice_error *error)
 {
 	struct names names;
-	const bool ok = list_names(directory, &names, error);
+	bool ok = list_names(directory, &names, error);
 	for (size_t i = 0; ok && i < names.count; i++)
 		if (!has_line_for(text, names.items[i]))
 			each(context, names.items[i], "is not in the manifest");

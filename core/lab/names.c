@@ -24,7 +24,7 @@ static bool is_same(struct sluice_bytes a, struct sluice_bytes b)
 /* Where the name is, or would be put. */
 static size_t *slot_of(const struct names *names, struct sluice_bytes name)
 {
-	const size_t mask = names->slot_count - 1;
+	size_t mask = names->slot_count - 1;
 	size_t i = (size_t)digest_hash(name.data, name.size) & mask;
 	while (names->slots[i] && !is_same(names->list[names->slots[i] - 1], name))
 		i = (i + 1) & mask;

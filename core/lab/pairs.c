@@ -11,8 +11,6 @@
 #include "lab/replay.h"
 #include "lab/run.h"
 
-/* ── cells ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static struct cell *cell_at(const struct pairs *pairs, size_t pair, size_t arm)
 {
 	return &pairs->cells[PAIRS_ARMS * pair + arm];
@@ -45,7 +43,7 @@ static double median_ms(const int64_t *latencies_ns, size_t count)
 	int64_t *sorted = must_calloc(count + 1, sizeof(*sorted));
 	memcpy(sorted, latencies_ns, count * sizeof(*sorted));
 	estimate_sort(sorted, count);
-	const double median = (double)estimate_quantile(sorted, count, 0.5) / 1e6;
+	double median = (double)estimate_quantile(sorted, count, 0.5) / 1e6;
 	free(sorted);
 	return median;
 }
@@ -53,7 +51,7 @@ static double median_ms(const int64_t *latencies_ns, size_t count)
 /* Once all are in, in the order of their intended times. */
 static void close_cell(struct cell *cell)
 {
-	const size_t quarter = cell->count / 4;
+	size_t quarter = cell->count / 4;
 	cell->early_ms = median_ms(cell->corrected_ns, quarter);
 	cell->late_ms = median_ms(cell->corrected_ns + cell->count - quarter, quarter);
 	estimate_sort(cell->corrected_ns, cell->count);
@@ -80,7 +78,7 @@ static void make_room(struct pairs *pairs, const struct trace_record *records, s
 		if (is_in(pairs, &records[i]))
 			cell_at(pairs, records[i].block, records[i].arm)->count++;
 	for (size_t i = 0; i < PAIRS_ARMS * pairs->count; i++) {
-		const size_t room = pairs->cells[i].count + 1;
+		size_t room = pairs->cells[i].count + 1;
 		pairs->cells[i] = (struct cell){.corrected_ns = must_calloc(room, sizeof(int64_t)),
 		                                .raw_ns = must_calloc(room, sizeof(int64_t)),
 		                                .cpu_ns = NAN,
@@ -98,10 +96,10 @@ void pairs_init(struct pairs *pairs, size_t count, const struct trace_record *re
 		const struct trace_record *record = &records[i];
 		if (!is_in(pairs, record))
 			continue;
-		const bool is_right = input && record->input < input->count
-		                              ? replay_answer_is_right(input->events[record->input].kind,
-		                                                       record->status, is_signed)
-		                              : record->status >= 200 && record->status < 300;
+		bool is_right = input && record->input < input->count
+		                        ? replay_answer_is_right(input->events[record->input].kind, record->status,
+		                                                 is_signed)
+		                        : record->status >= 200 && record->status < 300;
 		add_record(cell_at(pairs, record->block, record->arm), record, is_right, patience_ns);
 	}
 	for (size_t i = 0; i < PAIRS_ARMS * count; i++)
@@ -128,10 +126,9 @@ void pairs_add_sights(struct pairs *pairs, const json_t *blocks)
 {
 	size_t i;
 	json_t *block;
-	json_array_foreach(blocks, i, block)
-	{
-		const size_t pair = (size_t)json_integer_value(json_object_get(block, "block"));
-		const size_t arm = (size_t)json_integer_value(json_object_get(block, "arm"));
+	json_array_foreach (blocks, i, block) {
+		size_t pair = (size_t)json_integer_value(json_object_get(block, "block"));
+		size_t arm = (size_t)json_integer_value(json_object_get(block, "arm"));
 		if (pair >= pairs->count || arm >= PAIRS_ARMS)
 			continue;
 		struct cell *cell = cell_at(pairs, pair, arm);
@@ -141,8 +138,6 @@ void pairs_add_sights(struct pairs *pairs, const json_t *blocks)
 		cell->wal_bytes = number_in(json_object_get(block, "store"), "wal_bytes");
 	}
 }
-
-/* ── figures ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static double raw_p95(const struct cell *cell)
 {
@@ -199,8 +194,8 @@ static size_t list_differences(const struct pairs *pairs, size_t count, struct f
 {
 	size_t known = 0;
 	for (size_t pair = 0; pair < count; pair++) {
-		const double a = value_of(figure, cell_at(pairs, pair, 0));
-		const double b = value_of(figure, cell_at(pairs, pair, 1));
+		double a = value_of(figure, cell_at(pairs, pair, 0));
+		double b = value_of(figure, cell_at(pairs, pair, 1));
 		if (!is_known(a) || !is_known(b))
 			continue;
 		sums[0] += log(a);
@@ -213,8 +208,8 @@ static size_t list_differences(const struct pairs *pairs, size_t count, struct f
 /* A test at 1 − alpha finds that much with a power of 80 %. */
 static double detectable_change(const struct estimate_pairs *result, double alpha)
 {
-	const double freedom = (double)(result->pairs > 1 ? result->pairs - 1 : 1);
-	const double reach = estimate_t_quantile(1 - alpha / 2, freedom) + estimate_t_quantile(0.8, freedom);
+	double freedom = (double)(result->pairs > 1 ? result->pairs - 1 : 1);
+	double reach = estimate_t_quantile(1 - alpha / 2, freedom) + estimate_t_quantile(0.8, freedom);
 	return expm1(reach * result->deviation / sqrt((double)result->pairs));
 }
 
@@ -223,7 +218,7 @@ bool pairs_measure(const struct pairs *pairs, size_t count, struct figure_of fig
 {
 	double *differences = must_calloc(count + 1, sizeof(*differences));
 	double sums[PAIRS_ARMS] = {0, 0};
-	const size_t known = list_differences(pairs, count, figure, differences, sums);
+	size_t known = list_differences(pairs, count, figure, differences, sums);
 	*change_out = (struct change){0};
 	if (known > 0) {
 		estimate_pairs(differences, known, alpha, seed, &change_out->pairs);

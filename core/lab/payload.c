@@ -78,7 +78,7 @@ static void write_customer(struct buffer *out, struct prng *prng)
 /* "12.05" */
 static void write_money(struct buffer *out, const char *key, uint64_t limit, struct prng *prng)
 {
-	const uint64_t cents = prng_below(prng, 100 * limit);
+	uint64_t cents = prng_below(prng, 100 * limit);
 	buffer_printf(out, "\"%s\":%" PRIu64 ".%02" PRIu64 ",", key, cents / 100, cents % 100);
 }
 
@@ -107,7 +107,7 @@ struct payload {
 /* Adds the piece if it fits with the note and `more` bytes behind it. */
 static bool add_piece(struct payload *payload, struct buffer *piece, size_t more)
 {
-	const bool fits = payload->out->size + piece->size + more + NOTE_SIZE <= payload->end;
+	bool fits = payload->out->size + piece->size + more + NOTE_SIZE <= payload->end;
 	if (fits)
 		buffer_add(payload->out, piece->data, piece->size);
 	buffer_empty(piece);
@@ -116,7 +116,7 @@ static bool add_piece(struct payload *payload, struct buffer *piece, size_t more
 
 static void add_items(struct payload *payload, struct buffer *piece, struct prng *prng)
 {
-	const size_t close = strlen(ITEMS_CLOSE);
+	size_t close = strlen(ITEMS_CLOSE);
 	size_t count = 0;
 	buffer_add_text(piece, ITEMS_OPEN);
 	write_item(piece, prng);
@@ -133,7 +133,7 @@ static void add_note(struct payload *payload, struct prng *prng)
 {
 	struct buffer *out = payload->out;
 	buffer_add_text(out, NOTE_OPEN);
-	const size_t end = payload->end - strlen(NOTE_CLOSE);
+	size_t end = payload->end - strlen(NOTE_CLOSE);
 	while (out->size < end) {
 		const char *word = draw(prng, words, COUNT(words));
 		size_t length = strlen(word), left = end - out->size;
@@ -171,11 +171,11 @@ static const struct {
 
 size_t payload_size_draw(struct prng *prng)
 {
-	const uint64_t at = prng_below(prng, 1000000);
+	uint64_t at = prng_below(prng, 1000000);
 	size_t i = 1;
 	while (quantiles[i].permille * UINT64_C(1000) <= at)
 		i++;
-	const uint64_t low = quantiles[i - 1].permille * UINT64_C(1000), high = quantiles[i].permille * UINT64_C(1000);
+	uint64_t low = quantiles[i - 1].permille * UINT64_C(1000), high = quantiles[i].permille * UINT64_C(1000);
 	return quantiles[i - 1].bytes +
 	       (size_t)((at - low) * (quantiles[i].bytes - quantiles[i - 1].bytes) / (high - low));
 }

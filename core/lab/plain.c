@@ -56,7 +56,7 @@ static bool take_text(struct plain *plain)
 {
 	buffer_empty(&plain->decoded);
 	for (;;) {
-		const size_t ordinary = count_ordinary(plain);
+		size_t ordinary = count_ordinary(plain);
 		buffer_add(&plain->decoded, plain->at, ordinary);
 		plain->at += ordinary;
 		if (take(plain, '"'))
@@ -71,7 +71,7 @@ static bool take_text(struct plain *plain)
 
 static bool take_number(struct plain *plain)
 {
-	const bool is_negative = take(plain, '-');
+	bool is_negative = take(plain, '-');
 	const char *first = plain->at;
 	int64_t number = 0;
 	for (; plain->at < plain->end && *plain->at >= '0' && *plain->at <= '9'; plain->at++) {
@@ -87,7 +87,7 @@ static bool take_number(struct plain *plain)
 
 static bool take_name(struct plain *plain)
 {
-	const size_t size = take(plain, '"') ? count_ordinary(plain) : PLAIN_NAME_MAX;
+	size_t size = take(plain, '"') ? count_ordinary(plain) : PLAIN_NAME_MAX;
 	if (size >= PLAIN_NAME_MAX)
 		return false;
 	memcpy(plain->name, plain->at, size);

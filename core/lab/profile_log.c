@@ -59,7 +59,7 @@ static int64_t *place_of(struct trace_record *record, const char *stage)
 static bool read_ms(const json_t *value, const char *where, const char *name, int64_t *ns_out,
                     struct sluice_error *error)
 {
-	const double ms = json_is_number(value) ? json_number_value(value) : -1;
+	double ms = json_is_number(value) ? json_number_value(value) : -1;
 	if (!(ms >= 0 && ms <= TIME_MAX_MS))
 		return sluice_error_set(error, "%s%s: expected milliseconds, 0 or more", where, name);
 	*ns_out = llround(ms * (double)NS_PER_MS);
@@ -72,8 +72,7 @@ static bool read_stages(json_t *stages, struct trace_record *record, struct slui
 	json_t *value;
 	if (!json_is_object(stages))
 		return sluice_error_set(error, "stages: expected an object with milliseconds by stage");
-	json_object_foreach(stages, name, value)
-	{
+	json_object_foreach (stages, name, value) {
 		int64_t took_ns = 0;
 		if (!read_ms(value, "stages.", name, &took_ns, error))
 			return false;
@@ -118,9 +117,8 @@ static bool read_text(const char *text, size_t size, struct trace_record *record
 {
 	json_error_t cause;
 	json_t *profile = json_loadb(text, size, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &cause);
-	const bool read = profile ? read_profile(profile, record, error)
-	                          : sluice_error_set(error, "expected JSON behind " PROFILE_LOG_MARK ": %s",
-	                                             cause.text);
+	bool read = profile ? read_profile(profile, record, error)
+	                    : sluice_error_set(error, "expected JSON behind " PROFILE_LOG_MARK ": %s", cause.text);
 	json_decref(profile);
 	return read;
 }
@@ -136,8 +134,7 @@ static const json_t *find_member(json_t *line)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(line, name, value)
-	{
+	json_object_foreach (line, name, value) {
 		if (json_is_string(value) && find_mark(json_string_value(value), json_string_length(value)))
 			return value;
 	}
@@ -151,7 +148,7 @@ static bool read_line(const char *line, size_t size, struct trace_record *record
 	const char *text = member ? json_string_value(member) : line;
 	const char *end = text + (member ? json_string_length(member) : size);
 	const char *profile = find_mark(text, (size_t)(end - text));
-	const bool read = read_text(profile, (size_t)(end - profile), record, error);
+	bool read = read_text(profile, (size_t)(end - profile), record, error);
 	json_decref(whole);
 	return read;
 }
@@ -185,10 +182,10 @@ static bool has_any(const struct profile_log *log, const char *path, struct slui
 		return true;
 	if (log->broken > 0)
 		return sluice_error_set(error, "%s", log->first.text);
-	return sluice_error_set(error,
-	                        "%s: neither a run directory nor a trace, and no line of it has LATENCY_PROFILE; a "
-	                        "server writes those with ENABLE_LATENCY_PROFILING=true",
-	                        path);
+	return sluice_error_set(
+		error,
+		"%s: neither a run directory nor a trace, and no line of it has LATENCY_PROFILE; a server writes those with ENABLE_LATENCY_PROFILING=true",
+		path);
 }
 
 bool profile_log_read(const char *path, struct profile_log *log_out, struct sluice_error *error)

@@ -163,7 +163,7 @@ static bool patches(const struct yaml_node *node, const char *path)
 {
 	while (node && *path) {
 		char key[64] = "";
-		const size_t length = strcspn(path, ".");
+		size_t length = strcspn(path, ".");
 		if (length < sizeof(key))
 			memcpy(key, path, length);
 		node = node->type == YAML_MAP ? yaml_get(node, key) : NULL;
@@ -199,8 +199,7 @@ static bool is_on(const json_t *enabled, const char *name)
 {
 	size_t i;
 	json_t *each;
-	json_array_foreach(enabled, i, each)
-	{
+	json_array_foreach (enabled, i, each) {
 		if (json_is_string(each) && strcmp(json_string_value(each), name) == 0)
 			return true;
 	}
@@ -236,7 +235,7 @@ size_t recommend(const struct analyze_result *result, const struct yaml_node *ov
 	size_t count = 0;
 	for (size_t i = 0; i < CONDITIONS; i++) {
 		const struct condition *condition = &conditions[i];
-		const double seen = condition->seen(result);
+		double seen = condition->seen(result);
 		if (seen <= condition->threshold)
 			continue;
 		out[count] = (struct recommendation){.name = condition->name,
@@ -290,7 +289,7 @@ static void write_none(const struct analyze_result *result, struct buffer *out)
 		buffer_add_text(out, "  None: nothing is known about the server's stages; --trace adds its trace.\n");
 		return;
 	}
-	const double share = result->hotspot < 0 ? 0 : result->parts[result->hotspot].server_share;
+	double share = result->hotspot < 0 ? 0 : result->parts[result->hotspot].server_share;
 	buffer_printf(out, "  None: %s.\n",
 	              share > 0.5 ? "no condition of a known optimization holds" : "no stage stands out");
 	if (share > 0)

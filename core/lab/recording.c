@@ -37,10 +37,10 @@ static size_t count_entries(DIR *directory)
 static bool check_is_empty(const char *directory, struct sluice_error *error)
 {
 	DIR *entries = opendir(directory);
-	const bool is_usable = entries && access(directory, W_OK | X_OK) == 0;
+	bool is_usable = entries && access(directory, W_OK | X_OK) == 0;
 	if (!is_usable)
 		(void)sluice_error_set(error, "%s: cannot be the run directory: %s", directory, strerror(errno));
-	const bool is_empty = is_usable && count_entries(entries) == 0;
+	bool is_empty = is_usable && count_entries(entries) == 0;
 	if (is_usable && !is_empty)
 		(void)sluice_error_set(error, "%s: there is a run in it already: take another directory, or remove it",
 		                       directory);
@@ -136,8 +136,8 @@ bool recording_end(struct recording *recording, struct trace_record *records, si
 	if (count > 0)
 		qsort(records, count, sizeof(*records), by_intended_time);
 	recording_put(recording, "seconds", json_real((double)(clock_now_ns() - recording->origin_ns) / 1e9));
-	const bool ok = write_records(recording, records, count, names, error) &&
-	                run_write_json(recording->directory, RUN_ABOUT, recording->about, error);
+	bool ok = write_records(recording, records, count, names, error) &&
+	          run_write_json(recording->directory, RUN_ABOUT, recording->about, error);
 	recording_abandon(recording);
 	return ok;
 }

@@ -104,8 +104,6 @@ static int64_t stamp(const struct loop *loop, int64_t now_ns)
 	return now_ns - loop->plan->origin_ns;
 }
 
-/* ── what waits for what ────────────────────────────────────────────────────────────────────────────────────────── */
-
 static void make_ready(struct loop *loop, size_t i)
 {
 	heap_put(&fleet_of(loop, i)->ready, loop->schedule.items[i].due_ns, (uint32_t)i);
@@ -113,7 +111,7 @@ static void make_ready(struct loop *loop, size_t i)
 
 static void join_stream(struct loop *loop, size_t i)
 {
-	const uint32_t number = loop->schedule.items[i].stream;
+	uint32_t number = loop->schedule.items[i].stream;
 	struct stream_line *line = number == SCHEDULE_NO_STREAM ? NULL : &loop->streams[number];
 	if (!line || !line->is_busy) {
 		if (line)
@@ -130,11 +128,11 @@ static void join_stream(struct loop *loop, size_t i)
 
 static void leave_stream(struct loop *loop, size_t i, int64_t free_ns)
 {
-	const uint32_t number = loop->schedule.items[i].stream;
+	uint32_t number = loop->schedule.items[i].stream;
 	if (number == SCHEDULE_NO_STREAM)
 		return;
 	struct stream_line *line = &loop->streams[number];
-	const int64_t next = line->first;
+	int64_t next = line->first;
 	line->is_busy = next != NONE;
 	if (next == NONE)
 		return;
@@ -142,8 +140,6 @@ static void leave_stream(struct loop *loop, size_t i, int64_t free_ns)
 	loop->waiting[next].stream_free_ns = free_ns;
 	make_ready(loop, (size_t)next);
 }
-
-/* ── a request, from its sending to its end ─────────────────────────────────────────────────────────────────────── */
 
 static int64_t latest(int64_t a, int64_t b)
 {
@@ -153,10 +149,10 @@ static int64_t latest(int64_t a, int64_t b)
 /* The request's own times, which further tries do not change. */
 static void stamp_sending(struct loop *loop, struct sender *sender)
 {
-	const size_t i = sender->request;
+	size_t i = sender->request;
 	struct trace_record *record = &loop->result->records[i];
-	const int64_t free_ns = latest(sender->free_ns, loop->waiting[i].stream_free_ns);
-	const int64_t due_ns = loop->plan->rate > 0 ? loop->start_ns + loop->schedule.items[i].due_ns : free_ns;
+	int64_t free_ns = latest(sender->free_ns, loop->waiting[i].stream_free_ns);
+	int64_t due_ns = loop->plan->rate > 0 ? loop->start_ns + loop->schedule.items[i].due_ns : free_ns;
 	record->intended_ns = stamp(loop, due_ns);
 	record->ready_ns = stamp(loop, latest(due_ns, free_ns));
 	record->sent_ns = stamp(loop, sender->since_ns);
@@ -217,7 +213,7 @@ static bool is_tried_again(struct loop *loop, size_t i, int status)
 /* What the server asks for, or a pause that doubles from 50 ms. */
 static int64_t pause_ns(const struct sender *sender, int status, unsigned tries)
 {
-	const int64_t asked_s = status == 503 ? sender->answer.retry_after_s : -1;
+	int64_t asked_s = status == 503 ? sender->answer.retry_after_s : -1;
 	return asked_s >= 0 ? asked_s * NS_PER_S : 50 * NS_PER_MS << (tries < 8 ? tries - 1 : 7);
 }
 
@@ -235,7 +231,7 @@ static void conclude(struct loop *loop, size_t i, int64_t free_ns)
 
 static void finish_request(struct loop *loop, struct sender *sender, int status, int64_t end_ns)
 {
-	const size_t i = sender->request;
+	size_t i = sender->request;
 	struct trace_record *record = &loop->result->records[i];
 	record->status = (uint16_t)status;
 	record->answered_ns = status ? stamp(loop, end_ns) : -1;
@@ -248,7 +244,7 @@ static void finish_request(struct loop *loop, struct sender *sender, int status,
 /* When the answer had come. Where there is none, or no word of the system's for it: when the loop was told. */
 static int64_t end_of(const struct loop *loop, const struct sender *sender)
 {
-	const bool is_known = sender->state == SENDER_ANSWERED && sender->came_ns != 0;
+	bool is_known = sender->state == SENDER_ANSWERED && sender->came_ns != 0;
 	return latest(sender->since_ns, is_known ? sender->came_ns : loop->looked_ns);
 }
 
@@ -259,7 +255,7 @@ static void settle(struct loop *loop, struct sender *sender)
 	struct fleet *fleet = &loop->fleets[sender->target];
 	if (sender->state != SENDER_ANSWERED && sender->state != SENDER_FAILED)
 		return;
-	const int64_t end_ns = end_of(loop, sender);
+	int64_t end_ns = end_of(loop, sender);
 	sender->free_ns = end_ns - sender->late_ns;
 	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, end_ns);
 	sender_release(sender);
@@ -314,18 +310,16 @@ static void stop(struct loop *loop)
 		conclude(loop, heap_take_first(&loop->later), 0);
 	for (size_t t = 0; t < loop->plan->target_count; t++)
 		while (loop->fleets[t].ready.count > 0) {
-			const size_t i = heap_take_first(&loop->fleets[t].ready);
+			size_t i = heap_take_first(&loop->fleets[t].ready);
 			if (loop->result->records[i].tries > 0)
 				conclude(loop, i, 0);
 		}
 }
 
-/* ── the loop ───────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static void report(struct loop *loop, int64_t now_ns)
 {
 	struct replay_progress *progress = &loop->progress;
-	const double passed_s = (double)(now_ns - loop->reported_ns) / 1e9;
+	double passed_s = (double)(now_ns - loop->reported_ns) / 1e9;
 	progress->rate = passed_s > 0 ? (double)(loop->done - progress->answered) / passed_s : 0;
 	progress->sent = loop->sent;
 	progress->answered = loop->done;
@@ -359,9 +353,9 @@ static int64_t wakes_at_ns(const struct loop *loop)
 static bool wait_for_answers(struct loop *loop, int64_t until_ns, struct sluice_error *error)
 {
 	struct epoll_event events[EVENTS_MAX];
-	const int64_t left_ns = latest(0, until_ns - clock_now_ns());
-	const struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
-	const int count = epoll_pwait2(loop->epoll, events, EVENTS_MAX, &left, NULL);
+	int64_t left_ns = latest(0, until_ns - clock_now_ns());
+	struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+	int count = epoll_pwait2(loop->epoll, events, EVENTS_MAX, &left, NULL);
 	if (count < 0 && errno == EINTR) {
 		loop->report_at_ns = 0; /* a signal: ask whether to go on */
 		return true;
@@ -398,8 +392,6 @@ static bool go_round(struct loop *loop, struct sluice_error *error)
 	return true;
 }
 
-/* ── start and end ──────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static bool is_connecting(const struct loop *loop)
 {
 	for (size_t t = 0; t < loop->plan->target_count; t++)
@@ -411,7 +403,7 @@ static bool is_connecting(const struct loop *loop)
 static bool connect_all(struct loop *loop, struct sluice_error *error)
 {
 	const struct replay_plan *plan = loop->plan;
-	const int64_t until_ns = clock_now_ns() + CONNECT_PATIENCE_S * NS_PER_S;
+	int64_t until_ns = clock_now_ns() + CONNECT_PATIENCE_S * NS_PER_S;
 	for (size_t t = 0; t < plan->target_count; t++)
 		if (!fleet_open(&loop->fleets[t], &plan->targets[t], (uint8_t)t, plan->connections, loop->epoll, error))
 			return false;
@@ -445,7 +437,7 @@ static void prepare(struct loop *loop)
 
 static bool start(struct loop *loop, struct sluice_error *error)
 {
-	const int64_t now_ns = clock_now_ns();
+	int64_t now_ns = clock_now_ns();
 	loop->start_ns = loop->reported_ns = loop->looked_ns = now_ns;
 	loop->report_at_ns = now_ns + NS_PER_S;
 	for (size_t t = 0; t < loop->plan->target_count; t++)
@@ -518,7 +510,7 @@ bool replay_run(const struct replay_plan *plan, replay_each_fn each, void *conte
                 struct sluice_error *error)
 {
 	*result_out = (struct replay_result){0};
-	const int epoll = epoll_create1(EPOLL_CLOEXEC);
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)
 		return sluice_error_set(error, "epoll: %s", strerror(errno));
 	struct loop *loop = must_calloc(1, sizeof(*loop));
@@ -532,7 +524,7 @@ bool replay_run(const struct replay_plan *plan, replay_each_fn each, void *conte
 	ask_for_punctuality();
 	prepare(loop);
 	bool ok = connect_all(loop, error);
-	const int64_t cpu_ns = thread_cpu_ns();
+	int64_t cpu_ns = thread_cpu_ns();
 	ok = ok && start(loop, error) && go_round(loop, error);
 	result_out->start_ns = loop->start_ns;
 	result_out->end_ns = clock_now_ns();

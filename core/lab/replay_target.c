@@ -13,7 +13,7 @@ enum { CONNECT_PATIENCE_S = 10 };
 /* Copies what comes before any of `stops`, and goes behind it. */
 static bool take_part(const char **at, char *out, size_t room, const char *stops)
 {
-	const size_t size = strcspn(*at, stops);
+	size_t size = strcspn(*at, stops);
 	if (size == 0 || size >= room)
 		return false;
 	memcpy(out, *at, size);
@@ -60,13 +60,13 @@ bool replay_target_from_url(const char *url, struct replay_target *target_out, s
 
 static bool accepts(const struct addrinfo *address)
 {
-	const struct timeval patience = {.tv_sec = CONNECT_PATIENCE_S};
-	const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval patience = {.tv_sec = CONNECT_PATIENCE_S};
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	const bool connected = connect(fd, address->ai_addr, address->ai_addrlen) == 0;
-	const int cause = errno;
+	bool connected = connect(fd, address->ai_addr, address->ai_addrlen) == 0;
+	int cause = errno;
 	(void)close(fd);
 	errno = cause;
 	return connected;
@@ -75,9 +75,9 @@ static bool accepts(const struct addrinfo *address)
 const struct addrinfo *replay_target_find(const struct replay_target *target, struct addrinfo **addresses_out,
                                           struct sluice_error *error)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	*addresses_out = NULL;
-	const int failure = getaddrinfo(target->host, target->port, &hints, addresses_out);
+	int failure = getaddrinfo(target->host, target->port, &hints, addresses_out);
 	if (failure) {
 		(void)sluice_error_set(error, "%s:%s: %s", target->host, target->port, gai_strerror(failure));
 		return NULL;

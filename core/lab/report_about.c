@@ -24,7 +24,7 @@ static void put_overlays(const json_t *arm, struct buffer *out)
 	json_t *overlay;
 	if (json_array_size(overlays) == 0)
 		buffer_add_text(out, "no overlay");
-	json_array_foreach(overlays, i, overlay)
+	json_array_foreach (overlays, i, overlay)
 		html_add(out, "%s<code>%s</code>", i > 0 ? ", " : "", json_string_value(overlay));
 }
 
@@ -127,7 +127,8 @@ void report_put_about(const struct report_documents *documents, struct buffer *o
 {
 	size_t i;
 	json_t *arm;
-	json_array_foreach(report_at(documents->run, "arms"), i, arm) put_arm(documents, i, arm, out);
+	json_array_foreach (report_at(documents->run, "arms"), i, arm)
+		put_arm(documents, i, arm, out);
 	put_purpose(documents->run, out);
 	put_load(documents->run, out);
 	put_blocks(documents, out);
@@ -149,8 +150,7 @@ static void put_arm_hashes(size_t i, const json_t *arm, struct buffer *out)
 	char name[160];
 	(void)snprintf(name, sizeof(name), "%s: effective pipeline", report_arm_letter(i));
 	put_hash(out, name, report_text(arm, "sha256"));
-	json_array_foreach(report_at(arm, "stages"), number, stage)
-	{
+	json_array_foreach (report_at(arm, "stages"), number, stage) {
 		(void)snprintf(name, sizeof(name), "%s: %s/%s %s", report_arm_letter(i), report_text(stage, "kind"),
 		               report_text(stage, "name"), report_text(stage, "version"));
 		put_hash(out, name, report_text(stage, "sha256"));
@@ -165,6 +165,7 @@ void report_put_footer(const struct report_documents *documents, struct buffer *
 	         report_text(documents->run, "sluice"), report_text(documents->run, "command"));
 	buffer_add_text(out, "<div class=\"scroll\"><table class=\"hashes\">\n");
 	put_hash(out, "input", report_text(documents->run, "input.sha256"));
-	json_array_foreach(report_at(documents->run, "arms"), i, arm) put_arm_hashes(i, arm, out);
+	json_array_foreach (report_at(documents->run, "arms"), i, arm)
+		put_arm_hashes(i, arm, out);
 	buffer_add_text(out, "</table></div>\n");
 }

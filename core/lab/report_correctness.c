@@ -23,8 +23,7 @@ static const json_t *verified(const struct report_documents *documents, size_t a
 	const json_t *found = report_at(documents->verify, "arms");
 	size_t i;
 	json_t *each;
-	json_array_foreach(found ? found : report_at(documents->compare, "violations"), i, each)
-	{
+	json_array_foreach (found ? found : report_at(documents->compare, "violations"), i, each) {
 		if (json_integer_value(report_at(each, "arm")) == (json_int_t)arm)
 			return each;
 	}
@@ -93,11 +92,10 @@ static void put_kinds(const json_t *kinds, struct buffer *out)
 {
 	const char *kind;
 	json_t *counts;
-	buffer_add_text(out,
-	                "<table class=\"cards narrow\">\n<thead><tr><th scope=\"col\">Kind of request</th>"
-	                "<th scope=\"col\">sent</th><th scope=\"col\">rightly answered</th></tr></thead>\n<tbody>\n");
-	json_object_foreach((json_t *)kinds, kind, counts)
-	{
+	buffer_add_text(
+		out,
+		"<table class=\"cards narrow\">\n<thead><tr><th scope=\"col\">Kind of request</th><th scope=\"col\">sent</th><th scope=\"col\">rightly answered</th></tr></thead>\n<tbody>\n");
+	json_object_foreach ((json_t *)kinds, kind, counts) {
 		html_add(out, "<tr><th scope=\"row\">%s</th><td data-label=\"sent\">%s</td>", kind,
 		         figure_count(report_number(counts, "requests")).text);
 		html_add(out, "<td data-label=\"rightly answered\">%s</td></tr>\n",

@@ -21,13 +21,16 @@ static void put_load(const json_t *run, struct buffer *out)
 	double rate = report_number(run, "schedule.rate");
 	begin(out, rate > 0 ? "Open loop." : "Closed loop.");
 	if (rate > 0)
-		buffer_add_text(out, "When each request was due was fixed before the start and did not depend on how "
-		                     "the server did. A due request waited for the one before it in its stream and for "
-		                     "a free connection; none was dropped. Latency counts from when it was due, so a "
-		                     "server that falls behind is charged for all that waits.");
+		buffer_add_text(
+			out,
+			"When each request was due was fixed before the start and did not depend on how the server did. "
+			"A due request waited for the one before it in its stream and for a free connection; none was "
+			"dropped. Latency counts from when it was due, so a server that falls behind is charged for all "
+			"that waits.");
 	else
-		buffer_add_text(out, "The next request went when an answer had come, so a slow server was sent less. "
-		                     "The latencies say nothing about a rate that does not wait for the server.");
+		buffer_add_text(
+			out,
+			"The next request went when an answer had come, so a slow server was sent less. The latencies say nothing about a rate that does not wait for the server.");
 	end(out);
 }
 
@@ -37,19 +40,18 @@ static void put_pairs(const struct report_documents *documents, struct buffer *o
 	html_add(out,
 	         "A and B took turns in %s pairs of blocks, and chance decided which of the two came first in each. ",
 	         figure_count(report_number(documents->compare, "pairs")).text);
-	buffer_add_text(out, "Both blocks of a pair had the same schedule and the same payloads. A pair gives one "
-	                     "difference, and only the pairs count as observations: requests of one block depend on "
-	                     "each other.");
+	buffer_add_text(
+		out,
+		"Both blocks of a pair had the same schedule and the same payloads. A pair gives one difference, and only the pairs count as observations: requests of one block depend on each other.");
 	end(out);
 }
 
 static void put_duet(struct buffer *out)
 {
 	begin(out, "Duet.");
-	buffer_add_text(out,
-	                "Both servers ran at once and each request went to one of them by chance, so that whatever "
-	                "disturbed the machine disturbed both. This is fair only where the two do not disturb "
-	                "each other.");
+	buffer_add_text(
+		out,
+		"Both servers ran at once and each request went to one of them by chance, so that whatever disturbed the machine disturbed both. This is fair only where the two do not disturb each other.");
 	end(out);
 }
 
@@ -62,9 +64,9 @@ static void put_interval(const json_t *compare, struct buffer *out)
 	if (isfinite(margin))
 		html_add(out, "Changes of less than %s are taken for no difference that matters: the shaded margin. ",
 		         figure_given(100 * margin, "%").text);
-	buffer_add_text(out,
-	                "Better or worse is said when the whole interval lies on one side of zero and the change is "
-	                "at least the margin; equivalent, when the whole interval lies within the margin.");
+	buffer_add_text(
+		out,
+		"Better or worse is said when the whole interval lies on one side of zero and the change is at least the margin; equivalent, when the whole interval lies within the margin.");
 	end(out);
 }
 
@@ -76,8 +78,7 @@ static void put_looks(const json_t *looks, struct buffer *out)
 		return;
 	begin(out, "Looks.");
 	buffer_add_text(out, "When to look was planned, and each look had its own, stricter threshold: ");
-	json_array_foreach(looks, i, look)
-	{
+	json_array_foreach (looks, i, look) {
 		html_add(out, "%safter %s pairs p = %s ", i > 0 ? ", " : "",
 		         figure_count(report_number(look, "pairs")).text,
 		         figure_given(report_number(look, "p"), "").text);
@@ -97,7 +98,7 @@ static void put_reasons(const json_t *generator, struct buffer *out)
 		return;
 	}
 	buffer_add_text(out, "<strong>The run is not valid:</strong> ");
-	json_array_foreach(report_at(generator, "reasons"), i, reason)
+	json_array_foreach (report_at(generator, "reasons"), i, reason)
 		html_add(out, "%s%s", i > 0 ? "; " : "", json_string_value(reason));
 	buffer_add_text(out, ".");
 }

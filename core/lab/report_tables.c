@@ -51,7 +51,8 @@ static void put_comparison(const struct report_documents *documents, struct buff
 	html_add(out, "<th scope=\"col\"><span class=\"arm b\">B</span> %s</th>", report_arm_label(documents, 1));
 	html_add(out, "<th scope=\"col\">Change</th><th scope=\"col\">%s interval</th>", confidence.text);
 	buffer_add_text(out, "<th class=\"bar\" scope=\"col\"></th></tr></thead>\n<tbody>\n");
-	json_array_foreach(report_at(documents->compare, "metrics"), i, metric) put_metric(out, metric);
+	json_array_foreach (report_at(documents->compare, "metrics"), i, metric)
+		put_metric(out, metric);
 	buffer_add_text(out, "</tbody></table>\n");
 }
 
@@ -61,9 +62,9 @@ static void put_latencies(const json_t *results, struct buffer *out)
 	static const struct {
 		const char *title, *member;
 	} rows[] = {{"P50", "p50_ms"}, {"P95", "p95_ms"}, {"P99", "p99_ms"}, {"longest", "max_ms"}};
-	buffer_add_text(out, "<table class=\"cards\">\n<thead><tr><th scope=\"col\">Latency</th>"
-	                     "<th scope=\"col\">from when it was due</th>"
-	                     "<th scope=\"col\">from when it was sent</th></tr></thead>\n<tbody>\n");
+	buffer_add_text(
+		out,
+		"<table class=\"cards\">\n<thead><tr><th scope=\"col\">Latency</th><th scope=\"col\">from when it was due</th><th scope=\"col\">from when it was sent</th></tr></thead>\n<tbody>\n");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		html_add(out, "<tr><th scope=\"row\">%s</th>", rows[i].title);
 		put_cell(out, "due",
@@ -104,12 +105,14 @@ void report_put_gate(const struct report_documents *documents, struct buffer *ou
 		return;
 	html_add(out, "<section>\n<h2>The gate</h2>\n<p>The criteria of <code>%s</code>. ",
 	         report_text(documents->gate, "file"));
-	buffer_add_text(out, "The bound is what the run certifies: the worst value that is still compatible with what "
-	                     "was seen. A limit is met for certain when the bound meets it.</p>\n"
-	                     "<table class=\"cards\">\n<thead><tr><th scope=\"col\">Criterion</th>"
-	                     "<th scope=\"col\">Value</th><th scope=\"col\">Limit</th><th scope=\"col\">Bound</th>"
-	                     "<th scope=\"col\">Verdict</th></tr></thead>\n<tbody>\n");
-	json_array_foreach(rows, i, row) put_criterion(out, row);
+	buffer_add_text(
+		out,
+		"The bound is what the run certifies: the worst value that is still compatible with what was seen. A limit is met for certain when the bound meets it.</p>\n"
+		"<table class=\"cards\">\n<thead><tr><th scope=\"col\">Criterion</th><th "
+		"scope=\"col\">Value</th><th scope=\"col\">Limit</th><th scope=\"col\">Bound</th><th "
+		"scope=\"col\">Verdict</th></tr></thead>\n<tbody>\n");
+	json_array_foreach (rows, i, row)
+		put_criterion(out, row);
 	buffer_add_text(out, "</tbody></table>\n");
 	if (next[0])
 		html_add(out, "<p><b>What to do next.</b> %s</p>\n", next);

@@ -109,7 +109,8 @@ static void put_notes(const json_t *notes, struct buffer *out)
 	if (json_array_size(notes) == 0)
 		return;
 	buffer_add_text(out, "<ul>\n");
-	json_array_foreach(notes, i, note) html_add(out, "<li>%s</li>\n", json_string_value(note));
+	json_array_foreach (notes, i, note)
+		html_add(out, "<li>%s</li>\n", json_string_value(note));
 	buffer_add_text(out, "</ul>\n");
 }
 

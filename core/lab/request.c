@@ -72,7 +72,7 @@ static void write_signature(struct request_writer *writer, size_t i, const struc
 /* An address of IPv6 stands in brackets before its port. */
 static void write_host(const struct replay_target *target, struct buffer *out)
 {
-	const bool has_colons = strchr(target->host, ':') != NULL;
+	bool has_colons = strchr(target->host, ':') != NULL;
 	buffer_printf(out, "Host: %s%s%s:%s\r\n", has_colons ? "[" : "", target->host, has_colons ? "]" : "",
 	              target->port);
 }

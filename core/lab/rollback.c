@@ -25,7 +25,7 @@ struct attempt {
 static char *without_place(const char *text, const char *place)
 {
 	struct buffer out = {0};
-	const size_t length = strlen(place);
+	size_t length = strlen(place);
 	for (const char *found; length > 0 && (found = strstr(text, place)) != NULL; text = found + length)
 		buffer_add(&out, text, (size_t)(found - text));
 	buffer_add_text(&out, text);
@@ -50,7 +50,7 @@ static bool is_base(const struct attempt *attempt, const json_t *pipeline)
 	const struct rollback_plan *plan = attempt->plan;
 	char *now = describe_pipeline(pipeline, plan->changed->place);
 	char *base = describe_pipeline(plan->base_pipeline, plan->base->place);
-	const bool same = strcmp(now, base) == 0;
+	bool same = strcmp(now, base) == 0;
 	free(now);
 	free(base);
 	return same;
@@ -80,7 +80,7 @@ static bool look_at_pipeline(struct attempt *attempt, struct sluice_error *error
 	(void)json_object_set(attempt->findings, "optimizations", (json_t *)(uintptr_t)enabled);
 	object_to(attempt, json_array_size(enabled) == 0, "optimizations are still on");
 	if (base_is_bare(attempt)) {
-		const bool same = is_base(attempt, pipeline);
+		bool same = is_base(attempt, pipeline);
 		(void)json_object_set_new(attempt->findings, "is_base", json_boolean(same));
 		object_to(attempt, same, "what runs is not the base");
 	}
@@ -104,8 +104,8 @@ static void count_answers(struct attempt *attempt, const struct input *input, co
 {
 	json_t *results = about_results(input, result->records, result->count, attempt->plan->signer != NULL, 0,
 	                                (double)(result->end_ns - result->start_ns) / 1e9);
-	const json_int_t requests = json_integer_value(json_object_get(results, "requests"));
-	const json_int_t right = requests - json_integer_value(json_object_get(results, "errors"));
+	json_int_t requests = json_integer_value(json_object_get(results, "requests"));
+	json_int_t right = requests - json_integer_value(json_object_get(results, "errors"));
 	(void)json_object_set_new(attempt->findings, "requests", json_integer(requests));
 	(void)json_object_set_new(attempt->findings, "right", json_integer(right));
 	(void)json_object_set(attempt->findings, "p95_ms",
@@ -130,9 +130,9 @@ static bool send_webhooks(struct attempt *attempt, struct sluice_error *error)
 	struct generate_recipe recipe = attempt->plan->recipe;
 	recipe.count = ROLLBACK_EVENTS;
 	input_init(&input);
-	const bool ok = generate_fill(&recipe, &input, error) &&
-	                replay_target_from_url(attempt->arm.url, &replay.targets[0], error) &&
-	                replay_run(&replay, NULL, NULL, &result, error);
+	bool ok = generate_fill(&recipe, &input, error) &&
+	          replay_target_from_url(attempt->arm.url, &replay.targets[0], error) &&
+	          replay_run(&replay, NULL, NULL, &result, error);
 	if (ok)
 		count_answers(attempt, &input, &result);
 	replay_free(&result);
@@ -142,7 +142,7 @@ static bool send_webhooks(struct attempt *attempt, struct sluice_error *error)
 
 static bool write_findings(struct attempt *attempt, struct sluice_error *error)
 {
-	const double seconds = (double)(clock_now_ns() - attempt->start_ns) / 1e9;
+	double seconds = (double)(clock_now_ns() - attempt->start_ns) / 1e9;
 	object_to(attempt, seconds <= ROLLBACK_LIMIT_S, "it took longer than five minutes");
 	(void)json_object_set_new(attempt->findings, "seconds", json_real(seconds));
 	(void)json_object_set_new(attempt->findings, "ok", json_boolean(json_array_size(attempt->reasons) == 0));
@@ -169,7 +169,7 @@ bool rollback_try(const struct rollback_plan *plan, struct sluice_error *error)
 	                          .findings = json_object(),
 	                          .reasons = json_array()};
 	object_to(&attempt, go_back(&attempt, &server, &trouble), trouble.text);
-	const bool ok = write_findings(&attempt, error);
+	bool ok = write_findings(&attempt, error);
 	if (attempt.arm.trace)
 		(void)remove(attempt.arm.trace); /* of no use to anybody */
 	arm_finish(&attempt.arm);

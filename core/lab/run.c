@@ -164,7 +164,7 @@ static void join_init(struct join *join, struct trace_record *records, size_t co
 /* On one machine the two traces share the monotonic clock; of two machines only the wall clocks can be compared. */
 static int64_t clock_shift_ns(const struct trace_header *sender, const struct trace_header *server)
 {
-	const int64_t boots_apart_ns = (server->wall_ns - server->start_ns) - (sender->wall_ns - sender->start_ns);
+	int64_t boots_apart_ns = (server->wall_ns - server->start_ns) - (sender->wall_ns - sender->start_ns);
 	if (boots_apart_ns > -NS_PER_S && boots_apart_ns < NS_PER_S)
 		return server->start_ns - sender->start_ns;
 	return server->wall_ns - sender->wall_ns;

@@ -37,7 +37,7 @@ static const char *const wanted[] = {
 
 static bool is_wanted(const char *line)
 {
-	const size_t length = strcspn(line, "{ ");
+	size_t length = strcspn(line, "{ ");
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		if (strlen(wanted[i]) == length && strncmp(line, wanted[i], length) == 0)
 			return true;
@@ -68,7 +68,7 @@ static void sample(struct sampler *sampler, size_t arm)
 	struct buffer metrics = {0}, line = {0};
 	struct json_writer json = {.out = &line};
 	struct sluice_error missed = {0};
-	const bool came = arm_fetch(&sampler->arms[arm], "/metrics", &metrics, &missed) && metrics.data;
+	bool came = arm_fetch(&sampler->arms[arm], "/metrics", &metrics, &missed) && metrics.data;
 	jsonw_object(&json, NULL);
 	jsonw_real(&json, "at_ms", (double)(clock_now_ns() - sampler->origin_ns) / 1e6, 3);
 	jsonw_int(&json, "arm", (int64_t)arm);
@@ -94,7 +94,7 @@ static bool wait_a_second(struct sampler *sampler)
 	(void)pthread_mutex_lock(&sampler->lock);
 	while (!sampler->stopping && pthread_cond_timedwait(&sampler->woken, &sampler->lock, &until) != ETIMEDOUT)
 		;
-	const bool over = sampler->stopping;
+	bool over = sampler->stopping;
 	(void)pthread_mutex_unlock(&sampler->lock);
 	return over;
 }
@@ -128,7 +128,7 @@ struct sampler *sampler_start(const struct arm *arms, size_t count, const char *
 	(void)pthread_cond_init(&sampler->woken, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT); /* before a second thread uses it */
-	const int failure = sampler->file ? pthread_create(&sampler->thread, NULL, run, sampler) : errno;
+	int failure = sampler->file ? pthread_create(&sampler->thread, NULL, run, sampler) : errno;
 	if (failure) {
 		(void)sluice_error_set(error, "%s: %s", path, strerror(failure));
 		if (sampler->file)
@@ -151,7 +151,7 @@ bool sampler_stop(struct sampler *sampler, struct sluice_error *error)
 	(void)pthread_join(sampler->thread, NULL);
 	if (fclose(sampler->file) != 0 && !sampler->trouble.text[0])
 		(void)sluice_error_set(&sampler->trouble, SAMPLER_FILE ": cannot be written: %s", strerror(errno));
-	const bool ok = !sampler->trouble.text[0];
+	bool ok = !sampler->trouble.text[0];
 	if (!ok)
 		(void)sluice_error_set(error, "%s", sampler->trouble.text);
 	release(sampler);

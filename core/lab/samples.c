@@ -22,7 +22,7 @@ static bool is_trace(const char *path)
 	FILE *file = fopen(path, "rbe");
 	if (!file)
 		return false;
-	const bool found = fread(magic, sizeof(magic), 1, file) == 1 && memcmp(magic, TRACE_MAGIC, sizeof(magic)) == 0;
+	bool found = fread(magic, sizeof(magic), 1, file) == 1 && memcmp(magic, TRACE_MAGIC, sizeof(magic)) == 0;
 	(void)fclose(file);
 	return found;
 }
@@ -50,8 +50,7 @@ static void name_stage(const json_t *stage, struct trace_names *names)
 	(void)snprintf(names->use, sizeof(names->use), "%s", text_of(stage, "name"));
 	if (spans)
 		memset(names->spans, 0, sizeof(names->spans));
-	json_array_foreach(spans, i, span)
-	{
+	json_array_foreach (spans, i, span) {
 		if (i < SLUICE_SPANS_MAX && json_is_string(span))
 			(void)snprintf(names->spans[i], sizeof(names->spans[i]), "%s", json_string_value(span));
 	}
@@ -66,9 +65,8 @@ static void describe_arm(const struct samples *samples, struct sample_arm *arm)
 	const json_t *about = json_array_get(arms, arm->arm < 0 ? 0 : (size_t)arm->arm);
 	arm->label = text_of(about, "label");
 	arm->optimizations = json_object_get(about, "optimizations");
-	json_array_foreach(json_object_get(about, "stages"), i, stage)
-	{
-		const int kind = kind_of(text_of(stage, "kind"));
+	json_array_foreach (json_object_get(about, "stages"), i, stage) {
+		int kind = kind_of(text_of(stage, "kind"));
 		if (kind >= 0)
 			name_stage(stage, &arm->names[kind]);
 	}
@@ -112,7 +110,7 @@ static void split_run(struct samples *samples)
 	size_t used = 0;
 	samples->sorted = must_calloc(run->count + 1, sizeof(*samples->sorted));
 	for (unsigned arm = 0; arm < RUN_ARMS_MAX; arm++) {
-		const size_t count = copy_arm(run, arm, samples->sorted + used);
+		size_t count = copy_arm(run, arm, samples->sorted + used);
 		add_arm(samples, (int)arm, samples->sorted + used, count);
 		used += count;
 	}
@@ -158,7 +156,7 @@ static bool open_log(struct samples *samples, const char *server_trace, struct s
 bool samples_open(const char *path, const char *server_trace, struct samples *samples_out, struct sluice_error *error)
 {
 	*samples_out = (struct samples){.path = path};
-	const bool is_run = is_directory(path) || is_trace(path);
+	bool is_run = is_directory(path) || is_trace(path);
 	if (is_run ? open_run(samples_out, server_trace, error) : open_log(samples_out, server_trace, error))
 		return true;
 	samples_finish(samples_out);

@@ -49,7 +49,7 @@ static bool keeps_its_place(const struct input_event *event)
 /* By message id, so that all that concerns one event goes the same way. */
 static uint8_t toss(const struct replay_plan *plan, const struct input_event *event, size_t i)
 {
-	const uint64_t about = event->message_id.data ? trace_key(event->message_id.data, event->message_id.size) : i;
+	uint64_t about = event->message_id.data ? trace_key(event->message_id.data, event->message_id.size) : i;
 	struct prng coin;
 	prng_init(&coin, prng_seed(plan->seed, about));
 	return (uint8_t)prng_below(&coin, plan->target_count);
@@ -63,8 +63,8 @@ static void set_times(struct schedule *schedule, const struct replay_plan *plan)
 	prng_init(&random, plan->seed);
 	double poisson_s = 0;
 	for (size_t i = 0; i < plan->count && plan->rate > 0; i++) {
-		const double uniform_s = (double)i / plan->rate;
-		const double at_s = plan->arrivals == REPLAY_POISSON ? poisson_s : uniform_s;
+		double uniform_s = (double)i / plan->rate;
+		double at_s = plan->arrivals == REPLAY_POISSON ? poisson_s : uniform_s;
 		schedule->items[i].due_ns = (int64_t)(at_s * 1e9);
 		poisson_s -= log1p(-prng_unit(&random)) / plan->rate;
 	}

@@ -36,7 +36,7 @@ void sender_finish(struct sender *sender)
 bool sender_open(struct sender *sender)
 {
 	const struct addrinfo *address = sender->address;
-	const int on = 1;
+	int on = 1;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = sender};
 	sender->fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	sender->state = SENDER_CONNECTING;
@@ -78,8 +78,8 @@ static void take_bytes(struct sender *sender, const char *data, size_t size)
 		shut(sender, sender->state == SENDER_ANSWERED ? SENDER_ANSWERED : SENDER_CLOSED);
 		return;
 	}
-	const size_t taken = answer_take(&sender->answer, data, size);
-	const bool is_clean = taken == size && sender->out_at == sender->out.size;
+	size_t taken = answer_take(&sender->answer, data, size);
+	bool is_clean = taken == size && sender->out_at == sender->out.size;
 	if (sender->answer.state == ANSWER_BROKEN)
 		shut(sender, SENDER_FAILED);
 	else if (sender->answer.state == ANSWER_DONE && is_clean)
@@ -107,7 +107,7 @@ static ssize_t receive(struct sender *sender, char *data, size_t room)
 	struct iovec into = {.iov_base = data, .iov_len = room};
 	struct msghdr message = {
 		.msg_iov = &into, .msg_iovlen = 1, .msg_control = parts, .msg_controllen = sizeof(parts)};
-	const ssize_t got = recvmsg(sender->fd, &message, 0);
+	ssize_t got = recvmsg(sender->fd, &message, 0);
 	if (got > 0)
 		sender->came_ns = stamp_of(&message);
 	return got;
@@ -119,7 +119,7 @@ static void read_in(struct sender *sender, bool to_the_end)
 	enum { ROOM = 16384 };
 	char data[ROOM];
 	while (sender->fd >= 0) {
-		const ssize_t got = receive(sender, data, sizeof(data));
+		ssize_t got = receive(sender, data, sizeof(data));
 		if (got < 0 && would_block())
 			return;
 		if (got <= 0) {
@@ -136,8 +136,8 @@ static void read_in(struct sender *sender, bool to_the_end)
 static void write_out(struct sender *sender)
 {
 	while (sender->out_at < sender->out.size) {
-		const ssize_t sent = send(sender->fd, sender->out.data + sender->out_at,
-		                          sender->out.size - sender->out_at, MSG_NOSIGNAL);
+		ssize_t sent = send(sender->fd, sender->out.data + sender->out_at, sender->out.size - sender->out_at,
+		                    MSG_NOSIGNAL);
 		if (sent < 0 && would_block())
 			return;
 		if (sent < 0) {
@@ -167,7 +167,7 @@ static void finish_connecting(struct sender *sender)
 	socklen_t size = sizeof(sender->failure);
 	if (getsockopt(sender->fd, SOL_SOCKET, SO_ERROR, &sender->failure, &size) != 0)
 		sender->failure = errno;
-	const bool has_request = sender->out.size > 0;
+	bool has_request = sender->out.size > 0;
 	if (sender->failure)
 		shut(sender, has_request ? SENDER_FAILED : SENDER_CLOSED);
 	else

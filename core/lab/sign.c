@@ -173,8 +173,9 @@ static bool check_form(const struct form *form, struct sluice_error *error)
 	if (!mentions(form->signed_text, "{body}"))
 		return sluice_error_set(error, "the form: signed: expected a {body} in it");
 	if (mentions(form->signed_text, "{timestamp}") != (*form->timestamp_header || *form->timestamp_prefix))
-		return sluice_error_set(error, "the form: expected a {timestamp} in `signed` and a timestamp_header or "
-		                               "timestamp_prefix, or neither");
+		return sluice_error_set(
+			error,
+			"the form: expected a {timestamp} in `signed` and a timestamp_header or timestamp_prefix, or neither");
 	if (mentions(form->signed_text, "{id}") != (*form->id_header != '\0'))
 		return sluice_error_set(error, "the form: expected an {id} in `signed` and an id_header, or neither");
 	return true;
@@ -235,11 +236,9 @@ static bool take_key(struct signer *signer, struct buffer *key, struct sluice_er
 {
 	const struct form *form = &signer->form;
 	if (!key->data || key->size == 0)
-		return sluice_error_set(error,
-		                        "expected a secret as %s%s%s after the colon; what it got is secret and not "
-		                        "shown",
-		                        form->key_encoding, *form->key_prefix ? ", with or without " : "",
-		                        form->key_prefix);
+		return sluice_error_set(
+			error, "expected a secret as %s%s%s after the colon; what it got is secret and not shown",
+			form->key_encoding, *form->key_prefix ? ", with or without " : "", form->key_prefix);
 	signer->right = keyed(form->digest, key->data, key->size);
 	key->data[0] ^= 1;
 	signer->wrong = keyed(form->digest, key->data, key->size);
@@ -364,7 +363,7 @@ static size_t sign(const EVP_MAC_CTX *key, const char *signed_text, const struct
 /* RFC 4648, section 5, without padding. */
 static void write_base64url(const unsigned char *bytes, size_t size, struct buffer *out)
 {
-	const size_t start = out->size;
+	size_t start = out->size;
 	base64_write(bytes, size, out);
 	while (out->size > start && out->data[out->size - 1] == '=')
 		out->data[--out->size] = '\0';
@@ -416,7 +415,7 @@ void signer_write(const struct signer *signer, struct sluice_bytes id, struct sl
 	char time[24];
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	(void)snprintf(time, sizeof(time), "%" PRId64, wall_ns / unit_ns(form));
-	const struct values values = {
+	struct values values = {
 		.id = can_be_value(id) ? id : bytes_of("none"), .timestamp = bytes_of(time), .body = body};
 	size_t size = sign(spoil ? signer->wrong : signer->right, form->signed_text, &values, mac);
 	if (*form->id_header)

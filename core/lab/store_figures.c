@@ -55,8 +55,7 @@ double store_figure(const json_t *figures, const char *name)
 {
 	size_t i;
 	json_t *figure;
-	json_array_foreach(figures, i, figure)
-	{
+	json_array_foreach (figures, i, figure) {
 		const char *found = json_string_value(json_object_get(figure, "name"));
 		if (found && strcmp(found, name) == 0 && !json_object_get(figure, "label"))
 			return json_number_value(json_object_get(figure, "value"));

@@ -20,11 +20,9 @@ const char *const verdict_outcome_names[] = {
 	[VERDICT_INVALID] = "invalid",       NULL,
 };
 
-/* ── the outcome ────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 enum verdict_outcome verdict_of_interval(double mean, double low, double high, double margin)
 {
-	const double matters = log1p(margin);
+	double matters = log1p(margin);
 	if (high < 0 && mean <= -matters)
 		return VERDICT_BETTER;
 	if (low > 0 && mean >= matters)
@@ -38,13 +36,13 @@ enum verdict_outcome verdict_of_interval(double mean, double low, double high, d
 static bool look_settles(const struct pairs *pairs, size_t look, const struct verdict_terms *terms, double *p_out)
 {
 	struct change change;
-	const double threshold = estimate_look_p[look];
+	double threshold = estimate_look_p[look];
 	const struct estimate_pairs *found = &change.pairs;
 	*p_out = 1;
 	if (!pairs_measure(pairs, estimate_look_pairs[look], pair_primary->figure, threshold, terms->seed, &change))
 		return false;
 	*p_out = found->p;
-	const enum verdict_outcome outcome = verdict_of_interval(found->mean, found->low, found->high, terms->margin);
+	enum verdict_outcome outcome = verdict_of_interval(found->mean, found->low, found->high, terms->margin);
 	return outcome == VERDICT_EQUIVALENT || (outcome != VERDICT_INCONCLUSIVE && found->p < threshold);
 }
 
@@ -59,7 +57,7 @@ bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_re
 	if (look == ESTIMATE_LOOKS)
 		return false;
 	pairs_init(&pairs, pair_count, records, count, input, terms->is_signed, terms->patience_ns);
-	const bool settles = look_settles(&pairs, look, terms, &p);
+	bool settles = look_settles(&pairs, look, terms, &p);
 	pairs_finish(&pairs);
 	return settles;
 }
@@ -72,7 +70,7 @@ static json_t *list_looks(const struct pairs *pairs, const struct verdict_terms 
 		double p;
 		if (estimate_look_pairs[look] > pairs->count)
 			break;
-		const bool settles = look_settles(pairs, look, terms, &p);
+		bool settles = look_settles(pairs, look, terms, &p);
 		*alpha = estimate_look_p[look];
 		(void)json_array_append_new(looks, json_pack("{s:I, s:f, s:f, s:b}", "pairs",
 		                                             (json_int_t)estimate_look_pairs[look], "p", p, "threshold",
@@ -124,9 +122,9 @@ static bool errs_more(const struct conduct *a, const struct conduct *b)
 /* How many more pairs would bring the interval off zero, or inside the margin. */
 static size_t count_missing_pairs(const struct change *change, const struct verdict_terms *terms, double alpha)
 {
-	const double matters = log1p(terms->margin), size = fabs(change->pairs.mean);
-	const double distance = fmax(size >= matters ? size : matters - size, matters / 10);
-	const size_t needed = estimate_pairs_needed(change->pairs.deviation, distance, alpha);
+	double matters = log1p(terms->margin), size = fabs(change->pairs.mean);
+	double distance = fmax(size >= matters ? size : matters - size, matters / 10);
+	size_t needed = estimate_pairs_needed(change->pairs.deviation, distance, alpha);
 	return needed > change->pairs.pairs ? needed - change->pairs.pairs : 1;
 }
 
@@ -176,7 +174,7 @@ static bool judge_conducts(const struct conduct conducts[ARMS], const char *labe
                            struct judgement *judgement)
 {
 	char *text = judgement->sentence;
-	const size_t room = sizeof(judgement->sentence);
+	size_t room = sizeof(judgement->sentence);
 	if (conducts[0].violations > 0) {
 		judgement->outcome = VERDICT_INVALID;
 		(void)snprintf(
@@ -204,8 +202,6 @@ static bool judge_conducts(const struct conduct conducts[ARMS], const char *labe
 	return true;
 }
 
-/* ── the document ───────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static json_t *list_notes(const struct conduct conducts[ARMS], const char *labels[ARMS],
                           const struct verdict_terms *terms)
 {
@@ -214,10 +210,9 @@ static json_t *list_notes(const struct conduct conducts[ARMS], const char *label
 		if (conducts[arm].saturated)
 			(void)json_array_append_new(
 				notes,
-				json_sprintf("%s does not keep up with the load: within a block its latency grows from "
-			                     "%.0f to %.0f ms and would go on growing, so its figures, and the change, "
-			                     "depend on how long a block is.",
-			                     labels[arm], conducts[arm].early_ms, conducts[arm].late_ms));
+				json_sprintf(
+					"%s does not keep up with the load: within a block its latency grows from %.0f to %.0f ms and would go on growing, so its figures, and the change, depend on how long a block is.",
+					labels[arm], conducts[arm].early_ms, conducts[arm].late_ms));
 		if (conducts[arm].wrong > 0)
 			(void)json_array_append_new(
 				notes,
@@ -295,7 +290,7 @@ json_t *verdict_compute(const struct run *run, const struct input *input, const 
 {
 	struct verdict_terms terms = {0};
 	struct pairs pairs;
-	const size_t count = pairs_count(run->records, run->count);
+	size_t count = pairs_count(run->records, run->count);
 	if (!read_terms(run, &terms, error))
 		return NULL;
 	if (count == 0) {

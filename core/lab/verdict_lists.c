@@ -15,7 +15,7 @@ enum { SLOWEST = 5 /* of each arm */ };
 static json_t *write_change(const struct change *change)
 {
 	const struct estimate_pairs *found = &change->pairs;
-	const bool has_interval = isfinite(found->low) && isfinite(found->high);
+	bool has_interval = isfinite(found->low) && isfinite(found->high);
 	json_t *document = json_pack("{s:f, s:f, s:f, s:f}", "a", change->a, "b", change->b, "change",
 	                             expm1(found->mean), "p", found->p);
 	(void)json_object_set_new(document, "low", has_interval ? json_real(expm1(found->low)) : json_null());
@@ -47,7 +47,7 @@ json_t *verdict_list_quantiles(const struct pairs *pairs, double alpha, uint64_t
 	json_t *list = json_array();
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
 		struct change change;
-		const struct figure_of figure = {NULL, quantiles[i]};
+		struct figure_of figure = {NULL, quantiles[i]};
 		if (!pairs_measure(pairs, pairs->count, figure, alpha, seed, &change))
 			continue;
 		json_t *row = write_change(&change);
@@ -115,7 +115,7 @@ json_t *verdict_list_stages(const struct run *run)
 static json_t *list_steps(const struct parts *parts)
 {
 	struct part_step steps[PARTS];
-	const size_t count = parts_steps(parts, steps);
+	size_t count = parts_steps(parts, steps);
 	json_t *list = json_array();
 	for (size_t i = 0; i < count; i++)
 		(void)json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "name", part_words[steps[i].part].title,
@@ -126,8 +126,8 @@ static json_t *list_steps(const struct parts *parts)
 
 static int slowest_first(const void *a, const void *b)
 {
-	const int64_t left = run_corrected_ns(*(const struct trace_record *const *)a);
-	const int64_t right = run_corrected_ns(*(const struct trace_record *const *)b);
+	int64_t left = run_corrected_ns(*(const struct trace_record *const *)a);
+	int64_t right = run_corrected_ns(*(const struct trace_record *const *)b);
 	return (left < right) - (left > right);
 }
 
@@ -165,8 +165,7 @@ json_t *verdict_list_violations(const json_t *verified)
 	json_t *list = json_array();
 	size_t arm;
 	json_t *entry;
-	json_array_foreach(json_object_get(verified, "arms"), arm, entry)
-	{
+	json_array_foreach (json_object_get(verified, "arms"), arm, entry) {
 		json_t *row = json_pack("{s:I}", "arm", (json_int_t)arm);
 		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 			(void)json_object_set(row, kinds[i], json_object_get(entry, kinds[i]));

@@ -67,7 +67,7 @@ static int64_t began_ns(const struct trace_record *record)
 
 static void add_send(struct verifier *verifier, const struct input_event *event, const struct trace_record *record)
 {
-	const size_t known = verifier->ids.count, number = names_add(&verifier->ids, event->message_id);
+	size_t known = verifier->ids.count, number = names_add(&verifier->ids, event->message_id);
 	struct message *message = &verifier->messages[number];
 	if (number == known)
 		*message = (struct message){.first_send = NAMES_NONE, .stream = NAMES_NONE};
@@ -137,7 +137,7 @@ static struct sluice_bytes keep(struct arena *arena, const char *prefix, struct 
 	struct buffer joined = {0};
 	buffer_add_text(&joined, prefix);
 	buffer_add(&joined, text.data, text.size);
-	const struct sluice_bytes kept = {arena_strndup(arena, joined.data, joined.size), joined.size};
+	struct sluice_bytes kept = {arena_strndup(arena, joined.data, joined.size), joined.size};
 	buffer_finish(&joined);
 	return kept;
 }
@@ -151,7 +151,7 @@ static void report(struct verifier *verifier, enum verify_violation violation, c
 	result->violation_count++;
 	if (result->example_count == VERIFY_EXAMPLES_MAX)
 		return;
-	const size_t number = (size_t)(message - verifier->messages);
+	size_t number = (size_t)(message - verifier->messages);
 	struct verify_example *example = &result->examples[result->example_count++];
 	*example = (struct verify_example){
 		.violation = violation,
@@ -165,7 +165,7 @@ static void report(struct verifier *verifier, enum verify_violation violation, c
 static struct sluice_bytes sent_payload(struct verifier *verifier, const struct input_event *event)
 {
 	const char *prefix = verifier->plan->id_prefix;
-	const size_t start = event->payload_at, size = event->payload_size;
+	size_t start = event->payload_at, size = event->payload_size;
 	if (event->id_at == SIZE_MAX || event->id_at < start || event->id_at >= start + size || !*prefix)
 		return (struct sluice_bytes){event->body.data + start, size};
 	size_t at;
@@ -196,8 +196,7 @@ static const char *describe_difference(struct verifier *verifier, const struct m
 	while (!can_have_made(message, &verifier->sends[number]))
 		number = verifier->sends[number].next;
 	const struct input_event *event = verifier->sends[number].event;
-	const bool other_payload = record->payload_rewritten ||
-	                           !is_same(record->payload, sent_payload(verifier, event));
+	bool other_payload = record->payload_rewritten || !is_same(record->payload, sent_payload(verifier, event));
 	const struct {
 		const char *name;
 		bool differs;
@@ -257,7 +256,7 @@ static void check_order(struct verifier *verifier, const struct message *message
 		return;
 	struct stream *stream = &verifier->streams[message->stream];
 	if (message->answered_ns < stream->latest_began_ns) {
-		const struct sluice_bytes other = verifier->ids.list[stream->latest];
+		struct sluice_bytes other = verifier->ids.list[stream->latest];
 		report(verifier, VERIFY_REORDERED, message,
 		       arena_printf(&verifier->result->arena,
 		                    "behind %s%.*s, which was sent %.3f ms after this one was answered",
@@ -274,10 +273,10 @@ static void check_order(struct verifier *verifier, const struct message *message
 static struct message *message_of(const struct verifier *verifier, struct sluice_bytes id)
 {
 	const char *prefix = verifier->plan->id_prefix;
-	const size_t length = strlen(prefix);
+	size_t length = strlen(prefix);
 	if (!id.data || id.size < length || memcmp(id.data, prefix, length) != 0)
 		return NULL;
-	const size_t number = names_find(&verifier->ids, (struct sluice_bytes){id.data + length, id.size - length});
+	size_t number = names_find(&verifier->ids, (struct sluice_bytes){id.data + length, id.size - length});
 	return number == NAMES_NONE ? NULL : &verifier->messages[number];
 }
 
@@ -334,7 +333,7 @@ static void finish(struct verifier *verifier)
 
 static void init_streams(struct verifier *verifier)
 {
-	const size_t count = verifier->stream_names.count;
+	size_t count = verifier->stream_names.count;
 	verifier->streams = must_calloc(count + 1, sizeof(*verifier->streams));
 	for (size_t i = 0; i < count; i++)
 		verifier->streams[i].latest_began_ns = INT64_MIN;

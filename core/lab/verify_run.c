@@ -29,11 +29,11 @@ bool verify_plan_init(struct verify_plan *plan_out, const struct run *run, int a
                       struct sluice_error *error)
 {
 	const json_t *arms = json_object_get(run->about, "arms");
-	const size_t count = json_array_size(arms);
+	size_t count = json_array_size(arms);
 	if (arm < 0 && count != 1)
 		return sluice_error_set(error, "%s: the run has %zu arms: expected --arm a or --arm b", run->path,
 		                        count);
-	const size_t index = arm < 0 ? 0 : (size_t)arm;
+	size_t index = arm < 0 ? 0 : (size_t)arm;
 	const char *prefix = json_string_value(json_object_get(json_array_get(arms, index), "id_prefix"));
 	if (!prefix)
 		return sluice_error_set(error, "%s/" RUN_ABOUT ": arms[%zu].id_prefix: expected a text", run->path,
@@ -95,8 +95,7 @@ static json_t *other_arms(const char *directory, uint8_t arm)
 {
 	json_t *others = json_array(), *before = run_read_json(directory, RUN_VERIFY, NULL), *each;
 	size_t i;
-	json_array_foreach(json_object_get(before, "arms"), i, each)
-	{
+	json_array_foreach (json_object_get(before, "arms"), i, each) {
 		if (arm_of(each) != arm)
 			(void)json_array_append(others, each);
 	}
@@ -112,8 +111,7 @@ bool verify_save(const char *directory, const struct verify_result *result, stru
 	while (place < json_array_size(arms) && arm_of(json_array_get(arms, place)) < result->arm)
 		place++;
 	(void)json_array_insert_new(arms, place, verify_to_json(result));
-	json_array_foreach(arms, i, arm)
-	{
+	json_array_foreach (arms, i, arm) {
 		total += json_integer_value(json_object_get(arm, "violations_total"));
 	}
 	json_t *document = json_pack("{s:i, s:o, s:I}", "format", 1, "arms", arms, "violations", total);

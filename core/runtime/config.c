@@ -53,8 +53,8 @@ static bool bind_top(struct load *load)
 		if (!section->name)
 			yaml_put(map, member->key, yaml_copy(&config->arena, member));
 	}
-	const struct bind_table table = {settings_top_options, &top};
-	const struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &config->arena};
+	struct bind_table table = {settings_top_options, &top};
+	struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &config->arena};
 	if (!bind_map(&bind, map, map, load->error))
 		return false;
 	config->name = top.pipeline ? top.pipeline : name_from_file(&config->arena, config->file);
@@ -66,11 +66,11 @@ static bool bind_sections(struct load *load)
 {
 	struct config *config = load->config;
 	for (const struct config_section *section = config_sections; section->name; section++) {
-		const struct bind_table table = {section->options, (char *)config + section->offset};
-		const struct bind bind = {.where = arena_printf(&config->arena, "%s.", section->name),
-		                          .tables = &table,
-		                          .table_count = 1,
-		                          .arena = &config->arena};
+		struct bind_table table = {section->options, (char *)config + section->offset};
+		struct bind bind = {.where = arena_printf(&config->arena, "%s.", section->name),
+		                    .tables = &table,
+		                    .table_count = 1,
+		                    .arena = &config->arena};
 		const struct yaml_node *map = yaml_get(load->draft.top, section->name);
 		if (!bind_map(&bind, map, map ? map : load->draft.top, load->error))
 			return false;
@@ -124,11 +124,10 @@ static bool check_admin(const struct load *load)
 	if (!check_address(load, "admin.address", admin->address))
 		return false;
 	if (!admin->token && !is_loopback(admin->address))
-		return yaml_fail(place_of(load, "admin.address"), error,
-		                 "admin.address: %s is not loopback, so anyone who reaches it could control Sluice; "
-		                 "set admin.token, "
-		                 "or listen on 127.0.0.1",
-		                 admin->address);
+		return yaml_fail(
+			place_of(load, "admin.address"), error,
+			"admin.address: %s is not loopback, so anyone who reaches it could control Sluice; set admin.token, or listen on 127.0.0.1",
+			admin->address);
 	if (admin->port && admin->port == listen->port && strcmp(admin->address, listen->address) == 0)
 		return yaml_fail(place_of(load, "admin.port"), error,
 		                 "admin.port: %lld is listen.port, too; choose another", (long long)admin->port);
@@ -141,10 +140,10 @@ static bool check_events(const struct load *load)
 	uint64_t largest = config->listen.max_body + config->events.arena;
 	if (config->events.max_bytes >= largest)
 		return true;
-	return yaml_fail(place_of(load, "events.max_bytes"), load->error,
-	                 "events.max_bytes: is less than one event may need: listen.max_body and events.arena together "
-	                 "are %llu bytes",
-	                 (unsigned long long)largest);
+	return yaml_fail(
+		place_of(load, "events.max_bytes"), load->error,
+		"events.max_bytes: is less than one event may need: listen.max_body and events.arena together are %llu bytes",
+		(unsigned long long)largest);
 }
 
 static bool is_persist_without_batch(enum sluice_kind kind, const struct plugin *plugin)
@@ -180,11 +179,11 @@ static bool bind_stage(struct load *load, enum sluice_kind kind)
 	stage->options = ops->config_size ? arena_must(&config->arena, ops->config_size) : NULL;
 	const struct bind_table tables[] = {{config_kind_options(kind), kind_config(config, kind)},
 	                                    {ops->options, stage->options}};
-	const struct bind bind = {.where = where,
-	                          .tables = tables,
-	                          .table_count = 2,
-	                          .drop_unknown = draft->replaced,
-	                          .arena = &config->arena};
+	struct bind bind = {.where = where,
+	                    .tables = tables,
+	                    .table_count = 2,
+	                    .drop_unknown = draft->replaced,
+	                    .arena = &config->arena};
 	if (!bind_map(&bind, draft->options, draft->place, load->error))
 		return false;
 	return !is_persist_without_batch(kind, stage->plugin) || settle_max_batch(load, draft, where);
@@ -249,15 +248,14 @@ static bool check_ack(const struct load *load)
 			place, load->error,
 			"ack: stored needs a persist stage, and there is none; add one, such as `- persist: sqlite`");
 	if (config->ack == ACK_QUEUED && !queue->present)
-		return yaml_fail(place, load->error,
-		                 "ack: queued needs a durable queue stage, and there is no queue; add one, or write "
-		                 "`ack: stored`");
+		return yaml_fail(
+			place, load->error,
+			"ack: queued needs a durable queue stage, and there is no queue; add one, or write `ack: stored`");
 	if (config->ack == ACK_QUEUED && !(queue->plugin->ops.flags & SLUICE_STAGE_DURABLE))
-		return yaml_fail(place, load->error,
-		                 "ack: queued needs a durable queue stage, and queue/%s forgets its events in a crash; "
-		                 "write `ack: "
-		                 "stored`, or use a queue that keeps them",
-		                 queue->plugin->ops.name);
+		return yaml_fail(
+			place, load->error,
+			"ack: queued needs a durable queue stage, and queue/%s forgets its events in a crash; write `ack: stored`, or use a queue that keeps them",
+			queue->plugin->ops.name);
 	return true;
 }
 

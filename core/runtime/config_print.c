@@ -65,7 +65,7 @@ static void print_stage(const struct config *config, enum sluice_kind kind, stru
 
 void config_print(const struct config *config, struct buffer *out)
 {
-	const struct settings_top top = {.pipeline = config->name, .ack = (int)config->ack};
+	struct settings_top top = {.pipeline = config->name, .ack = (int)config->ack};
 	print_options(settings_top_options, &top, "", 0, 0, out);
 	for (const struct config_section *section = config_sections; section->name; section++) {
 		buffer_printf(out, "%s:\n", section->name);

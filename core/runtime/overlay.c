@@ -174,8 +174,7 @@ static bool check_overlays(struct choice *choice, struct sluice_error *error)
 		    strcmp(overlay->key, "all") == 0 || strpbrk(overlay->key, ", "))
 			return yaml_fail_at_key(
 				overlay, error,
-				"optimizations: \"%s\" cannot be a name; expected one word, and none of all, true, "
-				"false, on, off, yes, no",
+				"optimizations: \"%s\" cannot be a name; expected one word, and none of all, true, false, on, off, yes, no",
 				overlay->key);
 		if (overlay->type != YAML_MAP)
 			return yaml_fail(overlay, error, "%sexpected a map of what it changes, got %s", where,
@@ -211,11 +210,10 @@ static bool agree(const struct choice *choice, const struct yaml_node *one, cons
 		bool same = a->type == YAML_MAP && b->type == YAML_MAP ? agree(choice, a, b, names, place, error)
 		                                                       : yaml_equal(a, b);
 		if (!same)
-			return yaml_fail(b, error,
-			                 "optimizations \"%s\" and \"%s\" are both on and set %s to different values "
-			                 "(the first in "
-			                 "line %u); disable one of them",
-			                 names[0], names[1], place, a->line);
+			return yaml_fail(
+				b, error,
+				"optimizations \"%s\" and \"%s\" are both on and set %s to different values (the first in line %u); disable one of them",
+				names[0], names[1], place, a->line);
 	}
 	return true;
 }
@@ -311,7 +309,7 @@ static bool apply_latency_profiling(struct draft *draft, struct sluice_error *er
 	if (!on && !is_word(environment, no_words))
 		return sluice_error_set(error, "ENABLE_LATENCY_PROFILING: expected true or false, got %.40s",
 		                        environment);
-	const struct yaml_node place = {.origin = "ENABLE_LATENCY_PROFILING"};
+	struct yaml_node place = {.origin = "ENABLE_LATENCY_PROFILING"};
 	struct yaml_node *seeing = yaml_new_map(draft->arena, &place);
 	yaml_put(seeing, "latency_profile", yaml_new_text(draft->arena, &place, on ? "true" : "false"));
 	draft_patch(draft, "seeing", seeing, place.origin);
@@ -356,7 +354,7 @@ static bool apply_set(struct draft *draft, const char *set, struct sluice_error 
 	                                          "auth",     "parse", "idempotency", "queue", "persist", NULL};
 	const char *equals = strchr(set, '=');
 	const char *path = arena_strndup(draft->arena, set, equals ? (size_t)(equals - set) : 0);
-	const struct yaml_node place = {.origin = "--set"};
+	struct yaml_node place = {.origin = "--set"};
 	if (!equals)
 		return yaml_fail(&place, error, "expected PATH=VALUE, such as listen.port=0, got no \"=\"");
 	struct yaml_node *value = read_value(draft, &place, equals + 1, error);

@@ -154,7 +154,7 @@ static void turn_all_away(struct pipeline *pipeline)
 	atomic_store(&pipeline->closing, true);
 	if (pipeline->dispatcher)
 		dispatcher_stop(pipeline->dispatcher);
-	const int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
+	int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
 	size_t left;
 	do {
 		if (pipeline->dispatcher)

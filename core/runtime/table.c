@@ -40,8 +40,7 @@ static bool sizes_fit(const struct preamble *stage, size_t symbol_size, struct s
 		return true;
 	return sluice_error_set(
 		error,
-		"has a table of %u bytes with options of %u, which no stage ABI %u.%u has: define it with "
-		"SLUICE_STAGE()",
+		"has a table of %u bytes with options of %u, which no stage ABI %u.%u has: define it with SLUICE_STAGE()",
 		stage->size, stage->option_size, stage->abi_major, stage->abi_minor);
 }
 
@@ -211,9 +210,9 @@ static bool options_fit(const struct sluice_stage_ops *ops, struct sluice_error 
 			return sluice_error_set(error, "has a wrong option table: %s %s", option->name, flaw);
 	}
 	if (ops->erase && !find_place(ops->options))
-		return sluice_error_set(error,
-		                        "has erase() and no option with SLUICE_OPTION_PLACE, so it cannot be told "
-		                        "what may be erased");
+		return sluice_error_set(
+			error,
+			"has erase() and no option with SLUICE_OPTION_PLACE, so it cannot be told what may be erased");
 	struct sluice_error cause = {0};
 	struct arena arena;
 	arena_init(&arena, 1024, NULL);

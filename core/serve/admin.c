@@ -65,7 +65,7 @@ static void write_counts(struct service *service, struct json_writer *json)
 	jsonw_object(json, "requests");
 	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
 		char name[16];
-		const uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
+		uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
 		(void)snprintf(name, sizeof(name), "%d", status);
 		if (count > 0)
 			jsonw_int(json, name, (int64_t)count);
@@ -91,7 +91,7 @@ static void write_throughput(struct service *service, struct json_writer *json)
 	struct histogram total;
 	size_t count;
 	(void)stats_series(service->stats, &count);
-	const double recent_s = stats_get_recent(service->stats, count - 1, &total);
+	double recent_s = stats_get_recent(service->stats, count - 1, &total);
 	jsonw_object(json, "throughput");
 	jsonw_real(json, "last_10s", recent_s > 0 ? (double)total.count / recent_s : 0, 1);
 	stats_get(service->stats, count - 1, &total);
@@ -224,8 +224,8 @@ static const struct route {
 static const struct route *find_route(const char *path, const char **rest_out)
 {
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		const size_t length = strlen(routes[i].path);
-		const bool is_prefix = routes[i].path[length - 1] == '/';
+		size_t length = strlen(routes[i].path);
+		bool is_prefix = routes[i].path[length - 1] == '/';
 		if (strncmp(path, routes[i].path, length) != 0 || (is_prefix ? !path[length] : path[length] != '\0'))
 			continue;
 		*rest_out = path + length;

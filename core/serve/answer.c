@@ -74,8 +74,8 @@ static const char *write_timing(const struct event_times *times, char text[TIMIN
 static const char *write_retry_after(const struct exchange *exchange, char text[SECONDS_SIZE])
 {
 	const struct listen_config *listen = &exchange->service->config->listen;
-	const int64_t ns = exchange->delay_ns > listen->retry_after.ns ? exchange->delay_ns : listen->retry_after.ns;
-	const int64_t seconds = (ns + NS_PER_S - 1) / NS_PER_S;
+	int64_t ns = exchange->delay_ns > listen->retry_after.ns ? exchange->delay_ns : listen->retry_after.ns;
+	int64_t seconds = (ns + NS_PER_S - 1) / NS_PER_S;
 	(void)snprintf(text, SECONDS_SIZE, "%" PRId64, seconds > 0 ? seconds : 1);
 	return text;
 }

@@ -135,7 +135,7 @@ static void dismiss(struct roster *roster, int last_phase)
 {
 	(void)pthread_mutex_lock(&roster->lock);
 	for (struct connection *connection = roster->first; connection; connection = connection->next) {
-		const int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
+		int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
 		if (phase > last_phase || !hold(connection, phase))
 			continue;
 		(void)shutdown(connection->fd, SHUT_RDWR);

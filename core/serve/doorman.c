@@ -18,7 +18,7 @@ enum { ACCEPT_AT_ONCE = 256 };
 
 static void complain(struct doorman *doorman, int cause)
 {
-	const int64_t now_ns = clock_now_ns();
+	int64_t now_ns = clock_now_ns();
 	doorman->paused = cause == EMFILE || cause == ENFILE || cause == ENOBUFS || cause == ENOMEM;
 	if (!doorman->paused || now_ns - doorman->complained_ns < NS_PER_S)
 		return;
@@ -52,7 +52,7 @@ static void close_listener(struct doorman *doorman)
 
 static int milliseconds_until(int64_t then_ns)
 {
-	const int64_t left_ns = then_ns - clock_now_ns();
+	int64_t left_ns = then_ns - clock_now_ns();
 	return left_ns <= 0 ? 0 : (int)(left_ns / NS_PER_MS) + 1;
 }
 
@@ -73,7 +73,7 @@ static void *keep_door(void *context)
 			(void)eventfd_read(doorman->wake, &woken);
 		if (watched[1].revents && atomic_load(&doorman->accepts))
 			accept_some(doorman);
-		const int64_t now_ns = clock_now_ns();
+		int64_t now_ns = clock_now_ns();
 		if (now_ns < tick_at_ns)
 			continue;
 		doorman->tick(doorman->context, now_ns);

@@ -101,7 +101,7 @@ static void settle(struct exchange *exchange)
 
 static void copy_answer(struct lineage_entry *entry, const struct event_answer *answer)
 {
-	const struct sluice_bytes id = answer->event->message_id;
+	struct sluice_bytes id = answer->event->message_id;
 	entry->status = answer->status;
 	entry->outcome = answer->outcome;
 	entry->times = *answer->times;
@@ -114,7 +114,7 @@ static void copy_answer(struct lineage_entry *entry, const struct event_answer *
 static void record_late(struct exchange *exchange, const struct event_answer *answer)
 {
 	struct service *service = exchange->service;
-	const struct sluice_bytes id = answer->event->request_id;
+	struct sluice_bytes id = answer->event->request_id;
 	struct lineage_entry entry = {.timed_out = true, .sent_ns = answer->times->ack_ns};
 	copy_answer(&entry, answer);
 	memcpy(entry.request_id, id.data, id.size < sizeof(entry.request_id) ? id.size : 0);
@@ -129,7 +129,7 @@ static void take_answer(void *context, const struct event_answer *answer)
 		copy_answer(&exchange->entry, answer);
 		exchange->ack = answer->ack;
 		exchange->delay_ns = answer->delay_ns;
-		const size_t size = strnlen(answer->detail, sizeof(exchange->detail) - 1);
+		size_t size = strnlen(answer->detail, sizeof(exchange->detail) - 1);
 		memcpy(exchange->detail, answer->detail, size);
 		exchange->detail[size] = '\0';
 		settle(exchange);

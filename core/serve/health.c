@@ -12,8 +12,8 @@ int health_write_members(struct service *service, struct json_writer *json)
 {
 	struct observation observation;
 	observation_take(&observation, service->pipeline);
-	const bool draining = atomic_load(&service->draining);
-	const bool healthy = !draining && observation.reason_count == 0;
+	bool draining = atomic_load(&service->draining);
+	bool healthy = !draining && observation.reason_count == 0;
 	jsonw_text(json, "status", healthy ? "ok" : "unavailable");
 	if (!healthy) {
 		jsonw_array(json, "reasons");

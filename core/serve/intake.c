@@ -88,7 +88,7 @@ static const struct refusal *screen(struct exchange *exchange, const struct requ
 
 static bool make_room(struct exchange *exchange, size_t room)
 {
-	const size_t had = exchange->body ? exchange->body_room + 1 : 0;
+	size_t had = exchange->body ? exchange->body_room + 1 : 0;
 	char *body = arena_grow(&exchange->event->arena, exchange->body, had, room + 1);
 	if (!body)
 		return false;
@@ -112,7 +112,7 @@ static void admit(struct exchange *exchange, const struct request_head *head)
 		return;
 	}
 	exchange->event->pub.path = bytes_of(service->config->listen.path, strlen(service->config->listen.path));
-	const struct sluice_bytes id = bytes_of(exchange->entry.request_id, strlen(exchange->entry.request_id));
+	struct sluice_bytes id = bytes_of(exchange->entry.request_id, strlen(exchange->entry.request_id));
 	size_t room = BODY_FIRST_ROOM;
 	if (head->has_length && head->length < room)
 		room = (size_t)head->length;
@@ -149,9 +149,9 @@ bool intake_receive(struct exchange *exchange, const char *data, size_t size)
 {
 	if (!exchange->event)
 		return discard(exchange, size);
-	const uint64_t limit = exchange->body_length == LENGTH_UNKNOWN ? exchange->service->config->listen.max_body
-	                                                               : exchange->body_length;
-	const size_t need = exchange->body_size + size;
+	uint64_t limit = exchange->body_length == LENGTH_UNKNOWN ? exchange->service->config->listen.max_body
+	                                                         : exchange->body_length;
+	size_t need = exchange->body_size + size;
 	if (need > limit) {
 		refuse(exchange, &too_large);
 		return discard(exchange, size);

@@ -87,9 +87,9 @@ static void add_slow(struct lineage *lineage, uint64_t number, const struct line
 
 void lineage_add(struct lineage *lineage, const struct lineage_entry *entry)
 {
-	const uint64_t number = atomic_fetch_add_explicit(&lineage->added, 1, memory_order_relaxed) + 1;
+	uint64_t number = atomic_fetch_add_explicit(&lineage->added, 1, memory_order_relaxed) + 1;
 	if (lineage->recent_count) {
-		const size_t index = (size_t)(number % lineage->recent_count);
+		size_t index = (size_t)(number % lineage->recent_count);
 		pthread_mutex_t *lock = &lineage->locks[index % LOCKS];
 		(void)pthread_mutex_lock(lock);
 		fill(&lineage->recent[index], number, entry);
@@ -110,7 +110,7 @@ static bool is_of(const struct lineage_entry *entry, const char *id, size_t size
 /* The newest; but a request that timed out is kept twice, and what was found out later says more. */
 static bool says_more(const struct slot *slot, const struct slot *best)
 {
-	const bool is_known = slot->entry.times.ack_ns != 0, best_is_known = best->entry.times.ack_ns != 0;
+	bool is_known = slot->entry.times.ack_ns != 0, best_is_known = best->entry.times.ack_ns != 0;
 	if (best->number == 0 || is_known != best_is_known)
 		return best->number == 0 || is_known;
 	return slot->number > best->number;

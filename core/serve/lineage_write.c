@@ -61,7 +61,7 @@ static void write_time(struct buffer *out, const struct lineage_entry *entry, in
 void lineage_write_text(const struct lineage_entry *entry, struct buffer *out)
 {
 	struct step steps[STEPS_MAX];
-	const size_t count = list_steps(entry, steps);
+	size_t count = list_steps(entry, steps);
 	buffer_printf(out, "request_id: %s\n", entry->request_id);
 	for (size_t i = 0; i < count; i++) {
 		buffer_printf(out, "  %s %s: ", i + 1 < count ? "├─" : "└─", steps[i].name);
@@ -114,7 +114,7 @@ static void write_step(struct json_writer *json, const struct step *step, const 
 void lineage_write_json(const struct lineage_entry *entry, const struct config *config, struct buffer *out)
 {
 	struct step steps[STEPS_MAX];
-	const size_t count = list_steps(entry, steps);
+	size_t count = list_steps(entry, steps);
 	char received[CLOCK_TEXT_SIZE];
 	clock_format_utc(entry->times.wall_ns, received);
 	struct json_writer json = {.out = out};
@@ -139,7 +139,7 @@ void lineage_write_json(const struct lineage_entry *entry, const struct config *
 void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out)
 {
 	struct step steps[STEPS_MAX];
-	const size_t count = list_steps(entry, steps);
+	size_t count = list_steps(entry, steps);
 	buffer_add_text(out, "LATENCY_PROFILE: ");
 	struct json_writer json = {.out = out};
 	jsonw_object(&json, NULL);

@@ -25,11 +25,11 @@ static int listen_on(const struct addrinfo *info)
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	const int on = 1;
+	int on = 1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
-	const int cause = errno;
+	int cause = errno;
 	(void)close(fd);
 	errno = cause;
 	return -1;
@@ -39,7 +39,7 @@ int listener_open(const char *address, int64_t port, struct sluice_error *error)
 {
 	char service[24];
 	(void)snprintf(service, sizeof(service), "%lld", (long long)port);
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
 	int failure = getaddrinfo(address, service, &hints, &found);
 	if (failure != 0) {
@@ -48,7 +48,7 @@ int listener_open(const char *address, int64_t port, struct sluice_error *error)
 		return -1;
 	}
 	int fd = listen_on(found);
-	const int cause = errno;
+	int cause = errno;
 	freeaddrinfo(found);
 	if (fd >= 0)
 		return fd;

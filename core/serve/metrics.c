@@ -45,9 +45,8 @@ static void write_histogram(struct buffer *out, const char *name, const char *la
                             const struct histogram *histogram)
 {
 	/* Read while others record: the count may be behind its buckets, which must not show. */
-	const uint64_t largest = histogram_count_at_most(histogram,
-	                                                 (int64_t)(bounds[BOUND_COUNT - 1] * (double)NS_PER_MS));
-	const uint64_t count = histogram->count > largest ? histogram->count : largest;
+	uint64_t largest = histogram_count_at_most(histogram, (int64_t)(bounds[BOUND_COUNT - 1] * (double)NS_PER_MS));
+	uint64_t count = histogram->count > largest ? histogram->count : largest;
 	for (size_t i = 0; i < BOUND_COUNT; i++)
 		buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, value, bounds[i],
 		              histogram_count_at_most(histogram, (int64_t)(bounds[i] * (double)NS_PER_MS)));
@@ -106,7 +105,7 @@ static void write_answers(struct service *service, struct buffer *out)
 {
 	head(out, "webhook_requests_total", "counter", "Answers on the public door, by HTTP status.");
 	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
-		const uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
+		uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
 		if (count > 0)
 			buffer_printf(out, "webhook_requests_total{status=\"%d\"} %" PRIu64 "\n", status, count);
 	}
@@ -225,7 +224,7 @@ static void write_process(struct service *service, struct buffer *out)
 			size = resident = 0;
 		(void)fclose(memory);
 	}
-	const double page = (double)sysconf(_SC_PAGESIZE);
+	double page = (double)sysconf(_SC_PAGESIZE);
 	write_value(out, "process_cpu_seconds_total", "counter", "Processor time of the process, in seconds.",
 	            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
 	write_value(out, "process_resident_memory_bytes", "gauge", "Resident memory, in bytes.",

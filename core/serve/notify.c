@@ -15,7 +15,7 @@ bool notify_send(const char *state)
 	if (!path || !*path)
 		return true;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const size_t size = strlen(path);
+	size_t size = strlen(path);
 	if ((path[0] != '/' && path[0] != '@') || size >= sizeof(address.sun_path)) {
 		errno = EINVAL;
 		return false;
@@ -23,13 +23,12 @@ bool notify_send(const char *state)
 	memcpy(address.sun_path, path, size);
 	if (path[0] == '@') /* an abstract name: no file, and no NUL at its end */
 		address.sun_path[0] = '\0';
-	const int sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sender < 0)
 		return false;
-	const socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
-	const ssize_t sent = sendto(sender, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-	                            length);
-	const int cause = errno;
+	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+	ssize_t sent = sendto(sender, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address, length);
+	int cause = errno;
 	(void)close(sender);
 	errno = cause;
 	return sent == (ssize_t)strlen(state);

@@ -27,7 +27,7 @@ void *reply_gzip(const void *data, size_t size, int level, size_t *size_out)
 	if (size > UINT32_MAX / 2 ||
 	    deflateInit2(&stream, level, Z_DEFLATED, MAX_WBITS + GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return NULL;
-	const uLong room = deflateBound(&stream, (uLong)size);
+	uLong room = deflateBound(&stream, (uLong)size);
 	unsigned char *out = malloc(room);
 	stream.next_in = (Bytef *)(uintptr_t)data;
 	stream.avail_in = (uInt)size;
@@ -45,11 +45,11 @@ void *reply_gzip(const void *data, size_t size, int level, size_t *size_out)
 /* The weight of the coding, in thousandths; -1 if it is not named. */
 static int weight_of(const char *list, const char *coding)
 {
-	const size_t length = strlen(coding);
+	size_t length = strlen(coding);
 	while (*list) {
 		list += strspn(list, " \t,");
-		const size_t element = strcspn(list, ",");
-		const size_t name = strcspn(list, " \t,;");
+		size_t element = strcspn(list, ",");
+		size_t name = strcspn(list, " \t,;");
 		if (name == length && strncasecmp(list, coding, length) == 0) {
 			const char *q = memmem(list, element, "q=", 2);
 			return q ? (int)(strtod(q + 2, NULL) * 1000) : 1000;
@@ -63,7 +63,7 @@ bool reply_accepts_gzip(const char *accept_encoding)
 {
 	if (!accept_encoding)
 		return false;
-	const int gzip = weight_of(accept_encoding, "gzip");
+	int gzip = weight_of(accept_encoding, "gzip");
 	return gzip >= 0 ? gzip > 0 : weight_of(accept_encoding, "*") > 0;
 }
 

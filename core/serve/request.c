@@ -65,7 +65,7 @@ static bool is_token(struct sluice_bytes name)
 	/* One bit for each of the characters ! # $ % & ' * + - . 0-9, and A-Z ^ _ ` a-z | ~ */
 	static const uint64_t token_characters[4] = {UINT64_C(0x03ff6cfa00000000), UINT64_C(0x57ffffffc7fffffe)};
 	for (size_t i = 0; i < name.size; i++) {
-		const unsigned char c = (unsigned char)name.data[i];
+		unsigned char c = (unsigned char)name.data[i];
 		if (!(token_characters[c >> 6] >> (c & 63) & 1))
 			return false;
 	}
@@ -99,9 +99,7 @@ const char *request_framing_conflict(const struct request_head *head)
 	if (head->has_length && head->chunked)
 		return "Content-Length and Transfer-Encoding exclude each other";
 	if (head->bad_framing)
-		return "the header fields do not say in one way how long the body is: expected one Content-Length in "
-		       "digits, "
-		       "or Transfer-Encoding: chunked";
+		return "the header fields do not say in one way how long the body is: expected one Content-Length in digits, or Transfer-Encoding: chunked";
 	if (head->chunked && head->is_http_1_0)
 		return "HTTP/1.0 knows no Transfer-Encoding";
 	return NULL;
@@ -109,7 +107,7 @@ const char *request_framing_conflict(const struct request_head *head)
 
 bool request_is_identity(const struct request_head *head)
 {
-	const struct sluice_bytes encoding = head->content_encoding;
+	struct sluice_bytes encoding = head->content_encoding;
 	return encoding.size == 0 || (encoding.size == 8 && strncasecmp(encoding.data, "identity", 8) == 0);
 }
 
@@ -123,7 +121,7 @@ bool request_id_is_usable(struct sluice_bytes id)
 
 static struct sluice_bytes copy(char **at, struct sluice_bytes from)
 {
-	const struct sluice_bytes bytes = {*at, from.size};
+	struct sluice_bytes bytes = {*at, from.size};
 	memcpy(*at, from.data, from.size);
 	(*at)[from.size] = '\0';
 	*at += from.size + 1;
@@ -133,7 +131,7 @@ static struct sluice_bytes copy(char **at, struct sluice_bytes from)
 bool request_copy(const struct request_head *head, struct sluice_bytes request_id, struct event *event)
 {
 	/* The 4 bytes counted between fields leave room for the two NULs. */
-	const size_t table = head->header_count * sizeof(struct sluice_header);
+	size_t table = head->header_count * sizeof(struct sluice_header);
 	struct sluice_header *headers = event_alloc(event, table + head->header_bytes + request_id.size + 1);
 	if (!headers)
 		return false;

@@ -53,7 +53,7 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
 	struct server *server = context;
 	struct connection *connection = *place;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		const int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		*place = connection_open(&server->roster, fd, server->listen->header_timeout.ns);
 		return;
 	}
@@ -111,7 +111,7 @@ static enum MHD_Result answer(struct server *server, struct connection *connecti
 static enum MHD_Result submit(struct server *server, struct connection *connection)
 {
 	struct exchange *exchange = connection->exchange;
-	const int64_t deadline_ns = server->listen->deadline.ns;
+	int64_t deadline_ns = server->listen->deadline.ns;
 	struct event_times *times = &exchange->entry.times;
 	times->start_ns = atomic_load_explicit(&server->roster.now_ns, memory_order_relaxed);
 	times->wall_ns = exchange->event->pub.received_at_ns;
@@ -249,8 +249,8 @@ static size_t connections_allowed(int64_t wanted)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= (rlim_t)wanted + DESCRIPTORS_APART)
 		return (size_t)wanted;
-	const size_t allowed = limit.rlim_max > 2 * DESCRIPTORS_APART ? limit.rlim_max - DESCRIPTORS_APART
-	                                                              : DESCRIPTORS_APART;
+	size_t allowed = limit.rlim_max > 2 * DESCRIPTORS_APART ? limit.rlim_max - DESCRIPTORS_APART
+	                                                        : DESCRIPTORS_APART;
 	log_event(SLUICE_LOG_WARN, NULL, "connections_limited", sluice_int("max_connections", wanted),
 	          sluice_int("allowed", (int64_t)allowed),
 	          sluice_text("reason", "the limit on open files (ulimit -n)"));
@@ -260,10 +260,10 @@ static size_t connections_allowed(int64_t wanted)
 static struct MHD_Daemon *start_daemon(struct server *server)
 {
 	enum { HEAD_OVERHEAD = 6 * 1024 };
-	const unsigned threads = (unsigned)server->listen->threads;
+	unsigned threads = (unsigned)server->listen->threads;
 	/* Zeroed by libmicrohttpd for every request, so no more than what the fields, their entries and our head need.
 	 */
-	const size_t memory = (size_t)server->listen->max_header + HEAD_OVERHEAD;
+	size_t memory = (size_t)server->listen->max_header + HEAD_OVERHEAD;
 	const struct MHD_OptionItem options[] = {
 		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(server->connections_max + threads), NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
@@ -273,8 +273,8 @@ static struct MHD_Daemon *start_daemon(struct server *server)
 		{threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
-	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-	                       MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+	                 MHD_USE_ERROR_LOG;
 	return MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_complaint, NULL,
 	                        MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
@@ -324,7 +324,7 @@ void server_get_url(const struct server *server, char url[LISTENER_URL_SIZE])
 /* Looks again and again until it is done or the time has come. */
 static bool wait_until(struct server *server, bool (*done)(struct server *server), int64_t until_ns)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * NS_PER_MS};
+	struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * NS_PER_MS};
 	while (!done(server)) {
 		if (clock_now_ns() >= until_ns)
 			return false;
@@ -361,7 +361,7 @@ static bool has_settled_all(struct server *server)
 size_t server_stop(struct server *server, int64_t until_ns)
 {
 	struct service *service = server->service;
-	const int64_t now_ns = clock_now_ns();
+	int64_t now_ns = clock_now_ns();
 	atomic_store(&service->draining, true);
 	doorman_close(&server->doorman);
 	(void)wait_until(server, is_empty, now_ns + ARRIVAL_GRACE_MS * NS_PER_MS);

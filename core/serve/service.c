@@ -53,7 +53,7 @@ static void fill_stages(struct trace_record *record, const struct event_times *t
 static void write_trace(struct service *service, const struct lineage_entry *entry)
 {
 	const struct event_times *times = &entry->times;
-	const int64_t start_ns = trace_start_ns(service->trace);
+	int64_t start_ns = trace_start_ns(service->trace);
 	struct trace_record record;
 	trace_record_init(&record);
 	record.intended_ns = record.sent_ns = times->start_ns - start_ns;

@@ -137,7 +137,7 @@ double stats_get_recent(struct stats *stats, size_t place, struct histogram *his
 	const struct snapshot *before = oldest(stats);
 	if (before->histograms[place])
 		histogram_subtract(histogram_out, before->histograms[place]);
-	const double seconds = (double)(clock_now_ns() - before->taken_ns) / (double)NS_PER_S;
+	double seconds = (double)(clock_now_ns() - before->taken_ns) / (double)NS_PER_S;
 	(void)pthread_mutex_unlock(&stats->lock);
 	return seconds;
 }
@@ -146,7 +146,7 @@ double stats_worker_utilization(struct stats *stats, size_t id)
 {
 	double sum = 0;
 	(void)pthread_mutex_lock(&stats->lock);
-	const size_t count = stats->utilization_count;
+	size_t count = stats->utilization_count;
 	for (size_t i = 0; i < count; i++)
 		sum += stats->utilization[id][i];
 	(void)pthread_mutex_unlock(&stats->lock);
@@ -165,7 +165,7 @@ static void write_percentiles(struct json_writer *json, const char *key, const s
 		jsonw_real(json, percentiles[i].name,
 		           (double)histogram_quantile(histogram, percentiles[i].fraction) / (double)NS_PER_MS, 4);
 	jsonw_real(json, "max_ms", (double)histogram->max_ns / (double)NS_PER_MS, 4);
-	const double sum_ms = (double)histogram->sum_ns / (double)NS_PER_MS;
+	double sum_ms = (double)histogram->sum_ns / (double)NS_PER_MS;
 	jsonw_real(json, "mean_ms", histogram->count ? sum_ms / (double)histogram->count : 0, 4);
 	jsonw_end_object(json);
 }

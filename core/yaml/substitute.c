@@ -63,7 +63,7 @@ const char *substitute(const struct yaml_node *node, const char *where, struct a
 {
 	if (!strchr(node->text, '$'))
 		return node->text;
-	const struct site site = {node, where, arena};
+	struct site site = {node, where, arena};
 	struct buffer out = {0};
 	const char *text = node->text;
 	while (text && *text) {

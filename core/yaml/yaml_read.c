@@ -196,9 +196,9 @@ static bool key_is_fit(struct reader *reader, const struct yaml_node *map, const
 		return refuse(reader, mark, "expected a text as key, got a list, a map or an alias");
 	const char *key = (const char *)event->data.scalar.value;
 	if (strcmp(key, "<<") == 0)
-		return refuse(reader, mark,
-		              "merge keys (<<) are not taken; write the settings out, or make them an overlay under "
-		              "`optimizations`");
+		return refuse(
+			reader, mark,
+			"merge keys (<<) are not taken; write the settings out, or make them an overlay under `optimizations`");
 	if (count == YAML_ITEMS_MAX)
 		return refuse(reader, mark, "more than %d keys in a map", YAML_ITEMS_MAX);
 	if (event->data.scalar.tag)

@@ -39,8 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		set[size - file_size - 1] = '\0';
 	}
 	const char *const sets[] = {set, NULL};
-	const struct config_request request = {
-		.file = write_file(data, file_size), .sets = sets, .stage_path = "/nowhere"};
+	struct config_request request = {.file = write_file(data, file_size), .sets = sets, .stage_path = "/nowhere"};
 	struct sluice_error error = {0};
 	struct config *config = config_load(&request, &error);
 	if (!config && !error.text[0])

@@ -17,8 +17,6 @@ enum { ARMS = 2, EVERY_NS = 10 * NS_PER_MS, LATENCY_NS = 10 * NS_PER_MS };
 
 static struct sluice_error error;
 
-/* ── in memory ──────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 struct trace_record *paired_record(struct paired *paired, size_t pair, size_t arm, size_t i)
 {
 	return &paired->run->records[(ARMS * pair + arm) * paired->per_block + i];
@@ -49,7 +47,7 @@ static void fill_record(struct trace_record *record, size_t place, uint32_t inpu
 
 static void fill_block(struct paired *paired, size_t pair, size_t arm, struct prng *prng)
 {
-	const double block = 1 + BLOCK_NOISE * (2 * prng_unit(prng) - 1);
+	double block = 1 + BLOCK_NOISE * (2 * prng_unit(prng) - 1);
 	for (size_t i = 0; i < paired->per_block; i++) {
 		struct trace_record *record = paired_record(paired, pair, arm, i);
 		fill_record(record, (size_t)(record - paired->run->records), (uint32_t)(pair * paired->per_block + i),
@@ -85,7 +83,7 @@ static json_t *describe_blocks(const struct paired *paired)
 
 static json_t *describe(const struct paired *paired)
 {
-	const struct replay_plan shape = {.rate = 100, .connections = 10, .seed = 1, .count = paired->run->count};
+	struct replay_plan shape = {.rate = 100, .connections = 10, .seed = 1, .count = paired->run->count};
 	json_t *about = json_pack("{s:i, s:s, s:b, s:n, s:s, s:o}", "format", 1, "command", "compare", "interrupted", 0,
 	                          "sign", "request_prefix", "r-", "host", about_host());
 	(void)json_object_set_new(
@@ -137,8 +135,6 @@ void paired_finish(struct paired *paired)
 	json_decref(paired->verified);
 }
 
-/* ── changes ────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 void paired_scale(struct paired *paired, size_t arm, double factor)
 {
 	for (size_t i = 0; i < paired->run->count; i++) {
@@ -176,8 +172,6 @@ json_t *paired_judge(struct paired *paired)
 	ck_assert_msg(document != NULL, "%s", error.text);
 	return document;
 }
-
-/* ── on the disk ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void save_requests(const struct paired *paired, const char *directory)
 {

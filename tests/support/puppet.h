@@ -126,7 +126,7 @@ static inline void *answer_later(void *context)
 	struct pipeline *pipeline = context;
 	(void)pthread_mutex_lock(&pipeline->lock);
 	while (!pipeline->leaving || pipeline->waiting.first) {
-		const bool keeps = atomic_load(&pipeline->fate) == KEPT && !pipeline->leaving;
+		bool keeps = atomic_load(&pipeline->fate) == KEPT && !pipeline->leaving;
 		struct event *event = keeps ? NULL : event_list_take(&pipeline->waiting);
 		if (!event) {
 			(void)pthread_cond_wait(&pipeline->changed, &pipeline->lock);
@@ -155,7 +155,7 @@ static inline void pause_briefly(void)
 
 static inline void wait_for(atomic_size_t *count, size_t value)
 {
-	const int64_t until_ns = clock_now_ns() + WIRE_PATIENCE_MS * NS_PER_MS;
+	int64_t until_ns = clock_now_ns() + WIRE_PATIENCE_MS * NS_PER_MS;
 	while (atomic_load(count) != value) {
 		ck_assert_msg(clock_now_ns() < until_ns, "still %zu, expected %zu", atomic_load(count), value);
 		pause_briefly();

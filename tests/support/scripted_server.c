@@ -22,7 +22,7 @@ enum { PATIENCE_S = 10 };
 
 const char *scripted_header(const struct scripted_request *request, const char *name, char value[256])
 {
-	const size_t length = strlen(name);
+	size_t length = strlen(name);
 	value[0] = '\0';
 	for (const char *line = request->text; line && line < request->body; line = strstr(line, "\r\n")) {
 		line += strncmp(line, "\r\n", 2) == 0 ? 2 : 0;
@@ -54,7 +54,7 @@ static bool receive(const struct scripted_connection *connection, struct scripte
 	char data[65536];
 	*request = (struct scripted_request){.connection = connection->number};
 	for (;;) {
-		const ssize_t got = recv(connection->fd, data, sizeof(data), 0);
+		ssize_t got = recv(connection->fd, data, sizeof(data), 0);
 		if (got <= 0)
 			break;
 		buffer_add(&text, data, (size_t)got);
@@ -70,7 +70,7 @@ static bool receive(const struct scripted_connection *connection, struct scripte
 static bool keep(struct scripted_server *server, struct scripted_request *request)
 {
 	(void)pthread_mutex_lock(&server->lock);
-	const bool kept = server->count < SCRIPTED_REQUESTS_MAX;
+	bool kept = server->count < SCRIPTED_REQUESTS_MAX;
 	if (kept) {
 		request->number = server->count;
 		request->at_ns = clock_now_ns();
@@ -110,8 +110,8 @@ static void take_connection(struct scripted_server *server, int fd)
 	(void)pthread_mutex_lock(&server->lock);
 	struct scripted_connection *connection = &server->connections[server->connection_count];
 	*connection = (struct scripted_connection){.server = server, .number = server->connection_count, .fd = fd};
-	const bool runs = server->connection_count < SCRIPTED_CONNECTIONS_MAX - 1 &&
-	                  pthread_create(&connection->thread, NULL, serve, connection) == 0;
+	bool runs = server->connection_count < SCRIPTED_CONNECTIONS_MAX - 1 &&
+	            pthread_create(&connection->thread, NULL, serve, connection) == 0;
 	server->connection_count += runs;
 	(void)pthread_mutex_unlock(&server->lock);
 	if (!runs)
@@ -183,7 +183,7 @@ bool scripted_wait(struct scripted_server *server, size_t count)
 	(void)pthread_mutex_lock(&server->lock);
 	while (server->count < count && pthread_cond_timedwait(&server->changed, &server->lock, &until) == 0)
 		;
-	const bool came = server->count >= count;
+	bool came = server->count >= count;
 	(void)pthread_mutex_unlock(&server->lock);
 	return came;
 }
@@ -196,7 +196,7 @@ void scripted_take_ms(int ms)
 void scripted_say(int fd, int status, const char *fields)
 {
 	char text[512];
-	const int size = snprintf(text, sizeof(text), "HTTP/1.1 %d x\r\nContent-Length: 0\r\n%s\r\n", status, fields);
+	int size = snprintf(text, sizeof(text), "HTTP/1.1 %d x\r\nContent-Length: 0\r\n%s\r\n", status, fields);
 	(void)send(fd, text, (size_t)size, MSG_NOSIGNAL);
 }
 

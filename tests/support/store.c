@@ -62,7 +62,7 @@ void store_free(struct store_image *image)
 
 const struct sluice_record *store_find(const struct store_image *image, const char *message_id)
 {
-	const struct sluice_bytes wanted = {message_id, strlen(message_id)};
+	struct sluice_bytes wanted = {message_id, strlen(message_id)};
 	for (size_t i = 0; i < image->count; i++) {
 		if (sluice_bytes_equal(image->records[i].message_id, wanted))
 			return &image->records[i];
@@ -99,7 +99,7 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 
 struct audit_result store_audit(struct harness *harness)
 {
-	const struct audit_source source = {scan, audit_scan, harness};
+	struct audit_source source = {scan, audit_scan, harness};
 	struct audit_result result;
 	struct sluice_error error = {0};
 	ck_assert_msg(audit_verify(&source, NULL, 0, NULL, NULL, &result, &error), "%s", error.text);

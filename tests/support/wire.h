@@ -42,7 +42,7 @@ static inline int wire_connect(int port)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_ge(fd, 0);
-	const int on = 1;
+	int on = 1;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
@@ -89,7 +89,7 @@ static inline bool wire_has_nothing(int fd, int within_ms)
 /* The value of a header field, copied into `value`; "" if it is not there. */
 static inline const char *wire_header(const struct wire_answer *answer, const char *name, char value[256])
 {
-	const size_t length = strlen(name);
+	size_t length = strlen(name);
 	value[0] = '\0';
 	for (const char *line = answer->text; line && line < answer->body; line = strstr(line, "\r\n")) {
 		line += strncmp(line, "\r\n", 2) == 0 ? 2 : 0;

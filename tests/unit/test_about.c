@@ -34,10 +34,9 @@ static size_t reasons_at(int64_t cpu_ns, const char *words)
 	json_t *generator = about_generator(records, COUNT, about_cpu_share(cpu_ns, 1000 * MS), about_processors()),
 	       *reason;
 	const json_t *reasons = json_object_get(generator, "reasons");
-	const size_t count = json_array_size(reasons);
+	size_t count = json_array_size(reasons);
 	size_t i, found = 0;
-	json_array_foreach(reasons, i, reason)
-	{
+	json_array_foreach (reasons, i, reason) {
 		found += strstr(json_string_value(reason), words) != NULL;
 	}
 	ck_assert_int_eq(json_is_true(json_object_get(generator, "valid")), count == 0);
@@ -104,7 +103,7 @@ START_TEST(test_message_is_stale_if_this_run_cannot_have_stored_it)
 		record->status = (uint16_t)histories[_i].statuses[i];
 		record->tries = (uint8_t)histories[_i].tries;
 	}
-	const size_t expected = histories[_i].is_stale ? 1 : 0;
+	size_t expected = histories[_i].is_stale ? 1 : 0;
 	ck_assert_msg(reasons_at(0, "1 events were in the store before") == expected, "%s", histories[_i].name);
 }
 END_TEST
@@ -133,8 +132,7 @@ START_TEST(test_results_count_by_status_and_by_kind)
 	                             "retried", 3, "rate", 4.5);
 	const char *name;
 	json_t *value;
-	json_object_foreach(expected, name, value)
-	{
+	json_object_foreach (expected, name, value) {
 		ck_assert_msg(json_equal(value, json_object_get(results, name)), "%s", name);
 	}
 	const json_t *malformed = json_object_get(json_object_get(results, "by_kind"), "malformed");

@@ -62,7 +62,7 @@ static struct trace_record server_record(const struct shape *shape, int64_t star
 static struct trace_record sender_record(const struct shape *shape, uint32_t input, int64_t intended_ns)
 {
 	struct trace_record record = server_record(shape, intended_ns);
-	const int64_t server_ns = record.answered_ns - intended_ns;
+	int64_t server_ns = record.answered_ns - intended_ns;
 	record.input = input;
 	record.tries = 1;
 	record.sent_ns = intended_ns + shape->unsent;
@@ -237,11 +237,11 @@ START_TEST(test_steps_follow_each_other_and_end_with_the_answer)
 	struct shape shape = plain;
 	shape.unsent = 4 * MS;
 	shape.inbound = MS;
-	const struct trace_record record = sender_record(&shape, 0, 100 * MS);
+	struct trace_record record = sender_record(&shape, 0, 100 * MS);
 	struct parts parts;
 	struct part_step steps[PARTS];
 	ck_assert_int_eq(parts_of(&record, &parts), PARTS_KNOWN);
-	const size_t count = parts_steps(&parts, steps);
+	size_t count = parts_steps(&parts, steps);
 	int64_t at_ns = 0;
 	for (size_t i = 0; i < count; i++) {
 		ck_assert_int_eq(steps[i].start_ns, at_ns);
@@ -359,8 +359,7 @@ START_TEST(test_json_has_what_the_table_has)
 	size_t i;
 	json_t *part;
 	bool found = false;
-	json_array_foreach(json_object_get(document, "parts"), i, part)
-	{
+	json_array_foreach (json_object_get(document, "parts"), i, part) {
 		if (strcmp(json_string_value(json_object_get(part, "name")), "persist") != 0)
 			continue;
 		found = true;
@@ -468,7 +467,7 @@ START_TEST(test_condition_that_holds_names_the_overlay_to_try)
 	advices[_i].change(&body, &tail);
 	build(&body, &tail);
 	analyze();
-	const size_t count = recommend(&result, overlays, NULL, list);
+	size_t count = recommend(&result, overlays, NULL, list);
 	if (!advices[_i].first) {
 		ck_assert_uint_eq(count, 0);
 		return;
@@ -491,7 +490,7 @@ START_TEST(test_what_may_gain_most_comes_first)
 	tail.pool_wait = 80 * MS;
 	build(&plain, &tail);
 	analyze();
-	const size_t count = recommend(&result, overlays, NULL, list);
+	size_t count = recommend(&result, overlays, NULL, list);
 	ck_assert_uint_eq(count, 2); /* the database is slow, so who waits for a connection waits for it, too */
 	ck_assert_str_eq(list[0].name, "batching");
 	ck_assert_str_eq(list[1].name, "pool");

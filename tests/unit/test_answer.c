@@ -87,8 +87,8 @@ static size_t feed(const char *text, size_t size, size_t cut)
 	size_t at = 0;
 	answer_begin(&answer);
 	while (at < size && answer.state < ANSWER_DONE) {
-		const size_t piece = cut == 0 ? 1 : at < cut ? cut - at : size - at;
-		const size_t taken = answer_take(&answer, text + at, piece);
+		size_t piece = cut == 0 ? 1 : at < cut ? cut - at : size - at;
+		size_t taken = answer_take(&answer, text + at, piece);
 		at += taken;
 		if (taken < piece)
 			break;
@@ -107,7 +107,7 @@ START_TEST(test_answer_ends_where_it_ends_however_it_is_cut)
 {
 	const struct good *good = &goods[_i];
 	char all[1024];
-	const size_t size = strlen(good->text), room = size + strlen(good->beyond);
+	size_t size = strlen(good->text), room = size + strlen(good->beyond);
 	(void)stpcpy(stpcpy(all, good->text), good->beyond);
 	for (size_t cut = 0; cut <= room; cut++) {
 		ck_assert_uint_eq(feed(all, room, cut), size);
@@ -119,7 +119,7 @@ END_TEST
 START_TEST(test_answer_without_a_length_lasts_as_long_as_the_connection)
 {
 	const struct good *good = &until_eof[_i];
-	const size_t size = strlen(good->text);
+	size_t size = strlen(good->text);
 	for (size_t cut = 0; cut <= size; cut++) {
 		ck_assert_uint_eq(feed(good->text, size, cut), size);
 		ck_assert_int_eq(answer.state, ANSWER_UNTIL_EOF);

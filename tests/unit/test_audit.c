@@ -63,17 +63,18 @@ static void tamper(const char *sql)
 {
 	sqlite3 *db;
 	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db,
-	                              "DROP TRIGGER webhook_audit_trail_no_update;"
-	                              "DROP TRIGGER webhook_audit_trail_no_delete",
-	                              NULL, NULL, NULL),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_exec(db,
+	                     "DROP TRIGGER webhook_audit_trail_no_update;DROP TRIGGER webhook_audit_trail_no_delete",
+	                     NULL, NULL, NULL),
+		SQLITE_OK);
 	/* The writer of three rows. */
-	ck_assert_int_eq(sqlite3_exec(db,
-	                              "CREATE TEMP TABLE long AS SELECT writer AS w FROM webhook_audit_trail"
-	                              " GROUP BY writer HAVING count(*) = 3",
-	                              NULL, NULL, NULL),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_exec(
+			db,
+			"CREATE TEMP TABLE long AS SELECT writer AS w FROM webhook_audit_trail GROUP BY writer HAVING count(*) = 3",
+			NULL, NULL, NULL),
+		SQLITE_OK);
 	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
 	ck_assert_int_gt(sqlite3_total_changes(db), 0);
 	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
@@ -108,7 +109,7 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 static struct audit_result audit(const struct audit_head *known, size_t known_count, struct findings *findings)
 {
 	struct harness *h = harness_open_read_only(SLUICE_KIND_PERSIST, "sqlite", (const char *[]){path_option, NULL});
-	const struct audit_source source = {scan, audit_scan, h};
+	struct audit_source source = {scan, audit_scan, h};
 	struct audit_result result;
 	struct sluice_error error = {0};
 	ck_assert_msg(audit_verify(&source, known, known_count, keep, findings, &result, &error), "%s", error.text);
@@ -148,14 +149,14 @@ static const struct {
 	{"UPDATE webhook_events SET event_type = 'other' WHERE id = 5", {{AUDIT_ALTERED_EVENT, 5, 0}}, 1},
 	{"UPDATE webhook_events SET stream = NULL WHERE id = 5", {{AUDIT_ALTERED_EVENT, 5, 0}}, 1},
 	{"UPDATE webhook_events SET sequence = 0 WHERE id = 5", {{AUDIT_ALTERED_EVENT, 5, 0}}, 1},
-	{"UPDATE webhook_events SET payload = CAST(payload || 'x' AS BLOB),"
-         " digest = randomblob(32) WHERE id = 5",
+	{"UPDATE webhook_events SET payload = CAST(payload || 'x' AS BLOB), digest = randomblob(32) WHERE id = 5",
          {{AUDIT_ALTERED_EVENT, 5, 0}, {AUDIT_OTHER_EVENT, 5, 2}},
          2},
 	{"DELETE FROM webhook_events WHERE id = 5", {{AUDIT_MISSING_EVENT, 5, 2}}, 1},
 	{"DELETE FROM webhook_events WHERE id = 11", {{AUDIT_MISSING_EVENT, 11, 2}}, 1},
-	{"INSERT INTO webhook_events (message_id, event_type, stream, payload, digest, request_id, received_at)"
-         " SELECT 'planted', event_type, stream, payload, digest, 'r', 0 FROM webhook_events WHERE id = 1",
+	{"INSERT INTO webhook_events (message_id, event_type, stream, payload, digest, request_id, "
+         "received_at) SELECT 'planted', event_type, stream, payload, digest, 'r', 0 FROM webhook_events "
+         "WHERE id = 1",
          {{AUDIT_UNCOVERED, 12, 0}},
          1},
 	{"DELETE FROM webhook_audit_trail WHERE position = 2 AND writer = (SELECT w FROM long)",
@@ -164,8 +165,7 @@ static const struct {
 	{"DELETE FROM webhook_audit_trail WHERE position = 1 AND writer = (SELECT w FROM long)",
          {{AUDIT_GAP, 0, 2}, {AUDIT_UNCOVERED, 1, 0}, {AUDIT_UNCOVERED, 2, 0}, {AUDIT_UNCOVERED, 3, 0}},
          4},
-	{"DELETE FROM webhook_audit_trail WHERE position = 2 AND writer = (SELECT w FROM long);"
-         "UPDATE webhook_audit_trail SET position = 2 WHERE position = 3 AND writer = (SELECT w FROM long)",
+	{"DELETE FROM webhook_audit_trail WHERE position = 2 AND writer = (SELECT w FROM long);UPDATE webhook_audit_trail SET position = 2 WHERE position = 3 AND writer = (SELECT w FROM long)",
          {{AUDIT_BROKEN_LINK, 0, 2},
           {AUDIT_WRONG_HASH, 0, 2},
           {AUDIT_UNCOVERED, 4, 0},
@@ -227,8 +227,8 @@ static struct audit_head long_head(void)
 	return head;
 }
 
-static const char cut_tail[] = "DELETE FROM webhook_audit_trail WHERE position = 3;"
-			       "DELETE FROM webhook_events WHERE id BETWEEN 7 AND 9";
+static const char cut_tail[] =
+	"DELETE FROM webhook_audit_trail WHERE position = 3;DELETE FROM webhook_events WHERE id BETWEEN 7 AND 9";
 
 START_TEST(test_a_cut_tail_is_found_only_by_the_head_that_was_logged)
 {

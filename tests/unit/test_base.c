@@ -238,8 +238,9 @@ START_TEST(test_json_escapes_what_must_be)
 	jsonw_object(&json, "empty");
 	jsonw_end_object(&json);
 	jsonw_end_object(&json);
-	ck_assert_str_eq(out.data, "{\"a\\\"b\":\"line\\u000aend\\\\\\u0001\",\"bad\":\"\xef\xbf\xbd\xc3\xa9\","
-	                           "\"list\":[-1,1.50,null,true],\"empty\":{}}");
+	ck_assert_str_eq(
+		out.data,
+		"{\"a\\\"b\":\"line\\u000aend\\\\\\u0001\",\"bad\":\"\xef\xbf\xbd\xc3\xa9\",\"list\":[-1,1.50,null,true],\"empty\":{}}");
 	buffer_finish(&out);
 }
 END_TEST
@@ -274,13 +275,14 @@ static char *logged(enum log_format format)
 START_TEST(test_log_lines_hold_names_and_values)
 {
 	char *text = logged(LOG_FORMAT_TEXT);
-	ck_assert_str_eq(strstr(text, " warn"), " warn  batch_failed stage=persist/x count=2 "
-	                                        "reason=\"a \\\"b\\\"\\u000ac\" ms=1.250 none=-\n");
+	ck_assert_str_eq(
+		strstr(text, " warn"),
+		" warn  batch_failed stage=persist/x count=2 reason=\"a \\\"b\\\"\\u000ac\" ms=1.250 none=-\n");
 	free(text);
 	text = logged(LOG_FORMAT_JSON);
-	ck_assert_str_eq(strstr(text, "\"level\""),
-	                 "\"level\":\"warn\",\"event\":\"batch_failed\",\"stage\":\"persist/x\",\"count\":2,"
-	                 "\"reason\":\"a \\\"b\\\"\\u000ac\",\"ms\":1.250,\"none\":null}\n");
+	ck_assert_str_eq(
+		strstr(text, "\"level\""),
+		"\"level\":\"warn\",\"event\":\"batch_failed\",\"stage\":\"persist/x\",\"count\":2,\"reason\":\"a \\\"b\\\"\\u000ac\",\"ms\":1.250,\"none\":null}\n");
 	free(text);
 }
 END_TEST

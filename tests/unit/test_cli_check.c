@@ -170,8 +170,7 @@ START_TEST(test_the_place_of_a_store_is_told)
 		json_t *stage = json_loads(output.data, 0, NULL), *option;
 		ck_assert_ptr_nonnull(stage);
 		size_t at, places = 0;
-		json_array_foreach(json_object_get(stage, "options"), at, option)
-		{
+		json_array_foreach (json_object_get(stage, "options"), at, option) {
 			if (!json_is_true(json_object_get(option, "place")))
 				continue;
 			places++;

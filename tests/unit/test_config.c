@@ -99,7 +99,7 @@ static void assert_reads_back(const struct config *config, const char *name)
 	ck_assert_int_eq(write(fd, once.data, once.size), (ssize_t)once.size);
 	(void)close(fd);
 	(void)clearenv();
-	const struct config_request request = {.file = file, .stage_path = STAGE_PATH};
+	struct config_request request = {.file = file, .stage_path = STAGE_PATH};
 	struct config *again = config_load(&request, &error);
 	(void)unlink(file);
 	ck_assert_msg(again != NULL, "%s: its print does not load: %s\n%s", name, error.text, once.data);
@@ -170,7 +170,7 @@ static struct config *load(const char *text, const char *const *sets, struct slu
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	(void)close(fd);
-	const struct config_request request = {.file = file, .stage_path = STAGE_PATH, .sets = sets};
+	struct config_request request = {.file = file, .stage_path = STAGE_PATH, .sets = sets};
 	struct config *config = config_load(&request, error);
 	(void)unlink(file);
 	return config;
@@ -200,7 +200,7 @@ END_TEST
 START_TEST(test_missing_file_is_named)
 {
 	struct sluice_error error = {0};
-	const struct config_request request = {.file = "/nowhere/x.yaml", .stage_path = STAGE_PATH};
+	struct config_request request = {.file = "/nowhere/x.yaml", .stage_path = STAGE_PATH};
 	ck_assert_ptr_null(config_load(&request, &error));
 	ck_assert_str_eq(error.text, "/nowhere/x.yaml: cannot be read: No such file or directory");
 }
@@ -209,7 +209,7 @@ END_TEST
 START_TEST(test_folder_is_no_file)
 {
 	struct sluice_error error = {0};
-	const struct config_request request = {.file = "/tmp", .stage_path = STAGE_PATH};
+	struct config_request request = {.file = "/tmp", .stage_path = STAGE_PATH};
 	ck_assert_ptr_null(config_load(&request, &error));
 	ck_assert_str_eq(error.text, "/tmp: cannot be read: Is a directory");
 }
@@ -218,7 +218,7 @@ END_TEST
 START_TEST(test_file_of_megabytes_is_refused)
 {
 	struct sluice_error error = {0};
-	const struct config_request request = {.file = "/dev/zero", .stage_path = STAGE_PATH};
+	struct config_request request = {.file = "/dev/zero", .stage_path = STAGE_PATH};
 	ck_assert_ptr_null(config_load(&request, &error));
 	ck_assert_str_eq(error.text, "/dev/zero: is larger than 1024 KiB; is it a settings file?");
 }
@@ -309,7 +309,7 @@ START_TEST(test_shipped_pipeline_is_good)
 	(void)clearenv();
 	(void)setenv("DB_URL", "postgresql://localhost/webhooks", 1);
 	(void)setenv("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1);
-	const struct config_request request = {
+	struct config_request request = {
 		.file = shipped[_i].file, .enable = shipped[_i].enable, .stage_path = TEST_BUILD_DIR "/stages"};
 	ck_assert_int_eq(chdir(TEST_SOURCE_DIR "/pipelines"), 0);
 	struct config *config = config_load(&request, &error);

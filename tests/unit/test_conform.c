@@ -75,7 +75,7 @@ static struct conform_totals run(const char *path, const struct settings *settin
 	struct sluice_error error = {0};
 	struct plugin *plugin = loader_open_file(path, &error);
 	ck_assert_msg(plugin != NULL, "%s", error.text);
-	const struct conform conform = {
+	struct conform conform = {
 		.plugin = plugin, .options = settings->options, .only = only, .timeout_ns = timeout_s * NS_PER_S};
 	ck_assert_msg(conform_can_create(&conform, &error), "%s: %s", path, error.text);
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, broken);
@@ -328,14 +328,15 @@ START_TEST(test_a_request_from_a_file_is_let_through)
 	ck_assert_int_ge(descriptor, 0);
 	FILE *file = fdopen(descriptor, "w");
 	/* The vector of docs.github.com. */
-	(void)fputs("POST /webhooks HTTP/1.1\r\nHost: example.org\r\nX-Hub-Signature-256: sha256="
-	            "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17\r\n\r\nHello, World!",
-	            file);
+	(void)fputs(
+		"POST /webhooks HTTP/1.1\r\nHost: example.org\r\nX-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17\r\n\r\nHello, World!",
+		file);
 	ck_assert_int_eq(fclose(file), 0);
-	(void)snprintf(arguments, sizeof(arguments),
-	               TEST_BUILD_DIR "/stages/auth/hmac.so --set scheme=github "
-	                              "--set \"secrets=It's a Secret to Everybody\" --only changed-header --request %s",
-	               name);
+	(void)snprintf(
+		arguments, sizeof(arguments),
+		TEST_BUILD_DIR
+		"/stages/auth/hmac.so --set scheme=github --set \"secrets=It's a Secret to Everybody\" --only changed-header --request %s",
+		name);
 	int status = sluice_conform(arguments);
 	(void)remove(name);
 	ck_assert_msg(status == 0, "%s", output.data);

@@ -29,7 +29,7 @@ START_TEST(test_postgres_conforms)
 	struct plugin *plugin = loader_open_file(TEST_BUILD_DIR "/stages/persist/postgres.so", &error);
 	ck_assert_msg(plugin != NULL, "%s", error.text);
 	const char *options[] = {url.data, payload_types[_i], NULL};
-	const struct conform conform = {.plugin = plugin, .options = options, .timeout_ns = PATIENCE_S * NS_PER_S};
+	struct conform conform = {.plugin = plugin, .options = options, .timeout_ns = PATIENCE_S * NS_PER_S};
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &broken);
 	loader_close(plugin);
 	postgres_stop(&server);

@@ -9,7 +9,7 @@ START_TEST(test_slow_headers_end_with_408)
 	open_door();
 	static const char *const beginnings[] = {"POST /web", "POST /webhooks HTTP/1.1\r\nHost: x\r\n"};
 	for (size_t i = 0; i < 2; i++) {
-		const int64_t start_ns = clock_now_ns();
+		int64_t start_ns = clock_now_ns();
 		int fd = wire_connect(port);
 		wire_say(fd, beginnings[i]);
 		while (wire_has_nothing(fd, 20))
@@ -56,7 +56,7 @@ START_TEST(test_idle_connection_is_kept_for_keep_alive)
 	open_door();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
-	const int64_t idle_ns = clock_now_ns();
+	int64_t idle_ns = clock_now_ns();
 	ck_assert(wire_is_closed(fd));
 	ck_assert_int_ge(clock_now_ns() - idle_ns, 290 * NS_PER_MS);
 	(void)close(fd);
@@ -85,7 +85,7 @@ START_TEST(test_deadline_answers_503_while_the_event_goes_on)
 	atomic_store(&puppet.fate, KEPT);
 	open_door();
 	int fd = wire_connect(port);
-	const int64_t start_ns = clock_now_ns();
+	int64_t start_ns = clock_now_ns();
 	post(fd, "X-Request-Id: late\r\n", "{}");
 	expect_problem(503);
 	ck_assert_int_ge(clock_now_ns() - start_ns, 150 * NS_PER_MS);
@@ -109,7 +109,7 @@ START_TEST(test_sender_that_hung_up_changes_nothing)
 	int fd = wire_connect(port);
 	wire_post(fd, "/webhooks", "", "{}", 2);
 	wait_for(&puppet.submitted, 1);
-	const struct linger reset = {.l_onoff = 1};
+	struct linger reset = {.l_onoff = 1};
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	(void)close(fd);
 	release();

@@ -82,7 +82,7 @@ static void hash_again(void)
 static bool is_there(const char *name)
 {
 	char *path = run_file(folder, name);
-	const bool there = access(path, R_OK) == 0;
+	bool there = access(path, R_OK) == 0;
 	free(path);
 	return there;
 }
@@ -100,7 +100,7 @@ static void flip_byte(const char *name, long at)
 	FILE *file = fopen(path, "r+b");
 	ck_assert_ptr_nonnull(file);
 	ck_assert_int_eq(fseek(file, at, SEEK_SET), 0);
-	const int byte = fgetc(file);
+	int byte = fgetc(file);
 	ck_assert_int_eq(fseek(file, at, SEEK_SET), 0);
 	ck_assert_int_ne(fputc(byte ^ 1, file), EOF);
 	ck_assert_int_eq(fclose(file), 0);

@@ -67,7 +67,7 @@ static char *export(enum export_format format, size_t arm_count, struct sluice_e
 	size_t size = 0;
 	FILE *file = open_memstream(&text, &size);
 	ck_assert_ptr_nonnull(file);
-	const bool written = export_write(format, &samples, arms, arm_count, file, error);
+	bool written = export_write(format, &samples, arms, arm_count, file, error);
 	(void)fclose(file);
 	if (written)
 		return text;
@@ -123,7 +123,7 @@ static size_t count_char(const char *text, char c)
 START_TEST(test_csv_has_a_header_and_a_row_of_as_many_cells_per_request)
 {
 	char *csv = must_export(EXPORT_CSV, 2);
-	const size_t columns = column_named(csv, "persist_execute_ms") + 1;
+	size_t columns = column_named(csv, "persist_execute_ms") + 1;
 	ck_assert_uint_eq(count_char(csv, '\n'), 1 + 2 * REQUESTS);
 	ck_assert_uint_eq(count_char(csv, ','), (columns - 1) * (1 + 2 * REQUESTS));
 	assert_cell(csv, 8, "number", "7");
@@ -158,14 +158,13 @@ START_TEST(test_jsonl_says_what_csv_says)
 	char *csv = must_export(EXPORT_CSV, 2), *jsonl = must_export(EXPORT_JSONL, 2);
 	char *line = jsonl;
 	for (size_t number = 1; number <= 2 * REQUESTS; number++) {
-		const size_t size = strcspn(line, "\n");
+		size_t size = strcspn(line, "\n");
 		json_t *row = json_loadb(line, size, 0, NULL);
 		ck_assert_ptr_nonnull(row);
 		const char *name;
 		json_t *value;
 		size_t column = 0;
-		json_object_foreach(row, name, value)
-		{
+		json_object_foreach (row, name, value) {
 			char title[64], cell[64];
 			get_cell(csv, 0, column, title);
 			get_cell(csv, number, column++, cell);
@@ -221,12 +220,11 @@ static void check_slices(const json_t *events)
 	double free_at[2][TRACKS_MAX] = {{0}}, from = 0, to = 0, inner = 0;
 	size_t i;
 	json_t *event;
-	json_array_foreach(events, i, event)
-	{
+	json_array_foreach (events, i, event) {
 		if (strcmp(phase(event), "X") != 0)
 			continue;
-		const int process = (int)number(event, "pid") - 1, track = (int)number(event, "tid");
-		const double start = number(event, "ts"), end = start + number(event, "dur");
+		int process = (int)number(event, "pid") - 1, track = (int)number(event, "tid");
+		double start = number(event, "ts"), end = start + number(event, "dur");
 		ck_assert_int_lt(track, TRACKS_MAX);
 		if (is_request(event)) {
 			ck_assert(start >= free_at[process][track] - 0.001);
@@ -249,9 +247,8 @@ START_TEST(test_perfetto_has_a_slice_per_request_and_part_and_none_overlap)
 	const json_t *events = json_object_get(document, "traceEvents");
 	size_t i, requests = 0, parts = 0, processes = 0;
 	json_t *event;
-	json_array_foreach(events, i, event)
-	{
-		const bool is_slice = strcmp(phase(event), "X") == 0;
+	json_array_foreach (events, i, event) {
+		bool is_slice = strcmp(phase(event), "X") == 0;
 		requests += is_slice && is_request(event);
 		parts += is_slice && !is_request(event);
 		processes += strcmp(json_string_value(json_object_get(event, "name")), "process_name") == 0;
@@ -296,7 +293,7 @@ START_TEST(test_hgrm_is_the_distribution_of_the_totals)
 	size_t lines = 0;
 	const char *line = strstr(text, "\n\n") + 2;
 	for (; *line != '#'; line = strchr(line, '\n') + 1, lines++) {
-		const int fields = sscanf(line, "%lf %lf %llu %lf", &value, &percentile, &total, &inverse);
+		int fields = sscanf(line, "%lf %lf %llu %lf", &value, &percentile, &total, &inverse);
 		ck_assert(percentile > last_percentile && value >= last_value);
 		ck_assert(value == (double)total + 9); /* the totals are 10, 11 … 109 ms */
 		ck_assert((double)total + 1e-6 >= percentile * REQUESTS);

@@ -164,7 +164,7 @@ static void write_input(void)
 {
 	struct buffer text = {0};
 	for (uint32_t line = 0; line < REQUESTS; line++) {
-		const struct input_event event = {
+		struct input_event event = {
 			.kind = kind_of(line),
 			.body = {"{}", 2},
 			.payload_size = 2,
@@ -423,9 +423,9 @@ START_TEST(test_last_arm_is_judged_and_the_comparison_is_its_baseline)
 {
 	write_about(about_run(2));
 	write_requests(2, slow_b);
-	write_text(RUN_COMPARE, "{\"margin\":0.05,\"verdict\":{\"outcome\":\"better\"},\"metrics\":["
-	                        "{\"name\":\"p50\",\"change\":9,\"low\":9,\"high\":9},"
-	                        "{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}");
+	write_text(
+		RUN_COMPARE,
+		"{\"margin\":0.05,\"verdict\":{\"outcome\":\"better\"},\"metrics\":[{\"name\":\"p50\",\"change\":9,\"low\":9,\"high\":9},{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}");
 	measure(NULL);
 	ck_assert_uint_eq(facts.requests, REQUESTS);
 	ck_assert_int_eq(facts.latency.sorted[0], 150 * MS);
@@ -433,8 +433,9 @@ START_TEST(test_last_arm_is_judged_and_the_comparison_is_its_baseline)
 	ck_assert_double_eq(facts.baseline.change, -0.2);
 	ck_assert_double_eq(facts.baseline.high, -0.1);
 	ck_assert_double_eq(facts.baseline.margin, 0.05);
-	write_text(RUN_COMPARE, "{\"margin\":0.05,\"verdict\":{\"outcome\":\"invalid\"},\"metrics\":["
-	                        "{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}");
+	write_text(
+		RUN_COMPARE,
+		"{\"margin\":0.05,\"verdict\":{\"outcome\":\"invalid\"},\"metrics\":[{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}");
 	measure(NULL);
 	ck_assert(!facts.baseline.measured);
 }
@@ -496,10 +497,10 @@ START_TEST(test_baseline_is_kept_for_who_judges_again)
 	char *path = run_file(other, RUN_COMPARE);
 	FILE *file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs("{\"margin\":0.05,\"verdict\":{\"outcome\":\"better\"},\"metrics\":["
-	                       "{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}",
-	                       file),
-	                 0);
+	ck_assert_int_ge(
+		fputs("{\"margin\":0.05,\"verdict\":{\"outcome\":\"better\"},\"metrics\":[{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}",
+	              file),
+		0);
 	ck_assert_int_eq(fclose(file), 0);
 	ck_assert_int_eq(run(". loose.yaml"), 11);
 	(void)snprintf(command, sizeof(command), ". loose.yaml --baseline %s", other);

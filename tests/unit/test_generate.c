@@ -105,7 +105,7 @@ START_TEST(test_the_same_seed_gives_the_same_bytes_on_every_machine)
 	recipe.seed++;
 	hash_lines(&recipe, other);
 	ck_assert_str_ne(first, other);
-	const struct generate_recipe as_real = {.count = 500, .seed = 1, .streams = 3, .sizes = {.is_real = true}};
+	struct generate_recipe as_real = {.count = 500, .seed = 1, .streams = 3, .sizes = {.is_real = true}};
 	hash_lines(&as_real, real);
 	ck_assert_str_eq(real, "052a222e87a288c98069c17555de8a66caf6daec59fd2acee45a9a7aa3de459d");
 }
@@ -155,7 +155,7 @@ START_TEST(test_half_of_the_duplicates_come_at_once_and_half_later)
 	for (size_t i = 0; i < input.count; i++) {
 		if (input.events[i].kind != INPUT_DUPLICATE)
 			continue;
-		const size_t distance = i - (size_t)(first_of(i) - input.events);
+		size_t distance = i - (size_t)(first_of(i) - input.events);
 		at_once += distance <= 3;
 		later += distance > 3;
 		farthest = distance > farthest ? distance : farthest;
@@ -176,7 +176,7 @@ START_TEST(test_sequences_count_from_0_in_each_stream)
 			ck_assert(!event->stream.data && !event->has_sequence);
 			continue;
 		}
-		const int stream = atoi(event->stream.data + 2);
+		int stream = atoi(event->stream.data + 2);
 		ck_assert(event->has_sequence && stream >= 0 && stream < 20);
 		if (event->kind == INPUT_NEW)
 			ck_assert_int_eq(event->sequence, next[stream]++);
@@ -191,13 +191,13 @@ static void assert_parsed(struct harness *h, const struct input_event *event)
 {
 	struct sluice_event *parsed = harness_event(h);
 	harness_body(parsed, event->body.data, event->body.size);
-	const enum sluice_verdict verdict = harness_process(h, parsed);
+	enum sluice_verdict verdict = harness_process(h, parsed);
 	if (event->kind == INPUT_MALFORMED) {
 		ck_assert_msg(verdict == SLUICE_REJECT, "taken: %.*s", (int)event->body.size, event->body.data);
 		ck_assert_int_eq(harness_status(parsed), 400);
 		ck_assert_ptr_null(event->message_id.data);
 	} else {
-		const struct sluice_bytes payload = {event->body.data + event->payload_at, event->payload_size};
+		struct sluice_bytes payload = {event->body.data + event->payload_at, event->payload_size};
 		ck_assert_msg(verdict == SLUICE_PASS, "%s: %.*s", harness_detail(parsed), (int)event->body.size,
 		              event->body.data);
 		ck_assert(is_same(parsed->message_id, event->message_id));
@@ -242,7 +242,7 @@ END_TEST
 
 static int by_size(const void *a, const void *b)
 {
-	const size_t left = *(const size_t *)a, right = *(const size_t *)b;
+	size_t left = *(const size_t *)a, right = *(const size_t *)b;
 	return (left > right) - (left < right);
 }
 
@@ -265,7 +265,7 @@ START_TEST(test_slices_have_fresh_ids_and_refer_to_none_but_themselves)
 	struct generate_recipe recipe = everything;
 	recipe.count = 300;
 	fill(&recipe);
-	const size_t first_slice = input.count;
+	size_t first_slice = input.count;
 	recipe.first_number = recipe.count;
 	fill(&recipe);
 	for (size_t i = first_slice; i < input.count; i++) {

@@ -56,18 +56,18 @@ START_TEST(test_an_event_comes_back_as_written)
 {
 	static const char body[] = "{\"messageId\":\"m\",\"payload\":{\"a\":\"\xc3\xbc\"}}";
 	static const struct input_header headers[] = {{"X-A", "b \"c\""}, {"X-B", ""}};
-	const struct input_event event = {.kind = INPUT_CONFLICT,
-	                                  .has_sequence = true,
-	                                  .message_id = bytes("m"),
-	                                  .event_type = bytes(""),
-	                                  .stream = bytes("s\n"),
-	                                  .sequence = -3,
-	                                  .body = {body, sizeof(body) - 1},
-	                                  .payload_at = 27,
-	                                  .payload_size = 10,
-	                                  .id_at = 14,
-	                                  .headers = headers,
-	                                  .header_count = 2};
+	struct input_event event = {.kind = INPUT_CONFLICT,
+	                            .has_sequence = true,
+	                            .message_id = bytes("m"),
+	                            .event_type = bytes(""),
+	                            .stream = bytes("s\n"),
+	                            .sequence = -3,
+	                            .body = {body, sizeof(body) - 1},
+	                            .payload_at = 27,
+	                            .payload_size = 10,
+	                            .id_at = 14,
+	                            .headers = headers,
+	                            .header_count = 2};
 	struct buffer out = {0};
 	struct sluice_error error = {0};
 	input_write(&event, &out);
@@ -101,8 +101,7 @@ START_TEST(test_any_bytes_can_be_a_body)
 	static const size_t sizes[] = {0, 2, 3, 1, 3};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct buffer out = {0};
-		const struct input_event event = {
-			.body = {texts[i], sizes[i]}, .payload_size = sizes[i], .id_at = SIZE_MAX};
+		struct input_event event = {.body = {texts[i], sizes[i]}, .payload_size = sizes[i], .id_at = SIZE_MAX};
 		struct sluice_error error = {0};
 		input_write(&event, &out);
 		write_file(out.data, out.size);
@@ -200,11 +199,11 @@ START_TEST(test_a_prefix_moves_the_payload_behind_it)
 		{"<id|payload>", "id", SIZE_MAX, 4, "a-", "<id|payload>", 4},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct input_event event = {.message_id = bytes(cases[i].id),
-		                                  .body = bytes(cases[i].body),
-		                                  .id_at = cases[i].id_at,
-		                                  .payload_at = cases[i].payload_at,
-		                                  .payload_size = 7};
+		struct input_event event = {.message_id = bytes(cases[i].id),
+		                            .body = bytes(cases[i].body),
+		                            .id_at = cases[i].id_at,
+		                            .payload_at = cases[i].payload_at,
+		                            .payload_size = 7};
 		struct buffer out = {0};
 		size_t at;
 		input_write_body(&event, cases[i].prefix, &out, &at);

@@ -239,10 +239,9 @@ START_TEST(test_profile_is_one_line)
 	struct buffer text = {0};
 	struct lineage_entry entry = example();
 	lineage_write_profile(&entry, &text);
-	ck_assert_str_eq(text.data,
-	                 "LATENCY_PROFILE: {\"requestId\":\"0193\",\"messageId\":\"m-1\",\"stages\":{\"auth\":8.000,"
-	                 "\"idempotency\":7.000,\"queue\":5.000,\"persist\":45.000,\"response\":2.000},"
-	                 "\"total\":67.000}");
+	ck_assert_str_eq(
+		text.data,
+		"LATENCY_PROFILE: {\"requestId\":\"0193\",\"messageId\":\"m-1\",\"stages\":{\"auth\":8.000,\"idempotency\":7.000,\"queue\":5.000,\"persist\":45.000,\"response\":2.000},\"total\":67.000}");
 	buffer_finish(&text);
 }
 END_TEST

@@ -177,9 +177,9 @@ END_TEST
 
 START_TEST(test_undefined_symbol_is_refused)
 {
-	assert_refused(FIXTURES "/auth/undefined_symbol.so",
-	               "cannot be linked: undefined symbol: defined_nowhere: install the library that has it, and link "
-	               "the stage with it");
+	assert_refused(
+		FIXTURES "/auth/undefined_symbol.so",
+		"cannot be linked: undefined symbol: defined_nowhere: install the library that has it, and link the stage with it");
 }
 END_TEST
 
@@ -487,8 +487,8 @@ END_TEST
 
 START_TEST(test_table_of_impossible_size_is_refused)
 {
-	const uint32_t whole = sizeof(struct sluice_stage_ops), option = sizeof(struct sluice_option);
-	const uint32_t oldest = offsetof(struct sluice_stage_ops, self_test);
+	uint32_t whole = sizeof(struct sluice_stage_ops), option = sizeof(struct sluice_option);
+	uint32_t oldest = offsetof(struct sluice_stage_ops, self_test);
 	const struct {
 		uint32_t size, option_size;
 		size_t symbol_size;
@@ -497,16 +497,16 @@ START_TEST(test_table_of_impossible_size_is_refused)
 		{whole, option - 8, whole},  {whole, option + 8, whole},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct sluice_stage_ops ops = {AUTH, .abi_major = SLUICE_ABI_MAJOR, .size = cases[i].size,
-		                                     .option_size = cases[i].option_size};
+		struct sluice_stage_ops ops = {AUTH, .abi_major = SLUICE_ABI_MAJOR, .size = cases[i].size,
+		                               .option_size = cases[i].option_size};
 		struct sluice_stage_ops copy;
 		struct sluice_error error = {0};
 		ck_assert_msg(!table_copy(&copy, &ops, cases[i].symbol_size, &error), "case %zu was taken", i);
 		char sentence[200];
-		(void)snprintf(sentence, sizeof(sentence),
-		               "has a table of %u bytes with options of %u, which no stage ABI 1.0 has: define it with "
-		               "SLUICE_STAGE()",
-		               cases[i].size, cases[i].option_size);
+		(void)snprintf(
+			sentence, sizeof(sentence),
+			"has a table of %u bytes with options of %u, which no stage ABI 1.0 has: define it with SLUICE_STAGE()",
+			cases[i].size, cases[i].option_size);
 		ck_assert_str_eq(error.text, sentence);
 	}
 	struct sluice_error error = {0};
@@ -519,16 +519,16 @@ START_TEST(test_table_of_an_older_minor_lacks_what_came_later)
 {
 	static const uint32_t sizes[] = {offsetof(struct sluice_stage_ops, self_test),
 	                                 offsetof(struct sluice_stage_ops, tend), sizeof(struct sluice_stage_ops)};
-	const struct sluice_stage_ops ops = {PERSIST,
-	                                     .process = process,
-	                                     .abi_major = SLUICE_ABI_MAJOR,
-	                                     .abi_minor = (uint32_t)_i,
-	                                     .size = sizes[_i],
-	                                     .option_size = sizeof(struct sluice_option),
-	                                     .self_test = self_test,
-	                                     .tend = on_store,
-	                                     .measure = measure,
-	                                     .erase = on_store};
+	struct sluice_stage_ops ops = {PERSIST,
+	                               .process = process,
+	                               .abi_major = SLUICE_ABI_MAJOR,
+	                               .abi_minor = (uint32_t)_i,
+	                               .size = sizes[_i],
+	                               .option_size = sizeof(struct sluice_option),
+	                               .self_test = self_test,
+	                               .tend = on_store,
+	                               .measure = measure,
+	                               .erase = on_store};
 	struct sluice_stage_ops copy;
 	struct sluice_error error = {0};
 	ck_assert_msg(table_copy(&copy, &ops, ops.size, &error), "%s", error.text);

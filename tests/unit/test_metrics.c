@@ -49,7 +49,7 @@ static void open_doors(void)
 	char url[LISTENER_URL_SIZE];
 	log_setup(SLUICE_LOG_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO);
 	write_pipeline();
-	const struct config_request request = {.file = file, .stage_path = TEST_BUILD_DIR "/stages"};
+	struct config_request request = {.file = file, .stage_path = TEST_BUILD_DIR "/stages"};
 	config = config_load(&request, &error);
 	ck_assert_msg(config != NULL, "%s", error.text);
 	pipeline = pipeline_create(config, &error);
@@ -91,7 +91,7 @@ static void send_event(const char *id, int status)
 	wire_read(fd, &answer);
 	ck_assert_int_eq(answer.status, status);
 	(void)snprintf(field, sizeof(field), "request-%d", number);
-	const int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
+	int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
 	while (!lineage_find(service.lineage, field, strlen(field), &entry))
 		ck_assert_int_lt(clock_now_ns(), until_ns);
 	(void)close(fd);
@@ -120,7 +120,7 @@ static json_t *get_document(const char *path, int status)
 /* The value of a sample, named with its labels; -1 if it is not there. */
 static double sample(const char *name)
 {
-	const size_t length = strlen(name);
+	size_t length = strlen(name);
 	for (const char *line = answer.body; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, name, length) == 0 && line[length] == ' ')
@@ -209,9 +209,9 @@ static const json_t *stage_of(const json_t *stats, const char *name)
 {
 	size_t i;
 	const json_t *stage;
-	json_array_foreach(json_object_get(stats, "stages"), i,
-	                   stage) if (strcmp(json_string_value(json_object_get(stage, "stage")), name) ==
-	                              0) return stage;
+	json_array_foreach (json_object_get(stats, "stages"), i, stage)
+		if (strcmp(json_string_value(json_object_get(stage, "stage")), name) == 0)
+			return stage;
 	ck_abort_msg("no stage %s", name);
 	return NULL;
 }
@@ -244,7 +244,7 @@ START_TEST(test_window_forgets_what_is_older_than_ten_ticks)
 	size_t count;
 	struct histogram histogram;
 	(void)stats_series(service.stats, &count);
-	const size_t total = count - 1;
+	size_t total = count - 1;
 	stats_tick(service.stats);
 	recorder_record(service.recorder, SERIES_TOTAL, 5 * NS_PER_MS);
 	for (int i = 0; i <= STATS_WINDOW_S; i++) {
@@ -338,7 +338,7 @@ START_TEST(test_token_guards_the_admin_door)
 	struct admin *guarded = admin_start(&service, &error);
 	ck_assert_msg(guarded != NULL, "%s", error.text);
 	admin_get_url(guarded, url);
-	const int open_port = admin_port;
+	int open_port = admin_port;
 	admin_port = wire_port(url);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		get("/api/pipeline", cases[i].field);

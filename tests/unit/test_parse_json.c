@@ -50,8 +50,7 @@ START_TEST(test_fields_are_at_the_top_level_by_default)
 {
 	struct harness *h = open_plain();
 	static const char body[] =
-		" { \"payload\" : { \"a\" : [1, 2.50 ] } ,\n\"messageId\":\"id-1\", \"sequence\": -7,"
-		"\"eventType\":\"order.paid\",\"stream\":\"s/1\" , \"more\":[{}]}\n";
+		" { \"payload\" : { \"a\" : [1, 2.50 ] } ,\n\"messageId\":\"id-1\", \"sequence\": -7,\"eventType\":\"order.paid\",\"stream\":\"s/1\" , \"more\":[{}]}\n";
 	enum sluice_verdict verdict;
 	struct sluice_event *event = parse(h, body, strlen(body), &verdict);
 	ck_assert_msg(verdict == SLUICE_PASS, "%s", harness_detail(event));
@@ -183,9 +182,9 @@ END_TEST
 START_TEST(test_missing_field_names_all_its_sources)
 {
 	struct harness *h = open_mapped();
-	assert_refused(h, "{\"type\":\"t\"}",
-	               "message_id: expected a non-empty string in one of the header X-GitHub-Delivery, /data/id, got "
-	               "nothing");
+	assert_refused(
+		h, "{\"type\":\"t\"}",
+		"message_id: expected a non-empty string in one of the header X-GitHub-Delivery, /data/id, got nothing");
 	harness_close(h);
 }
 END_TEST
@@ -447,7 +446,7 @@ END_TEST
 START_TEST(test_a_million_brackets_are_refused_without_recursion)
 {
 	struct harness *h = open_plain();
-	const size_t count = 1000000;
+	size_t count = 1000000;
 	char *body = malloc(count + 1);
 	ck_assert_ptr_nonnull(body);
 	memset(body, '[', count);

@@ -124,9 +124,9 @@ START_TEST(test_a_new_event_is_stored_as_it_is)
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_settle(h, event, SLUICE_PASS);
 	harness_close(h);
-	ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM webhook_events WHERE received_at ="
-	                             " '2023-11-14 22:13:20.123456+00'"),
-	                 1);
+	ck_assert_int_eq(
+		ask_by_hand("SELECT count(*) FROM webhook_events WHERE received_at = '2023-11-14 22:13:20.123456+00'"),
+		1);
 }
 END_TEST
 
@@ -241,27 +241,27 @@ static const struct {
 	{"payload_type=json", "ALTER TABLE webhook_events ADD CONSTRAINT too_long CHECK (length(payload::text) < 10)",
          "SQLSTATE 23514, constraint too_long"},
 	{"payload_type=bytea",
-         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF length(NEW.payload) > 10 THEN"
-         " RAISE EXCEPTION 'refused: %', convert_from(NEW.payload, 'UTF8'); END IF; RETURN NEW; END $$;"
-         "CREATE TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION refuse()",
+         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF length(NEW.payload) > "
+         "10 THEN RAISE EXCEPTION 'refused: %', convert_from(NEW.payload, 'UTF8'); END IF; RETURN NEW; "
+         "END $$;CREATE TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION refuse()",
          "SQLSTATE P0001"},
 	{"payload_type=bytea",
-         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF length(NEW.payload) > 10 THEN"
-         " RETURN NULL; END IF; RETURN NEW; END $$;"
-         "CREATE TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION refuse()",
+         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF length(NEW.payload) > "
+         "10 THEN RETURN NULL; END IF; RETURN NEW; END $$;CREATE TRIGGER t BEFORE INSERT ON "
+         "webhook_events FOR EACH ROW EXECUTE FUNCTION refuse()",
          "dropped"},
 	{"payload_type=bytea",
-         "CREATE UNIQUE INDEX only_one_long ON webhook_events ((length(payload) > 10)) WHERE length(payload) > 10;"
-         "INSERT INTO webhook_events (payload, digest, request_id, received_at)"
-         " VALUES ('a long payload', decode(repeat('00', 32), 'hex'), 'r', now())",
+         "CREATE UNIQUE INDEX only_one_long ON webhook_events ((length(payload) > 10)) WHERE "
+         "length(payload) > 10;INSERT INTO webhook_events (payload, digest, request_id, received_at) "
+         "VALUES ('a long payload', decode(repeat('00', 32), 'hex'), 'r', now())",
          "SQLSTATE 23505, constraint only_one_long"},
 	{"payload_type=bytea",
-         "ALTER TABLE webhook_events ADD CONSTRAINT late UNIQUE (received_at) DEFERRABLE INITIALLY DEFERRED;"
-         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF length(NEW.payload) > 10 THEN"
-         " NEW.received_at = 'epoch'; END IF; RETURN NEW; END $$;"
-         "CREATE TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION refuse();"
-         "INSERT INTO webhook_events (payload, digest, request_id, received_at)"
-         " VALUES ('a long payload', decode(repeat('00', 32), 'hex'), 'r', now())",
+         "ALTER TABLE webhook_events ADD CONSTRAINT late UNIQUE (received_at) DEFERRABLE INITIALLY "
+         "DEFERRED;CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF "
+         "length(NEW.payload) > 10 THEN NEW.received_at = 'epoch'; END IF; RETURN NEW; END $$;CREATE "
+         "TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION refuse();INSERT INTO "
+         "webhook_events (payload, digest, request_id, received_at) VALUES ('a long payload', "
+         "decode(repeat('00', 32), 'hex'), 'r', now())",
          "SQLSTATE 23505, constraint late"},
 };
 
@@ -293,9 +293,9 @@ END_TEST
 START_TEST(test_a_failed_transaction_is_tried_again)
 {
 	struct harness *h = open_store();
-	run_by_hand("CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-	            " RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END $$;"
-	            "CREATE TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION fail()");
+	run_by_hand("CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'x' USING "
+	            "ERRCODE = '40P01'; END $$;CREATE TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE "
+	            "FUNCTION fail()");
 	struct sluice_event *event = store_event(h, "id", "s", "x");
 	ck_assert_int_eq(harness_process(h, event), SLUICE_RETRY);
 	ck_assert_ptr_nonnull(strstr(harness_detail(event), "40P01"));
@@ -311,8 +311,8 @@ START_TEST(test_a_statement_that_waits_too_long_is_tried_again)
 {
 	struct harness *h = open_with("statement_timeout=100ms", NULL);
 	PGconn *pg = connect_by_hand();
-	run_on(pg, "BEGIN; INSERT INTO webhook_events (message_id, payload, digest, request_id, received_at)"
-	           " VALUES ('id', '', decode(repeat('00', 32), 'hex'), 'r', now())");
+	run_on(pg,
+	       "BEGIN; INSERT INTO webhook_events (message_id, payload, digest, request_id, received_at) VALUES ('id', '', decode(repeat('00', 32), 'hex'), 'r', now())");
 	struct sluice_event *event = store_event(h, "id", "s", "x");
 	ck_assert_int_eq(harness_process(h, event), SLUICE_RETRY);
 	ck_assert_ptr_nonnull(strstr(harness_detail(event), "57014"));
@@ -599,8 +599,7 @@ START_TEST(test_the_audit_trail_only_grows)
 		"DELETE FROM webhook_audit_trail",
 		"TRUNCATE webhook_audit_trail",
 		"SET session_replication_role = replica; DELETE FROM webhook_audit_trail",
-		("INSERT INTO webhook_audit_trail SELECT * FROM webhook_audit_trail"
-	         " ON CONFLICT (writer, position) DO UPDATE SET written_at = now()"),
+		("INSERT INTO webhook_audit_trail SELECT * FROM webhook_audit_trail ON CONFLICT (writer, position) DO UPDATE SET written_at = now()"),
 	};
 	struct harness *h = open_store();
 	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
@@ -755,9 +754,10 @@ START_TEST(test_a_dead_letter_is_kept_once_whatever_is_in_it)
 	for (int i = 0; i < 2; i++)
 		ck_assert_msg(h->ops->bury(&h->stage, event, "the reason", &error), "%s", error.text);
 	harness_free(event);
-	ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM webhook_dead_letters WHERE message_id = 'id'"
-	                             " AND reason = 'the reason' AND payload = '{\"x\":\"\\\\u0000\"}'"),
-	                 1);
+	ck_assert_int_eq(
+		ask_by_hand(
+			"SELECT count(*) FROM webhook_dead_letters WHERE message_id = 'id' AND reason = 'the reason' AND payload = '{\"x\":\"\\\\u0000\"}'"),
+		1);
 	harness_close(h);
 }
 END_TEST
@@ -939,8 +939,8 @@ START_TEST(test_a_server_without_room_for_more_connections_is_lived_with)
 {
 	enum { WAITERS = 3 };
 	char option[300];
-	run_by_hand("CREATE ROLE limited LOGIN PASSWORD 'sEcReT' CONNECTION LIMIT 2;"
-	            "GRANT CREATE, USAGE ON SCHEMA public TO limited");
+	run_by_hand(
+		"CREATE ROLE limited LOGIN PASSWORD 'sEcReT' CONNECTION LIMIT 2;GRANT CREATE, USAGE ON SCHEMA public TO limited");
 	(void)snprintf(option, sizeof(option), "url=postgresql://limited:sEcReT@127.0.0.1:%d/sluice", port_of_server());
 	struct harness *h = harness_open(SLUICE_KIND_PERSIST, "postgres", (const char *[]){option, "pool.min=1", NULL});
 	PGconn *pg = connect_by_hand();

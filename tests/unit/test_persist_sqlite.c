@@ -233,24 +233,19 @@ END_TEST
 static const struct {
 	const char *sql, *words;
 } refusals[] = {
-	{"CREATE TRIGGER t BEFORE INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB)"
-         " BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+	{"CREATE TRIGGER t BEFORE INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN SELECT RAISE(ABORT, 'not this one'); END",
          "not this one"},
-	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB)"
-         " BEGIN SELECT RAISE(FAIL, 'not this one'); END",
+	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN SELECT RAISE(FAIL, 'not this one'); END",
          "not this one"},
-	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB)"
-         " BEGIN SELECT RAISE(ROLLBACK, 'not this one'); END",
+	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN SELECT RAISE(ROLLBACK, 'not this one'); END",
          "not this one"},
-	{"CREATE TRIGGER t BEFORE INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB)"
-         " BEGIN SELECT RAISE(IGNORE); END",
+	{"CREATE TRIGGER t BEFORE INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN SELECT RAISE(IGNORE); END",
          "dropped"},
-	{"CREATE UNIQUE INDEX i ON webhook_events (length(payload)) WHERE length(payload) = 8;"
-         "INSERT INTO webhook_events (message_id, payload, digest, request_id, received_at)"
-         " VALUES ('by hand', CAST('[weapon]' AS BLOB), zeroblob(32), 'r', 0)",
+	{"CREATE UNIQUE INDEX i ON webhook_events (length(payload)) WHERE length(payload) = 8;INSERT INTO "
+         "webhook_events (message_id, payload, digest, request_id, received_at) VALUES ('by hand', "
+         "CAST('[weapon]' AS BLOB), zeroblob(32), 'r', 0)",
          "UNIQUE"},
-	{"ALTER TABLE webhook_events ADD COLUMN kind TEXT"
-         " CHECK (CASE WHEN payload = CAST('[poison]' AS BLOB) THEN json_extract('{', '$') ELSE 1 END)",
+	{"ALTER TABLE webhook_events ADD COLUMN kind TEXT CHECK (CASE WHEN payload = CAST('[poison]' AS BLOB) THEN json_extract('{', '$') ELSE 1 END)",
          "malformed"},
 };
 
@@ -390,8 +385,7 @@ START_TEST(test_the_audit_trail_only_grows)
 		"UPDATE webhook_audit_trail SET written_at = 0",
 		"DELETE FROM webhook_audit_trail",
 		"DELETE FROM webhook_audit_trail WHERE position = 2",
-		("INSERT OR REPLACE INTO webhook_audit_trail SELECT writer, position, 0, covers, previous, hash"
-	         " FROM webhook_audit_trail"),
+		("INSERT OR REPLACE INTO webhook_audit_trail SELECT writer, position, 0, covers, previous, hash FROM webhook_audit_trail"),
 	};
 	struct harness *h = open_store();
 	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
@@ -459,9 +453,10 @@ START_TEST(test_a_dead_letter_is_kept_once)
 	for (int i = 0; i < 2; i++)
 		ck_assert_msg(h->ops->bury(&h->stage, event, "the reason", &error), "%s", error.text);
 	harness_free(event);
-	run_by_hand("CREATE TABLE probe (n CHECK (n = 1)); INSERT INTO probe SELECT count(*) FROM webhook_dead_letters"
-	            " WHERE message_id = 'id' AND reason = 'the reason' AND payload = CAST('payload' AS BLOB)"
-	            " AND length(digest) = 32 AND stream = 's' AND buried_at > 1600000000000000");
+	run_by_hand("CREATE TABLE probe (n CHECK (n = 1)); INSERT INTO probe SELECT count(*) FROM "
+	            "webhook_dead_letters WHERE message_id = 'id' AND reason = 'the reason' AND payload = "
+	            "CAST('payload' AS BLOB) AND length(digest) = 32 AND stream = 's' AND buried_at > "
+	            "1600000000000000");
 	ck_assert_uint_eq(store_count(h), 0);
 	harness_close(h);
 }
@@ -517,9 +512,9 @@ static void expect_refused_file(const char *words)
 START_TEST(test_a_file_that_is_not_ours_is_refused_and_left_alone)
 {
 	FILE *file = fopen(path, "w");
-	(void)fputs("not a database, but long enough to be looked at as one: "
-	            "a header has one hundred bytes, and these are more than one hundred bytes",
-	            file);
+	(void)fputs(
+		"not a database, but long enough to be looked at as one: a header has one hundred bytes, and these are more than one hundred bytes",
+		file);
 	(void)fclose(file);
 	expect_refused_file("not a database");
 	ck_assert_int_eq(unlink(path), 0);

@@ -104,7 +104,7 @@ END_TEST
 START_TEST(test_line_that_is_cut_is_left)
 {
 	const char *text = takes[_i];
-	const size_t end = (size_t)(strrchr(text, '}') - text);
+	size_t end = (size_t)(strrchr(text, '}') - text);
 	for (size_t size = 0; size <= end; size++)
 		ck_assert(!takes_as_jansson(text, size));
 }

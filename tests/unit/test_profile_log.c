@@ -44,9 +44,7 @@ static const char *const good_lines[] = {
 	"2026-11-25T20:00:00Z info something " PROFILE("3.75") " and more",
 	"\x1b[32m" PROFILE("3.75") "\x1b[0m",
 	PROFILE("3.75") "\r",
-	"{\"time\":\"now\",\"message\":\"LATENCY_PROFILE: "
-	"{\\\"requestId\\\":\\\"r\\\",\\\"stages\\\":{\\\"auth\\\":1.5,"
-	"\\\"db\\\":2.25},\\\"total\\\":3.75}\"}",
+	"{\"time\":\"now\",\"message\":\"LATENCY_PROFILE: {\\\"requestId\\\":\\\"r\\\",\\\"stages\\\":{\\\"auth\\\":1.5,\\\"db\\\":2.25},\\\"total\\\":3.75}\"}",
 	"LATENCY_PROFILE: {\"requestId\":\"r\",\"stages\":{\"auth\":1.5,\"db_batch\":2.25},\"total\":3.75}",
 };
 

@@ -67,7 +67,7 @@ END_TEST
 
 START_TEST(test_stage_without_delay_is_one_value_of_work_and_of_whole)
 {
-	const struct event_times times = times_of_all();
+	struct event_times times = times_of_all();
 	recorder_record_stages(recorder, &times, SLUICE_KIND_AUTH, SLUICE_KIND_IDEMPOTENCY);
 	for (unsigned kind = SLUICE_KIND_AUTH; kind <= SLUICE_KIND_IDEMPOTENCY; kind++) {
 		ck_assert_uint_eq(count_of((enum sluice_kind)kind, PART_WORK), 1);
@@ -118,7 +118,7 @@ END_TEST
 
 static void *record_one(void *unused)
 {
-	const struct event_times times = times_of_all();
+	struct event_times times = times_of_all();
 	recorder_record_stages(recorder, &times, 0, KIND_COUNT - 1);
 	return unused;
 }

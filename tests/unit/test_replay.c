@@ -6,8 +6,6 @@
 #include "lab/about.h"
 #include "support/replay_bench.h"
 
-/* ── what goes out ──────────────────────────────────────────────────────────────────────────────────────────────── */
-
 START_TEST(test_every_request_is_sent_once)
 {
 	enum { COUNT = 500 };
@@ -83,7 +81,7 @@ START_TEST(test_long_message_id_is_known_whole)
 	plan.targets[0].id_prefix = "fresh-";
 	(void)add(INPUT_NEW, id, NULL);
 	run();
-	const int size = snprintf(sent, sizeof(sent), "fresh-%s", id);
+	int size = snprintf(sent, sizeof(sent), "fresh-%s", id);
 	ck_assert_uint_eq(result.records[0].message, trace_key(sent, (size_t)size));
 }
 END_TEST
@@ -126,8 +124,6 @@ START_TEST(test_only_the_planned_part_of_the_input_is_sent)
 }
 END_TEST
 
-/* ── when ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 enum { SLOW_MS = 60 };
 
 static bool slow_at_first(struct scripted_server *server, const struct scripted_request *request, int fd)
@@ -148,7 +144,7 @@ START_TEST(test_due_request_waits_for_a_connection_and_the_server_is_charged_for
 	ck_assert_uint_eq(servers[0].count, COUNT);
 	const struct trace_record *records = result.records;
 	for (size_t i = 1; i < COUNT; i++) {
-		const int64_t waited_ns = records[i].ready_ns - records[i].intended_ns;
+		int64_t waited_ns = records[i].ready_ns - records[i].intended_ns;
 		ck_assert_int_eq(records[i].intended_ns - records[0].intended_ns, (int64_t)i * NS_PER_MS);
 		ck_assert_int_ge(waited_ns + replay_lag_ns(&records[i]), (SLOW_MS - (int64_t)i) * NS_PER_MS);
 		ck_assert_int_ge(records[i].sent_ns, records[i].ready_ns);
@@ -219,8 +215,7 @@ static bool gives_reason(const json_t *generator, const char *words)
 {
 	size_t i;
 	json_t *reason;
-	json_array_foreach(json_object_get(generator, "reasons"), i, reason)
-	{
+	json_array_foreach (json_object_get(generator, "reasons"), i, reason) {
 		if (strstr(json_string_value(reason), words))
 			return true;
 	}
@@ -254,14 +249,12 @@ START_TEST(test_generator_that_was_slowed_on_purpose_says_that_it_is_invalid)
 }
 END_TEST
 
-/* ── what waits for what ────────────────────────────────────────────────────────────────────────────────────────── */
-
 static _Atomic bool first_is_answered, second_came_early;
 
 /* m-0 is answered when three more have come, all but m-1: that one waits for it. */
 static bool hold_the_first(struct scripted_server *server, const struct scripted_request *request, int fd)
 {
-	const size_t line = line_of(request);
+	size_t line = line_of(request);
 	if (request->number == 0) {
 		if (!scripted_wait(server, 4))
 			return false;
@@ -311,7 +304,7 @@ START_TEST(test_order_within_a_stream_is_that_of_the_input)
 	plan.connections = 10;
 	run();
 	for (size_t i = 0; i < COUNT; i++) {
-		const size_t line = line_of(&servers[0].requests[i]);
+		size_t line = line_of(&servers[0].requests[i]);
 		ck_assert_msg(line < STREAMS || line == last[line % STREAMS] + STREAMS, "line %zu came as number %zu",
 		              line, i);
 		last[line % STREAMS] = line;
@@ -339,7 +332,7 @@ START_TEST(test_duet_sends_all_of_one_id_to_the_same_arm)
 		for (size_t i = 0; i < servers[s].count; i++)
 			at[s][line_of(&servers[s].requests[i])]++;
 	for (size_t i = 0; i < COUNT; i++) {
-		const uint8_t arm = result.records[i].arm;
+		uint8_t arm = result.records[i].arm;
 		ck_assert_uint_eq(at[arm][i], 2);
 		ck_assert_uint_eq(result.records[COUNT + i].arm, arm);
 	}

@@ -72,7 +72,7 @@ static int listen_on_loopback(char port[8])
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(address);
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
 	ck_assert_int_eq(listen(fd, 1), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
@@ -84,7 +84,7 @@ START_TEST(test_name_with_two_addresses_is_found_at_the_one_that_accepts)
 {
 	struct addrinfo *addresses;
 	(void)strcpy(target.host, "localhost");
-	const int fd = listen_on_loopback(target.port);
+	int fd = listen_on_loopback(target.port);
 	const struct addrinfo *address = replay_target_find(&target, &addresses, &failure);
 	ck_assert_msg(address != NULL, "%s", failure.text);
 	ck_assert_int_eq(address->ai_family, AF_INET);

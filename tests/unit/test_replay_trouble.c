@@ -197,7 +197,7 @@ static bool answer_and_go_on(struct scripted_server *server, const struct script
 	(void)server;
 	if (request->number > 0)
 		return scripted_accept(server, request, fd);
-	const int head = snprintf(text, sizeof(text), "HTTP/1.1 202 x\r\nContent-Length: 16343\r\n\r\n");
+	int head = snprintf(text, sizeof(text), "HTTP/1.1 202 x\r\nContent-Length: 16343\r\n\r\n");
 	memset(text + head, 'x', sizeof(text) - (size_t)head);
 	(void)send(fd, text, sizeof(text), MSG_NOSIGNAL);
 	return true;
@@ -235,14 +235,12 @@ START_TEST(test_patience_ends_when_it_says_and_the_server_is_charged_for_it)
 	run();
 	ck_assert_int_eq(result.records[0].status, 0);
 	ck_assert_int_eq(result.records[1].status, 202);
-	const int64_t held_ns = result.records[1].sent_ns - result.records[0].sent_ns;
+	int64_t held_ns = result.records[1].sent_ns - result.records[0].sent_ns;
 	ck_assert_int_ge(held_ns, 300 * NS_PER_MS);
 	ck_assert_int_lt(held_ns, 900 * NS_PER_MS); /* a second would be the pace of the reports */
 	ck_assert_int_lt(replay_lag_ns(&result.records[1]), 200 * NS_PER_MS);
 }
 END_TEST
-
-/* ── its end ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static volatile sig_atomic_t was_signalled;
 
@@ -255,7 +253,7 @@ static void note_signal(int number)
 /* Without SA_RESTART, as the command does it. */
 static void catch_signal(void)
 {
-	const struct sigaction action = {.sa_handler = note_signal};
+	struct sigaction action = {.sa_handler = note_signal};
 	ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
 }
 

@@ -15,44 +15,39 @@
 #define EVIL "</script><script>alert(1)</script><img src=x onerror=\\\"alert(2)\\\">\\u2028@SCRIPT@"
 
 static const char run_json[] =
-	"{'format': 1, 'command': 'compare', 'about': 'a slow database', 'sluice': '0.1.0', 'started_at': "
-	"'2026-11-25T22:00:00.000000Z',"
-	" 'seconds': 131.4, 'host': {'cpus': 2, 'cpu': 'a processor', 'memory_bytes': 8589934592, 'kernel': 'Linux 6'},"
-	" 'input': {'file': 'input.jsonl', 'sha256': 'cafe01', 'lines': 60000},"
-	" 'schedule': {'arrivals': 'poisson', 'rate': 500.0, 'connections': 50, 'requests': 60000, 'block_seconds': "
-	"3.0},"
-	" 'sign': 'github', 'arms': ["
-	"  {'label': 'none', 'pipeline': 'p.yaml', 'sha256': 'cafe02', 'optimizations': [], 'stages': ["
-	"   {'kind': 'persist', 'name': 'postgres', 'version': '1.2.3', 'sha256': 'cafe03'}]},"
-	"  {'label': 'batched', 'pipeline': 'p.yaml', 'optimizations': ['x', 'y']}],"
-	" 'generator': {'valid': false, 'reasons': ['it was late'], 'lag_p50_ms': 0.1, 'lag_p95_ms': 30, 'lag_p99_ms': "
-	"40,"
-	"  'cpu_share': 0.5},"
-	" 'results': {'requests': 60000, 'expected_good': 60000, 'accepted': 59997, 'errors': 3, 'retried': 0,"
-	"  'by_kind': {'new': {'requests': 60000, 'right': 59997}},"
-	"  'corrected': {'p50_ms': 9, 'p95_ms': 231.4, 'p99_ms': 300, 'max_ms': 2000},"
-	"  'raw': {'p50_ms': 8, 'p95_ms': 230, 'p99_ms': 299, 'max_ms': 1999}}}";
+	"{'format': 1, 'command': 'compare', 'about': 'a slow database', 'sluice': '0.1.0', "
+	"'started_at': '2026-11-25T22:00:00.000000Z', 'seconds': 131.4, 'host': {'cpus': 2, 'cpu': 'a "
+	"processor', 'memory_bytes': 8589934592, 'kernel': 'Linux 6'}, 'input': {'file': 'input.jsonl', "
+	"'sha256': 'cafe01', 'lines': 60000}, 'schedule': {'arrivals': 'poisson', 'rate': 500.0, "
+	"'connections': 50, 'requests': 60000, 'block_seconds': 3.0}, 'sign': 'github', 'arms': [  "
+	"{'label': 'none', 'pipeline': 'p.yaml', 'sha256': 'cafe02', 'optimizations': [], 'stages': [   "
+	"{'kind': 'persist', 'name': 'postgres', 'version': '1.2.3', 'sha256': 'cafe03'}]},  {'label': "
+	"'batched', 'pipeline': 'p.yaml', 'optimizations': ['x', 'y']}], 'generator': {'valid': false, "
+	"'reasons': ['it was late'], 'lag_p50_ms': 0.1, 'lag_p95_ms': 30, 'lag_p99_ms': 40,  "
+	"'cpu_share': 0.5}, 'results': {'requests': 60000, 'expected_good': 60000, 'accepted': 59997, "
+	"'errors': 3, 'retried': 0,  'by_kind': {'new': {'requests': 60000, 'right': 59997}},  "
+	"'corrected': {'p50_ms': 9, 'p95_ms': 231.4, 'p99_ms': 300, 'max_ms': 2000},  'raw': {'p50_ms': "
+	"8, 'p95_ms': 230, 'p99_ms': 299, 'max_ms': 1999}}}";
 
 static const char compare_json[] =
-	"{'design': 'paired', 'pairs': 20, 'alpha': 0.05, 'margin': 0.05,"
-	" 'verdict': {'outcome': 'better', 'sentence': 'It helps: P95 falls.'},"
-	" 'arms': [{'label': 'none'}, {'label': 'batched'}],"
-	" 'notes': ['none does not keep up.'], 'looks': [{'pairs': 20, 'p': 0.001, 'threshold': 0.0042, 'stopped': "
-	"true}],"
-	" 'metrics': [{'name': 'p95', 'title': 'P95', 'unit': 'ms', 'a': 231.4, 'b': 62.14, 'change': -0.7315,"
-	"  'low': -0.75, 'high': -0.7}, {'name': 'wal', 'title': 'WAL', 'unit': 'B', 'a': 1, 'b': null, 'change': null,"
-	"  'low': null, 'high': null}],"
-	" 'violations': [{'arm': 0, 'lost': 0, 'doubled': 0, 'altered': 0, 'reordered': 0},"
-	"  {'arm': 1, 'lost': 7, 'doubled': 0, 'altered': 0, 'reordered': 0}]}";
+	"{'design': 'paired', 'pairs': 20, 'alpha': 0.05, 'margin': 0.05, 'verdict': {'outcome': "
+	"'better', 'sentence': 'It helps: P95 falls.'}, 'arms': [{'label': 'none'}, {'label': "
+	"'batched'}], 'notes': ['none does not keep up.'], 'looks': [{'pairs': 20, 'p': 0.001, "
+	"'threshold': 0.0042, 'stopped': true}], 'metrics': [{'name': 'p95', 'title': 'P95', 'unit': "
+	"'ms', 'a': 231.4, 'b': 62.14, 'change': -0.7315,  'low': -0.75, 'high': -0.7}, {'name': 'wal', "
+	"'title': 'WAL', 'unit': 'B', 'a': 1, 'b': null, 'change': null,  'low': null, 'high': null}], "
+	"'violations': [{'arm': 0, 'lost': 0, 'doubled': 0, 'altered': 0, 'reordered': 0},  {'arm': 1, "
+	"'lost': 7, 'doubled': 0, 'altered': 0, 'reordered': 0}]}";
 
 static const char gate_json[] =
-	"{'file': 'gates/g.yaml', 'outcome': 'FLAG', 'sentence': 'FLAG: too slow.', 'next': 'Try a pool.',"
-	" 'rows': [{'name': 'p95', 'title': 'P95 of all', 'value': '62.1 ms', 'limit': '≤ 50 ms', 'bound': '63.0 ms',"
-	"  'verdict': 'failed'}]}";
+	"{'file': 'gates/g.yaml', 'outcome': 'FLAG', 'sentence': 'FLAG: too slow.', 'next': 'Try a "
+	"pool.', 'rows': [{'name': 'p95', 'title': 'P95 of all', 'value': '62.1 ms', 'limit': '≤ 50 ms', "
+	"'bound': '63.0 ms',  'verdict': 'failed'}]}";
 
 static const char verify_json[] =
-	"{'format': 1, 'violations': 1, 'arms': [{'arm': 1, 'lost': 1, 'doubled': 0, 'altered': 0, 'reordered': 0,"
-	" 'examples': [{'kind': 'lost', 'message_id': 'b-msg-17', 'stream': null, 'detail': 'no row holds it'}]}]}";
+	"{'format': 1, 'violations': 1, 'arms': [{'arm': 1, 'lost': 1, 'doubled': 0, 'altered': 0, "
+	"'reordered': 0, 'examples': [{'kind': 'lost', 'message_id': 'b-msg-17', 'stream': null, "
+	"'detail': 'no row holds it'}]}]}";
 
 static char folder[64];
 static char *page;
@@ -230,8 +225,7 @@ START_TEST(test_violations_come_from_the_verifier_before_the_comparison)
 	ck_assert_int_eq(unlink(strcat(strcpy((char[96]){0}, folder), "/" RUN_VERIFY)), 0);
 	free(page);
 	report();
-	expect("<td data-label=\"A\"><span class=\"tone even\">0</span></td><td data-label=\"B\">"
-	       "<span class=\"tone bad\">7</span></td>");
+	expect("<td data-label=\"A\"><span class=\"tone even\">0</span></td><td data-label=\"B\"><span class=\"tone bad\">7</span></td>");
 }
 END_TEST
 
@@ -271,12 +265,11 @@ END_TEST
 
 START_TEST(test_texts_cannot_become_markup)
 {
-	write_document(RUN_ABOUT,
-	               "{'arms': [{'label': '" EVIL "', 'pipeline': '" EVIL "', 'optimizations': ['" EVIL "']}],"
-	               " 'host': {'cpu': '" EVIL "'}, 'results': {'by_kind': {'" EVIL "': {}}}}");
+	write_document(RUN_ABOUT, "{'arms': [{'label': '" EVIL "', 'pipeline': '" EVIL "', 'optimizations': ['" EVIL
+	                          "']}], 'host': {'cpu': '" EVIL "'}, 'results': {'by_kind': {'" EVIL "': {}}}}");
 	write_document(RUN_COMPARE,
-	               "{'verdict': {'outcome': '" EVIL "', 'sentence': '" EVIL "'},"
-	               " 'metrics': [{'name': '" EVIL "', 'title': '" EVIL "', 'unit': '" EVIL "', 'a': 1}]}");
+	               "{'verdict': {'outcome': '" EVIL "', 'sentence': '" EVIL "'}, 'metrics': [{'name': '" EVIL
+	               "', 'title': '" EVIL "', 'unit': '" EVIL "', 'a': 1}]}");
 	write_document(RUN_GATE, "{'rows': [{'name': '" EVIL "', 'value': '" EVIL "', 'verdict': '" EVIL "'}]}");
 	report();
 	ck_assert_uint_eq(count("<script"), 2);

@@ -175,7 +175,7 @@ START_TEST(test_the_servers_view_is_joined_on_the_senders_clock)
 	const struct trace_record *record = &run->records[3];
 	ck_assert(record->attempts == 2 && record->batch_size == 3 && record->respond_ns == 7);
 	ck_assert_int_eq(record->stages[SLUICE_KIND_PERSIST].work_ns, 9);
-	const int64_t shift_ns = server->header.start_ns - run->header.start_ns;
+	int64_t shift_ns = server->header.start_ns - run->header.start_ns;
 	ck_assert_int_gt(shift_ns, 0);
 	ck_assert_int_eq(record->received_ns, 300 + shift_ns);
 	ck_assert_int_eq(record->replied_ns, 350 + shift_ns);

@@ -63,7 +63,7 @@ START_TEST(test_draw_is_of_different_requests_in_their_order)
 	lineage_append_random(paired.run, 10, &text);
 	ck_assert_uint_eq(count_of("request_id: r-"), 10);
 	for (const char *at = text.data; (at = strstr(at, "request_id: r-")) != NULL; at++) {
-		const uint32_t number = (uint32_t)strtoul(at + strlen("request_id: r-"), NULL, 10);
+		uint32_t number = (uint32_t)strtoul(at + strlen("request_id: r-"), NULL, 10);
 		ck_assert(at == text.data || number > before);
 		before = number;
 	}
@@ -86,7 +86,7 @@ END_TEST
 
 START_TEST(test_small_run_is_drawn_whole)
 {
-	const size_t count = paired.run->count;
+	size_t count = paired.run->count;
 	paired.run->count = 4;
 	lineage_append_random(paired.run, 10, &text);
 	paired.run->count = count;

@@ -61,7 +61,7 @@ static void write_requests(const char *path, unsigned arms)
 	struct trace_writer *writer = trace_create(path, TRACE_OF_SENDER, NULL, &failure);
 	ck_assert_msg(writer != NULL, "%s", failure.text);
 	for (uint32_t i = 0; i < REQUESTS; i++) {
-		const struct trace_record record = make_record(i, arms);
+		struct trace_record record = make_record(i, arms);
 		trace_write(writer, &record);
 	}
 	ck_assert(trace_close(writer, &failure));

@@ -18,7 +18,7 @@ static struct schedule schedule;
 static struct sluice_bytes text(const char *format, size_t number)
 {
 	char buffer[32];
-	const int size = snprintf(buffer, sizeof(buffer), format, number);
+	int size = snprintf(buffer, sizeof(buffer), format, number);
 	return (struct sluice_bytes){arena_strndup(&input.arena, buffer, (size_t)size), (size_t)size};
 }
 
@@ -28,7 +28,7 @@ static void set_up(void)
 	input_init(&input);
 	for (size_t i = 0; i < COUNT; i++) {
 		struct input_event *event = input_add(&input);
-		const bool is_duplicate = i % 4 == 3;
+		bool is_duplicate = i % 4 == 3;
 		event->kind = is_duplicate ? INPUT_DUPLICATE : INPUT_NEW;
 		event->message_id = text("m-%zu", is_duplicate ? i - 3 : i);
 		if (i % 5 != 0)
@@ -62,13 +62,13 @@ START_TEST(test_poisson_gaps_are_exponential_with_the_mean_of_the_rate)
 	schedule_init(&schedule, &plan);
 	ck_assert_int_eq(schedule.items[0].due_ns, 0);
 	for (size_t i = 1; i < COUNT; i++) {
-		const double gap = (double)(schedule.items[i].due_ns - schedule.items[i - 1].due_ns) / 2e6;
+		double gap = (double)(schedule.items[i].due_ns - schedule.items[i - 1].due_ns) / 2e6;
 		ck_assert_double_ge(gap, 0);
 		sum += gap;
 		squares += gap * gap;
 		beyond += gap > 2;
 	}
-	const double mean = sum / (COUNT - 1), deviation = sqrt(squares / (COUNT - 1) - mean * mean);
+	double mean = sum / (COUNT - 1), deviation = sqrt(squares / (COUNT - 1) - mean * mean);
 	ck_assert_double_eq_tol(mean, 1, 5 / sqrt(COUNT));
 	ck_assert_double_eq_tol(deviation, 1, 5 * sqrt(2.0 / COUNT));
 	ck_assert_double_eq_tol((double)beyond / (COUNT - 1), exp(-2), 5 * sqrt(exp(-2) / COUNT));

@@ -52,8 +52,7 @@ static json_t *find_stage(const char *kind, const char *name)
 {
 	json_t *alternatives = at(schema, "properties/stages/items/anyOf"), *stage;
 	size_t i;
-	json_array_foreach(alternatives, i, stage)
-	{
+	json_array_foreach (alternatives, i, stage) {
 		const char *found = json_string_value(json_object_get(at(at(stage, "properties"), kind), "const"));
 		if (found && strcmp(found, name) == 0)
 			return stage;

@@ -165,8 +165,9 @@ START_TEST(test_pipelined_requests_are_answered_in_order)
 	atomic_store(&puppet.fate, LATER);
 	open_door();
 	int fd = wire_connect(port);
-	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nX-Request-Id: one\r\nContent-Length: 2\r\n\r\n{}"
-	             "POST /webhooks HTTP/1.1\r\nHost: x\r\nX-Request-Id: two\r\nContent-Length: 2\r\n\r\n{}");
+	wire_say(
+		fd,
+		"POST /webhooks HTTP/1.1\r\nHost: x\r\nX-Request-Id: one\r\nContent-Length: 2\r\n\r\n{}POST /webhooks HTTP/1.1\r\nHost: x\r\nX-Request-Id: two\r\nContent-Length: 2\r\n\r\n{}");
 	size_t size = 0;
 	while (!strstr(answer.text, "two\r\n") || answer.text[size - 1] != '}') {
 		size += wire_receive(fd, answer.text + size, sizeof(answer.text) - size - 1);

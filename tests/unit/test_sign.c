@@ -95,8 +95,7 @@ static const struct {
           "template.timestamp_prefix=t=", "template.prefix=v1=", "template.signed={timestamp}.{body}",
           "template.timestamp_unit=us"}},
 	{"template:hush",
-         "signature_header=X-S,timestamp_header=X-T,id_header=X-I,signed={timestamp}\n{id}:{body},digest=sha512,"
-         "encoding=base64url,timestamp_unit=ms",
+         "signature_header=X-S,timestamp_header=X-T,id_header=X-I,signed={timestamp}\n{id}:{body},digest=sha512,encoding=base64url,timestamp_unit=ms",
          {"scheme=template", "secrets=hush", "template.signature_header=X-S", "template.timestamp_header=X-T",
           "template.id_header=X-I", "template.signed={timestamp}\n{id}:{body}", "template.digest=sha512",
           "template.encoding=base64url", "template.timestamp_unit=ms"}},

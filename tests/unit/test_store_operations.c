@@ -194,10 +194,10 @@ static pid_t hold_checkpoint_lock(const char *shm)
 	int held[2];
 	char byte;
 	ck_assert_int_eq(pipe(held), 0);
-	const pid_t child = fork();
+	pid_t child = fork();
 	if (child == 0) {
 		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 121, .l_len = 1};
-		const int file = open(shm, O_RDWR | O_CLOEXEC);
+		int file = open(shm, O_RDWR | O_CLOEXEC);
 		if (fcntl(file, F_SETLK, &lock) == 0 && write(held[1], "", 1) == 1)
 			(void)poll(NULL, 0, 100);
 		_exit(0);
@@ -212,7 +212,7 @@ START_TEST(test_a_file_is_tended_behind_the_checkpoint_of_another)
 {
 	struct harness *h = open_file("events.db", WRITING);
 	store_many(h, 10);
-	const pid_t other = hold_checkpoint_lock("events.db-shm");
+	pid_t other = hold_checkpoint_lock("events.db-shm");
 	tend(h);
 	ck_assert_int_eq(size_of("events.db-wal"), 0);
 	ck_assert_int_eq(waitpid(other, NULL, 0), other);
@@ -378,8 +378,8 @@ static int ask_by_hand(const char *sql)
 
 static void empty_database(void)
 {
-	run_by_hand("SET client_min_messages = error; DROP SCHEMA IF EXISTS sluice_lab_a, sluice_lab_b, plain CASCADE;"
-	            "DROP EXTENSION IF EXISTS pg_stat_statements; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+	run_by_hand(
+		"SET client_min_messages = error; DROP SCHEMA IF EXISTS sluice_lab_a, sluice_lab_b, plain CASCADE;DROP EXTENSION IF EXISTS pg_stat_statements; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
 }
 
 static struct harness *try_schema(const char *url, const char *schema, struct sluice_error *error)
@@ -650,10 +650,10 @@ START_TEST(test_statements_are_shown_without_a_literal)
 	run_by_hand("CREATE SCHEMA plain; CREATE EXTENSION pg_stat_statements SCHEMA plain");
 	struct harness *h = open_schema("sluice_lab_a");
 	store_many(h, 4);
-	ck_assert_double_ge(figure(h,
-	                           "db_statement_calls{statement=\"INSERT INTO webhook_events (message_id, event_type, "
-	                           "stream, sequence, payload, digest, request_id, r\"}"),
-	                    4);
+	ck_assert_double_ge(
+		figure(h,
+	               "db_statement_calls{statement=\"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id, r\"}"),
+		4);
 	run_by_hand(
 		"SELECT 'hush-hush', $$hush-hush$$, $x$hush-hush$x$, 4711008154711 FROM sluice_lab_a.webhook_events");
 	run_by_hand("CREATE ROLE hushed PASSWORD 'hush-hush'; DROP ROLE hushed");

@@ -54,7 +54,7 @@ static void write_samples(uint32_t count)
 START_TEST(test_records_come_back_as_written)
 {
 	struct trace_record record;
-	const int64_t before_ns = clock_now_ns();
+	int64_t before_ns = clock_now_ns();
 	write_samples(3);
 	struct trace_reader *reader = trace_open(path, NULL);
 	ck_assert_ptr_nonnull(reader);
@@ -63,7 +63,7 @@ START_TEST(test_records_come_back_as_written)
 	ck_assert_int_ge(header->start_ns, before_ns);
 	ck_assert_int_le(header->start_ns, clock_now_ns());
 	for (uint32_t i = 0; i < 3; i++) {
-		const struct trace_record expected = sample(i);
+		struct trace_record expected = sample(i);
 		ck_assert(trace_read(reader, &record));
 		ck_assert_mem_eq(&record, &expected, sizeof(record));
 	}
@@ -112,7 +112,7 @@ static void write_file(uint32_t version, uint32_t header_size, uint32_t record_s
 	if (header_size > sizeof(header))
 		(void)fwrite(padding, header_size - sizeof(header), 1, file);
 	for (size_t i = 0; i < records; i++) {
-		const size_t known = record_size < sizeof(record) ? record_size : sizeof(record);
+		size_t known = record_size < sizeof(record) ? record_size : sizeof(record);
 		(void)fwrite(&record, known, 1, file);
 		(void)fwrite(padding, record_size - known, record_size > known, file);
 	}
@@ -123,7 +123,7 @@ static void write_file(uint32_t version, uint32_t header_size, uint32_t record_s
 START_TEST(test_longer_header_and_records_of_a_later_writer_are_read)
 {
 	struct trace_record record;
-	const struct trace_record expected = sample(7);
+	struct trace_record expected = sample(7);
 	write_file(TRACE_VERSION, sizeof(struct trace_header) + 64, sizeof(struct trace_record) + 96, 2);
 	struct trace_reader *reader = trace_open(path, NULL);
 	ck_assert(trace_read(reader, &record));
@@ -220,7 +220,7 @@ START_TEST(test_records_of_many_threads_stay_whole)
 	ck_assert(trace_close(writer, NULL));
 	struct trace_reader *reader = trace_open(path, NULL);
 	for (; trace_read(reader, &record); count++) {
-		const struct trace_record expected = sample(record.input);
+		struct trace_record expected = sample(record.input);
 		ck_assert_mem_eq(&record, &expected, sizeof(record));
 	}
 	ck_assert_uint_eq(count, 4000);

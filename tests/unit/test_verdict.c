@@ -72,8 +72,7 @@ static const json_t *metric(const char *name)
 {
 	size_t i;
 	json_t *row;
-	json_array_foreach(json_object_get(document, "metrics"), i, row)
-	{
+	json_array_foreach (json_object_get(document, "metrics"), i, row) {
 		if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0)
 			return row;
 	}
@@ -84,8 +83,6 @@ static double figure(const char *name, const char *member)
 {
 	return json_number_value(json_object_get(metric(name), member));
 }
-
-/* ── the interval ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 START_TEST(test_outcome_follows_from_the_interval_and_the_margin)
 {
@@ -102,8 +99,8 @@ START_TEST(test_outcome_follows_from_the_interval_and_the_margin)
 		{0, -INFINITY, INFINITY, VERDICT_INCONCLUSIVE},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const double low = isinf(cases[i].low) ? cases[i].low : log1p(cases[i].low);
-		const double high = isinf(cases[i].high) ? cases[i].high : log1p(cases[i].high);
+		double low = isinf(cases[i].low) ? cases[i].low : log1p(cases[i].low);
+		double high = isinf(cases[i].high) ? cases[i].high : log1p(cases[i].high);
 		ck_assert_msg(verdict_of_interval(log1p(cases[i].mean), low, high, 0.05) == cases[i].expected,
 		              "case %zu", i);
 	}
@@ -155,8 +152,6 @@ START_TEST(test_one_pair_has_no_interval)
 }
 END_TEST
 
-/* ── recorded noise ─────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static uint32_t noise_us[NOISE_PAIRS * 2 * NOISE_BLOCK_MAX];
 
 static void read_noise(const struct recording *recording)
@@ -165,7 +160,7 @@ static void read_noise(const struct recording *recording)
 	(void)snprintf(path, sizeof(path), TEST_SOURCE_DIR "/tests/fixtures/noise/%s", recording->file);
 	FILE *file = fopen(path, "rb");
 	ck_assert_msg(file != NULL, "%s", path);
-	const size_t count = NOISE_PAIRS * 2 * recording->block;
+	size_t count = NOISE_PAIRS * 2 * recording->block;
 	ck_assert_uint_eq(fread(noise_us, sizeof(*noise_us), count, file), count);
 	(void)fclose(file);
 }
@@ -222,8 +217,6 @@ START_TEST(test_change_planted_in_recorded_noise_is_found_if_it_matters)
 	              "%g is called %s: %s", planted[_i].factor, outcome(), text_in("verdict", "sentence"));
 }
 END_TEST
-
-/* ── conduct ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 START_TEST(test_arm_that_does_not_keep_up_is_noted)
 {
@@ -323,11 +316,9 @@ START_TEST(test_late_generator_makes_it_invalid)
 }
 END_TEST
 
-/* ── looks ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
 static bool is_settled(size_t pairs)
 {
-	const struct verdict_terms terms = {.margin = 0.05, .patience_ns = 60 * NS_PER_S, .seed = 1};
+	struct verdict_terms terms = {.margin = 0.05, .patience_ns = 60 * NS_PER_S, .seed = 1};
 	return verdict_is_settled(&terms, paired.run->records, paired.run->count, &paired.input, pairs);
 }
 
@@ -371,8 +362,6 @@ START_TEST(test_sequential_verdict_has_the_alpha_of_its_last_look)
 }
 END_TEST
 
-/* ── the document ───────────────────────────────────────────────────────────────────────────────────────────────── */
-
 START_TEST(test_what_is_seen_from_outside_is_counted_per_event)
 {
 	paired_init(&paired, 4, 100);
@@ -389,8 +378,7 @@ START_TEST(test_figure_that_is_not_known_is_left_out)
 	size_t i;
 	json_t *block;
 	paired_init(&paired, 4, 100);
-	json_array_foreach(json_object_get(paired.run->about, "blocks"), i, block)
-	{
+	json_array_foreach (json_object_get(paired.run->about, "blocks"), i, block) {
 		(void)json_object_del(block, "store");
 	}
 	judge();
@@ -427,7 +415,7 @@ START_TEST(test_run_that_is_no_comparison_is_refused)
 {
 	struct sluice_error error = {0};
 	paired_init(&paired, 2, 50);
-	const size_t count = paired.run->count;
+	size_t count = paired.run->count;
 	paired.run->count = 0;
 	ck_assert_ptr_null(verdict_compute(paired.run, &paired.input, NULL, &error));
 	ck_assert_msg(strstr(error.text, "not one pair") != NULL, "%s", error.text);

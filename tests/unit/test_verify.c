@@ -83,9 +83,8 @@ static bool scan(void *context, int64_t after_id, sluice_record_fn each, void *e
 
 static void verify(void)
 {
-	const struct audit_source source = {.scan = scan};
-	const struct verify_plan plan = {
-		.input = &input, .records = records, .count = record_count, .id_prefix = PREFIX};
+	struct audit_source source = {.scan = scan};
+	struct verify_plan plan = {.input = &input, .records = records, .count = record_count, .id_prefix = PREFIX};
 	struct sluice_error error = {0};
 	ck_assert_msg(verify_store(&plan, &source, &result, &error), "%s", error.text);
 	uint64_t sum = 0;
@@ -380,8 +379,8 @@ START_TEST(test_a_record_of_no_line_is_refused)
 {
 	send("1", "s", "one", 0, 5, 202);
 	records[0].input = 1;
-	const struct audit_source source = {.scan = scan};
-	const struct verify_plan plan = {.input = &input, .records = records, .count = 1, .id_prefix = ""};
+	struct audit_source source = {.scan = scan};
+	struct verify_plan plan = {.input = &input, .records = records, .count = 1, .id_prefix = ""};
 	struct sluice_error error = {0};
 	ck_assert(!verify_store(&plan, &source, &result, &error));
 	ck_assert_str_eq(error.text, "request 0 sent line 1 of an input that has 1");
@@ -391,13 +390,13 @@ END_TEST
 /* A run of 2,000 generated lines, answered as they should be and stored in order. */
 static void make_run(void)
 {
-	const struct generate_recipe recipe = {.count = 2000,
-	                                       .seed = 7,
-	                                       .duplicates = 0.1,
-	                                       .conflicts = 0.05,
-	                                       .malformed = 0.05,
-	                                       .streams = 10,
-	                                       .sizes = {.min = 64, .max = 256}};
+	struct generate_recipe recipe = {.count = 2000,
+	                                 .seed = 7,
+	                                 .duplicates = 0.1,
+	                                 .conflicts = 0.05,
+	                                 .malformed = 0.05,
+	                                 .streams = 10,
+	                                 .sizes = {.min = 64, .max = 256}};
 	static char ids[ROWS_MAX][40];
 	ck_assert(generate_fill(&recipe, &input, NULL));
 	static const uint16_t statuses[INPUT_KINDS] = {202, 200, 422, 401, 400};
@@ -433,7 +432,7 @@ START_TEST(test_in_a_generated_run_exactly_what_was_planted_is_found)
 	altered->payload.size--;
 	doubled->message_id = rows[299].message_id;
 	rows[1599].message_id = bytes("a-nobody");
-	const struct sluice_record first = *moved;
+	struct sluice_record first = *moved;
 	memmove(moved, moved + 1, 100 * sizeof(*moved));
 	moved[100] = first;
 	verify();

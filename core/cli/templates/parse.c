@@ -277,7 +277,7 @@ static struct sluice_bytes find_value(const struct scan *scan, const struct slui
 {
 	for (size_t i = 0; i < sources->count && scan->member_count > 0; i++) {
 		const char *name = sources->items[i] + 1;
-		const struct member key = {.key = {name, strlen(name)}};
+		struct member key = {.key = {name, strlen(name)}};
 		const struct member *found = bsearch(&key, scan->members, scan->member_count, sizeof(key),
 		                                     compare_keys);
 		if (found && (found->value.size != 4 || memcmp(found->value.data, "null", 4) != 0))

@@ -41,7 +41,7 @@ static void destroy(struct sluice_stage *stage)
 static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *event)
 {
 	const struct config *config = stage->config;
-	const size_t capacity = (size_t)config->capacity;
+	size_t capacity = (size_t)config->capacity;
 	struct queue *queue = stage->state;
 	(void)pthread_mutex_lock(&queue->lock);
 	bool full = queue->inside == capacity;

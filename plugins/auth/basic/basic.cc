@@ -37,14 +37,14 @@ std::optional<std::string_view> decode_base64(std::string_view text, char *out) 
 	std::size_t size = 0;
 	unsigned bits = 0;
 	for (std::size_t i = 0; i < text.size() - padding; i++) {
-		const unsigned value = base64_values[static_cast<unsigned char>(text[i])];
+		unsigned value = base64_values[static_cast<unsigned char>(text[i])];
 		if (value == no_digit)
 			return std::nullopt;
 		bits = bits << 6 | value;
 		if (i % 4 != 0)
 			out[size++] = static_cast<char>(bits >> (6 - 2 * (i % 4)));
 	}
-	const unsigned spare = padding == 2 ? 0xf : padding == 1 ? 0x3 : 0;
+	unsigned spare = padding == 2 ? 0xf : padding == 1 ? 0x3 : 0;
 	if (bits & spare)
 		return std::nullopt;
 	return std::string_view(out, size);
@@ -63,7 +63,7 @@ bool same(std::string_view given, std::string_view known) noexcept
 std::string_view get_credentials(const sluice_event *event) noexcept
 {
 	constexpr std::string_view scheme = "Basic ";
-	const sluice_bytes header = sluice_get_header(event, "Authorization");
+	sluice_bytes header = sluice_get_header(event, "Authorization");
 	if (header.size <= scheme.size() || strncasecmp(header.data, scheme.data(), scheme.size()) != 0)
 		return {};
 	return std::string_view(header.data, header.size).substr(scheme.size());
@@ -88,7 +88,7 @@ sluice_verdict process(sluice_stage *stage, sluice_event *event) noexcept
 	auto *room = static_cast<char *>(sluice_alloc(event, text.size() + 1));
 	if (!room)
 		return sluice_retry(event, 0, "the bound on bytes in flight is reached");
-	const auto given = decode_base64(text, room);
+	auto given = decode_base64(text, room);
 	bool known = false;
 	for (std::size_t i = 0; given && i < config->users.count; i++)
 		known |= same(*given, config->users.items[i]);

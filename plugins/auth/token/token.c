@@ -38,7 +38,7 @@ static bool same(struct sluice_bytes given, const char *token)
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	static const char scheme[] = "Bearer ";
-	const size_t scheme_size = sizeof(scheme) - 1;
+	size_t scheme_size = sizeof(scheme) - 1;
 	const struct config *config = stage->config;
 	struct sluice_bytes given = sluice_get_header(event, "Authorization");
 	if (given.size <= scheme_size || strncasecmp(given.data, scheme, scheme_size) != 0)

@@ -222,7 +222,7 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		return sluice_retry(event, 0, "the bound on bytes in flight is reached");
 	*waiter = (struct waiter){.event = event};
 	uint64_t hash = stage->host->hash(id.data, id.size);
-	const int64_t now = stage->host->now_ns();
+	int64_t now = stage->host->now_ns();
 	uint8_t kept_digest[SLUICE_DIGEST_SIZE];
 	enum { NEW, KEPT, IN_FLIGHT, NO_MEMORY } found;
 

@@ -205,7 +205,7 @@ static bool is_json(const struct sluice_event *event)
 static char *without_nul(struct sluice_bytes body)
 {
 	static const char nul[] = "\\u0000", other[] = "\\ufdd0";
-	const size_t size = strlen(nul);
+	size_t size = strlen(nul);
 	char *copy = malloc(body.size);
 	if (!copy)
 		return NULL;

@@ -67,8 +67,9 @@ bool connection_check_url(const char *url, struct sluice_error *error)
 	PQconninfoFree(options);
 	if (options)
 		return true;
-	return sluice_error_set(error, "url: neither a libpq URI (postgresql://user@host:port/database) nor a conninfo "
-	                               "string (host=… dbname=…); it is not shown, as it may hold a password");
+	return sluice_error_set(
+		error,
+		"url: neither a libpq URI (postgresql://user@host:port/database) nor a conninfo string (host=… dbname=…); it is not shown, as it may hold a password");
 }
 
 bool connection_check_schema(const char *schema, struct sluice_error *error)
@@ -78,10 +79,10 @@ bool connection_check_schema(const char *schema, struct sluice_error *error)
 	if (size <= SCHEMA_MAX && strspn(schema, letters) == size && !(schema[0] >= '0' && schema[0] <= '9') &&
 	    strncmp(schema, "pg_", 3) != 0 && strcmp(schema, "information_schema") != 0)
 		return true;
-	return sluice_error_set(error,
-	                        "schema: expected a name of at most %d lower-case letters, digits and underscores that "
-	                        "begins with none of the digits and not with pg_, got \"%s\"",
-	                        SCHEMA_MAX, schema);
+	return sluice_error_set(
+		error,
+		"schema: expected a name of at most %d lower-case letters, digits and underscores that begins with none of the digits and not with pg_, got \"%s\"",
+		SCHEMA_MAX, schema);
 }
 
 /* Waits for the socket. False: the time is over. */
@@ -150,8 +151,7 @@ static bool is_durable(const PGresult *result, struct sluice_error *error)
 		if (strcmp(PQgetvalue(result, 0, i), "off") == 0)
 			return sluice_error_set(
 				error,
-				"url: the server has %s=off: it loses answered events in a crash; if that "
-				"may be, say `durability: relaxed`",
+				"url: the server has %s=off: it loses answered events in a crash; if that may be, say `durability: relaxed`",
 				settings[i]);
 	return true;
 }
@@ -159,11 +159,11 @@ static bool is_durable(const PGresult *result, struct sluice_error *error)
 static bool set_up(struct connection *connection, const struct config *config, enum connection_use use,
                    struct sluice_error *error)
 {
-	static const char sql[] = "SELECT current_setting('fsync')::text, current_setting('synchronous_commit')::text,"
-				  " current_setting('full_page_writes')::text,"
-				  " set_config('statement_timeout', $1, false),"
-				  " set_config('idle_in_transaction_session_timeout', $2, false),"
-				  " CASE WHEN $3 <> '' THEN set_config('search_path', quote_ident($3), false) END";
+	static const char sql[] =
+		"SELECT current_setting('fsync')::text, current_setting('synchronous_commit')::text, "
+		"current_setting('full_page_writes')::text, set_config('statement_timeout', $1, false), "
+		"set_config('idle_in_transaction_session_timeout', $2, false), CASE WHEN $3 <> '' THEN "
+		"set_config('search_path', quote_ident($3), false) END";
 	if (PQserverVersion(connection->pg) < OLDEST_SERVER)
 		return sluice_error_set(error, "url: the server is PostgreSQL %d; 15 or later is needed",
 		                        PQserverVersion(connection->pg) / 10000);

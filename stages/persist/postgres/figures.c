@@ -27,25 +27,21 @@ struct query {
 
 /* reltuples is -1 until the first VACUUM or ANALYZE. */
 static const struct query queries[] = {
-	{.sql = "SELECT NULL, (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE"
-                " pg_current_wal_insert_lsn() END - '0/0')::float8, wal_records::float8, wal_fpi::float8"
-                " FROM pg_stat_wal",
+	{.sql = "SELECT NULL, (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END - '0/0')::float8, wal_records::float8, wal_fpi::float8 FROM pg_stat_wal",
          .figures = {{"db_wal_written_bytes", "Write-ahead log of the whole server since it was made."},
                      {"db_wal_records", "Records in the write-ahead log since the last reset."},
                      {"db_wal_full_page_images", "Whole pages in the write-ahead log since the last reset."}}},
 	{.before = MOVED_CHECKPOINTS,
          .label = "cause",
-         .sql = "SELECT cause, count::float8 FROM pg_stat_bgwriter,"
-                " LATERAL (VALUES ('timed', checkpoints_timed), ('requested', checkpoints_req)) AS v (cause, count)",
+         .sql = "SELECT cause, count::float8 FROM pg_stat_bgwriter, LATERAL (VALUES ('timed', checkpoints_timed), ('requested', checkpoints_req)) AS v (cause, count)",
          .figures = {{"db_checkpoints", "Checkpoints, by what called for them."}}},
 	{.from = MOVED_CHECKPOINTS,
          .label = "cause",
-         .sql = "SELECT cause, count::float8 FROM pg_stat_checkpointer,"
-                " LATERAL (VALUES ('timed', num_timed), ('requested', num_requested)) AS v (cause, count)",
+         .sql = "SELECT cause, count::float8 FROM pg_stat_checkpointer, LATERAL (VALUES ('timed', num_timed), ('requested', num_requested)) AS v (cause, count)",
          .figures = {{"db_checkpoints", "Checkpoints, by what called for them."}}},
-	{.sql = "SELECT NULL, xact_commit::float8, xact_rollback::float8, blks_hit::float8, blks_read::float8,"
-                " temp_files::float8, temp_bytes::float8, deadlocks::float8, pg_database_size(datid)::float8"
-                " FROM pg_stat_database WHERE datname = current_database()",
+	{.sql = "SELECT NULL, xact_commit::float8, xact_rollback::float8, blks_hit::float8, blks_read::float8, "
+                "temp_files::float8, temp_bytes::float8, deadlocks::float8, pg_database_size(datid)::float8 FROM "
+                "pg_stat_database WHERE datname = current_database()",
          .figures = {{"db_commits", "Transactions committed in the database."},
                      {"db_rollbacks", "Transactions rolled back in the database."},
                      {"db_blocks_hit", "Blocks found in shared buffers."},
@@ -55,20 +51,16 @@ static const struct query queries[] = {
                      {"db_deadlocks", "Deadlocks found."},
                      {"db_size_bytes", "Size of the database."}}},
 	{.label = "relation",
-         .sql = "SELECT s.relname::text, greatest(c.reltuples, 0)::float8, s.n_dead_tup::float8,"
-                " s.n_tup_ins::float8, pg_table_size(s.relid)::float8, pg_indexes_size(s.relid)::float8"
-                " FROM " OWN_TABLES " JOIN pg_stat_user_tables s ON s.relid = to_regclass(own.name)"
-                " JOIN pg_class c ON c.oid = s.relid ORDER BY s.relname",
+         .sql = "SELECT s.relname::text, greatest(c.reltuples, 0)::float8, s.n_dead_tup::float8, s.n_tup_ins::float8, pg_table_size(s.relid)::float8, pg_indexes_size(s.relid)::float8 FROM " OWN_TABLES
+                " JOIN pg_stat_user_tables s ON s.relid = to_regclass(own.name) JOIN pg_class c ON c.oid = s.relid ORDER BY s.relname",
          .figures = {{"db_table_rows", "Rows of a table as of the last VACUUM or ANALYZE."},
                      {"db_table_dead_rows", "Rows that wait for a VACUUM, as estimated."},
                      {"db_table_inserts", "Rows inserted into a table, those rolled back included."},
                      {"db_table_bytes", "Size of a table without its indexes."},
                      {"db_table_index_bytes", "Size of all indexes of a table."}}},
 	{.label = "index",
-         .sql = "SELECT indexrelname::text, pg_relation_size(indexrelid)::float8, idx_scan::float8,"
-                " idx_tup_read::float8"
-                " FROM " OWN_TABLES " JOIN pg_stat_user_indexes ON relid = to_regclass(own.name)"
-                " ORDER BY indexrelname",
+         .sql = "SELECT indexrelname::text, pg_relation_size(indexrelid)::float8, idx_scan::float8, idx_tup_read::float8 FROM " OWN_TABLES
+                " JOIN pg_stat_user_indexes ON relid = to_regclass(own.name) ORDER BY indexrelname",
          .figures = {{"db_index_bytes", "Size of an index."},
                      {"db_index_scans", "How often an index was looked into."},
                      {"db_index_rows_read", "Entries that looking into an index has yielded."}}},
@@ -81,13 +73,13 @@ static const struct query queries[] = {
  */
 static const struct query statements = {
 	.label = "statement",
-	.sql = "SELECT head, sum(calls)::float8, (sum(total_exec_time) / sum(calls))::float8, sum(rows)::float8"
-	       " FROM (SELECT left(regexp_replace(regexp_replace(query,"
-	       " '(''|--|/\\*|\\$[^0-9]|(?<![\\w$])[0-9]).*', '…'), '\\s+', ' ', 'g'), 100) AS head,"
-	       " calls, total_exec_time, rows FROM %s.pg_stat_statements WHERE calls > 0"
-	       " AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query ~*"
-	       " '^\\s*((select|insert|update|delete|with)\\M.*\\mwebhook_|(begin|commit|rollback)\\M)') AS seen"
-	       " GROUP BY head ORDER BY sum(total_exec_time) DESC LIMIT 20",
+	.sql = "SELECT head, sum(calls)::float8, (sum(total_exec_time) / sum(calls))::float8, sum(rows)::float8 "
+	       "FROM (SELECT left(regexp_replace(regexp_replace(query, "
+	       "'(''|--|/\\*|\\$[^0-9]|(?<![\\w$])[0-9]).*', '…'), '\\s+', ' ', 'g'), 100) AS head, calls, "
+	       "total_exec_time, rows FROM %s.pg_stat_statements WHERE calls > 0 AND dbid = (SELECT oid FROM "
+	       "pg_database WHERE datname = current_database()) AND query ~* "
+	       "'^\\s*((select|insert|update|delete|with)\\M.*\\mwebhook_|(begin|commit|rollback)\\M)') AS seen "
+	       "GROUP BY head ORDER BY sum(total_exec_time) DESC LIMIT 20",
 	.figures = {{"db_statement_calls", "How often a statement was executed."},
                     {"db_statement_mean_ms", "What it took in the server on average."},
                     {"db_statement_rows", "Rows it has yielded or changed in all."}},
@@ -143,10 +135,10 @@ static bool show_settings(struct connection *connection, struct sluice_observer 
 /* The quoted schema of pg_stat_statements; "" where it is not installed. */
 static bool find_statements(struct connection *connection, char schema_out[NAME_SIZE], struct sluice_error *error)
 {
-	PGresult *result = ask(connection,
-	                       "SELECT extnamespace::regnamespace::text FROM pg_extension"
-	                       " WHERE extname = 'pg_stat_statements'",
-	                       error);
+	PGresult *result = ask(
+		connection,
+		"SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'pg_stat_statements'",
+		error);
 	if (result)
 		(void)snprintf(schema_out, NAME_SIZE, "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
 	PQclear(result);

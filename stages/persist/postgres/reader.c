@@ -71,10 +71,10 @@ bool reader_scan(struct connection *connection, int64_t after_id, sluice_record_
 	                    .context = context,
 	                    .last_id = after_id};
 	char sql[200];
-	(void)snprintf(sql, sizeof(sql),
-	               "SELECT id, message_id, event_type, stream, sequence, %s, digest, request_id, received_at"
-	               " FROM webhook_events WHERE id > $1 ORDER BY id LIMIT 1000",
-	               walk.form->read_as);
+	(void)snprintf(
+		sql, sizeof(sql),
+		"SELECT id, message_id, event_type, stream, sequence, %s, digest, request_id, received_at FROM webhook_events WHERE id > $1 ORDER BY id LIMIT 1000",
+		walk.form->read_as);
 	bool ok;
 	do {
 		struct parameters parameters = {0};
@@ -102,8 +102,8 @@ static bool yield_row(void *context, const PGresult *row)
 bool reader_audit_scan(struct connection *connection, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct walk walk = {.each_row = each, .context = context};
-	return connection_stream(connection,
-	                         "SELECT writer, position, written_at, covers, previous, hash FROM webhook_audit_trail"
-	                         " ORDER BY writer, position",
-	                         NULL, yield_row, &walk, error);
+	return connection_stream(
+		connection,
+		"SELECT writer, position, written_at, covers, previous, hash FROM webhook_audit_trail ORDER BY writer, position",
+		NULL, yield_row, &walk, error);
 }

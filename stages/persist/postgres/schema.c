@@ -17,31 +17,22 @@
 
 /* The trigger is ENABLE ALWAYS, so that session_replication_role does not switch it off. */
 static const char first_version[] =
-	"CREATE TABLE webhook_events ("
-	"id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
-	"message_id text COLLATE \"C\" UNIQUE," EVENT_COLUMNS ");"
+	"CREATE TABLE webhook_events (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,message_id text COLLATE \"C\" UNIQUE," EVENT_COLUMNS
+	");"
 
-	"CREATE TABLE webhook_audit_trail ("
-	"writer text COLLATE \"C\" NOT NULL,"
-	"position bigint NOT NULL,"
-	"written_at timestamptz NOT NULL,"
-	"covers bytea NOT NULL,"
-	"previous bytea NOT NULL CHECK (octet_length(previous) = 32),"
-	"hash bytea NOT NULL CHECK (octet_length(hash) = 32),"
-	"PRIMARY KEY (writer, position));"
+	"CREATE TABLE webhook_audit_trail (writer text COLLATE \"C\" NOT NULL,position bigint NOT "
+	"NULL,written_at timestamptz NOT NULL,covers bytea NOT NULL,previous bytea NOT NULL CHECK "
+	"(octet_length(previous) = 32),hash bytea NOT NULL CHECK (octet_length(hash) = 32),PRIMARY KEY "
+	"(writer, position));"
 
-	"CREATE FUNCTION webhook_audit_trail_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-	" RAISE EXCEPTION 'webhook_audit_trail is append-only' USING ERRCODE = 'restrict_violation'; END $$;"
-	"CREATE TRIGGER webhook_audit_trail_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON webhook_audit_trail"
-	" FOR EACH STATEMENT EXECUTE FUNCTION webhook_audit_trail_refuse();"
-	"ALTER TABLE webhook_audit_trail ENABLE ALWAYS TRIGGER webhook_audit_trail_append_only;"
+	"CREATE FUNCTION webhook_audit_trail_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE "
+	"EXCEPTION 'webhook_audit_trail is append-only' USING ERRCODE = 'restrict_violation'; END "
+	"$$;CREATE TRIGGER webhook_audit_trail_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "
+	"webhook_audit_trail FOR EACH STATEMENT EXECUTE FUNCTION webhook_audit_trail_refuse();ALTER "
+	"TABLE webhook_audit_trail ENABLE ALWAYS TRIGGER webhook_audit_trail_append_only;"
 
-	"CREATE TABLE webhook_dead_letters ("
-	"id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
-	"message_id text COLLATE \"C\"," EVENT_COLUMNS ","
-	"reason text NOT NULL,"
-	"buried_at timestamptz NOT NULL,"
-	"UNIQUE (message_id, digest));";
+	"CREATE TABLE webhook_dead_letters (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,message_id text COLLATE \"C\"," EVENT_COLUMNS
+	",reason text NOT NULL,buried_at timestamptz NOT NULL,UNIQUE (message_id, digest));";
 
 /* schema_steps[n] leads from version n to n + 1. A step that was released never changes. In the first, %s is the type
  * of an event's payload and then that of a dead letter's, which keeps what no other type would take. */
@@ -72,8 +63,7 @@ static bool read_version(struct connection *connection, int *version_out, struct
 	char text[32];
 	*version_out = 0;
 	if (!ask(connection,
-	         "SELECT count(*)::text FROM pg_tables"
-	         " WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
+	         "SELECT count(*)::text FROM pg_tables WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
 	         NULL, text, sizeof(text), error))
 		return false;
 	if (strcmp(text, "0") == 0)
@@ -84,8 +74,7 @@ static bool read_version(struct connection *connection, int *version_out, struct
 		return true;
 	return sluice_error_set(
 		error,
-		"url: the database's schema has version %s and this Sluice knows up to %d: use the Sluice "
-		"that made it, or another database",
+		"url: the database's schema has version %s and this Sluice knows up to %d: use the Sluice that made it, or another database",
 		text, (int)SCHEMA_VERSION);
 }
 
@@ -95,16 +84,15 @@ static bool check_payload_type(struct connection *connection, struct sluice_erro
 	const char *wanted = payload_forms[config->payload_type].type;
 	char found[64];
 	if (!ask(connection,
-	         "SELECT atttypid::regtype::text FROM pg_attribute"
-	         " WHERE attrelid = to_regclass('webhook_events') AND attname = 'payload'",
+	         "SELECT atttypid::regtype::text FROM pg_attribute WHERE attrelid = to_regclass('webhook_events') AND attname = 'payload'",
 	         NULL, found, sizeof(found), error))
 		return false;
 	if (strcmp(found, wanted) == 0)
 		return true;
-	return sluice_error_set(error,
-	                        "payload_type: webhook_events.payload is %s, not %s: say `payload_type: %s`, or use "
-	                        "another database",
-	                        found[0] ? found : "missing", wanted, found);
+	return sluice_error_set(
+		error,
+		"payload_type: webhook_events.payload is %s, not %s: say `payload_type: %s`, or use another database",
+		found[0] ? found : "missing", wanted, found);
 }
 
 /* Who may not make a schema may still use one that is there. */
@@ -173,9 +161,8 @@ bool schema_check(struct connection *connection, struct sluice_error *error)
 	if (!read_version(connection, &version, error))
 		return false;
 	if (version != SCHEMA_VERSION)
-		return sluice_error_set(error,
-		                        "url: the database's schema has version %d instead of %d: start Sluice on "
-		                        "it once",
-		                        version, (int)SCHEMA_VERSION);
+		return sluice_error_set(
+			error, "url: the database's schema has version %d instead of %d: start Sluice on it once",
+			version, (int)SCHEMA_VERSION);
 	return check_payload_type(connection, error);
 }

@@ -46,12 +46,11 @@ static enum fault insert(struct connection *connection, struct sluice_event *eve
 {
 	const struct payload_form *form = &payload_forms[config_of(connection)->payload_type];
 	char sql[300];
-	(void)snprintf(
-		sql, sizeof(sql),
-		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id,"
-		" received_at) VALUES ($1, $2, $3, $4, %s, $6, $7, $8)"
-		" ON CONFLICT (message_id) DO NOTHING RETURNING id",
-		form->written_as);
+	(void)snprintf(sql, sizeof(sql),
+	               "INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
+	               "request_id, received_at) VALUES ($1, $2, $3, $4, %s, $6, $7, $8) ON CONFLICT (message_id) DO "
+	               "NOTHING RETURNING id",
+	               form->written_as);
 	struct parameters parameters = {0};
 	add_event(&parameters, event, form->takes_text);
 	PGresult *result = connection_query(connection, sql, &parameters);
@@ -102,8 +101,7 @@ static enum fault write_audit_row(struct connection *connection, const struct sl
 	parameters_bytea(&parameters, row->hash, SLUICE_DIGEST_SIZE);
 	PGresult *result = connection_query(
 		connection,
-		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash)"
-		" VALUES ($1, $2, $3, $4, $5, $6)",
+		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) VALUES ($1, $2, $3, $4, $5, $6)",
 		&parameters);
 	enum fault fault = connection_judge(connection, result);
 	PQclear(result);
@@ -169,7 +167,7 @@ enum sluice_verdict writer_store(struct connection *connection, struct sluice_ev
 bool writer_bury(struct connection *connection, struct sluice_event *event, const char *reason,
                  struct sluice_error *error)
 {
-	const struct sluice_bytes text = {reason, strlen(reason)};
+	struct sluice_bytes text = {reason, strlen(reason)};
 	struct parameters parameters = {0};
 	add_event(&parameters, event, false);
 	parameters_text(&parameters, text);
@@ -177,9 +175,8 @@ bool writer_bury(struct connection *connection, struct sluice_event *event, cons
 	PGresult *result = connection_query(
 		connection,
 		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
-		"request_id,"
-		" received_at, reason, buried_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-		" ON CONFLICT (message_id, digest) DO NOTHING",
+		"request_id, received_at, reason, buried_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON "
+		"CONFLICT (message_id, digest) DO NOTHING",
 		&parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (!ok)

@@ -68,10 +68,10 @@ static bool read_version(sqlite3 *db, const struct config *config, int *version_
 	*version_out = (int)strtol(text, NULL, 10);
 	if (*version_out <= schema_version)
 		return true;
-	return sluice_error_set(error,
-	                        "path: %s: its schema has version %d and this Sluice knows up to %d: use the Sluice "
-	                        "that wrote it, or another file",
-	                        config->path, *version_out, schema_version);
+	return sluice_error_set(
+		error,
+		"path: %s: its schema has version %d and this Sluice knows up to %d: use the Sluice that wrote it, or another file",
+		config->path, *version_out, schema_version);
 }
 
 static bool configure(sqlite3 *db, const struct config *config, struct sluice_error *error)

@@ -132,8 +132,7 @@ bool reader_scan(struct reader *reader, int64_t after_id, sluice_record_fn each,
 	struct walk walk = {
 		.reader = reader, .yield = yield_record, .last_id = after_id, .each_record = each, .context = context};
 	if (!begin(&walk,
-	           "SELECT id, message_id, event_type, stream, sequence, payload, digest, request_id, received_at"
-	           " FROM webhook_events WHERE id > ?1 ORDER BY id LIMIT " PAGE,
+	           "SELECT id, message_id, event_type, stream, sequence, payload, digest, request_id, received_at FROM webhook_events WHERE id > ?1 ORDER BY id LIMIT " PAGE,
 	           error))
 		return false;
 	bool ok;
@@ -163,8 +162,7 @@ bool reader_audit_scan(struct reader *reader, sluice_audit_fn each, void *contex
 {
 	struct walk walk = {.reader = reader, .yield = yield_row, .each_row = each, .context = context};
 	if (!begin(&walk,
-	           "SELECT writer, position, written_at, covers, previous, hash FROM webhook_audit_trail"
-	           " ORDER BY writer, position",
+	           "SELECT writer, position, written_at, covers, previous, hash FROM webhook_audit_trail ORDER BY writer, position",
 	           error))
 		return false;
 	bool ok = step_through(&walk, error);

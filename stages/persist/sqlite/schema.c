@@ -17,30 +17,19 @@
 #define REFUSE "BEGIN SELECT RAISE(ABORT, 'webhook_audit_trail is append-only'); END;"
 
 static const char first_version[] =
-	"CREATE TABLE webhook_events ("
-	"id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"message_id TEXT UNIQUE," EVENT_COLUMNS ") STRICT;"
+	"CREATE TABLE webhook_events (id INTEGER PRIMARY KEY AUTOINCREMENT,message_id TEXT UNIQUE," EVENT_COLUMNS
+	") STRICT;"
 
-	"CREATE TABLE webhook_audit_trail ("
-	"writer TEXT NOT NULL,"
-	"position INTEGER NOT NULL,"
-	"written_at INTEGER NOT NULL,"
-	"covers BLOB NOT NULL,"
-	"previous BLOB NOT NULL CHECK (length(previous) = 32),"
-	"hash BLOB NOT NULL CHECK (length(hash) = 32),"
-	"PRIMARY KEY (writer, position)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE webhook_audit_trail (writer TEXT NOT NULL,position INTEGER NOT NULL,written_at "
+	"INTEGER NOT NULL,covers BLOB NOT NULL,previous BLOB NOT NULL CHECK (length(previous) = 32),hash "
+	"BLOB NOT NULL CHECK (length(hash) = 32),PRIMARY KEY (writer, position)) STRICT, WITHOUT ROWID;"
 
 	"CREATE TRIGGER webhook_audit_trail_no_update BEFORE UPDATE ON webhook_audit_trail " REFUSE
 	"CREATE TRIGGER webhook_audit_trail_no_delete BEFORE DELETE ON webhook_audit_trail " REFUSE
-	"CREATE TRIGGER webhook_audit_trail_no_replace BEFORE INSERT ON webhook_audit_trail "
-	"WHEN EXISTS (SELECT 1 FROM webhook_audit_trail WHERE writer = NEW.writer AND position = NEW.position) " REFUSE
+	"CREATE TRIGGER webhook_audit_trail_no_replace BEFORE INSERT ON webhook_audit_trail WHEN EXISTS (SELECT 1 FROM webhook_audit_trail WHERE writer = NEW.writer AND position = NEW.position) " REFUSE
 
-	"CREATE TABLE webhook_dead_letters ("
-	"id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"message_id TEXT," EVENT_COLUMNS ","
-	"reason TEXT NOT NULL,"
-	"buried_at INTEGER NOT NULL,"
-	"UNIQUE (message_id, digest)) STRICT;";
+	"CREATE TABLE webhook_dead_letters (id INTEGER PRIMARY KEY AUTOINCREMENT,message_id TEXT," EVENT_COLUMNS
+	",reason TEXT NOT NULL,buried_at INTEGER NOT NULL,UNIQUE (message_id, digest)) STRICT;";
 
 const char *const schema_steps[] = {first_version};
 const int schema_version = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -28,8 +28,9 @@ static bool check(const void *options, struct sluice_error *error)
 	if (!config->path[0])
 		return sluice_error_set(error, "path: expected a file name, got nothing");
 	if (config->synchronous != SYNCHRONOUS_FULL && config->durability == DURABILITY_STRICT)
-		return sluice_error_set(error, "synchronous: anything below full loses answered events when the power "
-		                               "fails; if that may be, say `durability: relaxed`");
+		return sluice_error_set(
+			error,
+			"synchronous: anything below full loses answered events when the power fails; if that may be, say `durability: relaxed`");
 	if (config->wal_limit < config->checkpoint_size)
 		return sluice_error_set(error, "wal_limit: expected at least checkpoint_size (%llu bytes), got %llu",
 		                        (unsigned long long)config->checkpoint_size,

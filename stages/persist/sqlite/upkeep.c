@@ -22,7 +22,7 @@ static time_t now_s(void)
  * been busy is at one. */
 static bool checkpoint(sqlite3 *db)
 {
-	const time_t until_s = now_s() + PATIENCE_S;
+	time_t until_s = now_s() + PATIENCE_S;
 	int result;
 	while ((result = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL)) == SQLITE_BUSY &&
 	       now_s() < until_s)

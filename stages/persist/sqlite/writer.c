@@ -16,15 +16,16 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 	[WRITER_ROLLBACK_TO] = "ROLLBACK TO one_event",
 	[WRITER_RELEASE] = "RELEASE one_event",
 	[WRITER_INSERT] =
-		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id,"
-		" received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-		" ON CONFLICT (message_id) DO NOTHING RETURNING id",
+		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
+		"request_id, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (message_id) DO "
+		"NOTHING RETURNING id",
 	[WRITER_LOOKUP] = "SELECT digest FROM webhook_events WHERE message_id = ?1",
-	[WRITER_AUDIT] = "INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash)"
-			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	[WRITER_BURY] = "INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest,"
-			" request_id, received_at, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-			" ON CONFLICT (message_id, digest) DO NOTHING",
+	[WRITER_AUDIT] =
+		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[WRITER_BURY] =
+		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
+		"request_id, received_at, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON "
+		"CONFLICT (message_id, digest) DO NOTHING",
 };
 
 enum { PARAMETER_REASON = 9, PARAMETER_BURIED_AT = 10 };
@@ -161,7 +162,7 @@ static void bind_text(sqlite3_stmt *statement, int parameter, struct sluice_byte
 
 static void bind_event(sqlite3_stmt *statement, struct sluice_event *event)
 {
-	const struct sluice_bytes payload = event->payload;
+	struct sluice_bytes payload = event->payload;
 	bind_text(statement, 1, event->message_id);
 	bind_text(statement, 2, event->event_type);
 	bind_text(statement, 3, event->stream);
@@ -359,7 +360,7 @@ void writer_store(struct writer *writer, struct sluice_batch *batch)
 
 bool writer_bury(struct writer *writer, struct sluice_event *event, const char *reason, struct sluice_error *error)
 {
-	const struct sluice_bytes text = {reason, strlen(reason)};
+	struct sluice_bytes text = {reason, strlen(reason)};
 	sqlite3_stmt *statement = writer->statements[WRITER_BURY];
 	(void)sluice_digest(event);
 	enter(writer);

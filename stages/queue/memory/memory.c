@@ -50,7 +50,7 @@ static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *
 {
 	const struct config *config = stage->config;
 	struct queue *queue = stage->state;
-	const size_t capacity = (size_t)config->capacity;
+	size_t capacity = (size_t)config->capacity;
 	(void)pthread_mutex_lock(&queue->lock);
 	bool too_many = queue->inside >= capacity;
 	/* One event is always let in, so that a body larger than the bound is slow and not stuck. */

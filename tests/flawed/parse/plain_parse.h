@@ -38,7 +38,7 @@ static enum sluice_verdict let_through(struct sluice_event *event)
 
 static enum sluice_verdict stop_at_the_end(struct sluice_stage *stage, struct sluice_event *event)
 {
-	const struct sluice_bytes whole = event->body;
+	struct sluice_bytes whole = event->body;
 	const char *end = memrchr(whole.data, '}', whole.size);
 	event->body.size = end ? (size_t)(end + 1 - whole.data) : whole.size;
 	enum sluice_verdict verdict = json_stage.process(stage, event);

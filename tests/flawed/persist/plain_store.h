@@ -256,7 +256,7 @@ static enum sluice_verdict decide(const struct store *store, const struct conten
                                   const struct sluice_batch *batch, size_t i)
 {
 	struct sluice_event *event = batch->events[i];
-	const struct sluice_bytes id = event->message_id;
+	struct sluice_bytes id = event->message_id;
 	if (id.size && memchr(id.data, '\0', id.size))
 		return sluice_fail(event, "a NUL in the message id");
 	if (FLAW == STORES_DUPLICATES)

@@ -106,7 +106,7 @@ static void journal_put(struct queue *queue, struct sluice_event *event, int64_t
 
 static void journal_done(struct queue *queue, int64_t number)
 {
-	const struct done_frame frame = {{FRAME_DONE, (int32_t)sizeof(frame)}, number};
+	struct done_frame frame = {{FRAME_DONE, (int32_t)sizeof(frame)}, number};
 	write_journal(queue, &frame, sizeof(frame));
 }
 
