@@ -4,7 +4,7 @@
  */
 #include "runtime/config.h"
 
-#include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,8 +80,8 @@ static bool bind_sections(struct load *load)
 
 static bool check_address(const struct load *load, const char *path, const char *address)
 {
-	struct in6_addr scratch;
-	if (inet_pton(AF_INET, address, &scratch) == 1 || inet_pton(AF_INET6, address, &scratch) == 1)
+	struct ip_address ignored;
+	if (ip_address_parse(address, &ignored))
 		return true;
 	return yaml_fail(place_of(load, path), load->error,
 	                 "%s: expected an IP address such as 127.0.0.1 or ::1, got %s", path, address);
@@ -89,10 +89,33 @@ static bool check_address(const struct load *load, const char *path, const char 
 
 static bool is_loopback(const char *address)
 {
-	struct in6_addr six;
-	if (inet_pton(AF_INET6, address, &six) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&six);
-	return strncmp(address, "127.", 4) == 0;
+	struct ip_address parsed;
+	return ip_address_parse(address, &parsed) && ip_address_is_loopback(&parsed);
+}
+
+static bool read_trusted_proxies(struct load *load)
+{
+	struct listen_config *listen = &load->config->listen;
+	size_t count = listen->trusted_proxies.count;
+	const struct yaml_node *list = place_of(load, "listen.trusted_proxies");
+	const struct yaml_node *item = list->type == YAML_LIST ? list->first : list;
+	struct network *networks = arena_must(&load->config->arena, (count + 1) * sizeof(*networks));
+	for (size_t i = 0; i < count; i++, item = item->next) {
+		struct sluice_error cause = {0};
+		if (!network_parse(listen->trusted_proxies.items[i], &networks[i], &cause))
+			return yaml_fail(item, load->error, "listen.trusted_proxies: %s", cause.text);
+	}
+	listen->proxies = (struct network_list){networks, count};
+	return true;
+}
+
+static bool read_public_url(struct load *load)
+{
+	struct listen_config *listen = &load->config->listen;
+	struct sluice_error cause = {0};
+	if (listen->public_url && !url_parse(listen->public_url, &load->config->arena, &listen->origin, &cause))
+		return yaml_fail(place_of(load, "listen.public_url"), load->error, "listen.public_url: %s", cause.text);
+	return true;
 }
 
 static bool check_listen(const struct load *load)
@@ -177,11 +200,13 @@ static bool bind_stage(struct load *load, enum sluice_kind kind)
 	const struct sluice_stage_ops *ops = &stage->plugin->ops;
 	const char *where = arena_printf(&config->arena, "%s/%s: ", kind_names[kind], ops->name);
 	stage->options = ops->config_size ? arena_must(&config->arena, ops->config_size) : NULL;
+	struct stage_config beside; /* read before the stage was; here so that a misspelt name is recognised */
 	const struct bind_table tables[] = {{config_kind_options(kind), kind_config(config, kind)},
-	                                    {ops->options, stage->options}};
+	                                    {ops->options, stage->options},
+	                                    {settings_stage_options, &beside}};
 	struct bind bind = {.where = where,
 	                    .tables = tables,
-	                    .table_count = 2,
+	                    .table_count = 3,
 	                    .drop_unknown = draft->replaced,
 	                    .arena = &config->arena};
 	if (!bind_map(&bind, draft->options, draft->place, load->error))
@@ -204,6 +229,31 @@ static bool ask_stage(struct load *load, enum sluice_kind kind)
 	return true;
 }
 
+static bool read_pin(struct load *load, enum sluice_kind kind)
+{
+	struct arena *arena = &load->config->arena;
+	const struct yaml_node *node = load->draft.stages[kind].sha256;
+	const char *where = arena_printf(arena, "%s: sha256: ", kind_names[kind]);
+	if (!node)
+		return true;
+	if (node->type != YAML_TEXT || yaml_is_null(node))
+		return yaml_fail(node, load->error, "%sexpected 64 hex digits, got %s", where, yaml_describe(node));
+	const char *text = substitute(node, where, arena, load->error);
+	if (!text)
+		return false;
+	size_t size = strlen(text);
+	if (size != DIGEST_HEX_SIZE - 1 || strspn(text, "0123456789abcdefABCDEF") != size)
+		return yaml_fail(
+			node, load->error,
+			"%sexpected the 64 hex digits that `sluice stages %s` shows, got %.70s (%zu characters)", where,
+			load->config->stages[kind].use, *text ? text : "an empty text", size);
+	char *lower = arena_strdup(arena, text);
+	for (char *digit = lower; *digit; digit++)
+		*digit = (char)tolower((unsigned char)*digit);
+	load->config->stages[kind].sha256 = lower;
+	return true;
+}
+
 static bool load_stage(struct load *load, enum sluice_kind kind)
 {
 	struct stage_config *stage = &load->config->stages[kind];
@@ -213,11 +263,13 @@ static bool load_stage(struct load *load, enum sluice_kind kind)
 		return true;
 	stage->use = substitute(draft->use, arena_printf(&load->config->arena, "%s: ", kind_names[kind]),
 	                        &load->config->arena, load->error);
-	if (!stage->use)
+	if (!stage->use || !read_pin(load, kind))
 		return false;
-	stage->plugin = loader_open(load->stage_path, kind, stage->use, &cause);
+	struct loader_pin pin = {.sha256 = stage->sha256};
+	stage->plugin = loader_open_pinned(load->stage_path, kind, stage->use, &pin, &cause);
 	if (!stage->plugin)
-		return yaml_fail(draft->use, load->error, "%s: %s", kind_names[kind], cause.text);
+		return yaml_fail(pin.refused ? draft->sha256 : draft->use, load->error, "%s: %s", kind_names[kind],
+		                 cause.text);
 	stage->present = true;
 	return bind_stage(load, kind) && ask_stage(load, kind);
 }
@@ -276,8 +328,8 @@ static bool load_all(struct load *load, const struct config_request *request)
 	const struct yaml_node *file = yaml_read_file(config->file, &config->arena, load->error);
 	return file && draft_read(&load->draft, file, &config->arena, load->error) &&
 	       overlay_apply(&load->draft, request, &config->optimizations, load->error) && bind_top(load) &&
-	       bind_sections(load) && check_listen(load) && check_admin(load) && check_events(load) &&
-	       load_stages(load) && check_ack(load) && check_retry(load);
+	       bind_sections(load) && read_trusted_proxies(load) && read_public_url(load) && check_listen(load) &&
+	       check_admin(load) && check_events(load) && load_stages(load) && check_ack(load) && check_retry(load);
 }
 
 static void fingerprint(struct config *config)

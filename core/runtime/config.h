@@ -17,6 +17,8 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/network.h"
+#include "base/url.h"
 #include "runtime/loader.h"
 
 /* `listen:` — the public door. */
@@ -38,8 +40,12 @@ struct listen_config {
 	bool compression;
 	uint64_t compression_threshold;
 	int64_t compression_level;
-	bool health;        /* serve /api/health here, too */
-	bool server_timing; /* add a Server-Timing header to answers */
+	bool health;                           /* serve /api/health here, too */
+	bool server_timing;                    /* add a Server-Timing header to answers */
+	struct sluice_strings trusted_proxies; /* as written … */
+	struct network_list proxies;           /* … and to match a client's address with */
+	const char *public_url;                /* as written, NULL if left out … */
+	struct url origin;                     /* … and its parts, NULL likewise */
 };
 
 /* `admin:` */
@@ -83,6 +89,7 @@ enum ack { ACK_STORED, ACK_QUEUED };
 struct stage_config {
 	bool present;
 	const char *use;       /* as written: "memory", "./x.so" */
+	const char *sha256;    /* that the file must have, 64 lower-case hex digits; NULL: any */
 	struct plugin *plugin; /* owned by the config */
 	void *options;         /* plugin->ops.config_size bytes, filled; NULL if that is 0 */
 };

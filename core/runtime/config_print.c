@@ -59,6 +59,7 @@ static void print_stage(const struct config *config, enum sluice_kind kind, stru
 	buffer_printf(out, "  - %s: ", kind_names[kind]);
 	option_print(&use, stage, out);
 	buffer_add_text(out, "\n");
+	print_options(settings_stage_options, stage, "", 0, 2, out);
 	print_options(config_kind_options(kind), (const char *)config + settings_kind_offset(kind), "", 0, 2, out);
 	print_options(stage->plugin->ops.options, stage->options, "", 0, 2, out);
 }

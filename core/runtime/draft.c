@@ -92,7 +92,10 @@ static bool read_options(struct draft_stage *stage, const struct yaml_node *item
 				member, error,
 				"%s: use: stands in overlays only; here the implementation follows the kind: `%s: %s`",
 				item->first->key, item->first->key, member->type == YAML_TEXT ? member->text : "NAME");
-		yaml_put(stage->options, member->key, yaml_copy(arena, member));
+		if (strcmp(member->key, "sha256") == 0)
+			stage->sha256 = yaml_copy(arena, member);
+		else
+			yaml_put(stage->options, member->key, yaml_copy(arena, member));
 	}
 	return true;
 }
@@ -192,9 +195,15 @@ static bool change_use(struct draft *draft, enum sluice_kind kind, const struct 
 		stage->options = yaml_new_map(draft->arena, patch);
 	} else if (strcmp(stage->use->text, use->text) != 0) {
 		stage->replaced = true;
+		stage->sha256 = NULL;
 	}
 	stage->use = yaml_copy(draft->arena, use);
 	return true;
+}
+
+static bool is_empty(const struct yaml_node *node)
+{
+	return yaml_is_null(node) || (node->type == YAML_TEXT && !*node->text);
 }
 
 bool draft_patch_stage(struct draft *draft, enum sluice_kind kind, const struct yaml_node *patch, const char *layer,
@@ -210,9 +219,12 @@ bool draft_patch_stage(struct draft *draft, enum sluice_kind kind, const struct 
 	if (!stage->place)
 		return yaml_fail(patch, error, "%s: the pipeline has no such stage to change; add one with `use: NAME`",
 		                 kind_names[kind]);
+	const struct yaml_node *sha256 = yaml_get(patch, "sha256");
+	if (sha256)
+		stage->sha256 = is_empty(sha256) ? NULL : yaml_copy(draft->arena, sha256);
 	struct yaml_node *options = yaml_new_map(draft->arena, patch);
 	for (const struct yaml_node *member = patch->first; member; member = member->next) {
-		if (member != use)
+		if (member != use && member != sha256)
 			yaml_put(options, member->key, yaml_copy(draft->arena, member));
 	}
 	merge(draft->arena, stage->options, options, layer);

@@ -16,6 +16,7 @@
 struct draft_stage {
 	const struct yaml_node *place; /* where it is written; NULL: the pipeline has none of this kind */
 	struct yaml_node *use;         /* TEXT: the implementation */
+	struct yaml_node *sha256;      /* what its file must have; NULL: any */
 	struct yaml_node *options;     /* MAP */
 	bool replaced; /* `use` was changed: options of the file that the new one does not declare are dropped */
 };
@@ -33,7 +34,8 @@ bool draft_read(struct draft *draft, const struct yaml_node *file, struct arena 
 /* Sets a section or a part of it: maps are merged, everything else is replaced. The layer is noted in what is set. */
 void draft_patch(struct draft *draft, const char *section, const struct yaml_node *patch, const char *layer);
 
-/* Likewise a stage; `use` in the patch changes the implementation, or adds the stage where there is none. */
+/* Likewise a stage; `use` in the patch changes the implementation, or adds the stage where there is none. `sha256` in
+ * the patch sets or, if empty, removes the pin; another implementation without one is not pinned. */
 bool draft_patch_stage(struct draft *draft, enum sluice_kind kind, const struct yaml_node *patch, const char *layer,
                        struct sluice_error *error);
 

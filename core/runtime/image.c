@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "runtime/loader.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3: asks for what vm.memfd_noexec=1 no longer gives by default */
@@ -175,11 +176,21 @@ static const char *link_error(const char *copy)
 	return text;
 }
 
-struct image *image_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct sluice_error *error)
+struct image *image_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct loader_pin *pin,
+                         struct sluice_error *error)
 {
 	struct image image = {.fd = make_copy(path, sha256, error)};
 	if (image.fd < 0)
 		return NULL;
+	if (pin->sha256 && strcmp(pin->sha256, sha256) != 0) {
+		pin->refused = true;
+		sluice_error_set(
+			error,
+			"has SHA-256 %s, but is pinned to %s: restore that file, or change the pin if you trust this one",
+			sha256, pin->sha256);
+		close(image.fd);
+		return NULL;
+	}
 	char copy[FD_PATH_SIZE];
 	copy_path(&image, copy);
 	image.handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);

@@ -12,10 +12,12 @@
 #include "base/digest.h"
 
 struct image;
+struct loader_pin;
 
-/* Copies the file and opens the copy; `sha256` is that of the copied bytes. NULL and what is wrong with the file ("is a
- * directory …"), without its path, if that cannot be. */
-struct image *image_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct sluice_error *error);
+/* Copies the file and opens the copy, if its content is what the pin says; `sha256` is that of the copied bytes. NULL
+ * and what is wrong with the file ("is a directory …"), without its path, if that cannot be. */
+struct image *image_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct loader_pin *pin,
+                         struct sluice_error *error);
 void image_close(struct image *image);
 
 /* Where the exported data `name` stands and how many bytes it has; NULL if there is no such data. */

@@ -198,9 +198,9 @@ static bool is_file_name(const char *use)
 }
 
 /* Opens and proves the file; the error lacks the path. */
-static bool plugin_open(struct plugin *plugin, const char *file, struct sluice_error *error)
+static bool plugin_open(struct plugin *plugin, const char *file, struct loader_pin *pin, struct sluice_error *error)
 {
-	plugin->image = image_open(file, plugin->sha256, error);
+	plugin->image = image_open(file, plugin->sha256, pin, error);
 	if (!plugin->image)
 		return false;
 	size_t size = 0;
@@ -221,11 +221,11 @@ opened:
 	return false;
 }
 
-struct plugin *loader_open_file(const char *file, struct sluice_error *error)
+static struct plugin *open_file(const char *file, struct loader_pin *pin, struct sluice_error *error)
 {
 	struct sluice_error cause = {0};
 	struct plugin plugin = {0};
-	if (!plugin_open(&plugin, file, &cause)) {
+	if (!plugin_open(&plugin, file, pin, &cause)) {
 		sluice_error_set(error, "%s: %s", file, cause.text);
 		return NULL;
 	}
@@ -235,10 +235,23 @@ struct plugin *loader_open_file(const char *file, struct sluice_error *error)
 	return opened;
 }
 
+struct plugin *loader_open_file(const char *file, struct sluice_error *error)
+{
+	struct loader_pin any = {0};
+	return open_file(file, &any, error);
+}
+
 struct plugin *loader_open(char *const *stage_path, enum sluice_kind kind, const char *use, struct sluice_error *error)
 {
+	struct loader_pin any = {0};
+	return loader_open_pinned(stage_path, kind, use, &any, error);
+}
+
+struct plugin *loader_open_pinned(char *const *stage_path, enum sluice_kind kind, const char *use,
+                                  struct loader_pin *pin, struct sluice_error *error)
+{
 	char *file = is_file_name(use) ? must_strdup(use) : find_file(stage_path, kind, use, error);
-	struct plugin *plugin = file ? loader_open_file(file, error) : NULL;
+	struct plugin *plugin = file ? open_file(file, pin, error) : NULL;
 	if (plugin && plugin->ops.kind != kind) {
 		const char *is = kind_names[plugin->ops.kind];
 		sluice_error_set(error, "%s: is a stage of kind %s, not %s: give it under \"%s:\"", file, is,

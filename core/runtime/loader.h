@@ -42,6 +42,14 @@ void loader_free_path(char **path);
  * first folder that has it. NULL and a sentence if there is none (with a "did you mean") or it does not fit. */
 struct plugin *loader_open(char *const *stage_path, enum sluice_kind kind, const char *use, struct sluice_error *error);
 
+/* The same of a file that must have this content: none of its code runs if it has another. */
+struct loader_pin {
+	const char *sha256; /* in lower-case hex; NULL: any */
+	bool refused;       /* set where the content was what did not fit */
+};
+struct plugin *loader_open_pinned(char *const *stage_path, enum sluice_kind kind, const char *use,
+                                  struct loader_pin *pin, struct sluice_error *error);
+
 /* Loads a file of whatever kind it is. */
 struct plugin *loader_open_file(const char *file, struct sluice_error *error);
 

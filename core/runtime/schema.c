@@ -201,6 +201,15 @@ static void write_required(struct json_writer *json, const struct found *found)
 	jsonw_end_array(json);
 }
 
+static void write_pin(struct json_writer *json)
+{
+	jsonw_object(json, settings_stage_options[0].name);
+	jsonw_text(json, "description", settings_stage_options[0].help);
+	jsonw_text(json, "type", "string");
+	jsonw_text(json, "pattern", "^[0-9a-fA-F]{64}$|" ENVIRONMENT);
+	jsonw_end_object(json);
+}
+
 /* An item of `stages`. */
 static void write_stage(struct json_writer *json, const struct found *found)
 {
@@ -214,6 +223,7 @@ static void write_stage(struct json_writer *json, const struct found *found)
 	jsonw_object(json, kind_names[found->kind]);
 	jsonw_text(json, "const", ops->name);
 	jsonw_end_object(json);
+	write_pin(json);
 	write_options(json, config_kind_options(found->kind), "", 0);
 	write_options(json, ops->options, "", 0);
 	jsonw_end_object(json);
@@ -233,6 +243,7 @@ static void write_stage_by_file(struct json_writer *json, int kind)
 	jsonw_text(json, "type", "string");
 	jsonw_text(json, "pattern", "/|\\.so$|" ENVIRONMENT);
 	jsonw_end_object(json);
+	write_pin(json);
 	jsonw_end_object(json);
 	jsonw_end_object(json);
 }

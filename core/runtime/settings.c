@@ -64,6 +64,11 @@ static const struct sluice_option listen_options[] = {
                            .help = "serve /api/health on the public door, too"),
 	SLUICE_OPTION_BOOL(struct listen_config, server_timing, .name = "server_timing", .fallback = "false",
                            .help = "tell the sender in a Server-Timing header how long each stage took"),
+	SLUICE_OPTION_STRINGS(
+		struct listen_config, trusted_proxies, .name = "trusted_proxies",
+		.help = "networks of the proxies whose X-Forwarded-For and Forwarded headers name the client, such as 10.0.0.0/8"),
+	SLUICE_OPTION_STRING(struct listen_config, public_url, .name = "public_url", .min = 1, .max = 2048,
+                             .help = "the URL at which senders reach this listener, such as https://hooks.example.com"),
 	SLUICE_OPTION_END,
 };
 
@@ -127,6 +132,12 @@ static const struct sluice_option persist_options[] = {
                                .help = "the first pause before a failed attempt is repeated; it doubles from there"),
 	SLUICE_OPTION_DURATION(struct persist_config, retry_max, .name = "retry.max", .fallback = "2s", .min = MS,
                                .max = HOUR, .help = "the longest pause between attempts"),
+	SLUICE_OPTION_END,
+};
+
+const struct sluice_option settings_stage_options[] = {
+	SLUICE_OPTION_STRING(struct stage_config, sha256, .name = "sha256", .min = 64, .max = 64,
+                             .help = "the SHA-256 that the stage's file must have, in hex; another file is refused"),
 	SLUICE_OPTION_END,
 };
 

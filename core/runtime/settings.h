@@ -17,6 +17,9 @@ struct settings_top {
 
 extern const struct sluice_option settings_top_options[];
 
+/* What may stand beside any stage, whatever its kind; fills struct stage_config. */
+extern const struct sluice_option settings_stage_options[];
+
 /* The offset in struct config of the struct that config_kind_options() fills; for a kind with an empty table, of
  * nothing. */
 size_t settings_kind_offset(enum sluice_kind kind);

@@ -14,6 +14,8 @@
 #include "base/histogram.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "base/network.h"
+#include "base/url.h"
 #include "base/utf8.h"
 
 START_TEST(test_arena_alloc_is_aligned_and_apart)
@@ -297,6 +299,157 @@ START_TEST(test_time_is_written_in_utc)
 }
 END_TEST
 
+START_TEST(test_network_contains_its_addresses_and_no_others)
+{
+	static const struct {
+		const char *network, *address;
+		bool contains;
+	} cases[] = {
+		{"10.0.0.0/8", "10.255.255.255", true},
+		{"10.0.0.0/8", "11.0.0.0", false},
+		{"192.0.2.128/25", "192.0.2.128", true},
+		{"192.0.2.128/25", "192.0.2.127", false},
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"192.0.2.1/32", "192.0.2.0", false},
+		{"0.0.0.0/0", "203.0.113.9", true},
+		{"0.0.0.0/0", "2001:db8::1", false},
+		{"10.0.0.0/8", "::ffff:10.1.2.3", true},
+		{"::ffff:10.0.0.0/104", "10.1.2.3", true},
+		{"::/0", "2001:db8::1", true},
+		{"::/0", "10.0.0.1", false},
+		{"2001:db8::/33", "2001:db8:7fff::1", true},
+		{"2001:db8::/33", "2001:db8:8000::1", false},
+		{"::1", "::1", true},
+		{"::1/128", "::2", false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sluice_error error = {0};
+		struct network network;
+		struct ip_address address;
+		ck_assert_msg(network_parse(cases[i].network, &network, &error), "%s", error.text);
+		ck_assert(ip_address_parse(cases[i].address, &address));
+		ck_assert_msg(network_contains(&network, &address) == cases[i].contains, "%s in %s", cases[i].address,
+		              cases[i].network);
+		struct network list[] = {{.prefix = 128}, network};
+		ck_assert(network_list_contains(&(struct network_list){list, 2}, &address) == cases[i].contains);
+	}
+}
+END_TEST
+
+START_TEST(test_network_refuses_what_is_none)
+{
+	static const struct {
+		const char *text, *sentence;
+	} cases[] = {
+		{"", "expected an IP address or a network such as 10.0.0.0/8 or 2001:db8::/32, got an empty text"},
+		{"proxy", "expected an IP address or a network such as 10.0.0.0/8 or 2001:db8::/32, got proxy"},
+		{"10.0.0/8", "expected an IP address or a network such as 10.0.0.0/8 or 2001:db8::/32, got 10.0.0/8"},
+		{"[::1]", "expected an IP address or a network such as 10.0.0.0/8 or 2001:db8::/32, got [::1]"},
+		{"fe80::1%eth0",
+	         "expected an IP address or a network such as 10.0.0.0/8 or 2001:db8::/32, got fe80::1%eth0"},
+		{"10.0.0.0/33", "expected a prefix of 0..32 after the slash, got 10.0.0.0/33"},
+		{"10.0.0.0/", "expected a prefix of 0..32 after the slash, got 10.0.0.0/"},
+		{"10.0.0.0/08", "expected a prefix of 0..32 after the slash, got 10.0.0.0/08"},
+		{"10.0.0.0/-1", "expected a prefix of 0..32 after the slash, got 10.0.0.0/-1"},
+		{"10.0.0.0/8/8", "expected a prefix of 0..32 after the slash, got 10.0.0.0/8/8"},
+		{"::/129", "expected a prefix of 0..128 after the slash, got ::/129"},
+		{"10.1.0.0/8", "10.1.0.0/8 has bits set after its prefix; did you mean 10.0.0.0/8?"},
+		{"2001:db8::1/64", "2001:db8::1/64 has bits set after its prefix; did you mean 2001:db8::/64?"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sluice_error error = {0};
+		struct network network;
+		ck_assert_msg(!network_parse(cases[i].text, &network, &error), "%s", cases[i].text);
+		ck_assert_str_eq(error.text, cases[i].sentence);
+	}
+}
+END_TEST
+
+START_TEST(test_loopback_is_known_in_both_families)
+{
+	static const struct {
+		const char *text;
+		bool loopback, ipv4;
+	} cases[] = {{"127.0.0.1", true, true},        {"127.9.9.9", true, true}, {"128.0.0.1", false, true},
+	             {"::ffff:127.0.0.1", true, true}, {"::1", true, false},      {"::", false, false}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ip_address address;
+		ck_assert(ip_address_parse(cases[i].text, &address));
+		ck_assert_msg(ip_address_is_loopback(&address) == cases[i].loopback, "%s", cases[i].text);
+		ck_assert_msg(ip_address_is_ipv4(&address) == cases[i].ipv4, "%s", cases[i].text);
+	}
+}
+END_TEST
+
+START_TEST(test_url_comes_apart)
+{
+	static const struct {
+		const char *text;
+		struct url parts;
+	} cases[] = {
+		{"https://hooks.example.com", {"https", "hooks.example.com", ""}},
+		{"http://hooks.example.com:8080/", {"http", "hooks.example.com:8080", ""}},
+		{"HTTPS://Hooks.example.com/in/a%20b/", {"https", "Hooks.example.com", "/in/a%20b"}},
+		{"http://[2001:db8::1]:80/x", {"http", "[2001:db8::1]:80", "/x"}},
+		{"http://192.0.2.1:65535", {"http", "192.0.2.1:65535", ""}},
+		{"http://h/a@b:c", {"http", "h", "/a@b:c"}},
+	};
+	struct arena arena;
+	arena_init(&arena, 1024, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sluice_error error = {0};
+		struct url url;
+		ck_assert_msg(url_parse(cases[i].text, &arena, &url, &error), "%s", error.text);
+		ck_assert_str_eq(url.scheme, cases[i].parts.scheme);
+		ck_assert_str_eq(url.authority, cases[i].parts.authority);
+		ck_assert_str_eq(url.path, cases[i].parts.path);
+	}
+	arena_finish(&arena);
+}
+END_TEST
+
+START_TEST(test_url_that_names_no_server_is_refused)
+{
+	static const char *const texts[] = {
+		"",
+		"hooks.example.com",
+		"//hooks.example.com",
+		"/in",
+		"ftp://hooks.example.com",
+		"https:hooks.example.com",
+		"https://",
+		"https:///in",
+		"https://:80",
+		"https://h:",
+		"https://h:0",
+		"https://h:65536",
+		"https://h:99999999999",
+		"https://h:8a",
+		"https://a b",
+		"https://h/a b",
+		"https://h/\xc3\xa4",
+		"https://[::1",
+		"https://[127.0.0.1]",
+		"https://[::1]x",
+		"https://h?q",
+		"https://h/#f",
+		"https://user@h",
+		"https://user:secret@h/in",
+	};
+	struct arena arena;
+	arena_init(&arena, 1024, NULL);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct sluice_error error = {0};
+		struct url url;
+		ck_assert_msg(!url_parse(texts[i], &arena, &url, &error), "%s", texts[i]);
+		ck_assert_int_eq(strncmp(error.text, "expected a URL ", 15), 0);
+		ck_assert_ptr_null(strstr(error.text, "secret"));
+	}
+	arena_finish(&arena);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -317,6 +470,11 @@ int main(void)
 		test_utf8_refuses_what_is_not,
 		test_log_lines_hold_names_and_values,
 		test_time_is_written_in_utc,
+		test_network_contains_its_addresses_and_no_others,
+		test_network_refuses_what_is_none,
+		test_loopback_is_known_in_both_families,
+		test_url_comes_apart,
+		test_url_that_names_no_server_is_refused,
 	};
 	TCase *all = tcase_create("base");
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)

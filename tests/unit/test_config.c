@@ -4,6 +4,7 @@
  * must come of it: the whole sentence in expected-error.txt, or the effective pipeline in expected-print.yaml.
  */
 #include <check.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +198,111 @@ START_TEST(test_what_is_left_out_has_its_default)
 }
 END_TEST
 
+/* ${PIN} is what the file of `use` has. */
+static void set_pin(const char *name, const char *use)
+{
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	char hex[DIGEST_HEX_SIZE], file[512];
+	(void)snprintf(file, sizeof(file), TEST_BUILD_DIR "/tests/stages/persist/%s.so", use);
+	ck_assert(digest_file(file, digest, NULL));
+	digest_hex(digest, hex);
+	ck_assert_int_eq(setenv(name, hex, 1), 0);
+}
+
+START_TEST(test_pin_that_fits_is_printed_and_reads_back)
+{
+	struct sluice_error error = {0};
+	struct buffer out = {0};
+	set_pin("PIN", "config_batch");
+	for (char *digit = getenv("PIN"); *digit; digit++)
+		*digit = (char)toupper((unsigned char)*digit);
+	struct config *config = load("stages: [{persist: config_batch, sha256: \"${PIN}\", url: x}]", NULL, &error);
+	ck_assert_msg(config != NULL, "%s", error.text);
+	set_pin("PIN", "config_batch");
+	ck_assert_str_eq(config->stages[SLUICE_KIND_PERSIST].sha256, getenv("PIN"));
+	config_print(config, &out);
+	const char *line = strstr(out.data, "    sha256: ");
+	ck_assert_ptr_nonnull(line);
+	ck_assert_ptr_nonnull(strstr(line, getenv("PIN")));
+	assert_reads_back(config, "pin");
+	config_free(config);
+	buffer_finish(&out);
+}
+END_TEST
+
+START_TEST(test_pin_that_does_not_fit_is_refused_at_its_place)
+{
+	struct sluice_error error = {0};
+	struct buffer sentence = {0};
+	set_pin("PIN", "config_store");
+	set_pin("HAS", "config_batch");
+	ck_assert_ptr_null(load("stages:\n- persist: config_batch\n  sha256: ${PIN}\n  url: x\n", NULL, &error));
+	buffer_printf(&sentence,
+	              ":3:11: persist: " TEST_BUILD_DIR
+	              "/tests/stages/persist/config_batch.so: has SHA-256 %s, but is pinned to %s: ",
+	              getenv("HAS"), getenv("PIN"));
+	ck_assert_msg(strstr(error.text, sentence.data) != NULL, "%s", error.text);
+	buffer_finish(&sentence);
+}
+END_TEST
+
+START_TEST(test_pin_goes_with_the_implementation_it_was_made_for)
+{
+	static const struct {
+		const char *overlay, *set, *pin;
+	} changes[] = {
+		{"{about: nothing}", NULL, "STORE"},
+		{"{stages: {persist: {use: config_batch}}}", NULL, NULL},
+		{"{stages: {persist: {use: config_batch, sha256: \"${BATCH}\"}}}", NULL, "BATCH"},
+		{"{stages: {persist: {use: config_store}}}", NULL, "STORE"},
+		{"{stages: {persist: {sha256: ~}}}", NULL, NULL},
+		{"{about: nothing}", "persist.sha256=", NULL},
+		{"{about: nothing}", "persist=config_batch", NULL},
+		{"{stages: {persist: {use: config_batch, sha256: \"${BATCH}\"}}}", "persist=config_store", NULL},
+	};
+	set_pin("STORE", "config_store");
+	set_pin("BATCH", "config_batch");
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		struct sluice_error error = {0};
+		struct buffer text = {0};
+		const char *const sets[] = {changes[i].set, NULL};
+		buffer_printf(
+			&text,
+			"stages: [{persist: config_store, sha256: \"${STORE}\", url: x}]\noptimizations: {a: %s}\nenable: a\n",
+			changes[i].overlay);
+		struct config *config = load(text.data, sets, &error);
+		ck_assert_msg(config != NULL, "%zu: %s", i, error.text);
+		const char *pin = config->stages[SLUICE_KIND_PERSIST].sha256;
+		ck_assert_msg(!pin == !changes[i].pin, "%zu: %s", i, pin ? pin : "no pin");
+		if (pin)
+			ck_assert_str_eq(pin, getenv(changes[i].pin));
+		config_free(config);
+		buffer_finish(&text);
+	}
+}
+END_TEST
+
+START_TEST(test_networks_and_public_url_are_ready_to_match)
+{
+	struct sluice_error error = {0};
+	struct ip_address near, far;
+	ck_assert_int_eq(setenv("PROXY", "192.0.2.0/24", 1), 0);
+	struct config *config = load(
+		"listen: {trusted_proxies: [\"${PROXY}\", \"2001:db8::/32\"], public_url: \"https://h:1/in/\"}\n"
+		"stages: [{persist: config_batch, url: x}]",
+		NULL, &error);
+	ck_assert_msg(config != NULL, "%s", error.text);
+	ck_assert(ip_address_parse("192.0.2.77", &near) && ip_address_parse("192.0.3.0", &far));
+	ck_assert_uint_eq(config->listen.proxies.count, 2);
+	ck_assert(network_list_contains(&config->listen.proxies, &near));
+	ck_assert(!network_list_contains(&config->listen.proxies, &far));
+	ck_assert_str_eq(config->listen.origin.scheme, "https");
+	ck_assert_str_eq(config->listen.origin.authority, "h:1");
+	ck_assert_str_eq(config->listen.origin.path, "/in");
+	config_free(config);
+}
+END_TEST
+
 START_TEST(test_missing_file_is_named)
 {
 	struct sluice_error error = {0};
@@ -334,6 +440,10 @@ int main(void)
 	suite_add_tcase(suite, golden);
 	TCase *whole = tcase_create("whole");
 	tcase_add_test(whole, test_what_is_left_out_has_its_default);
+	tcase_add_test(whole, test_pin_that_fits_is_printed_and_reads_back);
+	tcase_add_test(whole, test_pin_that_does_not_fit_is_refused_at_its_place);
+	tcase_add_test(whole, test_pin_goes_with_the_implementation_it_was_made_for);
+	tcase_add_test(whole, test_networks_and_public_url_are_ready_to_match);
 	tcase_add_test(whole, test_missing_file_is_named);
 	tcase_add_test(whole, test_folder_is_no_file);
 	tcase_add_test(whole, test_file_of_megabytes_is_refused);

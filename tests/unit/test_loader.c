@@ -300,6 +300,61 @@ START_TEST(test_replaced_file_brings_the_new_code_while_the_old_runs_on)
 }
 END_TEST
 
+static void hash_file(const char *path, char hex[DIGEST_HEX_SIZE])
+{
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	ck_assert(digest_file(path, digest, NULL));
+	digest_hex(digest, hex);
+}
+
+START_TEST(test_pinned_file_is_loaded_while_it_has_that_content)
+{
+	char *none[] = {NULL};
+	char hex[DIGEST_HEX_SIZE];
+	struct sluice_error error = {0};
+	hash_file(FIXTURES "/auth/first.so", hex);
+	struct loader_pin pin = {.sha256 = hex};
+	struct plugin *plugin = loader_open_pinned(none, SLUICE_KIND_AUTH, FIXTURES "/auth/first.so", &pin, &error);
+	ck_assert_msg(plugin != NULL, "%s", error.text);
+	ck_assert(!pin.refused);
+	ck_assert_str_eq(plugin->sha256, hex);
+	loader_close(plugin);
+}
+END_TEST
+
+/* The file cannot be linked either: that it is not even tried shows that none of its code would have run. */
+START_TEST(test_pinned_file_with_another_content_is_refused_before_it_is_linked)
+{
+	char *none[] = {NULL};
+	const char *file = FIXTURES "/auth/undefined_symbol.so";
+	char pinned[DIGEST_HEX_SIZE], has[DIGEST_HEX_SIZE];
+	struct sluice_error error = {0};
+	struct buffer expected = {0};
+	hash_file(FIXTURES "/auth/first.so", pinned);
+	hash_file(file, has);
+	struct loader_pin pin = {.sha256 = pinned};
+	ck_assert_ptr_null(loader_open_pinned(none, SLUICE_KIND_AUTH, file, &pin, &error));
+	ck_assert(pin.refused);
+	buffer_printf(
+		&expected,
+		"%s: has SHA-256 %s, but is pinned to %s: restore that file, or change the pin if you trust this one",
+		file, has, pinned);
+	ck_assert_str_eq(error.text, expected.data);
+	buffer_finish(&expected);
+}
+END_TEST
+
+START_TEST(test_pinned_file_that_is_missing_is_not_refused_for_its_content)
+{
+	char *none[] = {NULL};
+	struct sluice_error error = {0};
+	struct loader_pin pin = {.sha256 = "00"};
+	ck_assert_ptr_null(loader_open_pinned(none, SLUICE_KIND_AUTH, "./absent.so", &pin, &error));
+	ck_assert(!pin.refused);
+	ck_assert_str_eq(error.text, "./absent.so: does not exist: build it, or correct the path");
+}
+END_TEST
+
 START_TEST(test_first_folder_of_the_path_wins)
 {
 	copy_file(FIXTURES "/auth/first.so", "one/auth/same.so", SIZE_MAX);
@@ -568,6 +623,9 @@ static Suite *suite(void)
 	tcase_add_test(files, test_name_like_no_other_is_refused_with_the_way_out);
 	tcase_add_test(files, test_stage_of_another_kind_is_refused);
 	tcase_add_test(files, test_replaced_file_brings_the_new_code_while_the_old_runs_on);
+	tcase_add_test(files, test_pinned_file_is_loaded_while_it_has_that_content);
+	tcase_add_test(files, test_pinned_file_with_another_content_is_refused_before_it_is_linked);
+	tcase_add_test(files, test_pinned_file_that_is_missing_is_not_refused_for_its_content);
 	tcase_add_test(files, test_first_folder_of_the_path_wins);
 	tcase_add_test(files, test_list_is_in_order_and_without_the_hidden);
 	tcase_add_test(files, test_path_comes_from_the_environment_unless_given);

@@ -84,6 +84,7 @@ START_TEST(test_every_stage_found_is_in_it_with_its_options)
 	ck_assert_ptr_nonnull(stage);
 	ck_assert_ptr_nonnull(at(stage, "properties/url"));
 	ck_assert_ptr_nonnull(at(stage, "properties/max_batch"));
+	ck_assert_ptr_nonnull(at(stage, "properties/sha256"));
 	json_t *max = json_array_get(at(stage, "properties/pool/properties/max/anyOf"), 0);
 	ck_assert_int_eq(json_integer_value(at(max, "minimum")), 1);
 	ck_assert_int_eq(json_integer_value(at(max, "maximum")), 100);
