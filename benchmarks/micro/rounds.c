@@ -22,7 +22,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "lab/answer.h"
+#include "lab/load/answer.h"
 
 enum { SERVERS_MAX = 8, EVENTS_MAX = 64, PIECE_SIZE = 4096 };
 

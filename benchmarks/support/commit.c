@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/digest.h"
-#include "lab/estimate.h"
+#include "lab/run/estimate.h"
 
 _Noreturn static void fail(sqlite3 *database, const char *what)
 {

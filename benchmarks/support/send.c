@@ -9,9 +9,9 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "lab/estimate.h"
-#include "lab/replay.h"
-#include "lab/run.h"
+#include "lab/load/replay.h"
+#include "lab/run/estimate.h"
+#include "lab/run/run.h"
 
 static void add_webhook(struct input *input, const char *prefix, size_t i)
 {

@@ -2,7 +2,7 @@
  * Shared flags and a subcommand's own become one table for getopt_long(), each row with its index as the value
  * returned.
  */
-#include "arguments.h"
+#include "cli/arguments.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "cli.h"
+#include "cli/cli.h"
 #include "yaml/bind.h"
 #include "yaml/option.h"
 #include "yaml/yaml.h"

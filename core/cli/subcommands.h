@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "arguments.h"
+#include "cli/arguments.h"
 
 struct subcommand {
 	const char *name;

@@ -1,7 +1,8 @@
-# How everything in this tree is compiled, and the two shapes it comes in: a room of the core and a stage.
+# How everything in this tree is compiled, and the two shapes it comes in: a library of the core and a stage.
 #
-#   sluice_room(NAME [LINKS ...])              core/NAME as a static library; its headers are included as "NAME/x.h", and
-#                                              only by those who link it, so a wrong arrow does not compile
+#   sluice_library(FOLDER [LINKS ...])         core/FOLDER as a static library, sluice_lab_load for lab/load; its headers are
+#                                              included as "FOLDER/x.h", and only by those who link it, so a wrong arrow
+#                                              does not compile
 #   sluice_add_stage(KIND NAME SOURCES ... [LINKS ...])   build/stages|plugins/KIND/NAME.so, with core/include alone:
 #                                              SluiceStage.cmake, which is also what authors elsewhere get
 
@@ -61,15 +62,18 @@ add_library(sluice::api ALIAS sluice_api)
 target_include_directories(sluice_api INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include>"
                                                 "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 
-function(sluice_room name)
-  cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/${name}/*.c")
-  # One include root per room, holding nothing but a link to the room.
-  file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/rooms/${name}")
-  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/core/${name}" "${PROJECT_BINARY_DIR}/rooms/${name}/${name}" SYMBOLIC)
+function(sluice_library folder)
+  cmake_parse_arguments(LIBRARY "" "" "LINKS" ${ARGN})
+  string(REPLACE "/" "_" name "${folder}")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/${folder}/*.c")
+  # One include root per library, holding nothing but a link to its folder.
+  set(root "${PROJECT_BINARY_DIR}/include/${name}")
+  get_filename_component(parent "${root}/${folder}" DIRECTORY)
+  file(MAKE_DIRECTORY "${parent}")
+  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/core/${folder}" "${root}/${folder}" SYMBOLIC)
   add_library(sluice_${name} STATIC ${sources})
-  target_include_directories(sluice_${name} PUBLIC "${PROJECT_BINARY_DIR}/rooms/${name}")
-  target_link_libraries(sluice_${name} PUBLIC sluice_api ${ROOM_LINKS} PRIVATE sluice_flags)
+  target_include_directories(sluice_${name} PUBLIC "${root}")
+  target_link_libraries(sluice_${name} PUBLIC sluice_api ${LIBRARY_LINKS} PRIVATE sluice_flags)
 endfunction()
 
 include(SluiceStage)

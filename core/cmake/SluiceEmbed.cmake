@@ -1,4 +1,4 @@
-# Makes files part of a program or a room, as a table of struct template_file (base/template.h).
+# Makes files part of a program or a library, as a table of struct template_file (base/template.h).
 #
 #   sluice_embed(TARGET TABLE FILES …)    adds a source with `const struct template_file TABLE[]` to TARGET
 #

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "lab/audit.h"
+#include "lab/judge/audit.h"
 
 #define PATIENCE_NS (10 * NS_PER_S)
 

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/prng.h"
-#include "lab/about.h"
-#include "lab/verdict.h"
+#include "lab/judge/verdict.h"
+#include "lab/load/about.h"
 
 enum { ARMS = 2, EVERY_NS = 10 * NS_PER_MS, LATENCY_NS = 10 * NS_PER_MS };
 #define BLOCK_NOISE 0.02

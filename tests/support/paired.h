@@ -17,8 +17,8 @@
 
 #include <jansson.h>
 
-#include "lab/input.h"
-#include "lab/run.h"
+#include "lab/load/input.h"
+#include "lab/run/run.h"
 
 struct paired {
 	struct run *run;

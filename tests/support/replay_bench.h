@@ -11,8 +11,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "lab/replay.h"
-#include "lab/run.h"
+#include "lab/load/replay.h"
+#include "lab/run/run.h"
 #include "support/scripted_server.h"
 
 enum { SERVERS = 2 };

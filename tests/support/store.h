@@ -8,7 +8,7 @@
 
 #include <sluice/stage.h>
 
-#include "lab/audit.h"
+#include "lab/judge/audit.h"
 #include "support/harness.h"
 
 /* Every stored event, by id. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/about.h"
+#include "lab/load/about.h"
 
 #define MS INT64_C(1000000)
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "lab/analyze.h"
-#include "lab/breakdown.h"
-#include "lab/recommend.h"
+#include "lab/judge/analyze.h"
+#include "lab/report/breakdown.h"
+#include "lab/report/recommend.h"
 
 #define MS INT64_C(1000000)
 

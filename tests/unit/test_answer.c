@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/answer.h"
+#include "lab/load/answer.h"
 
 #define OK "HTTP/1.1 202 Accepted\r\n"
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "lab/estimate.h"
+#include "lab/run/estimate.h"
 
 enum { REQUESTS = 30000, PAIRS_MAX = 40 };
 

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "lab/evidence.h"
-#include "lab/gate.h"
-#include "lab/manifest.h"
+#include "lab/judge/gate.h"
+#include "lab/report/evidence.h"
+#include "lab/report/manifest.h"
 #include "support/paired.h"
 
 static char folder[64];

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "lab/export.h"
-#include "lab/parts.h"
+#include "lab/report/export.h"
+#include "lab/run/parts.h"
 
 #define MS INT64_C(1000000)
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "lab/figure.h"
+#include "lab/run/figure.h"
 
 START_TEST(test_measured_figures_have_three_digits_and_a_fitting_unit)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "lab/gate.h"
+#include "lab/judge/gate.h"
 
 enum { MS = 1000000, LONG_RUN = 30000, SHORT_RUN = 1000 };
 

@@ -15,9 +15,9 @@
 
 #include "base/buffer.h"
 #include "base/digest.h"
-#include "lab/gate.h"
-#include "lab/input.h"
-#include "lab/run.h"
+#include "lab/judge/gate.h"
+#include "lab/load/input.h"
+#include "lab/run/run.h"
 #include "support/harness.h"
 #include "trace/trace.h"
 

@@ -9,8 +9,8 @@
 
 #include "base/digest.h"
 #include "base/prng.h"
-#include "lab/generate.h"
-#include "lab/payload.h"
+#include "lab/load/generate.h"
+#include "lab/load/payload.h"
 #include "support/harness.h"
 
 static struct input input;

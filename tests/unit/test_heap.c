@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/prng.h"
-#include "lab/heap.h"
+#include "lab/load/heap.h"
 
 static struct heap heap;
 

@@ -7,7 +7,7 @@
 
 #include "base/base64.h"
 #include "base/digest.h"
-#include "lab/input.h"
+#include "lab/load/input.h"
 
 static char path[64];
 static struct input input;

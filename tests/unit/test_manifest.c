@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "lab/manifest.h"
-#include "lab/run.h"
+#include "lab/report/manifest.h"
+#include "lab/run/run.h"
 
 static char folder[64];
 static struct buffer faults; /* "file: what" a line */

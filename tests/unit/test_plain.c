@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "base/prng.h"
-#include "lab/plain.h"
+#include "lab/load/plain.h"
 
 static struct plain plain;
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lab/profile_log.h"
-#include "lab/samples.h"
+#include "lab/run/profile_log.h"
+#include "lab/run/samples.h"
 
 static char path[64];
 static struct profile_log log_read;

@@ -3,7 +3,7 @@
  */
 #include <time.h>
 
-#include "lab/about.h"
+#include "lab/load/about.h"
 #include "support/replay_bench.h"
 
 START_TEST(test_every_request_is_sent_once)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/replay_target.h"
+#include "lab/load/replay_target.h"
 #include "support/wire.h"
 
 static struct replay_target target;

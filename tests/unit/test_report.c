@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/digest.h"
-#include "lab/html.h"
-#include "lab/report.h"
-#include "lab/run.h"
+#include "lab/report/html.h"
+#include "lab/report/report.h"
+#include "lab/run/run.h"
 
 #define EVIL "</script><script>alert(1)</script><img src=x onerror=\\\"alert(2)\\\">\\u2028@SCRIPT@"
 

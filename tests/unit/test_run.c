@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "lab/run.h"
+#include "lab/run/run.h"
 
 static char folder[64];
 

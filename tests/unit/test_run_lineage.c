@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "lab/lineage.h"
+#include "lab/report/lineage.h"
 #include "support/paired.h"
 
 static struct paired paired;

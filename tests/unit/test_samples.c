@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lab/samples.h"
+#include "lab/run/samples.h"
 
 #define MS INT64_C(1000000)
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/schedule.h"
+#include "lab/load/schedule.h"
 
 enum { COUNT = 20000, STREAMS = 7 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "lab/sign.h"
+#include "lab/load/sign.h"
 #include "support/harness.h"
 
 #define STANDARD "standard-webhooks:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

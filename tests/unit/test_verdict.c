@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 #include "base/prng.h"
-#include "lab/estimate.h"
-#include "lab/pairs.h"
-#include "lab/verdict.h"
+#include "lab/judge/pairs.h"
+#include "lab/judge/verdict.h"
+#include "lab/run/estimate.h"
 #include "support/paired.h"
 
 enum { NOISE_PAIRS = 60, NOISE_BLOCK_MAX = 400 /* requests */ };

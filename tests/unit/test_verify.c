@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/digest.h"
-#include "lab/generate.h"
-#include "lab/verify.h"
+#include "lab/judge/verify.h"
+#include "lab/load/generate.h"
 
 #define PREFIX "a-"
 

@@ -1,0 +1,129 @@
+/*
+ * sluice conform: whether a stage keeps the promises of its kind.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/arguments.h"
+#include "cli/cli.h"
+#include "conform/conform.h"
+#include "conform/report.h"
+#include "yaml/quantity.h"
+
+enum { TIMEOUT_DEFAULT_S = 20 };
+
+/* What has been found so far, and who is told of it as it comes. */
+struct session {
+	const struct conform *conform;
+	struct check_result *results;
+	size_t count;
+	bool talks, is_watched;
+};
+
+static void before(void *context, const struct check_entry *entry)
+{
+	struct session *session = context;
+	if (session->is_watched)
+		(void)fprintf(stderr, "\r\033[K  … %s", entry->name);
+}
+
+static void after(void *context, const struct check_result *result)
+{
+	struct session *session = context;
+	session->results = must_realloc(session->results, (session->count + 1) * sizeof(*session->results));
+	session->results[session->count++] = *result;
+	if (session->is_watched)
+		(void)fprintf(stderr, "\r\033[K");
+	if (session->talks)
+		report_result(session->conform, result, stdout);
+}
+
+static int run(const struct conform *conform, bool as_json)
+{
+	struct session session = {.conform = conform, .talks = !as_json, .is_watched = isatty(STDERR_FILENO) == 1};
+	if (!as_json)
+		report_head(conform, stdout);
+	struct conform_totals totals = conform_run(conform, before, after, &session);
+	if (as_json) {
+		struct buffer text = {0};
+		report_json(conform, session.results, session.count, &totals, &text);
+		puts(text.data);
+		buffer_finish(&text);
+	} else {
+		report_totals(&totals, stdout);
+	}
+	free(session.results);
+	if (totals.counts[CHECK_BROKEN])
+		return STATUS_NO;
+	/* What was asked for in particular and could not be told is no yes. */
+	return conform->only && totals.counts[CHECK_SKIPPED] ? STATUS_CANNOT : STATUS_YES;
+}
+
+static int refuse(const char *what, const char *why)
+{
+	(void)fprintf(stderr, "sluice conform: %s%s\n", what, why);
+	return STATUS_CANNOT;
+}
+
+static int conform_file(const char *file, const struct conform *wanted, bool as_json)
+{
+	struct conform conform = *wanted;
+	struct sluice_error error = {0};
+	struct plugin *plugin = loader_open_file(file, &error);
+	int status;
+	conform.plugin = plugin;
+	if (!plugin) {
+		(void)fprintf(stderr, "%s\n", error.text);
+		return STATUS_CANNOT;
+	}
+	if (conform.only && !conform_has(plugin->ops.kind, conform.only, &error))
+		status = refuse("", error.text);
+	else if (!conform_can_create(&conform, &error))
+		status = refuse("the stage cannot be created with what --set gives: ", error.text);
+	else
+		status = run(&conform, as_json);
+	loader_close(plugin);
+	return status;
+}
+
+int cmd_conform(int argc, char **argv)
+{
+	const char *only = NULL, *timeout = NULL, *request = NULL;
+	const struct flag flags[] = {
+		{"only", "CHECK", "run this check alone", NULL, &only},
+		{"request", "FILE", "auth: a request to be let through, HTTP head and body", NULL, &request},
+		{"timeout", "20s", "how long one check may take", NULL, &timeout},
+		{NULL, NULL, NULL, NULL, NULL},
+	};
+	struct command command = {
+		.usage = "conform FILE.so",
+		.about = "Checks whether a stage keeps the promises of its kind, each check in a process and a folder\n"
+			 "of its own. A store is written to: give it a database of its own.\n\n"
+			 "Exit status: 0 it does, 1 something is broken, 2 it could not be told.",
+		.example = "sluice conform build/stages/auth/hmac.so --set scheme=github --set secrets=s",
+		.flags = flags,
+		.common = FLAGS_OPTIONS | FLAGS_JSON,
+		.operands_min = 1,
+		.operands_max = 1,
+	};
+	struct arguments arguments;
+	int status;
+	if (!arguments_parse(&command, argc, argv, &arguments, &status))
+		return status;
+	struct conform conform = {
+		.options = arguments.request.sets, .only = only, .timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S};
+	char *request_path = request ? realpath(request, NULL) : NULL;
+	conform.request = request_path;
+	if (timeout && (!quantity_parse_duration(timeout, &conform.timeout_ns) || conform.timeout_ns <= 0))
+		status = refuse("--timeout: expected a duration such as 20s, got ", timeout);
+	else if (request && !request_path)
+		status = refuse("--request: there is no file ", request);
+	else
+		status = conform_file(arguments.operands[0], &conform, arguments.json);
+	free(request_path);
+	arguments_finish(&arguments);
+	return status;
+}

@@ -1,0 +1,485 @@
+/*
+ * Comparisons; see comparison.h.
+ */
+#include "cli/lab/comparison.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "lab/judge/gate.h"
+#include "lab/load/corpus.h"
+#include "lab/report/report.h"
+#include "lab/run/estimate.h"
+#include "lab/run/run.h"
+#include "lab/trial/recording.h"
+#include "runtime/pipeline.h"
+
+enum { SETS_MAX = 256 };
+
+const struct sluice_option comparison_options[] = {
+	SLUICE_OPTION_STRING(
+		struct comparison_settings, scenario, .name = "scenario", .unit = "FILE",
+		.help = "a YAML file with any of these settings; flags win over it, paths are relative to it"),
+	SLUICE_OPTION_STRING(struct comparison_settings, about, .name = "about", .help = "a sentence for the report"),
+	SLUICE_OPTION_STRING(struct comparison_settings, pipeline, .name = "pipeline", .unit = "FILE",
+                             .flags = SLUICE_OPTION_FILE, .help = "the pipeline, for scenarios"),
+	SLUICE_OPTION_STRING(struct comparison_settings, pipeline_b, .name = "pipeline-b", .unit = "FILE",
+                             .flags = SLUICE_OPTION_FILE, .help = "the pipeline of B, if it is another"),
+	SLUICE_OPTION_STRING(struct comparison_settings, output, .name = "output", .unit = "RUN/",
+                             .help = "the run directory to make"),
+	SLUICE_OPTION_STRING(struct comparison_settings, a, .name = "a", .unit = "NAMES", .fallback = "none",
+                             .help = "overlays of A: names, none, or file for those the file enables"),
+	SLUICE_OPTION_STRING(struct comparison_settings, b, .name = "b", .unit = "NAMES", .fallback = "file",
+                             .help = "overlays of B"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, aa, .name = "aa",
+                           .help = "compare A with itself: a difference that is found is a false one"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, each, .name = "each",
+                           .help = "every overlay alone, then the enabled set, then the set less one each"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, duet, .name = "duet",
+                           .help = "both at once, each webhook to one of them by coin"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, single, .name = "single",
+                           .help = "no comparison: B alone for one block, for a gate to judge"),
+	SLUICE_OPTION_INT(struct comparison_settings, pairs, .name = "pairs", .fallback = "20", .min = 2, .max = 1000,
+                          .unit = "pairs", .help = "pairs of blocks"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, sequential, .name = "sequential",
+                           .help = "look after 10, 20, 30 and 40 pairs and stop where it is settled; means --pairs 40"),
+	SLUICE_OPTION_DURATION(struct comparison_settings, block, .name = "block", .fallback = "3s",
+                               .min = 100 * NS_PER_MS, .max = 3600 * NS_PER_S, .help = "how long one block is"),
+	SLUICE_OPTION_INT(struct comparison_settings, rate, .name = "rate", .fallback = "500", .min = 1, .max = 1000000,
+                          .unit = "requests per second", .help = "requests per second"),
+	SLUICE_OPTION_INT(struct comparison_settings, concurrency, .name = "concurrency", .fallback = "50", .min = 1,
+                          .max = 20000, .unit = "connections", .help = "connections"),
+	SLUICE_OPTION_CHOICE(struct comparison_settings, arrivals, .name = "arrivals", .fallback = "uniform",
+                             .choices = replay_arrivals_names, .help = "how they are spread over time"),
+	SLUICE_OPTION_INT(struct comparison_settings, streams, .name = "streams", .fallback = "100", .min = 0,
+                          .max = 10000000, .unit = "streams", .help = "streams the webhooks belong to"),
+	SLUICE_OPTION_STRING(struct comparison_settings, size, .name = "size", .unit = "SIZE|A..B|real",
+                             .fallback = "1KiB", .help = "of their payloads"),
+	SLUICE_OPTION_PERCENT(struct comparison_settings, duplicates, .name = "duplicates", .fallback = "2%", .min = 0,
+                              .max = 90, .help = "how many are sent again"),
+	SLUICE_OPTION_STRING(struct comparison_settings, corpus, .name = "corpus", .unit = "FILE",
+                             .flags = SLUICE_OPTION_FILE, .help = "draw payloads from it, a JSON text a line"),
+	SLUICE_OPTION_INT(struct comparison_settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
+                          .help = "of webhooks, arrivals and coins"),
+	SLUICE_OPTION_STRING(struct comparison_settings, sign, .name = "sign", .unit = "SCHEME:SECRET",
+                             .help = "sign each webhook"),
+	SLUICE_OPTION_STRING(struct comparison_settings, form, .name = "template", .unit = "NAME=VALUE,…",
+                             .help = "the options of auth/hmac's template, for --sign template:SECRET"),
+	SLUICE_OPTION_STRING(struct comparison_settings, prepare, .name = "prepare", .unit = "COMMAND",
+                             .help = "for the shell, once an arm's tables exist; sees SLUICE_ARM, SLUICE_PLACE"),
+	SLUICE_OPTION_DURATION(struct comparison_settings, patience, .name = "timeout", .fallback = "60s",
+                               .min = NS_PER_MS, .max = 3600 * NS_PER_S,
+                               .help = "an answer that takes longer counts as none"),
+	SLUICE_OPTION_PERCENT(struct comparison_settings, margin, .name = "margin", .fallback = "5%", .min = 0,
+                              .max = 100, .help = "a smaller change of P95 does not matter"),
+	SLUICE_OPTION_PERCENT(struct comparison_settings, alpha, .name = "alpha", .fallback = "5%", .min = 0, .max = 50,
+                              .help = "what the intervals leave to chance; with --sequential each look has its own"),
+	SLUICE_OPTION_STRING(struct comparison_settings, gate, .name = "gate", .unit = "FILE",
+                             .flags = SLUICE_OPTION_FILE, .help = "criteria to judge B by, for the report"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, rollback, .name = "rollback",
+                           .help = "afterwards, start B with the kill switch and prove that it is the base again"),
+	SLUICE_OPTION_BOOL(struct comparison_settings, keep_stores, .name = "keep-stores",
+                           .help = "leave the arms' tables where they are"),
+	SLUICE_OPTION_END,
+};
+
+const char *comparison_gate(const struct comparison_settings *settings)
+{
+	return settings->gate && settings->gate[0] ? settings->gate : NULL;
+}
+
+/* Where a scenario's file is; that is where its commands run. NULL: here. */
+static const char *folder_of(const char *scenario, struct arena *arena)
+{
+	const char *slash = scenario ? strrchr(scenario, '/') : NULL;
+	return slash ? arena_printf(arena, "%.*s", (int)(slash - scenario) + 1, scenario) : NULL;
+}
+
+static bool refuse_contradictions(const struct comparison_settings *settings, struct sluice_error *error)
+{
+	const struct {
+		bool both;
+		const char *one, *other;
+	} pairs[] = {
+		{settings->aa && settings->each, "aa", "each"},
+		{settings->aa && settings->single, "aa", "single"},
+		{settings->each && settings->single, "each", "single"},
+		{settings->duet && settings->single, "duet", "single"},
+		{settings->sequential && settings->single, "sequential", "single"},
+	};
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (pairs[i].both)
+			return sluice_error_set(error, "--%s and --%s contradict each other", pairs[i].one,
+			                        pairs[i].other);
+	return true;
+}
+
+bool comparison_request_init(struct comparison_request *request_out, const struct comparison_settings *settings,
+                             struct arguments *arguments, struct sluice_error *error)
+{
+	const char *first = arguments->operand_count > 0 ? arguments->operands[0] : settings->pipeline;
+	const char *second = arguments->operand_count > 1 ? arguments->operands[1] : settings->pipeline_b;
+	*request_out = (struct comparison_request){
+		.settings = settings, .arguments = arguments, .pipelines = {first, second ? second : first}};
+	if (!first)
+		return sluice_error_set(error, "expected a pipeline, or a --scenario that names one");
+	if (!settings->output)
+		return sluice_error_set(error, "something is missing: --output RUN/");
+	if (second && (settings->aa || settings->each))
+		return sluice_error_set(error, "--%s is about one pipeline, got a second: %s",
+		                        settings->aa ? "aa" : "each", second);
+	return refuse_contradictions(settings, error);
+}
+
+/* One side of the comparison, as the runtime sees it. */
+struct side {
+	const char *names; /* of overlays, as they were asked for */
+	struct config *config;
+	char sha256[DIGEST_HEX_SIZE]; /* of the effective pipeline, but for where its rows are */
+	const char *sets[SETS_MAX + 1];
+	const char *flags[2 * SETS_MAX + 8];
+	struct arm_plan plan;
+};
+
+/* Each call opens the store anew: it shows one moment, and is in nobody's way between two calls. */
+static struct sluice_stage *open_store(struct side *side, struct sluice_error *error)
+{
+	return pipeline_open_store(side->config, error);
+}
+
+static bool tend(void *context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	bool ok = stage->ops->tend(stage, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static bool measure(void *context, struct sluice_observer *observer, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	bool ok = stage->ops->measure(stage, observer, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static bool scan(void *context, int64_t after_id, sluice_record_fn each, void *each_context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	bool ok = stage->ops->scan(stage, after_id, each, each_context, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static bool erase(void *context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = open_store(context, error);
+	if (!stage)
+		return false;
+	bool ok = stage->ops->erase(stage, error);
+	pipeline_close_store(stage);
+	return ok;
+}
+
+static struct arm_store store_of(struct side *side)
+{
+	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
+	const struct sluice_stage_ops *ops = persist->present ? &persist->plugin->ops : NULL;
+	return (struct arm_store){
+		.tend = ops && ops->tend ? tend : NULL,
+		.measure = ops && ops->measure ? measure : NULL,
+		.scan = ops && ops->scan ? scan : NULL,
+		.erase = ops && ops->erase ? erase : NULL,
+		.context = side,
+	};
+}
+
+/* As the arm's server will read it: from its environment, and "exactly those". */
+static const char *optimizations_of(const char *names)
+{
+	return strcmp(names, "none") == 0 ? "false" : strcmp(names, "file") == 0 ? "true" : names;
+}
+
+static struct config *load(const struct comparison_request *request, const struct side *side,
+                           struct sluice_error *error)
+{
+	static const char origin[] =
+		"ENABLE_OPTIMIZATIONS"; /* that is how the names get there, not where they are from */
+	bool is_a = side->names == request->settings->a;
+	struct sluice_error cause = {0};
+	struct config_request asked = request->arguments->request;
+	asked.file = side->plan.pipeline;
+	asked.sets = side->sets;
+	(void)setenv(origin, side->plan.optimizations, 1);
+	struct config *config = config_load(&asked, &cause);
+	if (!config && strncmp(cause.text, origin, strlen(origin)) == 0)
+		(void)sluice_error_set(error, "--%c%s", is_a ? 'a' : 'b', cause.text + strlen(origin));
+	else if (!config)
+		(void)sluice_error_set(error, "%s", cause.text);
+	return config;
+}
+
+static const struct sluice_option *find_place(const struct config *config)
+{
+	const struct stage_config *persist = &config->stages[SLUICE_KIND_PERSIST];
+	const struct sluice_option *option = persist->present ? persist->plugin->ops.options : NULL;
+	while (option && option->type != SLUICE_TYPE_END && !(option->flags & SLUICE_OPTION_PLACE))
+		option++;
+	return option && option->type != SLUICE_TYPE_END ? option : NULL;
+}
+
+static bool add_set(struct side *side, const char *set, struct sluice_error *error)
+{
+	size_t count = 0;
+	while (side->sets[count])
+		count++;
+	if (count == SETS_MAX)
+		return sluice_error_set(error, "too many of --set");
+	side->sets[count] = set;
+	return true;
+}
+
+/* Tables of its own: where the rows are is the one setting that always differs. */
+static bool choose_place(const struct comparison_request *request, struct side *side, const char *mark,
+                         struct sluice_error *error)
+{
+	struct arena *arena = &request->arguments->arena;
+	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
+	const struct sluice_option *place = find_place(side->config);
+	side->plan.place = "";
+	if (!persist->present)
+		return true;
+	if (!place)
+		return sluice_error_set(
+			error,
+			"persist/%s has no option that names where its rows are (SLUICE_OPTION_PLACE), so two arms cannot be kept apart",
+			persist->plugin->ops.name);
+	const char *name = arena_printf(arena, "%s%s_%s", SLUICE_LAB_PREFIX, mark, side->plan.letter);
+	char *folder = place->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
+	side->plan.place = folder ? arena_printf(arena, "%s/%s", folder, name) : name;
+	free(folder);
+	return add_set(side, arena_printf(arena, "persist.%s=%s", place->name, side->plan.place), error);
+}
+
+/* What `sluice run` gets. */
+static void fill_flags(const struct comparison_request *request, struct side *side)
+{
+	size_t count = 0;
+	if (request->arguments->request.stage_path) {
+		side->flags[count++] = "--stage-path";
+		side->flags[count++] = request->arguments->request.stage_path;
+	}
+	for (size_t i = 0; side->sets[i]; i++) {
+		side->flags[count++] = "--set";
+		side->flags[count++] = side->sets[i];
+	}
+	side->flags[count] = NULL;
+}
+
+/* The overlays that are on, and the file where there are two. */
+static const char *label_of(const struct comparison_request *request, const struct side *side)
+{
+	struct arena *arena = &request->arguments->arena;
+	const char *label = NULL, *slash = strrchr(side->plan.pipeline, '/');
+	const char *file = slash ? slash + 1 : side->plan.pipeline;
+	for (const char *const *name = side->config->optimizations; name && *name; name++)
+		label = label ? arena_printf(arena, "%s,%s", label, *name) : *name;
+	if (strcmp(request->pipelines[0], request->pipelines[1]) != 0)
+		return label ? arena_printf(arena, "%s %s", file, label) : arena_printf(arena, "%s", file);
+	return label ? arena_printf(arena, "%s", label) : "none";
+}
+
+/* As its server will run it, except for where its rows are. */
+static bool load_side(const struct comparison_request *request, struct side *side, size_t number,
+                      struct sluice_error *error)
+{
+	const struct comparison_settings *settings = request->settings;
+	size_t which = settings->aa ? 0 : settings->single ? 1 : number;
+	const char *const *sets = request->arguments->request.sets;
+	side->names = which == 0 ? settings->a : settings->b;
+	side->plan = (struct arm_plan){
+		.letter = number == 0 ? "a" : "b",
+		.pipeline = request->pipelines[which],
+		.optimizations = optimizations_of(side->names),
+		.flags = side->flags,
+		.prepare = settings->prepare,
+		.prepare_in = folder_of(settings->scenario, &request->arguments->arena),
+	};
+	for (size_t i = 0; sets && sets[i]; i++)
+		if (!add_set(side, sets[i], error))
+			return false;
+	side->config = load(request, side, error);
+	if (!side->config)
+		return false;
+	memcpy(side->sha256, side->config->sha256, sizeof(side->sha256));
+	side->plan.label = label_of(request, side);
+	if (number == 1 && settings->aa)
+		side->plan.label = arena_printf(&request->arguments->arena, "%s again", side->plan.label);
+	return true;
+}
+
+/* Gives it tables of its own, behind doors that the laboratory may open. */
+static bool place_side(const struct comparison_request *request, struct side *side, const char *mark,
+                       struct sluice_error *error)
+{
+	if (!choose_place(request, side, mark, error))
+		return false;
+	config_free(side->config);
+	side->config = load(request, side, error);
+	if (!side->config)
+		return false;
+	fill_flags(request, side);
+	side->plan.store = store_of(side);
+	return true;
+}
+
+/* A difference that is found between two that are the same is a false one; who wants to know asks for it. */
+static bool differ(const struct comparison_request *request, const struct side sides[2], struct sluice_error *error)
+{
+	if (request->settings->single || request->settings->aa || strcmp(sides[0].sha256, sides[1].sha256) != 0)
+		return true;
+	return sluice_error_set(
+		error,
+		"A (%s) and B (%s) are the same effective pipeline, so there is nothing to compare; --aa compares one with itself",
+		sides[0].plan.label, sides[1].plan.label);
+}
+
+/* What of the request is worth remembering and is in no other member of run.json. */
+static json_t *describe(const struct comparison_settings *settings)
+{
+	json_t *about = json_object();
+	(void)json_object_set_new(about, "scenario",
+	                          settings->scenario ? json_string(settings->scenario) : json_null());
+	(void)json_object_set_new(about, "about", settings->about ? json_string(settings->about) : json_null());
+	(void)json_object_set_new(about, "prepare", settings->prepare ? json_string(settings->prepare) : json_null());
+	return about;
+}
+
+static enum compare_design design_of(const struct comparison_settings *settings)
+{
+	return settings->single ? COMPARE_SINGLE : settings->duet ? COMPARE_DUET : COMPARE_PAIRED;
+}
+
+static size_t count_pairs(const struct comparison_settings *settings)
+{
+	if (settings->single)
+		return 1;
+	return settings->sequential ? estimate_look_pairs[ESTIMATE_LOOKS - 1] : (size_t)settings->pairs;
+}
+
+static bool fill_plan(const struct comparison_settings *settings, const struct corpus *corpus,
+                      const struct signer *signer, struct compare_plan *plan, struct sluice_error *error)
+{
+	struct sluice_error cause = {0};
+	*plan = (struct compare_plan){
+		.directory = settings->output,
+		.design = design_of(settings),
+		.pairs = count_pairs(settings),
+		.sequential = settings->sequential,
+		.block_ns = settings->block.ns,
+		.rate = (double)settings->rate,
+		.connections = (size_t)settings->concurrency,
+		.arrivals = (enum replay_arrivals)settings->arrivals,
+		.seed = (uint64_t)settings->seed,
+		.recipe = {.duplicates = settings->duplicates, .streams = (size_t)settings->streams, .corpus = corpus},
+		.signer = signer,
+		.patience_ns = settings->patience.ns,
+		.margin = settings->margin,
+		.alpha = settings->alpha,
+		.rollback = settings->rollback,
+		.keep_stores = settings->keep_stores,
+	};
+	return generate_sizes_parse(settings->size, &plan->recipe.sizes, &cause) ||
+	       sluice_error_set(error, "--size: %s", cause.text);
+}
+
+static bool load_sides(const struct comparison_request *request, struct side sides[2], struct sluice_error *error)
+{
+	size_t count = request->settings->single ? 1 : 2;
+	for (size_t i = 0; i < count; i++)
+		if (!load_side(request, &sides[i], i, error))
+			return false;
+	return differ(request, sides, error);
+}
+
+/* The run directory is there by now: files of rows lie in it. */
+static bool place_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
+                        struct sluice_error *error)
+{
+	uint32_t number;
+	char mark[16];
+	digest_random(&number, sizeof(number));
+	(void)snprintf(mark, sizeof(mark), "%08x", number);
+	size_t count = request->settings->single ? 1 : 2;
+	for (size_t i = 0; i < count; i++) {
+		if (!place_side(request, &sides[i], mark, error))
+			return false;
+		plan->arms[i] = sides[i].plan;
+	}
+	return true;
+}
+
+/* Holds B against the gate, so that the report shows it. */
+static bool judge_by_gate(const struct comparison_settings *settings, const struct gate_spec *spec,
+                          struct sluice_error *error)
+{
+	struct gate_facts facts;
+	struct gate_result result;
+	bool ok = gate_measure(settings->output, NULL, &facts, error);
+	if (ok) {
+		gate_judge(spec, &facts, &result);
+		json_t *document = gate_result_to_json(settings->gate, spec, &facts, &result);
+		ok = gate_record(settings->output, NULL, &facts, document, error);
+		json_decref(document);
+	}
+	gate_facts_finish(&facts);
+	return ok;
+}
+
+/* Everything that may be wrong with what was asked for is found before the directory is made. */
+static json_t *run(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
+                   const struct gate_spec *gate, compare_each_fn each, void *context, struct sluice_error *error)
+{
+	const struct comparison_settings *settings = request->settings;
+	bool ok = load_sides(request, sides, error) && recording_make_directory(settings->output, error) &&
+	          place_sides(request, sides, plan, error) && compare_run(plan, each, context, error) &&
+	          (!comparison_gate(settings) || judge_by_gate(settings, gate, error)) &&
+	          report_write(settings->output, error);
+	return ok ? run_read_json(settings->output, settings->single ? RUN_ABOUT : RUN_COMPARE, error) : NULL;
+}
+
+json_t *comparison_run(const struct comparison_request *request, compare_each_fn each, void *context,
+                       struct sluice_error *error)
+{
+	const struct comparison_settings *settings = request->settings;
+	struct signer *signer = settings->sign ? signer_create(settings->sign, settings->form, error) : NULL;
+	struct corpus *corpus = settings->corpus ? corpus_read(settings->corpus, error) : NULL;
+	struct side *sides = must_calloc(2, sizeof(*sides));
+	struct gate_spec gate = {0};
+	struct compare_plan plan;
+	json_t *document = NULL;
+	if ((!settings->sign || signer) && (!settings->corpus || corpus) &&
+	    (!comparison_gate(settings) || gate_spec_read(settings->gate, &gate, error)) &&
+	    fill_plan(settings, corpus, signer, &plan, error)) {
+		plan.about = describe(settings);
+		document = run(request, sides, &plan, &gate, each, context, error);
+		json_decref(plan.about);
+	}
+	for (size_t i = 0; i < 2; i++)
+		config_free(sides[i].config);
+	free(sides);
+	gate_spec_finish(&gate);
+	corpus_free(corpus);
+	signer_free(signer);
+	return document;
+}

@@ -1,0 +1,37 @@
+/*
+ * The doors of the persist stage, for audit and verify; see store.h.
+ */
+#include "cli/lab/store.h"
+
+#include "runtime/pipeline.h"
+
+static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = store;
+	if (!stage->ops->scan)
+		return sluice_error_set(error, "persist/%s cannot show what it has stored", stage->ops->name);
+	return stage->ops->scan(stage, after_id, each, context, error);
+}
+
+static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = store;
+	if (!stage->ops->audit_scan)
+		return sluice_error_set(error, "persist/%s keeps no audit trail", stage->ops->name);
+	return stage->ops->audit_scan(stage, each, context, error);
+}
+
+bool store_open(struct store *store_out, const struct config_request *request, struct sluice_error *error)
+{
+	struct config *config = config_load(request, error);
+	struct sluice_stage *stage = config ? pipeline_open_store(config, error) : NULL;
+	*store_out = (struct store){config, stage, {scan, audit_scan, stage}};
+	return stage != NULL;
+}
+
+void store_close(struct store *store)
+{
+	if (store->stage)
+		pipeline_close_store(store->stage);
+	config_free(store->config);
+}

@@ -1,0 +1,107 @@
+/*
+ * sluice check: everything that `run` would refuse, without starting.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json_writer.h"
+#include "cli/arguments.h"
+#include "cli/cli.h"
+#include "runtime/pipeline.h"
+
+/* Creates the persist stage as `run` would, alone, and destroys it again: nothing is taken from a queue. */
+static bool connect_store(const struct config *config, struct sluice_error *error)
+{
+	struct config alone = *config;
+	for (int kind = 0; kind < SLUICE_KIND_PERSIST; kind++)
+		alone.stages[kind].present = false;
+	struct pipeline *pipeline = pipeline_create(&alone, error);
+	if (!pipeline)
+		return false;
+	pipeline_destroy(pipeline);
+	return true;
+}
+
+static void print_effective(const struct config *config)
+{
+	struct buffer text = {0};
+	if (config->optimizations[0]) {
+		buffer_add_text(&text, "# with optimizations:");
+		for (const char *const *name = config->optimizations; *name; name++)
+			buffer_printf(&text, " %s", *name);
+		buffer_add_text(&text, "\n");
+	}
+	config_print(config, &text);
+	(void)fwrite(text.data, 1, text.size, stdout);
+	buffer_finish(&text);
+}
+
+static void print_json(const struct config *config, const char *file, const struct sluice_error *error)
+{
+	struct buffer text = {0};
+	struct json_writer json = {.out = &text};
+	jsonw_object(&json, NULL);
+	jsonw_bool(&json, "ok", config && !error->text[0]);
+	jsonw_text(&json, "file", file);
+	if (config) {
+		jsonw_text(&json, "pipeline", config->name);
+		jsonw_text(&json, "sha256", config->sha256);
+		jsonw_array(&json, "optimizations");
+		for (const char *const *name = config->optimizations; *name; name++)
+			jsonw_text(&json, NULL, *name);
+		jsonw_end_array(&json);
+	}
+	if (error->text[0])
+		jsonw_text(&json, "error", error->text);
+	jsonw_end_object(&json);
+	puts(text.data);
+	buffer_finish(&text);
+}
+
+static int check(const struct arguments *arguments, bool print, bool connect)
+{
+	const char *file = arguments->request.file;
+	struct sluice_error error = {0};
+	struct config *config = config_load(&arguments->request, &error);
+	bool good = config && (!connect || connect_store(config, &error));
+	if (arguments->json)
+		print_json(config, file, &error);
+	else if (config && print)
+		print_effective(config);
+	if (!good)
+		fprintf(stderr, "%s\n", error.text);
+	else if (!arguments->json)
+		fprintf(stderr, "%s: good\n", file);
+	config_free(config);
+	if (good)
+		return STATUS_YES;
+	return access(file, R_OK) == 0 ? STATUS_NO : STATUS_CANNOT;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	bool print = false, connect = false;
+	const struct flag flags[] = {
+		{"print", NULL, "show the effective pipeline: every setting, secrets as ***", &print, NULL},
+		{"connect", NULL, "also open the store as `run` does, which makes its tables", &connect, NULL},
+		{NULL, NULL, NULL, NULL, NULL},
+	};
+	struct command command = {
+		.usage = "check PIPELINE",
+		.about =
+			"Says everything that `run` would refuse, without starting. Exit status: 0 it is good, 1 it is not, 2 the file cannot be read.",
+		.example = "sluice check pipelines/postgres.yaml --enable pool-tuning --print",
+		.flags = flags,
+		.common = FLAGS_PIPELINE | FLAGS_JSON,
+		.operands_min = 1,
+		.operands_max = 1,
+	};
+	struct arguments arguments;
+	int status;
+	if (!arguments_parse(&command, argc, argv, &arguments, &status))
+		return status;
+	status = check(&arguments, print, connect);
+	arguments_finish(&arguments);
+	return status;
+}

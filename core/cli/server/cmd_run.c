@@ -1,0 +1,230 @@
+/*
+ * sluice run: serves a pipeline until it is told to stop.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/arguments.h"
+#include "cli/cli.h"
+#include "serve/admin.h"
+#include "serve/notify.h"
+#include "serve/observation.h"
+#include "serve/server.h"
+
+enum {
+	STATUS_INTERRUPTED = 130,
+	LEFT_BEHIND_S = 2, /* for workers that are still busy when the drain is over */
+};
+
+/* All that is running, in the order it was started. */
+struct run {
+	struct config *config;
+	struct trace_writer *trace;
+	struct pipeline *pipeline;
+	struct service service;
+	struct admin *admin;
+	struct server *server;
+};
+
+static void leave_now(int signal_number)
+{
+	(void)signal_number;
+	_exit(STATUS_INTERRUPTED);
+}
+
+/* Whoever waited for what is left has been told 503: a store that does not come back must not keep the process. */
+static void leave_behind(int signal_number)
+{
+	(void)signal_number;
+	_exit(STATUS_YES);
+}
+
+/* Blocked in every thread, so that the main thread alone takes them, when it looks. */
+static sigset_t block_signals(void)
+{
+	sigset_t signals;
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return signals;
+}
+
+/* From here on SIGINT ends the process at once. */
+static void allow_interruption(void)
+{
+	sigset_t interruption;
+	(void)signal(SIGINT, leave_now);
+	(void)sigemptyset(&interruption);
+	(void)sigaddset(&interruption, SIGINT);
+	(void)pthread_sigmask(SIG_UNBLOCK, &interruption, NULL);
+}
+
+static void print_url(const char *what, const char *url)
+{
+	(void)printf("%s %s\n", what, url);
+	(void)fflush(stdout);
+}
+
+static void tell_manager(const char *state)
+{
+	if (!notify_send(state))
+		log_event(SLUICE_LOG_WARN, NULL, "notify_failed", sluice_text("state", state),
+		          sluice_text("reason", strerror(errno)));
+}
+
+/* So that a trace says by itself what its figures are of. */
+static struct trace_writer *create_trace(const struct config *config, const char *file, struct sluice_error *error)
+{
+	struct trace_names names[SLUICE_KIND_SLOTS] = {{.use = ""}};
+	for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+		const struct stage_config *stage = &config->stages[kind];
+		const char *const *spans = stage->present ? stage->plugin->ops.spans : NULL;
+		if (stage->present)
+			(void)snprintf(names[kind].use, sizeof(names[kind].use), "%s", stage->plugin->ops.name);
+		for (size_t i = 0; spans && i < SLUICE_SPANS_MAX && spans[i]; i++)
+			(void)snprintf(names[kind].spans[i], sizeof(names[kind].spans[i]), "%s", spans[i]);
+	}
+	return trace_create(file, TRACE_OF_SERVER, names, error);
+}
+
+static bool start(struct run *run, const char *trace_file, struct sluice_error *error)
+{
+	char url[LISTENER_URL_SIZE];
+	if (trace_file && !(run->trace = create_trace(run->config, trace_file, error)))
+		return false;
+	run->pipeline = pipeline_create(run->config, error);
+	if (!run->pipeline)
+		return false;
+	service_init(&run->service, run->pipeline, run->trace);
+	if (run->config->admin.enabled) {
+		run->admin = admin_start(&run->service, error);
+		if (!run->admin)
+			return false;
+		admin_get_url(run->admin, url);
+		print_url("admin", url);
+	}
+	run->server = server_start(&run->service, error);
+	if (!run->server)
+		return false;
+	server_get_url(run->server, url);
+	print_url("ready", url);
+	tell_manager("READY=1");
+	return true;
+}
+
+/* What happens once a second while nothing else does. */
+static void tick(struct run *run, int64_t *pools_logged_ns)
+{
+	int64_t every_ns = run->config->seeing.pool_stats.ns;
+	int64_t now_ns = clock_now_ns();
+	stats_tick(run->service.stats);
+	if (run->trace)
+		trace_flush(run->trace);
+	if (every_ns == 0 || now_ns - *pools_logged_ns < every_ns)
+		return;
+	*pools_logged_ns = now_ns;
+	observation_log_pools(run->pipeline);
+}
+
+static void serve(struct run *run, const sigset_t *signals)
+{
+	int64_t pools_logged_ns = clock_now_ns();
+	int64_t tick_at_ns = pools_logged_ns + NS_PER_S;
+	for (;;) {
+		int64_t left_ns = tick_at_ns - clock_now_ns();
+		struct timespec left = {.tv_sec = 0, .tv_nsec = left_ns > 0 ? left_ns % NS_PER_S : 0};
+		int number = left_ns > 0 ? sigtimedwait(signals, NULL, &left) : -1;
+		if (number == SIGINT || number == SIGTERM)
+			return;
+		if (number == SIGHUP)
+			log_event(SLUICE_LOG_WARN, NULL, "reload_not_available",
+			          sluice_text("hint", "this version reads its pipeline at start: restart it"));
+		if (clock_now_ns() < tick_at_ns)
+			continue;
+		tick(run, &pools_logged_ns);
+		tick_at_ns += NS_PER_S;
+	}
+}
+
+static void drain(struct run *run)
+{
+	log_event(SLUICE_LOG_INFO, NULL, "draining",
+	          sluice_real("seconds_at_most", (double)run->config->listen.drain.ns / 1e9));
+	size_t left = server_stop(run->server, clock_now_ns() + run->config->listen.drain.ns);
+	if (left > 0) {
+		log_event(SLUICE_LOG_WARN, NULL, "drain_incomplete", sluice_int("events_left", (int64_t)left));
+		(void)signal(SIGALRM, leave_behind);
+		(void)alarm(LEFT_BEHIND_S);
+	}
+	log_event(SLUICE_LOG_INFO, NULL, "stopped", sluice_int("events_left", (int64_t)left));
+}
+
+static void finish(struct run *run)
+{
+	struct sluice_error error = {0};
+	admin_stop(run->admin);
+	if (run->pipeline) {
+		pipeline_destroy(run->pipeline);
+		service_finish(&run->service);
+	}
+	if (run->server)
+		server_free(run->server);
+	if (!trace_close(run->trace, &error))
+		log_event(SLUICE_LOG_ERROR, NULL, "trace_failed", sluice_text("reason", error.text));
+	config_free(run->config);
+}
+
+static int run_pipeline(const struct arguments *arguments, const char *trace_file)
+{
+	struct sluice_error error = {0};
+	struct run run = {.config = config_load(&arguments->request, &error)};
+	sigset_t signals = block_signals();
+	bool started = run.config && start(&run, trace_file, &error);
+	if (started) {
+		serve(&run, &signals);
+		allow_interruption();
+		tell_manager("STOPPING=1");
+		drain(&run);
+	} else {
+		(void)fprintf(stderr, "%s\n", error.text);
+	}
+	finish(&run);
+	return started ? STATUS_YES : STATUS_CANNOT;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	const char *trace_file = NULL;
+	const struct flag flags[] = {
+		{"trace", "FILE", "write one record per request; core/trace/trace.h has the layout", NULL, &trace_file},
+		{NULL, NULL, NULL, NULL, NULL},
+	};
+	struct command command = {
+		.usage = "run PIPELINE",
+		.about =
+			"Serves a pipeline. Prints `admin URL` and, once it accepts, `ready URL` on stdout; the log goes "
+			"to stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
+			"once.",
+		.example = "sluice run pipelines/quickstart.yaml --set listen.port=8080",
+		.flags = flags,
+		.common = FLAGS_PIPELINE,
+		.operands_min = 1,
+		.operands_max = 1,
+	};
+	struct arguments arguments;
+	int status;
+	if (!arguments_parse(&command, argc, argv, &arguments, &status))
+		return status;
+	status = run_pipeline(&arguments, trace_file);
+	arguments_finish(&arguments);
+	return status;
+}

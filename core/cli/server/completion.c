@@ -1,0 +1,81 @@
+/* Completion in bash; see completion.h. The script, core/cli/server/templates/completion.bash, needs nothing but bash itself.
+ */
+#include "cli/server/completion.h"
+
+#include <string.h>
+
+#include "cli/server/templates.h"
+#include "cli/subcommands.h"
+
+/* What an operand is, by the word that stands for it in a usage line. */
+static const struct {
+	const char *word, *operands, *files;
+} operands[] = {
+	{"PIPELINE", NULL, "*.yaml"},
+	{"FILE.so", NULL, "*.so"},
+	{"KIND/NAME", "$(sluice stages 2>/dev/null | awk '{ print $1 \"/\" $2 }')", NULL},
+	{"KIND NAME", "auth parse idempotency queue persist", NULL},
+};
+
+static void write_flags(struct buffer *out, const char *variable, const struct flag *flags, size_t count, bool all)
+{
+	buffer_printf(out, " %s=\"", variable);
+	const char *separator = "";
+	for (size_t i = 0; i < count; i++) {
+		if (!all && !flags[i].value)
+			continue;
+		buffer_printf(out, "%s--%s", separator, flags[i].name);
+		separator = " ";
+	}
+	buffer_add_text(out, "\"");
+}
+
+static void write_operands(struct buffer *out, const char *usage)
+{
+	const char *rest = strchr(usage, ' ');
+	struct buffer words = {0};
+	const char *files = NULL;
+	for (size_t i = 0; rest && i < sizeof(operands) / sizeof(operands[0]); i++) {
+		if (!strstr(rest, operands[i].word))
+			continue;
+		if (operands[i].operands)
+			buffer_printf(&words, " %s", operands[i].operands);
+		if (operands[i].files)
+			files = operands[i].files;
+	}
+	/* Words that stand for themselves: `audit verify PIPELINE`. */
+	while (rest && rest[1] >= 'a' && rest[1] <= 'z') {
+		size_t size = 1 + strcspn(rest + 1, " ");
+		buffer_add(&words, rest, size);
+		rest = strchr(rest + 1, ' ');
+	}
+	if (words.size)
+		buffer_printf(out, " operands=\"%s\"", words.data + 1);
+	if (files)
+		buffer_printf(out, " files='%s'", files);
+	buffer_finish(&words);
+}
+
+static void write_subcommand(void *context, const struct command *command, const struct flag *flags, size_t count)
+{
+	struct buffer *out = context;
+	buffer_printf(out, "\t%.*s)", (int)strcspn(command->usage, " "), command->usage);
+	write_flags(out, "flags", flags, count, true);
+	write_flags(out, "takes", flags, count, false);
+	write_operands(out, command->usage);
+	buffer_add_text(out, " ;;\n");
+}
+
+void completion_write(struct buffer *out)
+{
+	struct buffer names = {0}, cases = {0};
+	for (const struct subcommand *each = subcommands; each->name; each++) {
+		buffer_printf(&names, "%s%s", each == subcommands ? "" : " ", each->name);
+		subcommand_describe(each, write_subcommand, &cases);
+	}
+	template_fill(template_find(template_files, "completion.bash"),
+	              (const struct template_word[]){{"SUBCOMMANDS", names.data}, {"CASES", cases.data}, {NULL, NULL}},
+	              out);
+	buffer_finish(&cases);
+	buffer_finish(&names);
+}

@@ -1,0 +1,199 @@
+/*
+ * The gate: whether a run meets its criteria, and what to do next.
+ *
+ * A gate file says what the run must have been and what it must have come to (gate_spec_read). A run directory says
+ * what it was and came to (gate_measure). gate_judge() holds one against the other, is a pure function of both, and so
+ * gives whoever has the files the same verdict again. Limits are certified by bounds, not by points: see
+ * docs/internals/gates.md and docs/internals/statistics.md.
+ */
+#ifndef LAB_JUDGE_GATE_H
+#define LAB_JUDGE_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+#include <sluice/error.h>
+#include <sluice/option.h>
+
+#include "base/arena.h"
+
+/* What a gate decides about. Only a final one can say PASS. */
+enum gate_kind { GATE_FINAL, GATE_SMOKE, GATE_INTERIM };
+extern const char *const gate_kind_names[]; /* NULL-terminated */
+
+/* From the best to the worst. */
+enum gate_outcome {
+	GATE_PASS,
+	GATE_PROCEED,     /* clean, go on to the next test */
+	GATE_CONDITIONAL, /* short of a target, or met and not certified, or not measured */
+	GATE_FLAG,        /* unlikely to meet it, a trade-off, or a broken assumption */
+	GATE_ROLLBACK,
+	GATE_INVALID, /* the run was not what the gate asks for; it says nothing */
+	GATE_OUTCOMES,
+};
+/* The word, "PASS", and the exit status. */
+struct gate_outcome_words {
+	const char *name;
+	int status;
+};
+extern const struct gate_outcome_words gate_outcomes[GATE_OUTCOMES];
+
+/* The rows that a gate may have. */
+enum gate_criterion {
+	GATE_P95,
+	GATE_P99,
+	GATE_ACCEPTANCE,
+	GATE_ERRORS,
+	GATE_VIOLATIONS,
+	GATE_AUTH, /* from here on P95 of a stage */
+	GATE_PARSE,
+	GATE_IDEMPOTENCY,
+	GATE_QUEUE,
+	GATE_PERSIST,
+	GATE_STORE, /* queue and persist together */
+	GATE_RESPOND,
+	GATE_BASELINE,
+	GATE_MEMORY_GROWTH,
+	GATE_MEMORY,
+	GATE_DESCRIPTOR_GROWTH,
+	GATE_CRITERIA,
+};
+enum { GATE_STAGES = GATE_RESPOND - GATE_AUTH + 1 };
+
+enum gate_unit { GATE_MS, GATE_SHARE /* fraction of 1 */, GATE_CHANGE /* fraction of 1, with a sign */, GATE_NUMBER };
+struct gate_words {
+	const char *name;  /* for programs, as in the gate file: "p95", "stages.auth" */
+	const char *title; /* for people */
+	enum gate_unit unit;
+};
+extern const struct gate_words gate_criteria[GATE_CRITERIA];
+
+/* A gate file. */
+struct gate_spec {
+	const char *name, *about;
+	int kind;          /* enum gate_kind */
+	double confidence; /* of each row, one-sided */
+	bool asked[GATE_CRITERIA];
+
+	/* What the run must have been; 0: anything. */
+	int64_t requests, rate /* 1/s */, connections;
+
+	struct sluice_duration p95, p99, stages[GATE_STAGES];
+	double acceptance, errors;
+	int64_t violations;
+	int baseline; /* 0 is the only choice: not worse */
+	double memory_growth, memory;
+	int64_t descriptor_growth;
+
+	/* Where P95 stands decides between the outcomes; 0: there is no such edge. */
+	struct sluice_duration conditional, flag, rollback_above;
+
+	char sha256[65]; /* hex of the file */
+	struct arena arena;
+};
+
+/* False and file:line:column with a sentence. The spec is finished in either case. */
+bool gate_spec_read(const char *path, struct gate_spec *spec_out, struct sluice_error *error);
+void gate_spec_finish(struct gate_spec *spec);
+
+/* Latencies in ascending order, ns; INT64_MAX: no answer, or nobody knows. count 0: not measured. */
+struct gate_sample {
+	int64_t *sorted;
+	size_t count;
+};
+
+/* A gauge of the server before its first block and at the end of each; measured from two values on. */
+struct gate_gauge {
+	bool measured;
+	double first, last, highest;
+};
+
+/* P95 against the baseline's: changes are fractions of the baseline's value. */
+struct gate_baseline {
+	bool measured;
+	bool apart; /* two runs one after the other instead of interleaved pairs */
+	double change, low, high;
+	double margin; /* a change below it counts as none; of pairs */
+};
+
+/* What a run came to, as far as a gate asks. */
+struct gate_facts {
+	size_t requests, connections;
+	double rate; /* requests a second that were due; 0: there was no schedule */
+	bool interrupted;
+	char late[1024]; /* why the generator's work does not count; "": it does */
+
+	struct gate_sample latency, raw, stages[GATE_STAGES]; /* from the intended time; from the sending; each stage */
+	bool answers_known;
+	size_t expected_good, accepted; /* requests that should be taken, and those of them that were */
+	size_t errors;                  /* requests without the answer that is right for their kind */
+	bool verified;
+	uint64_t violations;
+	struct gate_gauge memory /* bytes */, descriptors;
+	double memory_total; /* bytes of the machine; 0: unknown */
+	struct gate_baseline baseline;
+};
+
+/* Reads the facts of the last arm from a run directory; `baseline` is another one, NULL: the one that was last named
+ * for this run, or its own comparison. False and a sentence if something is there and cannot be read; what is not there
+ * is not measured. The facts are finished in either case. */
+bool gate_measure(const char *run, const char *baseline, struct gate_facts *facts_out, struct sluice_error *error);
+void gate_facts_finish(struct gate_facts *facts);
+
+enum gate_verdict { GATE_MET, GATE_NOT_CERTIFIED, GATE_FAILED, GATE_NOT_MEASURED };
+extern const char *const gate_verdict_names[]; /* "met" … */
+
+struct gate_row {
+	enum gate_criterion criterion;
+	enum gate_verdict verdict;
+	bool proven;               /* of FAILED: the bound is on the wrong side, too */
+	enum gate_outcome outcome; /* what this row alone comes to */
+	double limit, point;       /* in the criterion's unit; NAN: unknown; INFINITY: not even answered */
+	double low, high;          /* bounds of the true value, each one-sided; NAN: there is none */
+	size_t bad, count;         /* what the bounds are made of; count 0: nothing */
+};
+
+struct gate_result {
+	enum gate_outcome outcome;
+	enum gate_outcome best, worst; /* what P95 alone may come to, as far as its interval leaves open */
+	struct gate_row rows[GATE_CRITERIA];
+	size_t row_count;
+	char invalid[2048];  /* why the run does not count; "": it does */
+	char sentence[4096]; /* the outcome and why */
+	char next[4096];     /* what to do next */
+};
+
+void gate_judge(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result_out);
+
+/* The row of that criterion, or NULL. */
+const struct gate_row *gate_find_row(const struct gate_result *result, enum gate_criterion criterion);
+
+/* Fills `sentence` and `next`; part of gate_judge(). */
+void gate_explain(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result);
+
+/* A row's figures as people write them; "" where there is none. */
+struct gate_row_texts {
+	char value[32];    /* "118 ms" */
+	char limit[32];    /* "≤ 120 ms" */
+	char bound[32];    /* what is certain on the side of the limit: "121 ms" */
+	char interval[64]; /* "116 ms to 121 ms" */
+};
+struct gate_row_texts gate_row_texts(const struct gate_row *row);
+
+/* The content of gate.json, as docs/internals/run-directory.md describes it; `file` is the gate file's path. The caller
+ * owns it. */
+json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, const struct gate_facts *facts,
+                            const struct gate_result *result);
+
+/* Writes gate.json into the run directory, and beside it what it takes to compute it again: the gate file, and the
+ * figures of `baseline`, the directory that was named as such, or NULL. */
+bool gate_record(const char *run, const char *baseline, const struct gate_facts *facts, const json_t *result,
+                 struct sluice_error *error);
+
+/* Judges a run anew by what gate_record() has left there: what its gate.json must be. The caller owns it; NULL and a
+ * sentence if it cannot be done. */
+json_t *gate_judge_again(const char *run, struct sluice_error *error);
+
+#endif

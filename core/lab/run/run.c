@@ -1,0 +1,208 @@
+/*
+ * A run directory, opened and written; see run.h.
+ */
+#include "lab/run/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+
+enum { FORMAT = 1 };
+
+char *run_file(const char *directory, const char *name)
+{
+	struct buffer path = {0};
+	buffer_printf(&path, "%s/%s", directory, name);
+	return buffer_take(&path);
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat about;
+	return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+static bool read_records(struct run *run, const char *path, struct sluice_error *error)
+{
+	struct trace_reader *reader = trace_open(path, error);
+	if (!reader)
+		return false;
+	size_t room = 0;
+	struct trace_record record;
+	run->header = *trace_get_header(reader);
+	while (trace_read(reader, &record)) {
+		if (run->count == room) {
+			room = room ? 2 * room : 1024;
+			run->records = must_realloc(run->records, room * sizeof(*run->records));
+		}
+		run->records[run->count++] = record;
+	}
+	trace_free(reader);
+	return true;
+}
+
+static bool check_format(const char *path, const json_t *about, struct sluice_error *error)
+{
+	const json_t *format = json_object_get(about, "format");
+	if (json_is_integer(format) && json_integer_value(format) >= 1 && json_integer_value(format) <= FORMAT)
+		return true;
+	return sluice_error_set(error, "%s/" RUN_ABOUT ": format: expected 1..%d; a newer one needs a newer program",
+	                        path, FORMAT);
+}
+
+static bool read_run(struct run *run, struct sluice_error *error)
+{
+	if (!is_directory(run->path))
+		return read_records(run, run->path, error);
+	run->about = run_read_json(run->path, RUN_ABOUT, error);
+	if (!run->about || !check_format(run->path, run->about, error))
+		return false;
+	char *path = run_file(run->path, RUN_REQUESTS);
+	bool good = read_records(run, path, error);
+	free(path);
+	return good;
+}
+
+struct run *run_open(const char *path, struct sluice_error *error)
+{
+	struct run *run = must_calloc(1, sizeof(*run));
+	run->path = must_strdup(path);
+	if (read_run(run, error))
+		return run;
+	run_close(run);
+	return NULL;
+}
+
+void run_close(struct run *run)
+{
+	if (!run)
+		return;
+	json_decref(run->about);
+	free(run->records);
+	free(run->path);
+	free(run);
+}
+
+bool run_write_json(const char *directory, const char *name, const json_t *document, struct sluice_error *error)
+{
+	struct buffer temporary = {0};
+	char *path = run_file(directory, name);
+	buffer_printf(&temporary, "%s.new", path);
+	errno = 0;
+	FILE *file = fopen(temporary.data, "we");
+	bool good = file && json_dumpf(document, file, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_DIGITS)) == 0 &&
+	            fputc('\n', file) != EOF;
+	good = (!file || fclose(file) == 0) && good;
+	good = good && rename(temporary.data, path) == 0;
+	if (!good) {
+		(void)sluice_error_set(error, "%s: cannot be written: %s", path,
+		                       errno ? strerror(errno) : "it holds what is no JSON");
+		(void)unlink(temporary.data);
+	}
+	buffer_finish(&temporary);
+	free(path);
+	return good;
+}
+
+json_t *run_read_json(const char *directory, const char *name, struct sluice_error *error)
+{
+	json_error_t cause;
+	char *path = run_file(directory, name);
+	FILE *file = fopen(path, "re");
+	json_t *document = file ? json_loadf(file, JSON_ALLOW_NUL, &cause) : NULL;
+	if (!file)
+		(void)sluice_error_set(error, "%s: cannot be read: %s", path, strerror(errno));
+	else if (!document)
+		(void)sluice_error_set(error, "%s:%d:%d: expected JSON: %s", path, cause.line, cause.column,
+		                       cause.text);
+	if (file)
+		(void)fclose(file);
+	free(path);
+	return document;
+}
+
+/* The sender's records by request key: open addressing, a power of two at least twice their number. */
+struct join {
+	struct trace_record *records;
+	struct slot {
+		size_t number; /* of the record, from 1; 0: the slot is free */
+		bool is_found;
+	} * slots;
+	size_t mask;
+	int64_t shift_ns; /* from the server's clock to the sender's */
+};
+
+static struct slot *slot_of(const struct join *join, uint64_t key)
+{
+	size_t i = (size_t)key & join->mask;
+	while (join->slots[i].number && join->records[join->slots[i].number - 1].request != key)
+		i = (i + 1) & join->mask;
+	return &join->slots[i];
+}
+
+static void join_init(struct join *join, struct trace_record *records, size_t count)
+{
+	size_t size = 2;
+	while (size < 2 * count)
+		size *= 2;
+	*join = (struct join){.records = records, .slots = must_calloc(size, sizeof(*join->slots)), .mask = size - 1};
+	for (size_t i = 0; i < count; i++) {
+		struct slot *slot = slot_of(join, records[i].request);
+		if (!slot->number)
+			slot->number = i + 1;
+	}
+}
+
+/* On one machine the two traces share the monotonic clock; of two machines only the wall clocks can be compared. */
+static int64_t clock_shift_ns(const struct trace_header *sender, const struct trace_header *server)
+{
+	int64_t boots_apart_ns = (server->wall_ns - server->start_ns) - (sender->wall_ns - sender->start_ns);
+	if (boots_apart_ns > -NS_PER_S && boots_apart_ns < NS_PER_S)
+		return server->start_ns - sender->start_ns;
+	return server->wall_ns - sender->wall_ns;
+}
+
+static bool join_record(struct join *join, const struct trace_record *server)
+{
+	struct slot *slot = slot_of(join, server->request);
+	if (!slot->number)
+		return false;
+	struct trace_record *record = &join->records[slot->number - 1];
+	memcpy(record->stages, server->stages, sizeof(record->stages));
+	record->attempts = server->attempts;
+	record->batch_size = server->batch_size;
+	record->respond_ns = server->respond_ns;
+	record->received_ns = server->intended_ns + join->shift_ns;
+	record->replied_ns = server->answered_ns < 0 ? -1 : server->answered_ns + join->shift_ns;
+	bool is_first = !slot->is_found;
+	slot->is_found = true;
+	return is_first;
+}
+
+size_t run_join(struct trace_record *records, size_t count, const struct trace_header *header, const char *server_trace,
+                struct trace_names names_out[SLUICE_KIND_SLOTS], struct sluice_error *error)
+{
+	struct trace_reader *reader = trace_open(server_trace, error);
+	if (!reader)
+		return 0;
+	struct join join;
+	struct trace_record server;
+	size_t found = 0;
+	const struct trace_header *server_header = trace_get_header(reader);
+	join_init(&join, records, count);
+	join.shift_ns = clock_shift_ns(header, server_header);
+	memcpy(names_out, server_header->names, sizeof(server_header->names));
+	while (trace_read(reader, &server))
+		found += join_record(&join, &server);
+	trace_free(reader);
+	free(join.slots);
+	return found;
+}
