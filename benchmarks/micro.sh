@@ -15,7 +15,7 @@ pipeline() { # NAME STAGE…
 		echo "pipeline: $name"
 		echo "listen: { port: 0, threads: 1 }"
 		echo "admin: { enabled: false }"
-		echo "seeing: { lineage: { slowest: 0 } }" # which requests are among the slowest is chance, and so is what that costs
+		echo "observability: { lineage: { slowest: 0 } }" # which requests are among the slowest is chance, and so is what that costs
 		echo "stages:"
 		for stage in "$@"; do echo "  - $stage"; done
 	} >"$work/$name.yaml"

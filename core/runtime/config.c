@@ -1,5 +1,5 @@
 /*
- * From a file to a config in one pass: read, draft, overlays, sections, stages, and at last what only the whole can
+ * From a file to a config in one pass: read, overlays, sections, stages, and at last what only the whole can
  * tell.
  */
 #include "runtime/config.h"
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/draft.h"
 #include "runtime/overlay.h"
 #include "runtime/settings.h"
+#include "runtime/unresolved.h"
 #include "yaml/bind.h"
 #include "yaml/option.h"
 #include "yaml/substitute.h"
@@ -18,7 +18,7 @@
 
 struct load {
 	struct config *config;
-	struct draft draft;
+	struct unresolved_config unresolved;
 	char **stage_path;
 	struct sluice_error *error;
 };
@@ -26,10 +26,10 @@ struct load {
 /* Where a setting stands, or the nearest thing around it that is written. */
 static const struct yaml_node *place_of(const struct load *load, const char *path)
 {
-	const struct yaml_node *node = bind_get(load->draft.top, path);
+	const struct yaml_node *node = bind_get(load->unresolved.top, path);
 	if (!node)
-		node = bind_get(load->draft.top, arena_strndup(load->draft.arena, path, strcspn(path, ".")));
-	return node ? node : load->draft.top;
+		node = bind_get(load->unresolved.top, arena_strndup(load->unresolved.arena, path, strcspn(path, ".")));
+	return node ? node : load->unresolved.top;
 }
 
 /* "pipelines/github.yaml" → "github" */
@@ -45,12 +45,9 @@ static bool bind_top(struct load *load)
 {
 	struct config *config = load->config;
 	struct settings_top top;
-	struct yaml_node *map = yaml_new_map(&config->arena, load->draft.top);
-	for (const struct yaml_node *member = load->draft.top->first; member; member = member->next) {
-		const struct config_section *section = config_sections;
-		while (section->name && strcmp(section->name, member->key) != 0)
-			section++;
-		if (!section->name)
+	struct yaml_node *map = yaml_new_map(&config->arena, load->unresolved.top);
+	for (const struct yaml_node *member = load->unresolved.top->first; member; member = member->next) {
+		if (!config_section_find(member->key))
 			yaml_put(map, member->key, yaml_copy(&config->arena, member));
 	}
 	struct bind_table table = {settings_top_options, &top};
@@ -71,8 +68,8 @@ static bool bind_sections(struct load *load)
 		                    .tables = &table,
 		                    .table_count = 1,
 		                    .arena = &config->arena};
-		const struct yaml_node *map = yaml_get(load->draft.top, section->name);
-		if (!bind_map(&bind, map, map ? map : load->draft.top, load->error))
+		const struct yaml_node *map = yaml_get(load->unresolved.top, section->name);
+		if (!bind_map(&bind, map, map ? map : load->unresolved.top, load->error))
 			return false;
 	}
 	return true;
@@ -175,11 +172,11 @@ static bool is_persist_without_batch(enum sluice_kind kind, const struct plugin 
 }
 
 /* A stage that takes one event at a time has batches of one, whatever the file it was swapped into says. */
-static bool settle_max_batch(struct load *load, const struct draft_stage *draft, const char *where)
+static bool settle_max_batch(struct load *load, const struct unresolved_stage *written, const char *where)
 {
 	struct persist_config *persist = &load->config->persist;
-	const struct yaml_node *node = yaml_get(draft->options, "max_batch");
-	if (node && persist->max_batch != 1 && (node->layer || !draft->replaced))
+	const struct yaml_node *node = yaml_get(written->options, "max_batch");
+	if (node && persist->max_batch != 1 && (node->layer || !written->replaced))
 		return yaml_fail(node, load->error,
 		                 "%smax_batch: expected 1, as this stage stores one event at a time, got %lld", where,
 		                 (long long)persist->max_batch);
@@ -196,7 +193,7 @@ static bool bind_stage(struct load *load, enum sluice_kind kind)
 {
 	struct config *config = load->config;
 	struct stage_config *stage = &config->stages[kind];
-	const struct draft_stage *draft = &load->draft.stages[kind];
+	const struct unresolved_stage *written = &load->unresolved.stages[kind];
 	const struct sluice_stage_ops *ops = &stage->plugin->ops;
 	const char *where = arena_printf(&config->arena, "%s/%s: ", kind_names[kind], ops->name);
 	stage->options = ops->config_size ? arena_must(&config->arena, ops->config_size) : NULL;
@@ -207,11 +204,11 @@ static bool bind_stage(struct load *load, enum sluice_kind kind)
 	struct bind bind = {.where = where,
 	                    .tables = tables,
 	                    .table_count = 3,
-	                    .drop_unknown = draft->replaced,
+	                    .drop_unknown = written->replaced,
 	                    .arena = &config->arena};
-	if (!bind_map(&bind, draft->options, draft->place, load->error))
+	if (!bind_map(&bind, written->options, written->place, load->error))
 		return false;
-	return !is_persist_without_batch(kind, stage->plugin) || settle_max_batch(load, draft, where);
+	return !is_persist_without_batch(kind, stage->plugin) || settle_max_batch(load, written, where);
 }
 
 /* What the stage itself has to say. */
@@ -221,10 +218,11 @@ static bool ask_stage(struct load *load, enum sluice_kind kind)
 	const struct sluice_stage_ops *ops = &stage->plugin->ops;
 	struct sluice_error cause = {0};
 	if (ops->check && !ops->check(stage->options, &cause))
-		return yaml_fail(load->draft.stages[kind].place, load->error, "%s/%s: %s", kind_names[kind], ops->name,
+		return yaml_fail(load->unresolved.stages[kind].place, load->error, "%s/%s: %s", kind_names[kind],
+		                 ops->name,
 		                 cause.text[0] ? cause.text : "the stage refuses its settings and does not say why");
 	if (ops->self_test && !ops->self_test(&cause))
-		return yaml_fail(load->draft.stages[kind].place, load->error, "%s/%s: fails its self-test: %s",
+		return yaml_fail(load->unresolved.stages[kind].place, load->error, "%s/%s: fails its self-test: %s",
 		                 kind_names[kind], ops->name, cause.text);
 	return true;
 }
@@ -232,7 +230,7 @@ static bool ask_stage(struct load *load, enum sluice_kind kind)
 static bool read_pin(struct load *load, enum sluice_kind kind)
 {
 	struct arena *arena = &load->config->arena;
-	const struct yaml_node *node = load->draft.stages[kind].sha256;
+	const struct yaml_node *node = load->unresolved.stages[kind].sha256;
 	const char *where = arena_printf(arena, "%s: sha256: ", kind_names[kind]);
 	if (!node)
 		return true;
@@ -257,18 +255,18 @@ static bool read_pin(struct load *load, enum sluice_kind kind)
 static bool load_stage(struct load *load, enum sluice_kind kind)
 {
 	struct stage_config *stage = &load->config->stages[kind];
-	const struct draft_stage *draft = &load->draft.stages[kind];
+	const struct unresolved_stage *written = &load->unresolved.stages[kind];
 	struct sluice_error cause = {0};
-	if (!draft->place)
+	if (!written->place)
 		return true;
-	stage->use = substitute(draft->use, arena_printf(&load->config->arena, "%s: ", kind_names[kind]),
+	stage->use = substitute(written->use, arena_printf(&load->config->arena, "%s: ", kind_names[kind]),
 	                        &load->config->arena, load->error);
 	if (!stage->use || !read_pin(load, kind))
 		return false;
 	struct loader_pin pin = {.sha256 = stage->sha256};
 	stage->plugin = loader_open_pinned(load->stage_path, kind, stage->use, &pin, &cause);
 	if (!stage->plugin)
-		return yaml_fail(pin.refused ? draft->sha256 : draft->use, load->error, "%s: %s", kind_names[kind],
+		return yaml_fail(pin.refused ? written->sha256 : written->use, load->error, "%s: %s", kind_names[kind],
 		                 cause.text);
 	stage->present = true;
 	return bind_stage(load, kind) && ask_stage(load, kind);
@@ -314,11 +312,11 @@ static bool check_ack(const struct load *load)
 static bool check_retry(const struct load *load)
 {
 	const struct persist_config *persist = &load->config->persist;
-	const struct draft_stage *draft = &load->draft.stages[SLUICE_KIND_PERSIST];
-	if (!draft->place || persist->retry_min.ns <= persist->retry_max.ns)
+	const struct unresolved_stage *written = &load->unresolved.stages[SLUICE_KIND_PERSIST];
+	if (!written->place || persist->retry_min.ns <= persist->retry_max.ns)
 		return true;
-	const struct yaml_node *node = bind_get(draft->options, "retry");
-	return yaml_fail(node ? node : draft->place, load->error, "persist/%s: retry.min: expected at most retry.max",
+	const struct yaml_node *node = bind_get(written->options, "retry");
+	return yaml_fail(node ? node : written->place, load->error, "persist/%s: retry.min: expected at most retry.max",
 	                 load->config->stages[SLUICE_KIND_PERSIST].plugin->ops.name);
 }
 
@@ -326,8 +324,8 @@ static bool load_all(struct load *load, const struct config_request *request)
 {
 	struct config *config = load->config;
 	const struct yaml_node *file = yaml_read_file(config->file, &config->arena, load->error);
-	return file && draft_read(&load->draft, file, &config->arena, load->error) &&
-	       overlay_apply(&load->draft, request, &config->optimizations, load->error) && bind_top(load) &&
+	return file && unresolved_read(&load->unresolved, file, &config->arena, load->error) &&
+	       overlay_apply(&load->unresolved, request, &config->optimizations, load->error) && bind_top(load) &&
 	       bind_sections(load) && read_trusted_proxies(load) && read_public_url(load) && check_listen(load) &&
 	       check_admin(load) && check_events(load) && load_stages(load) && check_ack(load) && check_retry(load);
 }

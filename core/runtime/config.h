@@ -63,8 +63,8 @@ struct events_config {
 	uint64_t arena;     /* first block of each */
 };
 
-/* `seeing:` — what is kept and written for people. */
-struct seeing_config {
+/* `observability:` — what is kept and written for people. */
+struct observability_config {
 	bool latency_profile;   /* the LATENCY_PROFILE log; ENABLE_LATENCY_PROFILING overrides */
 	int64_t lineage_recent; /* requests kept */
 	int64_t lineage_slowest;
@@ -102,7 +102,7 @@ struct config {
 	struct listen_config listen;
 	struct admin_config admin;
 	struct events_config events;
-	struct seeing_config seeing;
+	struct observability_config observability;
 	struct stage_config stages[KIND_COUNT]; /* by enum sluice_kind */
 	struct queue_config queue;
 	struct persist_config persist;
@@ -129,14 +129,16 @@ void config_free(struct config *config); /* also closes the stages' files; NULL 
 void config_print(const struct config *config, struct buffer *out);
 
 /* The tables behind it, for schema, manual and help: the core's sections by name ("listen", "admin", "events",
- * "seeing"), and what the core takes under a stage of a kind (an empty table for most). */
+ * "observability"), and what the core takes under a stage of a kind (an empty table for most). */
 struct config_section {
 	const char *name;
 	const char *about;
+	bool overlayable; /* an optimization may change it */
 	const struct sluice_option *options;
 	size_t offset; /* of the struct that the options fill, in struct config */
 };
 extern const struct config_section config_sections[]; /* ends with a NULL name */
+const struct config_section *config_section_find(const char *name);
 const struct sluice_option *config_kind_options(enum sluice_kind kind);
 
 #endif

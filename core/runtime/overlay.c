@@ -5,15 +5,14 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "runtime/settings.h"
 #include "yaml/option.h"
 
 enum { SET_DEPTH_MAX = 6 /* levels of a --set path */ };
 
-static const char *const overlay_keys[] = {"about", "excludes", "listen", "events", "ack", "stages", NULL};
-
 /* Which overlays are on: a flag per member of `optimizations`. */
 struct choice {
-	struct draft *draft;
+	struct unresolved_config *config;
 	bool *on;
 	size_t count;
 };
@@ -30,7 +29,7 @@ static const char *name_at(const void *context, size_t i)
 static bool switch_one(struct choice *choice, const char *name, bool on)
 {
 	size_t i = 0;
-	const struct yaml_node *optimizations = choice->draft->optimizations;
+	const struct yaml_node *optimizations = choice->config->optimizations;
 	for (const struct yaml_node *overlay = optimizations ? optimizations->first : NULL; overlay;
 	     overlay = overlay->next, i++) {
 		if (strcmp(overlay->key, name) == 0) {
@@ -42,10 +41,10 @@ static bool switch_one(struct choice *choice, const char *name, bool on)
 }
 
 /* Refuses a name that is none of the overlays'. `place` as for yaml_fail(). */
-static bool refuse_name(const struct draft *draft, const struct yaml_node *place, const char *where, const char *name,
-                        size_t count, struct sluice_error *error)
+static bool refuse_name(const struct unresolved_config *config, const struct yaml_node *place, const char *where,
+                        const char *name, size_t count, struct sluice_error *error)
 {
-	const char *close = count ? option_did_you_mean(name, count, name_at, draft->optimizations) : NULL;
+	const char *close = count ? option_did_you_mean(name, count, name_at, config->optimizations) : NULL;
 	if (count == 0)
 		return yaml_fail(place, error, "%sthere is no optimization \"%s\"; the file has none", where, name);
 	if (close)
@@ -53,7 +52,7 @@ static bool refuse_name(const struct draft *draft, const struct yaml_node *place
 		                 close);
 	const char *all = "";
 	for (size_t i = 0; i < count; i++)
-		all = arena_printf(draft->arena, "%s%s%s", all, i ? ", " : "", name_at(draft->optimizations, i));
+		all = arena_printf(config->arena, "%s%s%s", all, i ? ", " : "", name_at(config->optimizations, i));
 	return yaml_fail(place, error, "%sthere is no optimization \"%s\"; expected one of: %s", where, name, all);
 }
 
@@ -64,10 +63,10 @@ static bool switch_names(struct choice *choice, const char *names, bool on, cons
 	while (names && *names) {
 		names += strspn(names, ", ");
 		size_t size = strcspn(names, ", ");
-		const char *name = arena_strndup(choice->draft->arena, names, size);
+		const char *name = arena_strndup(choice->config->arena, names, size);
 		if (size && !switch_one(choice, name, on)) {
 			struct yaml_node place = {.origin = origin};
-			return refuse_name(choice->draft, &place, "", name, choice->count, error);
+			return refuse_name(choice->config, &place, "", name, choice->count, error);
 		}
 		names += size;
 	}
@@ -84,7 +83,7 @@ static bool each_name(struct choice *choice, const struct yaml_node *list, const
 			return yaml_fail(item, error, "%sexpected a list of names of optimizations, got %s", where,
 			                 yaml_describe(item));
 		if (!each(choice, item))
-			return refuse_name(choice->draft, item, where, item->text, choice->count, error);
+			return refuse_name(choice->config, item, where, item->text, choice->count, error);
 	}
 	return true;
 }
@@ -96,7 +95,7 @@ static bool switch_on(struct choice *choice, const struct yaml_node *item)
 
 static bool is_known(struct choice *choice, const struct yaml_node *item)
 {
-	return yaml_get(choice->draft->optimizations, item->text) != NULL;
+	return yaml_get(choice->config->optimizations, item->text) != NULL;
 }
 
 static bool is_word(const char *text, const char *const *words)
@@ -114,8 +113,8 @@ static const char *const no_words[] = {"false", "0", "off", "no", NULL};
 static bool choose(struct choice *choice, const struct config_request *request, const char *environment,
                    struct sluice_error *error)
 {
-	struct draft *draft = choice->draft;
-	if (draft->enable && !each_name(choice, draft->enable, "enable: ", switch_on, error))
+	struct unresolved_config *config = choice->config;
+	if (config->enable && !each_name(choice, config->enable, "enable: ", switch_on, error))
 		return false;
 	if (environment && *environment && !is_word(environment, yes_words)) {
 		memset(choice->on, 0, choice->count * sizeof(*choice->on));
@@ -137,29 +136,36 @@ static bool check_stages(const struct yaml_node *stages, const char *where, stru
 	for (const struct yaml_node *stage = stages->first; stage; stage = stage->next) {
 		enum sluice_kind kind;
 		if (!kind_from_name(stage->key, &kind))
-			return draft_refuse_kind(stage, where, error);
+			return unresolved_refuse_kind(stage, where, error);
 	}
 	return true;
+}
+
+static const char *join(struct arena *arena, const char *const *names)
+{
+	const char *text = *names;
+	while (*++names)
+		text = arena_printf(arena, "%s, %s", text, *names);
+	return text;
 }
 
 static bool check_key(struct choice *choice, const struct yaml_node *member, const char *where,
                       struct sluice_error *error)
 {
-	static const char *const maps[] = {"listen", "events", NULL};
-	static const char *const untouchable[] = {"pipeline", "admin", "seeing", "enable", "optimizations", NULL};
-	if (draft_is_one_of(member->key, untouchable))
-		return yaml_fail_at_key(member, error,
-		                        "%s%s: an optimization may change listen, events, ack and stages only", where,
-		                        member->key);
-	if (!draft_is_one_of(member->key, overlay_keys))
-		return draft_refuse_key(member, where, overlay_keys, error);
-	if (draft_is_one_of(member->key, maps) && member->type != YAML_MAP)
+	unsigned allowed = SETTINGS_IN_OVERLAY | SETTINGS_OF_OVERLAY, places = settings_places(member->key);
+	struct arena *arena = choice->config->arena;
+	if (!(places & allowed) && (places & SETTINGS_IN_FILE))
+		return yaml_fail_at_key(member, error, "%s%s: an optimization cannot change this, only: %s", where,
+		                        member->key, join(arena, settings_names(SETTINGS_IN_OVERLAY, arena)));
+	if (!(places & allowed))
+		return unresolved_refuse_key(member, where, settings_names(allowed, arena), error);
+	if (config_section_find(member->key) && member->type != YAML_MAP)
 		return yaml_fail(member, error, "%s%s: expected a map of settings, got %s", where, member->key,
 		                 yaml_describe(member));
 	if (strcmp(member->key, "about") == 0 && member->type != YAML_TEXT)
 		return yaml_fail(member, error, "%sabout: expected a text, got %s", where, yaml_describe(member));
 	if (strcmp(member->key, "excludes") == 0)
-		return each_name(choice, member, arena_printf(choice->draft->arena, "%sexcludes: ", where), is_known,
+		return each_name(choice, member, arena_printf(choice->config->arena, "%sexcludes: ", where), is_known,
 		                 error);
 	return strcmp(member->key, "stages") != 0 || check_stages(member, where, error);
 }
@@ -167,9 +173,9 @@ static bool check_key(struct choice *choice, const struct yaml_node *member, con
 /* The shape of every overlay, also of those that are off. */
 static bool check_overlays(struct choice *choice, struct sluice_error *error)
 {
-	const struct yaml_node *overlay = choice->draft->optimizations->first;
+	const struct yaml_node *overlay = choice->config->optimizations->first;
 	for (; overlay; overlay = overlay->next) {
-		const char *where = arena_printf(choice->draft->arena, "optimizations.%s: ", overlay->key);
+		const char *where = arena_printf(choice->config->arena, "optimizations.%s: ", overlay->key);
 		if (is_word(overlay->key, yes_words) || is_word(overlay->key, no_words) ||
 		    strcmp(overlay->key, "all") == 0 || strpbrk(overlay->key, ", "))
 			return yaml_fail_at_key(
@@ -206,7 +212,7 @@ static bool agree(const struct choice *choice, const struct yaml_node *one, cons
 		const struct yaml_node *b = yaml_get(other, a->key);
 		if (!b || (!*path && (strcmp(a->key, "about") == 0 || strcmp(a->key, "excludes") == 0)))
 			continue;
-		const char *place = arena_printf(choice->draft->arena, "%s%s%s", path, *path ? "." : "", a->key);
+		const char *place = arena_printf(choice->config->arena, "%s%s%s", path, *path ? "." : "", a->key);
 		bool same = a->type == YAML_MAP && b->type == YAML_MAP ? agree(choice, a, b, names, place, error)
 		                                                       : yaml_equal(a, b);
 		if (!same)
@@ -229,26 +235,26 @@ static bool check_pair(const struct choice *choice, const struct yaml_node *one,
 	return agree(choice, one, other, names, "", error);
 }
 
-static bool patch_stages(struct draft *draft, const struct yaml_node *stages, const char *layer,
+static bool patch_stages(struct unresolved_config *config, const struct yaml_node *stages, const char *layer,
                          struct sluice_error *error)
 {
 	for (const struct yaml_node *stage = stages->first; stage; stage = stage->next) {
 		enum sluice_kind kind;
 		(void)kind_from_name(stage->key, &kind);
-		if (!draft_patch_stage(draft, kind, stage, layer, error))
+		if (!unresolved_patch_stage(config, kind, stage, layer, error))
 			return false;
 	}
 	return true;
 }
 
-static bool apply_one(struct draft *draft, const struct yaml_node *overlay, struct sluice_error *error)
+static bool apply_one(struct unresolved_config *config, const struct yaml_node *overlay, struct sluice_error *error)
 {
 	for (const struct yaml_node *member = overlay->first; member; member = member->next) {
 		if (strcmp(member->key, "stages") == 0) {
-			if (!patch_stages(draft, member, overlay->key, error))
+			if (!patch_stages(config, member, overlay->key, error))
 				return false;
 		} else if (strcmp(member->key, "about") != 0 && strcmp(member->key, "excludes") != 0) {
-			draft_patch(draft, member->key, member, overlay->key);
+			unresolved_patch(config, member->key, member, overlay->key);
 		}
 	}
 	return true;
@@ -257,9 +263,9 @@ static bool apply_one(struct draft *draft, const struct yaml_node *overlay, stru
 /* Checks those that are on against each other, applies them and lists their names. */
 static bool apply_chosen(const struct choice *choice, const char **enabled, struct sluice_error *error)
 {
-	struct draft *draft = choice->draft;
+	struct unresolved_config *config = choice->config;
 	size_t i = 0;
-	for (const struct yaml_node *overlay = draft->optimizations->first; overlay; overlay = overlay->next, i++) {
+	for (const struct yaml_node *overlay = config->optimizations->first; overlay; overlay = overlay->next, i++) {
 		size_t j = i + 1;
 		for (const struct yaml_node *later = overlay->next; later; later = later->next, j++) {
 			if (choice->on[i] && choice->on[j] && !check_pair(choice, overlay, later, error))
@@ -267,40 +273,40 @@ static bool apply_chosen(const struct choice *choice, const char **enabled, stru
 		}
 	}
 	i = 0;
-	for (const struct yaml_node *overlay = draft->optimizations->first; overlay; overlay = overlay->next, i++) {
+	for (const struct yaml_node *overlay = config->optimizations->first; overlay; overlay = overlay->next, i++) {
 		if (!choice->on[i])
 			continue;
-		if (!apply_one(draft, overlay, error))
+		if (!apply_one(config, overlay, error))
 			return false;
 		*enabled++ = overlay->key;
 	}
 	return true;
 }
 
-static bool apply_overlays(struct draft *draft, const struct config_request *request, const char *const **enabled_out,
-                           struct sluice_error *error)
+static bool apply_overlays(struct unresolved_config *config, const struct config_request *request,
+                           const char *const **enabled_out, struct sluice_error *error)
 {
 	const char *environment = getenv("ENABLE_OPTIMIZATIONS");
 	static const char *const none[] = {NULL};
-	struct choice choice = {.draft = draft};
+	struct choice choice = {.config = config};
 	*enabled_out = none;
 	if (is_word(environment, no_words))
 		return true;
-	if (draft->optimizations && draft->optimizations->type != YAML_MAP)
-		return yaml_fail(draft->optimizations, error,
+	if (config->optimizations && config->optimizations->type != YAML_MAP)
+		return yaml_fail(config->optimizations, error,
 		                 "optimizations: expected a map of overlays by name, got %s",
-		                 yaml_describe(draft->optimizations));
-	for (const struct yaml_node *i = draft->optimizations ? draft->optimizations->first : NULL; i; i = i->next)
+		                 yaml_describe(config->optimizations));
+	for (const struct yaml_node *i = config->optimizations ? config->optimizations->first : NULL; i; i = i->next)
 		choice.count++;
-	choice.on = arena_must(draft->arena, (choice.count + 1) * sizeof(*choice.on));
+	choice.on = arena_must(config->arena, (choice.count + 1) * sizeof(*choice.on));
 	if ((choice.count && !check_overlays(&choice, error)) || !choose(&choice, request, environment, error))
 		return false;
-	const char **enabled = arena_must(draft->arena, (choice.count + 1) * sizeof(*enabled));
+	const char **enabled = arena_must(config->arena, (choice.count + 1) * sizeof(*enabled));
 	*enabled_out = enabled;
 	return choice.count == 0 || apply_chosen(&choice, enabled, error);
 }
 
-static bool apply_latency_profiling(struct draft *draft, struct sluice_error *error)
+static bool apply_latency_profiling(struct unresolved_config *config, struct sluice_error *error)
 {
 	const char *environment = getenv("ENABLE_LATENCY_PROFILING");
 	if (!environment || !*environment)
@@ -310,14 +316,14 @@ static bool apply_latency_profiling(struct draft *draft, struct sluice_error *er
 		return sluice_error_set(error, "ENABLE_LATENCY_PROFILING: expected true or false, got %.40s",
 		                        environment);
 	struct yaml_node place = {.origin = "ENABLE_LATENCY_PROFILING"};
-	struct yaml_node *seeing = yaml_new_map(draft->arena, &place);
-	yaml_put(seeing, "latency_profile", yaml_new_text(draft->arena, &place, on ? "true" : "false"));
-	draft_patch(draft, "seeing", seeing, place.origin);
+	struct yaml_node *patch = yaml_new_map(config->arena, &place);
+	yaml_put(patch, "latency_profile", yaml_new_text(config->arena, &place, on ? "true" : "false"));
+	unresolved_patch(config, "observability", patch, place.origin);
 	return true;
 }
 
 /* The value of a --set: a list or map as YAML in one line, everything else a text as it is. */
-static struct yaml_node *read_value(struct draft *draft, const struct yaml_node *place, const char *text,
+static struct yaml_node *read_value(struct unresolved_config *config, const struct yaml_node *place, const char *text,
                                     struct sluice_error *error)
 {
 	if (!utf8_valid(text, strlen(text))) {
@@ -325,12 +331,12 @@ static struct yaml_node *read_value(struct draft *draft, const struct yaml_node 
 		return NULL;
 	}
 	if (*text != '[' && *text != '{')
-		return yaml_new_text(draft->arena, place, text);
-	return yaml_read_text(place->origin, text, strlen(text), draft->arena, error);
+		return yaml_new_text(config->arena, place, text);
+	return yaml_read_text(place->origin, text, strlen(text), config->arena, error);
 }
 
 /* { a: { b: value } } for "a.b" */
-static struct yaml_node *nest(struct draft *draft, const char *path, struct yaml_node *value,
+static struct yaml_node *nest(struct unresolved_config *config, const char *path, struct yaml_node *value,
                               const struct yaml_node *place, unsigned depth, struct sluice_error *error)
 {
 	if (!path)
@@ -340,50 +346,48 @@ static struct yaml_node *nest(struct draft *draft, const char *path, struct yaml
 		yaml_fail(place, error, "expected PATH=VALUE with a path such as persist.pool.max");
 		return NULL;
 	}
-	struct yaml_node *map = yaml_new_map(draft->arena, place);
-	struct yaml_node *member = nest(draft, path[size] ? path + size + 1 : NULL, value, place, depth + 1, error);
+	struct yaml_node *map = yaml_new_map(config->arena, place);
+	struct yaml_node *member = nest(config, path[size] ? path + size + 1 : NULL, value, place, depth + 1, error);
 	if (!member)
 		return NULL;
-	yaml_put(map, arena_strndup(draft->arena, path, size), member);
+	yaml_put(map, arena_strndup(config->arena, path, size), member);
 	return map;
 }
 
-static bool apply_set(struct draft *draft, const char *set, struct sluice_error *error)
+static bool apply_set(struct unresolved_config *config, const char *set, struct sluice_error *error)
 {
-	static const char *const first_names[] = {"pipeline", "ack",   "listen",      "admin", "events",  "seeing",
-	                                          "auth",     "parse", "idempotency", "queue", "persist", NULL};
 	const char *equals = strchr(set, '=');
-	const char *path = arena_strndup(draft->arena, set, equals ? (size_t)(equals - set) : 0);
+	const char *path = arena_strndup(config->arena, set, equals ? (size_t)(equals - set) : 0);
 	struct yaml_node place = {.origin = "--set"};
 	if (!equals)
 		return yaml_fail(&place, error, "expected PATH=VALUE, such as listen.port=0, got no \"=\"");
-	struct yaml_node *value = read_value(draft, &place, equals + 1, error);
-	struct yaml_node *tree = value ? nest(draft, path, value, &place, 0, error) : NULL;
+	struct yaml_node *value = read_value(config, &place, equals + 1, error);
+	struct yaml_node *tree = value ? nest(config, path, value, &place, 0, error) : NULL;
 	if (!tree)
 		return false;
 	struct yaml_node *top = tree->first;
 	enum sluice_kind kind;
-	if (!draft_is_one_of(top->key, first_names))
-		return draft_refuse_key(top, "", first_names, error);
+	if (!(settings_places(top->key) & SETTINGS_IN_SET))
+		return unresolved_refuse_key(top, "", settings_names(SETTINGS_IN_SET, config->arena), error);
 	if (!kind_from_name(top->key, &kind)) {
-		draft_patch(draft, top->key, top, "--set");
+		unresolved_patch(config, top->key, top, "--set");
 		return true;
 	}
 	if (top->type == YAML_TEXT) { /* persist=sqlite, as the file would have it */
-		struct yaml_node *stage = yaml_new_map(draft->arena, &place);
+		struct yaml_node *stage = yaml_new_map(config->arena, &place);
 		yaml_put(stage, "use", top);
 		top = stage;
 	}
-	return draft_patch_stage(draft, kind, top, "--set", error);
+	return unresolved_patch_stage(config, kind, top, "--set", error);
 }
 
-bool overlay_apply(struct draft *draft, const struct config_request *request, const char *const **enabled_out,
-                   struct sluice_error *error)
+bool overlay_apply(struct unresolved_config *config, const struct config_request *request,
+                   const char *const **enabled_out, struct sluice_error *error)
 {
-	if (!apply_overlays(draft, request, enabled_out, error) || !apply_latency_profiling(draft, error))
+	if (!apply_overlays(config, request, enabled_out, error) || !apply_latency_profiling(config, error))
 		return false;
 	for (const char *const *set = request->sets; set && *set; set++) {
-		if (!apply_set(draft, *set, error))
+		if (!apply_set(config, *set, error))
 			return false;
 	}
 	return true;

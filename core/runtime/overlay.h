@@ -1,7 +1,7 @@
 /*
  * Overlays: the named optimizations of a pipeline file, and what the environment and the command line add to it.
  *
- * An overlay may change listen, events, ack and any stage, by kind. Which are on: the file's `enable`, else what
+ * An overlay may change what settings_names() lists for it: sections, ack and any stage, by kind. Which are on: the file's `enable`, else what
  * ENABLE_OPTIMIZATIONS names; then --disable takes away and --enable adds. ENABLE_OPTIMIZATIONS=false is the kill
  * switch: it beats everything, and nothing under `optimizations` is even looked at, so it works whatever is wrong
  * there. Last come ENABLE_LATENCY_PROFILING and then --set.
@@ -14,11 +14,11 @@
 #include <sluice/error.h>
 
 #include "runtime/config.h"
-#include "runtime/draft.h"
+#include "runtime/unresolved.h"
 
-/* Applies them to the draft. *enabled_out: the names of the overlays that are on, in the file's order, NULL-terminated,
- * in the draft's arena. */
-bool overlay_apply(struct draft *draft, const struct config_request *request, const char *const **enabled_out,
-                   struct sluice_error *error);
+/* Applies them to the config. *enabled_out: the names of the overlays that are on, in the file's order, NULL-terminated,
+ * in the config's arena. */
+bool overlay_apply(struct unresolved_config *config, const struct config_request *request,
+                   const char *const **enabled_out, struct sluice_error *error);
 
 #endif

@@ -280,7 +280,7 @@ static void write_overlay(struct json_writer *json)
 	jsonw_end_object(json);
 	write_option(json, "ack", option_find(settings_top_options, "ack"));
 	for (const struct config_section *section = config_sections; section->name; section++) {
-		if (strcmp(section->name, "listen") == 0 || strcmp(section->name, "events") == 0)
+		if (section->overlayable)
 			write_section(json, section);
 	}
 	jsonw_object(json, "stages");

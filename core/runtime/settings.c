@@ -3,6 +3,8 @@
  */
 #include "runtime/settings.h"
 
+#include <string.h>
+
 #include "runtime/config.h"
 
 #define KIB INT64_C(1024)
@@ -94,26 +96,36 @@ static const struct sluice_option events_options[] = {
 	SLUICE_OPTION_END,
 };
 
-static const struct sluice_option seeing_options[] = {
-	SLUICE_OPTION_BOOL(struct seeing_config, latency_profile, .name = "latency_profile", .fallback = "false",
+static const struct sluice_option observability_options[] = {
+	SLUICE_OPTION_BOOL(struct observability_config, latency_profile, .name = "latency_profile", .fallback = "false",
                            .help = "log a LATENCY_PROFILE line per request"),
-	SLUICE_OPTION_INT(struct seeing_config, lineage_recent, .name = "lineage.recent", .fallback = "10000", .min = 0,
-                          .max = 10000000, .unit = "requests",
+	SLUICE_OPTION_INT(struct observability_config, lineage_recent, .name = "lineage.recent", .fallback = "10000",
+                          .min = 0, .max = 10000000, .unit = "requests",
                           .help = "how many of the last requests can be looked up"),
-	SLUICE_OPTION_INT(struct seeing_config, lineage_slowest, .name = "lineage.slowest", .fallback = "100", .min = 0,
-                          .max = 100000, .unit = "requests", .help = "how many of the slowest are kept besides"),
-	SLUICE_OPTION_DURATION(struct seeing_config, pool_stats, .name = "pool_stats", .fallback = "30s", .min = 0,
-                               .max = 24 * HOUR, .help = "how often db_pool_stats is logged; 0s: never"),
+	SLUICE_OPTION_INT(struct observability_config, lineage_slowest, .name = "lineage.slowest", .fallback = "100",
+                          .min = 0, .max = 100000, .unit = "requests",
+                          .help = "how many of the slowest are kept besides"),
+	SLUICE_OPTION_DURATION(struct observability_config, pool_stats, .name = "pool_stats", .fallback = "30s",
+                               .min = 0, .max = 24 * HOUR, .help = "how often db_pool_stats is logged; 0s: never"),
 	SLUICE_OPTION_END,
 };
 
 const struct config_section config_sections[] = {
-	{"listen", "the public door", listen_options, offsetof(struct config, listen)},
-	{"admin", "the admin door: metrics, health, control", admin_options, offsetof(struct config, admin)},
-	{"events", "what may be in flight", events_options, offsetof(struct config, events)},
-	{"seeing", "what is kept and written for people", seeing_options, offsetof(struct config, seeing)},
-	{NULL, NULL, NULL, 0},
+	{"listen", "the public door", true, listen_options, offsetof(struct config, listen)},
+	{"admin", "the admin door: metrics, health, control", false, admin_options, offsetof(struct config, admin)},
+	{"events", "what may be in flight", true, events_options, offsetof(struct config, events)},
+	{"observability", "profile log, lineage and pool statistics", false, observability_options,
+         offsetof(struct config, observability)},
+	{NULL, NULL, false, NULL, 0},
 };
+
+const struct config_section *config_section_find(const char *name)
+{
+	const struct config_section *section = config_sections;
+	while (section->name && strcmp(section->name, name) != 0)
+		section++;
+	return section->name ? section : NULL;
+}
 
 static const struct sluice_option queue_options[] = {
 	SLUICE_OPTION_INT(struct queue_config, workers, .name = "workers", .fallback = "1", .min = 1, .max = 1024,
@@ -162,4 +174,56 @@ const struct sluice_option *config_kind_options(enum sluice_kind kind)
 size_t settings_kind_offset(enum sluice_kind kind)
 {
 	return kinds[kind].offset;
+}
+
+/* What stands at the top and is no section. */
+static const struct {
+	const char *name;
+	unsigned places; /* enum settings_place */
+} others[] = {
+	{"pipeline", SETTINGS_IN_FILE | SETTINGS_IN_SET},
+	{"ack", SETTINGS_IN_FILE | SETTINGS_IN_OVERLAY | SETTINGS_IN_SET},
+	{"stages", SETTINGS_IN_FILE | SETTINGS_IN_OVERLAY},
+	{"optimizations", SETTINGS_IN_FILE},
+	{"enable", SETTINGS_IN_FILE},
+	{"about", SETTINGS_OF_OVERLAY},
+	{"excludes", SETTINGS_OF_OVERLAY},
+	{NULL, 0},
+};
+
+/* Both ends are counted, so there is room for that of the list. */
+enum { NAMES_MAX = sizeof(config_sections) / sizeof(*config_sections) + sizeof(others) / sizeof(*others) + KIND_COUNT };
+
+unsigned settings_places(const char *name)
+{
+	const struct config_section *section = config_section_find(name);
+	enum sluice_kind ignored;
+	if (section)
+		return SETTINGS_IN_FILE | SETTINGS_IN_SET | (section->overlayable ? SETTINGS_IN_OVERLAY : 0);
+	for (size_t i = 0; others[i].name; i++) {
+		if (strcmp(others[i].name, name) == 0)
+			return others[i].places;
+	}
+	return kind_from_name(name, &ignored) ? SETTINGS_IN_SET : 0;
+}
+
+static void add_name(const char **names, const char *name, unsigned places)
+{
+	if (!(settings_places(name) & places))
+		return;
+	while (*names)
+		names++;
+	*names = name;
+}
+
+const char *const *settings_names(unsigned places, struct arena *arena)
+{
+	const char **names = arena_must(arena, NAMES_MAX * sizeof(*names));
+	for (const struct config_section *section = config_sections; section->name; section++)
+		add_name(names, section->name, places);
+	for (size_t i = 0; others[i].name; i++)
+		add_name(names, others[i].name, places);
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		add_name(names, kind_names[i], places);
+	return names;
 }

@@ -15,9 +15,9 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 	service->pipeline = pipeline;
 	service->config = config;
 	service->recorder = pipeline_recorder(pipeline);
-	service->keeps_lineage = config->seeing.lineage_recent > 0 || config->seeing.lineage_slowest > 0;
-	service->lineage = lineage_create((size_t)config->seeing.lineage_recent,
-	                                  (size_t)config->seeing.lineage_slowest);
+	service->keeps_lineage = config->observability.lineage_recent > 0 || config->observability.lineage_slowest > 0;
+	service->lineage = lineage_create((size_t)config->observability.lineage_recent,
+	                                  (size_t)config->observability.lineage_slowest);
 	service->stats = stats_create(pipeline);
 	service->trace = trace;
 	service->started_ns = clock_now_ns();
@@ -76,7 +76,7 @@ void service_record(struct service *service, const struct lineage_entry *entry)
 	recorder_record(service->recorder, SERIES_TOTAL, entry->sent_ns - entry->times.start_ns);
 	if (service->keeps_lineage)
 		lineage_add(service->lineage, entry);
-	if (service->config->seeing.latency_profile)
+	if (service->config->observability.latency_profile)
 		write_profile(entry);
 	if (service->trace)
 		write_trace(service, entry);

@@ -284,7 +284,7 @@ test('the pool is logged as often as asked', async (t) => {
   const { server } = await startStore(
     t,
     'postgres',
-    { seeing: { pool_stats: '1s' } },
+    { observability: { pool_stats: '1s' } },
     { args: ['--log-format', 'json'] },
   );
   const line = await until('db_pool_stats', () =>

@@ -215,7 +215,7 @@ static inline void prepare(void)
 	                   .compression_threshold = 20,
 	                   .compression_level = 6},
 		.events = {.max = 1000},
-		.seeing = {.lineage_recent = 100, .lineage_slowest = 10},
+		.observability = {.lineage_recent = 100, .lineage_slowest = 10},
 	};
 	puppet.answer = (struct event_answer){
 		.outcome = OUTCOME_ACCEPTED, .status = 202, .detail = "", .stage = "persist"};

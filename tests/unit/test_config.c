@@ -188,7 +188,7 @@ START_TEST(test_what_is_left_out_has_its_default)
 	ck_assert_int_eq(config->admin.port, 9464);
 	ck_assert_ptr_null(config->admin.token);
 	ck_assert_int_eq(config->events.max, 10000);
-	ck_assert_int_eq(config->seeing.lineage_recent, 10000);
+	ck_assert_int_eq(config->observability.lineage_recent, 10000);
 	ck_assert_int_eq(config->persist.max_batch, 256);
 	ck_assert_int_eq(config->persist.retry_min.ns, 50000000);
 	ck_assert_int_eq(config->ack, ACK_STORED);

@@ -177,6 +177,18 @@ static void write_settings(struct buffer *out)
 	}
 }
 
+/* What an overlay may change besides the stages. */
+static void write_overlaid(struct buffer *out)
+{
+	struct arena arena;
+	arena_init(&arena, 512, NULL);
+	for (const char *const *name = settings_names(SETTINGS_IN_OVERLAY, &arena); *name; name++) {
+		if (strcmp(*name, "stages") != 0)
+			buffer_printf(out, ".BR %s ,\n", *name);
+	}
+	arena_finish(&arena);
+}
+
 static void write_stage(void *context, enum sluice_kind kind, const char *file)
 {
 	struct buffer *out = context;
@@ -197,13 +209,16 @@ static void write_stage(void *context, enum sluice_kind kind, const char *file)
 
 static bool write_pipeline_page(const char *folder, char **stage_path, struct sluice_error *error)
 {
-	struct buffer page = {0}, settings = {0}, stages = {0};
+	struct buffer page = {0}, overlaid = {0}, settings = {0}, stages = {0};
+	write_overlaid(&overlaid);
 	write_settings(&settings);
 	loader_list(stage_path, write_stage, &stages);
 	roff_begin(&page, "sluice-pipeline", 5, "the pipeline file of sluice");
 	template_fill(template_find(template_files, "sluice-pipeline.5"),
-	              (const struct template_word[]){
-			      {"SETTINGS", settings.data}, {"STAGES", stages.data ? stages.data : ""}, {NULL, NULL}},
+	              (const struct template_word[]){{"OVERLAID", overlaid.data},
+	                                             {"SETTINGS", settings.data},
+	                                             {"STAGES", stages.data ? stages.data : ""},
+	                                             {NULL, NULL}},
 	              &page);
 	roff_heading(&page, "SEE ALSO");
 	roff_reference(&page, "sluice", 1, false);
@@ -212,6 +227,7 @@ static bool write_pipeline_page(const char *folder, char **stage_path, struct sl
 	bool ok = write_file(folder, "sluice-pipeline.5", &page, error);
 	buffer_finish(&stages);
 	buffer_finish(&settings);
+	buffer_finish(&overlaid);
 	buffer_finish(&page);
 	return ok;
 }

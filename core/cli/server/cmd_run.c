@@ -124,7 +124,7 @@ static bool start(struct run *run, const char *trace_file, struct sluice_error *
 /* What happens once a second while nothing else does. */
 static void tick(struct run *run, int64_t *pools_logged_ns)
 {
-	int64_t every_ns = run->config->seeing.pool_stats.ns;
+	int64_t every_ns = run->config->observability.pool_stats.ns;
 	int64_t now_ns = clock_now_ns();
 	stats_tick(run->service.stats);
 	if (run->trace)

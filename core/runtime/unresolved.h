@@ -1,9 +1,10 @@
 /*
- * A draft: the pipeline as the file has it, opened up so that overlays and the command line can change it by section
- * and by kind. Nothing is checked against an option table yet.
+ * An unresolved config: the pipeline as the file has it, opened up so that overlays and the command line can change it
+ * by section and by kind. Old names have become the new ones (settings_renamed); nothing is checked against an option
+ * table yet.
  */
-#ifndef RUNTIME_DRAFT_H
-#define RUNTIME_DRAFT_H
+#ifndef RUNTIME_UNRESOLVED_H
+#define RUNTIME_UNRESOLVED_H
 
 #include <stdbool.h>
 
@@ -13,7 +14,7 @@
 #include "runtime/loader.h"
 #include "yaml/yaml.h"
 
-struct draft_stage {
+struct unresolved_stage {
 	const struct yaml_node *place; /* where it is written; NULL: the pipeline has none of this kind */
 	struct yaml_node *use;         /* TEXT: the implementation */
 	struct yaml_node *sha256;      /* what its file must have; NULL: any */
@@ -21,32 +22,31 @@ struct draft_stage {
 	bool replaced; /* `use` was changed: options of the file that the new one does not declare are dropped */
 };
 
-struct draft {
+struct unresolved_config {
 	struct arena *arena;
 	struct yaml_node *top; /* MAP: all but the three below */
-	struct draft_stage stages[KIND_COUNT];
+	struct unresolved_stage stages[KIND_COUNT];
 	struct yaml_node *optimizations, *enable; /* NULL if left out */
 };
 
 /* Checks the shape of the file: known sections, kinds, their order. */
-bool draft_read(struct draft *draft, const struct yaml_node *file, struct arena *arena, struct sluice_error *error);
+bool unresolved_read(struct unresolved_config *config, const struct yaml_node *file, struct arena *arena,
+                     struct sluice_error *error);
 
 /* Sets a section or a part of it: maps are merged, everything else is replaced. The layer is noted in what is set. */
-void draft_patch(struct draft *draft, const char *section, const struct yaml_node *patch, const char *layer);
+void unresolved_patch(struct unresolved_config *config, const char *section, const struct yaml_node *patch,
+                      const char *layer);
 
 /* Likewise a stage; `use` in the patch changes the implementation, or adds the stage where there is none. `sha256` in
  * the patch sets or, if empty, removes the pin; another implementation without one is not pinned. */
-bool draft_patch_stage(struct draft *draft, enum sluice_kind kind, const struct yaml_node *patch, const char *layer,
-                       struct sluice_error *error);
+bool unresolved_patch_stage(struct unresolved_config *config, enum sluice_kind kind, const struct yaml_node *patch,
+                            const char *layer, struct sluice_error *error);
 
 /* Refuses `node`, at its key, for not being one of the kinds. Returns false. */
-bool draft_refuse_kind(const struct yaml_node *node, const char *where, struct sluice_error *error);
+bool unresolved_refuse_kind(const struct yaml_node *node, const char *where, struct sluice_error *error);
 
 /* Refuses `node`, at its key, for not being one of the NULL-terminated names. Returns false. */
-bool draft_refuse_key(const struct yaml_node *node, const char *where, const char *const *names,
-                      struct sluice_error *error);
-
-/* Whether `name` is one of the NULL-terminated names. */
-bool draft_is_one_of(const char *name, const char *const *names);
+bool unresolved_refuse_key(const struct yaml_node *node, const char *where, const char *const *names,
+                           struct sluice_error *error);
 
 #endif

@@ -1,29 +1,18 @@
-#include "runtime/draft.h"
+#include "runtime/unresolved.h"
 
 #include <string.h>
 
 #include "base/buffer.h"
+#include "runtime/settings.h"
 #include "yaml/option.h"
-
-static const char *const top_names[] = {"pipeline", "listen", "admin",         "events", "seeing",
-                                        "ack",      "stages", "optimizations", "enable", NULL};
 
 static const char *item_at(const void *context, size_t i)
 {
 	return ((const char *const *)context)[i];
 }
 
-bool draft_is_one_of(const char *name, const char *const *names)
-{
-	for (; *names; names++) {
-		if (strcmp(*names, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool draft_refuse_key(const struct yaml_node *node, const char *where, const char *const *names,
-                      struct sluice_error *error)
+bool unresolved_refuse_key(const struct yaml_node *node, const char *where, const char *const *names,
+                           struct sluice_error *error)
 {
 	struct buffer expected = {0};
 	size_t count = 0;
@@ -40,7 +29,7 @@ bool draft_refuse_key(const struct yaml_node *node, const char *where, const cha
 	return false;
 }
 
-bool draft_refuse_kind(const struct yaml_node *node, const char *where, struct sluice_error *error)
+bool unresolved_refuse_kind(const struct yaml_node *node, const char *where, struct sluice_error *error)
 {
 	const char *close = option_did_you_mean(node->key, KIND_COUNT, item_at, kind_names);
 	return yaml_fail_at_key(node, error, "%s%s: there is no such kind of stage; %s%s%s", where, node->key,
@@ -64,7 +53,7 @@ static bool read_kind(const struct yaml_node *item, enum sluice_kind *kind_out, 
 				"stages: expected the kind first: write `- %s: …` before its settings, got %s",
 				member->key, item->first->key);
 	}
-	return draft_refuse_kind(item->first, "stages: ", error);
+	return unresolved_refuse_kind(item->first, "stages: ", error);
 }
 
 static bool read_use(const struct yaml_node *use, const char *kind, struct sluice_error *error)
@@ -76,7 +65,7 @@ static bool read_use(const struct yaml_node *use, const char *kind, struct sluic
 	                 use->type == YAML_TEXT ? "nothing" : yaml_describe(use));
 }
 
-static bool read_options(struct draft_stage *stage, const struct yaml_node *item, struct arena *arena,
+static bool read_options(struct unresolved_stage *stage, const struct yaml_node *item, struct arena *arena,
                          struct sluice_error *error)
 {
 	stage->options = yaml_new_map(arena, item);
@@ -100,12 +89,13 @@ static bool read_options(struct draft_stage *stage, const struct yaml_node *item
 	return true;
 }
 
-static bool read_stage(struct draft *draft, const struct yaml_node *item, int *last_kind, struct sluice_error *error)
+static bool read_stage(struct unresolved_config *config, const struct yaml_node *item, int *last_kind,
+                       struct sluice_error *error)
 {
 	enum sluice_kind kind = SLUICE_KIND_AUTH;
 	if (!read_kind(item, &kind, error) || !read_use(item->first, kind_names[kind], error))
 		return false;
-	struct draft_stage *stage = &draft->stages[kind];
+	struct unresolved_stage *stage = &config->stages[kind];
 	if (stage->place)
 		return yaml_fail_at_key(item->first, error,
 		                        "stages: %s: stands twice, first in line %u; each kind stands at most once",
@@ -117,11 +107,11 @@ static bool read_stage(struct draft *draft, const struct yaml_node *item, int *l
 			kind_names[kind], kind_names[*last_kind]);
 	*last_kind = (int)kind;
 	stage->place = item;
-	stage->use = yaml_copy(draft->arena, item->first);
-	return read_options(stage, item, draft->arena, error);
+	stage->use = yaml_copy(config->arena, item->first);
+	return read_options(stage, item, config->arena, error);
 }
 
-static bool read_stages(struct draft *draft, const struct yaml_node *file, struct sluice_error *error)
+static bool read_stages(struct unresolved_config *config, const struct yaml_node *file, struct sluice_error *error)
 {
 	const struct yaml_node *stages = yaml_get(file, "stages");
 	if (!stages)
@@ -131,29 +121,30 @@ static bool read_stages(struct draft *draft, const struct yaml_node *file, struc
 		                 stages->type == YAML_LIST ? "an empty one" : yaml_describe(stages));
 	int last_kind = 0;
 	for (const struct yaml_node *item = stages->first; item; item = item->next) {
-		if (!read_stage(draft, item, &last_kind, error))
+		if (!read_stage(config, item, &last_kind, error))
 			return false;
 	}
 	return true;
 }
 
-bool draft_read(struct draft *draft, const struct yaml_node *file, struct arena *arena, struct sluice_error *error)
+bool unresolved_read(struct unresolved_config *config, const struct yaml_node *file, struct arena *arena,
+                     struct sluice_error *error)
 {
-	*draft = (struct draft){.arena = arena, .top = yaml_new_map(arena, file)};
+	*config = (struct unresolved_config){.arena = arena, .top = yaml_new_map(arena, file)};
 	if (file->type != YAML_MAP)
 		return yaml_fail(file, error, "expected a map with `stages:` and other sections, got %s",
 		                 yaml_describe(file));
 	for (const struct yaml_node *member = file->first; member; member = member->next) {
-		if (!draft_is_one_of(member->key, top_names))
-			return draft_refuse_key(member, "", top_names, error);
+		if (!(settings_places(member->key) & SETTINGS_IN_FILE))
+			return unresolved_refuse_key(member, "", settings_names(SETTINGS_IN_FILE, arena), error);
 		if (strcmp(member->key, "optimizations") == 0)
-			draft->optimizations = yaml_copy(arena, member);
+			config->optimizations = yaml_copy(arena, member);
 		else if (strcmp(member->key, "enable") == 0)
-			draft->enable = yaml_copy(arena, member);
+			config->enable = yaml_copy(arena, member);
 		else if (strcmp(member->key, "stages") != 0)
-			yaml_put(draft->top, member->key, yaml_copy(arena, member));
+			yaml_put(config->top, member->key, yaml_copy(arena, member));
 	}
-	return read_stages(draft, file, error);
+	return read_stages(config, file, error);
 }
 
 static void mark(struct yaml_node *node, const char *layer)
@@ -177,27 +168,28 @@ static void merge(struct arena *arena, struct yaml_node *into, const struct yaml
 	}
 }
 
-void draft_patch(struct draft *draft, const char *section, const struct yaml_node *patch, const char *layer)
+void unresolved_patch(struct unresolved_config *config, const char *section, const struct yaml_node *patch,
+                      const char *layer)
 {
-	struct yaml_node *holder = yaml_new_map(draft->arena, patch);
-	yaml_put(holder, section, yaml_copy(draft->arena, patch));
-	merge(draft->arena, draft->top, holder, layer);
+	struct yaml_node *holder = yaml_new_map(config->arena, patch);
+	yaml_put(holder, section, yaml_copy(config->arena, patch));
+	merge(config->arena, config->top, holder, layer);
 }
 
-static bool change_use(struct draft *draft, enum sluice_kind kind, const struct yaml_node *patch,
+static bool change_use(struct unresolved_config *config, enum sluice_kind kind, const struct yaml_node *patch,
                        const struct yaml_node *use, struct sluice_error *error)
 {
-	struct draft_stage *stage = &draft->stages[kind];
+	struct unresolved_stage *stage = &config->stages[kind];
 	if (!read_use(use, kind_names[kind], error))
 		return false;
 	if (!stage->place) {
 		stage->place = patch;
-		stage->options = yaml_new_map(draft->arena, patch);
+		stage->options = yaml_new_map(config->arena, patch);
 	} else if (strcmp(stage->use->text, use->text) != 0) {
 		stage->replaced = true;
 		stage->sha256 = NULL;
 	}
-	stage->use = yaml_copy(draft->arena, use);
+	stage->use = yaml_copy(config->arena, use);
 	return true;
 }
 
@@ -206,27 +198,27 @@ static bool is_empty(const struct yaml_node *node)
 	return yaml_is_null(node) || (node->type == YAML_TEXT && !*node->text);
 }
 
-bool draft_patch_stage(struct draft *draft, enum sluice_kind kind, const struct yaml_node *patch, const char *layer,
-                       struct sluice_error *error)
+bool unresolved_patch_stage(struct unresolved_config *config, enum sluice_kind kind, const struct yaml_node *patch,
+                            const char *layer, struct sluice_error *error)
 {
-	struct draft_stage *stage = &draft->stages[kind];
+	struct unresolved_stage *stage = &config->stages[kind];
 	if (patch->type != YAML_MAP)
 		return yaml_fail(patch, error, "%s: expected a map of settings, such as { use: NAME }, got %s",
 		                 kind_names[kind], yaml_describe(patch));
 	const struct yaml_node *use = yaml_get(patch, "use");
-	if (use && !change_use(draft, kind, patch, use, error))
+	if (use && !change_use(config, kind, patch, use, error))
 		return false;
 	if (!stage->place)
 		return yaml_fail(patch, error, "%s: the pipeline has no such stage to change; add one with `use: NAME`",
 		                 kind_names[kind]);
 	const struct yaml_node *sha256 = yaml_get(patch, "sha256");
 	if (sha256)
-		stage->sha256 = is_empty(sha256) ? NULL : yaml_copy(draft->arena, sha256);
-	struct yaml_node *options = yaml_new_map(draft->arena, patch);
+		stage->sha256 = is_empty(sha256) ? NULL : yaml_copy(config->arena, sha256);
+	struct yaml_node *options = yaml_new_map(config->arena, patch);
 	for (const struct yaml_node *member = patch->first; member; member = member->next) {
 		if (member != use && member != sha256)
-			yaml_put(options, member->key, yaml_copy(draft->arena, member));
+			yaml_put(options, member->key, yaml_copy(config->arena, member));
 	}
-	merge(draft->arena, stage->options, options, layer);
+	merge(config->arena, stage->options, options, layer);
 	return true;
 }
