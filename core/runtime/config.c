@@ -20,6 +20,7 @@ struct load {
 	struct config *config;
 	struct unresolved_config unresolved;
 	char **stage_path;
+	struct bind_warnings warnings;
 	struct sluice_error *error;
 };
 
@@ -51,7 +52,8 @@ static bool bind_top(struct load *load)
 			yaml_put(map, member->key, yaml_copy(&config->arena, member));
 	}
 	struct bind_table table = {settings_top_options, &top};
-	struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &config->arena};
+	struct bind bind = {
+		.where = "", .tables = &table, .table_count = 1, .arena = &config->arena, .warnings = &load->warnings};
 	if (!bind_map(&bind, map, map, load->error))
 		return false;
 	config->name = top.pipeline ? top.pipeline : name_from_file(&config->arena, config->file);
@@ -67,8 +69,11 @@ static bool bind_sections(struct load *load)
 		struct bind bind = {.where = arena_printf(&config->arena, "%s.", section->name),
 		                    .tables = &table,
 		                    .table_count = 1,
-		                    .arena = &config->arena};
+		                    .arena = &config->arena,
+		                    .warnings = &load->warnings};
 		const struct yaml_node *map = yaml_get(load->unresolved.top, section->name);
+		if (map)
+			bind_warn(&bind, map);
 		if (!bind_map(&bind, map, map ? map : load->unresolved.top, load->error))
 			return false;
 	}
@@ -205,7 +210,10 @@ static bool bind_stage(struct load *load, enum sluice_kind kind)
 	                    .tables = tables,
 	                    .table_count = 3,
 	                    .drop_unknown = written->replaced,
-	                    .arena = &config->arena};
+	                    .arena = &config->arena,
+	                    .warnings = &load->warnings};
+	yaml_rename_undo(written->options, arena_printf(&config->arena, "%s.", kind_names[kind]), settings_renamed,
+	                 &bind);
 	if (!bind_map(&bind, written->options, written->place, load->error))
 		return false;
 	return !is_persist_without_batch(kind, stage->plugin) || settle_max_batch(load, written, where);
@@ -330,6 +338,14 @@ static bool load_all(struct load *load, const struct config_request *request)
 	       check_admin(load) && check_events(load) && load_stages(load) && check_ack(load) && check_retry(load);
 }
 
+static void keep_warnings(struct load *load)
+{
+	const struct bind_warnings *warnings = &load->warnings;
+	const char **list = arena_must(&load->config->arena, (warnings->count + 1) * sizeof(*list));
+	memcpy(list, warnings->items, warnings->count * sizeof(*list));
+	load->config->warnings = list;
+}
+
 static void fingerprint(struct config *config)
 {
 	struct buffer text = {0};
@@ -358,6 +374,7 @@ struct config *config_load(const struct config_request *request, struct sluice_e
 		config_free(config);
 		return NULL;
 	}
+	keep_warnings(&load);
 	fingerprint(config);
 	return config;
 }

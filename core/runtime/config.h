@@ -107,7 +107,8 @@ struct config {
 	struct queue_config queue;
 	struct persist_config persist;
 	const char *const *optimizations; /* enabled overlays, in the file's order, NULL-terminated */
-	char sha256[DIGEST_HEX_SIZE];     /* of the effective pipeline as config_print() shows it */
+	const char *const *warnings;  /* what works and should be changed, file:line:column first; NULL-terminated */
+	char sha256[DIGEST_HEX_SIZE]; /* of the effective pipeline as config_print() shows it */
 };
 
 /* What the command line and the environment say. All may be NULL. */

@@ -173,9 +173,9 @@ static bool check_key(struct choice *choice, const struct yaml_node *member, con
 /* The shape of every overlay, also of those that are off. */
 static bool check_overlays(struct choice *choice, struct sluice_error *error)
 {
-	const struct yaml_node *overlay = choice->config->optimizations->first;
-	for (; overlay; overlay = overlay->next) {
-		const char *where = arena_printf(choice->config->arena, "optimizations.%s: ", overlay->key);
+	struct arena *arena = choice->config->arena;
+	for (struct yaml_node *overlay = choice->config->optimizations->first; overlay; overlay = overlay->next) {
+		const char *where = arena_printf(arena, "optimizations.%s: ", overlay->key);
 		if (is_word(overlay->key, yes_words) || is_word(overlay->key, no_words) ||
 		    strcmp(overlay->key, "all") == 0 || strpbrk(overlay->key, ", "))
 			return yaml_fail_at_key(
@@ -185,6 +185,9 @@ static bool check_overlays(struct choice *choice, struct sluice_error *error)
 		if (overlay->type != YAML_MAP)
 			return yaml_fail(overlay, error, "%sexpected a map of what it changes, got %s", where,
 			                 yaml_describe(overlay));
+		if (!yaml_rename(overlay, "", settings_renamed, arena, error) ||
+		    !yaml_rename(yaml_get(overlay, "stages"), "", settings_renamed, arena, error))
+			return false;
 		for (const struct yaml_node *member = overlay->first; member; member = member->next) {
 			if (!check_key(choice, member, where, error))
 				return false;
@@ -363,7 +366,7 @@ static bool apply_set(struct unresolved_config *config, const char *set, struct 
 		return yaml_fail(&place, error, "expected PATH=VALUE, such as listen.port=0, got no \"=\"");
 	struct yaml_node *value = read_value(config, &place, equals + 1, error);
 	struct yaml_node *tree = value ? nest(config, path, value, &place, 0, error) : NULL;
-	if (!tree)
+	if (!tree || !yaml_rename(tree, "", settings_renamed, config->arena, error))
 		return false;
 	struct yaml_node *top = tree->first;
 	enum sluice_kind kind;

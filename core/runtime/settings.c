@@ -176,6 +176,11 @@ size_t settings_kind_offset(enum sluice_kind kind)
 	return kinds[kind].offset;
 }
 
+const struct yaml_rename settings_renamed[] = {
+	{"seeing", "observability"},
+	{NULL, NULL},
+};
+
 /* What stands at the top and is no section. */
 static const struct {
 	const char *name;

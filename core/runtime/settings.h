@@ -12,6 +12,7 @@
 #include <sluice/stage.h>
 
 #include "base/arena.h"
+#include "yaml/rename.h"
 
 struct settings_top {
 	const char *pipeline;
@@ -22,6 +23,9 @@ extern const struct sluice_option settings_top_options[];
 
 /* What may stand beside any stage, whatever its kind; fills struct stage_config. */
 extern const struct sluice_option settings_stage_options[];
+
+/* Old names of the core's settings, and of options that several stages of a kind have. */
+extern const struct yaml_rename settings_renamed[];
 
 /* Where a name may stand at the top, as bits. */
 enum settings_place {

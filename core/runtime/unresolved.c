@@ -86,7 +86,8 @@ static bool read_options(struct unresolved_stage *stage, const struct yaml_node 
 		else
 			yaml_put(stage->options, member->key, yaml_copy(arena, member));
 	}
-	return true;
+	return yaml_rename(stage->options, arena_printf(arena, "%s.", item->first->key), settings_renamed, arena,
+	                   error);
 }
 
 static bool read_stage(struct unresolved_config *config, const struct yaml_node *item, int *last_kind,
@@ -134,7 +135,10 @@ bool unresolved_read(struct unresolved_config *config, const struct yaml_node *f
 	if (file->type != YAML_MAP)
 		return yaml_fail(file, error, "expected a map with `stages:` and other sections, got %s",
 		                 yaml_describe(file));
-	for (const struct yaml_node *member = file->first; member; member = member->next) {
+	struct yaml_node *map = yaml_copy(arena, file);
+	if (!yaml_rename(map, "", settings_renamed, arena, error))
+		return false;
+	for (const struct yaml_node *member = map->first; member; member = member->next) {
 		if (!(settings_places(member->key) & SETTINGS_IN_FILE))
 			return unresolved_refuse_key(member, "", settings_names(SETTINGS_IN_FILE, arena), error);
 		if (strcmp(member->key, "optimizations") == 0)
@@ -144,7 +148,7 @@ bool unresolved_read(struct unresolved_config *config, const struct yaml_node *f
 		else if (strcmp(member->key, "stages") != 0)
 			yaml_put(config->top, member->key, yaml_copy(arena, member));
 	}
-	return read_stages(config, file, error);
+	return read_stages(config, map, error);
 }
 
 static void mark(struct yaml_node *node, const char *layer)
@@ -159,6 +163,7 @@ static void merge(struct arena *arena, struct yaml_node *into, const struct yaml
 	for (const struct yaml_node *member = patch->first; member; member = member->next) {
 		struct yaml_node *old = yaml_get(into, member->key);
 		if (old && old->type == YAML_MAP && member->type == YAML_MAP) {
+			old->formerly = old->formerly ? old->formerly : member->formerly;
 			merge(arena, old, member, layer);
 			continue;
 		}

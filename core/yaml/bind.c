@@ -151,6 +151,13 @@ static const struct bind_table *find_table(const struct bind *bind, const char *
 	return NULL;
 }
 
+void bind_warn(const struct bind *bind, const struct yaml_node *node)
+{
+	struct bind_warnings *warnings = bind->warnings;
+	if (warnings && node->formerly && warnings->count < BIND_WARNINGS_MAX)
+		warnings->items[warnings->count++] = node->formerly;
+}
+
 static bool bind_members(const struct bind *bind, const struct yaml_node *map, const char *prefix,
                          struct sluice_error *error)
 {
@@ -161,6 +168,7 @@ static bool bind_members(const struct bind *bind, const struct yaml_node *map, c
 		const struct bind_table *table = strchr(node->key, '.') ? NULL : find_table(bind, name, &option);
 		struct known members = list_known(bind, group);
 		bool fits;
+		bind_warn(bind, node);
 		if (table)
 			fits = bind_option(bind, table, option, node, error);
 		else if (members.count == 0)

@@ -32,6 +32,7 @@ struct yaml_node {
 	const char *origin;    /* the file, or "--set" */
 	unsigned line, column; /* from 1; 0: not from a file */
 	const char *layer;     /* NULL: as read; set by who merges trees */
+	const char *formerly;  /* a sentence, if it is written under an old name (rename.h); NULL otherwise */
 
 	const char *key; /* of a member of a map, NULL otherwise */
 	unsigned key_line, key_column;

@@ -79,6 +79,20 @@ START_TEST(test_bad_pipeline_is_1_with_a_sentence)
 }
 END_TEST
 
+START_TEST(test_old_name_works_and_is_reported)
+{
+	write_pipeline("seeing: { pool_stats: 1s }\n"
+	               "stages: [{persist: config_batch, url: x}]\n");
+	ck_assert_int_eq(run("check p.yaml"), 0);
+	ck_assert_str_eq(output.data, "p.yaml:1:1: seeing is deprecated; use observability instead\np.yaml: good\n");
+	ck_assert_int_eq(run("check p.yaml --json"), 0);
+	json_t *said = json_loads(strchr(output.data, '{'), JSON_DISABLE_EOF_CHECK, NULL);
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(said, "warnings"), 0)),
+	                 "p.yaml:1:1: seeing is deprecated; use observability instead");
+	json_decref(said);
+}
+END_TEST
+
 START_TEST(test_what_cannot_be_answered_is_2)
 {
 	static const struct {
@@ -203,6 +217,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_good_pipeline_is_0);
 	tcase_add_test(tcase, test_bad_pipeline_is_1_with_a_sentence);
+	tcase_add_test(tcase, test_old_name_works_and_is_reported);
 	tcase_add_test(tcase, test_what_cannot_be_answered_is_2);
 	tcase_add_test(tcase, test_print_shows_what_flags_make_of_it);
 	tcase_add_test(tcase, test_flags_given_again_add_up);

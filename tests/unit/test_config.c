@@ -86,6 +86,8 @@ static void print(const struct config *config, struct buffer *out)
 	for (const char *const *name = config->optimizations; *name; name++)
 		buffer_printf(out, " %s", *name);
 	buffer_add_text(out, "\n");
+	for (const char *const *warning = config->warnings; *warning; warning++)
+		buffer_printf(out, "# %s\n", *warning);
 	config_print(config, out);
 }
 

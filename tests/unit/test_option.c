@@ -8,8 +8,10 @@
 
 #include <sluice/error.h>
 
+#include "yaml/bind.h"
 #include "yaml/option.h"
 #include "yaml/quantity.h"
+#include "yaml/rename.h"
 
 struct fields {
 	bool flag;
@@ -271,6 +273,97 @@ START_TEST(test_printed_quantity_reads_back)
 }
 END_TEST
 
+static const struct yaml_rename renamed[] = {
+	{"persist.flagged", "persist.flag"},     {"persist.rest", "persist.pause.max"},
+	{"persist.words.first", "persist.text"}, {"persist.amount", "persist.nowhere"},
+	{"queue.count", "queue.size"},           {NULL, NULL},
+};
+
+/* What a stage of kind persist gets of a map with old names. */
+static bool bind_renamed(const char *text, struct bind_warnings *warnings, struct sluice_error *error)
+{
+	struct yaml_node *map = yaml_read_text("f", text, strlen(text), &arena, error);
+	ck_assert_msg(map != NULL, "%s", error->text);
+	struct bind_table table = {options, &fields};
+	struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &arena, .warnings = warnings};
+	if (!yaml_rename(map, "persist.", renamed, &arena, error))
+		return false;
+	yaml_rename_undo(map, "persist.", renamed, &bind);
+	return bind_map(&bind, map, map, error);
+}
+
+START_TEST(test_old_name_sets_the_new_and_is_reported)
+{
+	struct sluice_error error = {0};
+	struct bind_warnings warnings = {.count = 0};
+	ck_assert_msg(bind_renamed("count: 8\nflagged: false\nrest: 5s\nwords: { first: one }\n", &warnings, &error),
+	              "%s", error.text);
+	ck_assert_int_eq(fields.count, 8);
+	ck_assert(!fields.flag);
+	ck_assert_int_eq(fields.pause.ns, 5000000000);
+	ck_assert_str_eq(fields.text, "one");
+	ck_assert_uint_eq(warnings.count, 3);
+	ck_assert_str_eq(warnings.items[0], "f:2:1: persist.flagged is deprecated; use persist.flag instead");
+	ck_assert_str_eq(warnings.items[1], "f:3:1: persist.rest is deprecated; use persist.pause.max instead");
+	ck_assert_str_eq(warnings.items[2], "f:4:10: persist.words.first is deprecated; use persist.text instead");
+}
+END_TEST
+
+START_TEST(test_new_name_alone_is_not_reported)
+{
+	struct sluice_error error = {0};
+	struct bind_warnings warnings = {.count = 0};
+	ck_assert(bind_renamed("flag: false\npause: { max: 5s }\ntext: one\n", &warnings, &error));
+	ck_assert_uint_eq(warnings.count, 0);
+}
+END_TEST
+
+START_TEST(test_both_names_are_refused)
+{
+	struct sluice_error error = {0};
+	ck_assert(!bind_renamed("pause: { max: 5s }\nrest: 5s\n", NULL, &error));
+	ck_assert_str_eq(error.text, "f:2:1: persist.rest is the old name of persist.pause.max, which is set, too; "
+	                             "remove persist.rest");
+}
+END_TEST
+
+START_TEST(test_error_at_an_old_name_is_at_its_place)
+{
+	struct sluice_error error = {0};
+	ck_assert(!bind_renamed("rest: 5\n", NULL, &error));
+	ck_assert_str_eq(error.text, "f:1:7: pause.max: expected a duration of 1ms..1h, got 5 without a unit (ns, us, "
+	                             "ms, s, m, h)");
+}
+END_TEST
+
+/* `amount` has a new name that this stage does not know, `count` is another kind's. */
+START_TEST(test_stage_that_knows_the_old_name_keeps_it)
+{
+	struct sluice_error error = {0};
+	struct bind_warnings warnings = {.count = 0};
+	static const struct sluice_option amount[] = {
+		SLUICE_OPTION_INT(struct fields, any, .name = "amount"),
+		SLUICE_OPTION_END,
+	};
+	const struct bind_table tables[] = {{options, &fields}, {amount, &fields}};
+	const char text[] = "count: 3\namount: 4\n";
+	struct yaml_node *map = yaml_read_text("f", text, strlen(text), &arena, &error);
+	struct bind bind = {.where = "", .tables = tables, .table_count = 2, .arena = &arena, .warnings = &warnings};
+	ck_assert(yaml_rename(map, "persist.", renamed, &arena, &error));
+	yaml_rename_undo(map, "persist.", renamed, &bind);
+	ck_assert_msg(bind_map(&bind, map, map, &error), "%s", error.text);
+	ck_assert_int_eq(fields.any, 4);
+	ck_assert_int_eq(fields.count, 3);
+	ck_assert_uint_eq(warnings.count, 0);
+	bind.table_count = 1;
+	map = yaml_read_text("f", text, strlen(text), &arena, &error);
+	ck_assert(yaml_rename(map, "persist.", renamed, &arena, &error));
+	yaml_rename_undo(map, "persist.", renamed, &bind);
+	ck_assert(!bind_map(&bind, map, map, &error));
+	ck_assert_int_eq(strncmp(error.text, "f:2:1: nowhere: there is no such setting", 40), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("option");
@@ -283,6 +376,11 @@ int main(void)
 	tcase_add_test(tcase, test_first_error_wins);
 	tcase_add_test(tcase, test_texts_are_copied);
 	tcase_add_test(tcase, test_only_what_is_close_is_suggested);
+	tcase_add_test(tcase, test_old_name_sets_the_new_and_is_reported);
+	tcase_add_test(tcase, test_new_name_alone_is_not_reported);
+	tcase_add_test(tcase, test_both_names_are_refused);
+	tcase_add_test(tcase, test_error_at_an_old_name_is_at_its_place);
+	tcase_add_test(tcase, test_stage_that_knows_the_old_name_keeps_it);
 	tcase_add_test(tcase, test_printed_quantity_reads_back);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -37,6 +37,14 @@ static void print_effective(const struct config *config)
 	buffer_finish(&text);
 }
 
+static void print_names(struct json_writer *json, const char *key, const char *const *names)
+{
+	jsonw_array(json, key);
+	for (; *names; names++)
+		jsonw_text(json, NULL, *names);
+	jsonw_end_array(json);
+}
+
 static void print_json(const struct config *config, const char *file, const struct sluice_error *error)
 {
 	struct buffer text = {0};
@@ -47,10 +55,8 @@ static void print_json(const struct config *config, const char *file, const stru
 	if (config) {
 		jsonw_text(&json, "pipeline", config->name);
 		jsonw_text(&json, "sha256", config->sha256);
-		jsonw_array(&json, "optimizations");
-		for (const char *const *name = config->optimizations; *name; name++)
-			jsonw_text(&json, NULL, *name);
-		jsonw_end_array(&json);
+		print_names(&json, "optimizations", config->optimizations);
+		print_names(&json, "warnings", config->warnings);
 	}
 	if (error->text[0])
 		jsonw_text(&json, "error", error->text);
@@ -69,6 +75,8 @@ static int check(const struct arguments *arguments, bool print, bool connect)
 		print_json(config, file, &error);
 	else if (config && print)
 		print_effective(config);
+	for (const char *const *warning = config ? config->warnings : (const char *const[]){NULL}; *warning; warning++)
+		fprintf(stderr, "%s\n", *warning);
 	if (!good)
 		fprintf(stderr, "%s\n", error.text);
 	else if (!arguments->json)

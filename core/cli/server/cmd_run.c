@@ -96,9 +96,16 @@ static struct trace_writer *create_trace(const struct config *config, const char
 	return trace_create(file, TRACE_OF_SERVER, names, error);
 }
 
+static void log_warnings(const struct config *config)
+{
+	for (const char *const *warning = config->warnings; *warning; warning++)
+		log_event(SLUICE_LOG_WARN, NULL, "setting_deprecated", sluice_text("hint", *warning));
+}
+
 static bool start(struct run *run, const char *trace_file, struct sluice_error *error)
 {
 	char url[LISTENER_URL_SIZE];
+	log_warnings(run->config);
 	if (trace_file && !(run->trace = create_trace(run->config, trace_file, error)))
 		return false;
 	run->pipeline = pipeline_create(run->config, error);
