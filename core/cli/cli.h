@@ -9,7 +9,6 @@ enum {
 	STATUS_YES = 0,
 	STATUS_NO = 1,
 	STATUS_CANNOT = 2,
-	STATUS_UNCLEAR = 11, /* measured, and not settled by it */
 	STATUS_INVALID = 30, /* the measurement does not hold */
 };
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "lab/judge/gate.h"
+#include "lab/gate/gate.h"
 #include "lab/report/evidence.h"
 #include "lab/report/manifest.h"
 #include "support/paired.h"

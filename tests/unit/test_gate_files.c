@@ -15,7 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/digest.h"
-#include "lab/judge/gate.h"
+#include "lab/gate/criteria.h"
 #include "lab/load/input.h"
 #include "lab/run/run.h"
 #include "support/harness.h"
@@ -93,7 +93,7 @@ START_TEST(test_gates_that_are_shipped_are_read)
 		ck_assert_str_eq(spec.name, gates[i].name);
 		ck_assert_int_eq(spec.kind, (int)gates[i].kind);
 		ck_assert_int_eq(spec.requests, gates[i].requests);
-		ck_assert_double_eq((double)spec.p95.ns / MS, gates[i].p95_ms);
+		ck_assert_double_eq((double)spec.limits[gate_criterion_index("p95")].duration.ns / MS, gates[i].p95_ms);
 		ck_assert_double_eq((double)spec.rollback_above.ns / MS, gates[i].rollback_ms);
 		ck_assert_uint_eq(strlen(spec.sha256), 64);
 		gate_spec_finish(&spec);
@@ -104,6 +104,11 @@ END_TEST
 static char folder[64];
 static struct gate_facts facts;
 static struct sluice_error error;
+
+static const struct gate_figure *figure(const char *criterion)
+{
+	return &facts.figures[gate_criterion_index(criterion)];
+}
 
 static void write_text(const char *name, const char *text)
 {
@@ -248,25 +253,28 @@ START_TEST(test_facts_are_those_of_the_files)
 	ck_assert_double_eq(facts.rate, 50);
 	ck_assert_uint_eq(facts.connections, 10);
 	ck_assert_str_eq(facts.late, "");
-	ck_assert(!facts.interrupted && facts.answers_known && !facts.verified && !facts.baseline.measured);
+	ck_assert(!facts.interrupted && !figure("violations")->measured && !figure("baseline")->measured);
+	ck_assert(figure("errors")->measured && figure("acceptance")->measured);
 	ck_assert_int_eq(facts.latency.sorted[0], 100 * MS);
 	ck_assert_int_eq(facts.raw.sorted[0], 99 * MS);
-	ck_assert_uint_eq(facts.expected_good, REQUESTS - 20);
-	ck_assert_uint_eq(facts.accepted, REQUESTS - 20);
-	ck_assert_uint_eq(facts.errors, 0);
-	ck_assert(!facts.memory.measured && !facts.descriptors.measured);
+	ck_assert_uint_eq(figure("acceptance")->count, REQUESTS - 20);
+	ck_assert_uint_eq(figure("acceptance")->bad, 0);
+	ck_assert_uint_eq(figure("errors")->count, REQUESTS);
+	ck_assert_uint_eq(figure("errors")->bad, 0);
+	ck_assert(!figure("memory_growth")->measured && !figure("memory")->measured);
+	ck_assert(!figure("descriptor_growth")->measured);
 }
 END_TEST
 
 START_TEST(test_stage_times_include_waiting)
 {
 	measure(NULL);
-	ck_assert_uint_eq(facts.stages[GATE_AUTH - GATE_AUTH].count, 0); /* it never ran */
-	ck_assert_int_eq(facts.stages[GATE_PARSE - GATE_AUTH].sorted[0], 2 * MS);
-	ck_assert_int_eq(facts.stages[GATE_QUEUE - GATE_AUTH].sorted[0], 10 * MS);
-	ck_assert_int_eq(facts.stages[GATE_PERSIST - GATE_AUTH].sorted[0], 45 * MS);
-	ck_assert_int_eq(facts.stages[GATE_STORE - GATE_AUTH].sorted[0], 55 * MS);
-	ck_assert_int_eq(facts.stages[GATE_RESPOND - GATE_AUTH].sorted[0], MS);
+	ck_assert_uint_eq(figure("stages.auth")->sample.count, 0); /* it never ran */
+	ck_assert_int_eq(figure("stages.parse")->sample.sorted[0], 2 * MS);
+	ck_assert_int_eq(figure("stages.queue")->sample.sorted[0], 10 * MS);
+	ck_assert_int_eq(figure("stages.persist")->sample.sorted[0], 45 * MS);
+	ck_assert_int_eq(figure("stages.store")->sample.sorted[0], 55 * MS);
+	ck_assert_int_eq(figure("stages.respond")->sample.sorted[0], MS);
 }
 END_TEST
 
@@ -284,7 +292,7 @@ START_TEST(test_request_without_a_trace_keeps_no_stage_limit)
 {
 	write_requests(1, forget_half);
 	measure(NULL);
-	const struct gate_sample *parse = &facts.stages[GATE_PARSE - GATE_AUTH];
+	const struct gate_sample *parse = &figure("stages.parse")->sample;
 	ck_assert_uint_eq(parse->count, REQUESTS);
 	ck_assert_int_eq(parse->sorted[REQUESTS / 2 - 1], 2 * MS);
 	ck_assert_int_eq(parse->sorted[REQUESTS / 2], INT64_MAX);
@@ -307,8 +315,8 @@ START_TEST(test_errors_are_answers_that_are_wrong_for_their_kind)
 {
 	write_requests(1, spoil_answers);
 	measure(NULL);
-	ck_assert_uint_eq(facts.errors, 3);
-	ck_assert_uint_eq(facts.expected_good - facts.accepted, 2);
+	ck_assert_uint_eq(figure("errors")->bad, 3);
+	ck_assert_uint_eq(figure("acceptance")->bad, 2);
 	ck_assert_int_eq(facts.latency.sorted[REQUESTS - 1], INT64_MAX);
 	ck_assert_int_eq(facts.latency.sorted[REQUESTS - 2], 100 * MS);
 }
@@ -321,14 +329,14 @@ START_TEST(test_without_its_input_a_run_says_its_own_sums)
 	ck_assert_int_eq(unlink(path), 0);
 	free(path);
 	measure(NULL);
-	ck_assert(!facts.answers_known);
+	ck_assert(!figure("errors")->measured && !figure("acceptance")->measured);
 	json_object_set_new(about, "results",
 	                    json_pack("{s:i, s:i, s:i}", "expected_good", 980, "accepted", 979, "errors", 4));
 	write_about(about);
 	measure(NULL);
-	ck_assert(facts.answers_known);
-	ck_assert_uint_eq(facts.errors, 4);
-	ck_assert_uint_eq(facts.expected_good - facts.accepted, 1);
+	ck_assert(figure("errors")->measured && figure("acceptance")->measured);
+	ck_assert_uint_eq(figure("errors")->bad, 4);
+	ck_assert_uint_eq(figure("acceptance")->bad, 1);
 }
 END_TEST
 
@@ -361,12 +369,12 @@ START_TEST(test_violations_are_added_up)
 {
 	write_verified(0, 3, 4);
 	measure(NULL);
-	ck_assert(facts.verified);
-	ck_assert_uint_eq(facts.violations, 7);
+	ck_assert(figure("violations")->measured);
+	ck_assert_double_eq(figure("violations")->value, 7);
 	write_verified(1, 3, 4); /* of an arm that is not judged */
 	measure(NULL);
-	ck_assert(!facts.verified);
-	ck_assert_uint_eq(facts.violations, 0);
+	ck_assert(!figure("violations")->measured);
+	ck_assert_double_eq(figure("violations")->value, 0);
 	write_text(RUN_VERIFY, "{\"arms\":[{\"arm\":0,\"lost\":1}]}");
 	assert_not_measured("verify.json: doubled of arm 0: expected how many");
 }
@@ -381,20 +389,18 @@ START_TEST(test_gauges_go_from_the_first_block_to_the_last)
 	                              "rss_bytes", 110, "descriptors", 8));
 	write_about(about);
 	measure(NULL);
-	ck_assert(facts.memory.measured && facts.descriptors.measured);
-	ck_assert_double_eq(facts.memory.first, 100);
-	ck_assert_double_eq(facts.memory.last, 110);
-	ck_assert_double_eq(facts.memory.highest, 140);
-	ck_assert_double_eq(facts.descriptors.highest, 9);
-	ck_assert_double_eq(facts.memory_total, 1000);
+	ck_assert(figure("memory_growth")->measured && figure("memory")->measured);
+	ck_assert(figure("descriptor_growth")->measured);
+	ck_assert_double_eq_tol(figure("memory_growth")->value, 110 / 100.0 - 1, 1e-12);
+	ck_assert_double_eq_tol(figure("memory")->value, 140 / 1000.0, 1e-12);
+	ck_assert_double_eq(figure("descriptor_growth")->value, 0); /* 8, then 9, then 8 */
 	about = about_run(1);
 	json_object_set_new(about, "blocks",
 	                    json_pack("[{s:i, s:i, s:i}]", "arm", 0, "rss_before_bytes", 90, "rss_bytes", 100));
 	write_about(about);
 	measure(NULL);
-	ck_assert(facts.memory.measured && !facts.descriptors.measured);
-	ck_assert_double_eq(facts.memory.first, 90);
-	ck_assert_double_eq(facts.memory.last, 100);
+	ck_assert(figure("memory_growth")->measured && !figure("descriptor_growth")->measured);
+	ck_assert_double_eq_tol(figure("memory_growth")->value, 100 / 90.0 - 1, 1e-12);
 }
 END_TEST
 
@@ -429,24 +435,24 @@ START_TEST(test_last_arm_is_judged_and_the_comparison_is_its_baseline)
 	measure(NULL);
 	ck_assert_uint_eq(facts.requests, REQUESTS);
 	ck_assert_int_eq(facts.latency.sorted[0], 150 * MS);
-	ck_assert(facts.baseline.measured && !facts.baseline.apart);
-	ck_assert_double_eq(facts.baseline.change, -0.2);
-	ck_assert_double_eq(facts.baseline.high, -0.1);
-	ck_assert_double_eq(facts.baseline.margin, 0.05);
+	ck_assert(figure("baseline")->measured && !figure("baseline")->change.apart);
+	ck_assert_double_eq(figure("baseline")->change.change, -0.2);
+	ck_assert_double_eq(figure("baseline")->change.high, -0.1);
+	ck_assert_double_eq(figure("baseline")->change.margin, 0.05);
 	write_text(
 		RUN_COMPARE,
 		"{\"margin\":0.05,\"verdict\":{\"outcome\":\"invalid\"},\"metrics\":[{\"name\":\"p95\",\"change\":-0.2,\"low\":-0.3,\"high\":-0.1}]}");
 	measure(NULL);
-	ck_assert(!facts.baseline.measured);
+	ck_assert(!figure("baseline")->measured);
 }
 END_TEST
 
 START_TEST(test_run_apart_is_a_weaker_baseline)
 {
 	measure(folder); /* of itself */
-	ck_assert(facts.baseline.measured && facts.baseline.apart);
-	ck_assert_double_eq(facts.baseline.change, 0);
-	ck_assert(facts.baseline.low <= 0 && facts.baseline.high >= 0);
+	ck_assert(figure("baseline")->measured && figure("baseline")->change.apart);
+	ck_assert_double_eq(figure("baseline")->change.change, 0);
+	ck_assert(figure("baseline")->change.low <= 0 && figure("baseline")->change.high >= 0);
 }
 END_TEST
 
@@ -532,7 +538,7 @@ START_TEST(test_command_prints_writes_and_says_by_status)
 	assert_printed("PROCEED: ");
 	write_verified(0, 1, 0);
 	ck_assert_int_eq(run(". " GATES "/smoke-1k.yaml"), 1);
-	assert_printed("ROLLBACK: violations: 1 instead of ≤ 0.");
+	assert_printed("ROLLBACK: violations: 1, limit ≤ 0.");
 	ck_assert_int_eq(run(". " GATES "/final-30k.yaml"), 1); /* far too short, and still something was lost */
 	write_verified(0, 0, 0);
 	ck_assert_int_eq(run(". " GATES "/final-30k.yaml"), 30);

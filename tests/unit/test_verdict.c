@@ -312,7 +312,7 @@ START_TEST(test_late_generator_makes_it_invalid)
 	paired_set_about(&paired, "generator", "valid", json_false());
 	paired_set_about(&paired, "generator", "reasons", json_pack("[s]", "the generator was late: by much"));
 	assert_outcome("invalid");
-	assert_said("Nothing can be said: the generator was late: by much.");
+	assert_said("No conclusion: the generator was late: by much.");
 }
 END_TEST
 

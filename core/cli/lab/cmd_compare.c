@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/lab/comparison.h"
 #include "cli/lab/print_run.h"
+#include "lab/judge/outcome.h"
 #include "lab/run/figure.h"
 #include "lab/run/run.h"
 #include "yaml/yaml.h"
@@ -89,7 +90,7 @@ static void print_detectable(const json_t *document)
 {
 	const json_t *detectable = json_object_get(find_p95(document), "detectable");
 	if (json_is_number(detectable))
-		(void)printf("\nAs many pairs find a change of P95 by %s four times in five.\n",
+		(void)printf("\nDetectable change of P95 with this many pairs: %s (80 %% power)\n",
 		             figure_share(json_number_value(detectable)).text);
 }
 
@@ -111,19 +112,9 @@ static void print_comparison(const json_t *document, const char *directory)
 
 static int status_of(const json_t *document)
 {
-	static const struct {
-		const char *outcome;
-		int status;
-	} statuses[] = {{"better", STATUS_YES},
-	                {"equivalent", STATUS_NO},
-	                {"worse", STATUS_NO},
-	                {"inconclusive", STATUS_UNCLEAR},
-	                {"invalid", STATUS_INVALID}};
-	const char *outcome = json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome"));
-	for (size_t i = 0; outcome && i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		if (strcmp(statuses[i].outcome, outcome) == 0)
-			return statuses[i].status;
-	return STATUS_CANNOT;
+	const char *name = json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome"));
+	const struct outcome *outcome = name ? outcome_find(name) : NULL;
+	return outcome ? outcome->status : STATUS_CANNOT;
 }
 
 /* What the gate has said of B; its exit status. */
@@ -288,7 +279,7 @@ int cmd_compare(int argc, char **argv)
 			"Puts two configurations, A and B, under the same load in interleaved pairs of blocks, each with "
 			"a server and tables of its own, and says whether B is better. Two overlay sets of one pipeline, "
 			"or two files. Everything that was measured goes into a run directory, with a report for people. "
-			"Ctrl-C ends it after the pair. Exit status: 0 better, 1 worse or no difference that matters, 2 "
+			"Ctrl-C ends it after the pair. Exit status: 0 better, 1 worse or no difference beyond the margin, 2 "
 			"it could not be done, 11 inconclusive, 30 invalid; with --each 0 if every one is better; with "
 			"--single and --gate that of `sluice gate`.",
 		.example = "sluice compare pipelines/postgres.yaml --a none --b pool-tuning --output run-1/",

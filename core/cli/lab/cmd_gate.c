@@ -7,7 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/cli.h"
-#include "lab/judge/gate.h"
+#include "lab/gate/criteria.h"
 #include "lab/run/run.h"
 
 /* Columns count characters, and ≤ is three bytes of one. */
@@ -29,7 +29,7 @@ static void print_row(const char *title, const char *value, const char *bound, c
 
 static const char *verdict_of(const struct gate_row *row)
 {
-	return row->proven ? "failed, proven" : gate_verdict_names[row->verdict];
+	return row->proven ? "failed, proven" : gate_verdicts[row->verdict].name;
 }
 
 static void print_result(const struct gate_spec *spec, const struct gate_facts *facts, const struct gate_result *result)
@@ -41,7 +41,7 @@ static void print_result(const struct gate_spec *spec, const struct gate_facts *
 	for (size_t i = 0; i < result->row_count; i++) {
 		const struct gate_row *row = &result->rows[i];
 		struct gate_row_texts texts = gate_row_texts(row);
-		print_row(gate_criteria[row->criterion].title, texts.value, texts.bound, texts.limit, verdict_of(row));
+		print_row(row->criterion->title, texts.value, texts.bound, texts.limit, verdict_of(row));
 	}
 	(void)printf("\n%s\n%s\n", result->sentence, result->next);
 }

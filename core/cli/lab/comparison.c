@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
-#include "lab/judge/gate.h"
+#include "lab/gate/gate.h"
 #include "lab/load/corpus.h"
 #include "lab/report/report.h"
 #include "lab/run/estimate.h"

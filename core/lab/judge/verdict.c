@@ -14,12 +14,6 @@
 
 enum { ARMS = PAIRS_ARMS };
 
-const char *const verdict_outcome_names[] = {
-	[VERDICT_BETTER] = "better",         [VERDICT_WORSE] = "worse",
-	[VERDICT_EQUIVALENT] = "equivalent", [VERDICT_INCONCLUSIVE] = "inconclusive",
-	[VERDICT_INVALID] = "invalid",       NULL,
-};
-
 enum verdict_outcome verdict_of_interval(double mean, double low, double high, double margin)
 {
 	double matters = log1p(margin);
@@ -149,24 +143,18 @@ static void describe_change(const struct change *change, const char *a, const ch
 static void judge_latency(const struct change *change, const struct verdict_terms *terms, double alpha,
                           const char *labels[ARMS], struct judgement *judgement)
 {
-	static const char *const words[] = {
-		[VERDICT_BETTER] = "It helps",
-		[VERDICT_WORSE] = "It makes P95 worse: leave it off",
-		[VERDICT_EQUIVALENT] = "It makes no difference that matters: leave it off",
-		[VERDICT_INCONCLUSIVE] = "Not settled",
-	};
 	char figures[320];
 	const struct estimate_pairs *pairs = &change->pairs;
 	describe_change(change, labels[0], labels[1], figures, sizeof(figures));
 	judgement->outcome = verdict_of_interval(pairs->mean, pairs->low, pairs->high, terms->margin);
 	if (judgement->outcome != VERDICT_INCONCLUSIVE) {
-		(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s.", words[judgement->outcome],
-		               figures);
+		(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s.",
+		               verdict_outcomes[judgement->outcome].lead, figures);
 		return;
 	}
 	judgement->more_pairs = count_missing_pairs(change, terms, alpha);
 	(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s; about %zu more pairs needed.",
-	               words[VERDICT_INCONCLUSIVE], figures, judgement->more_pairs);
+	               verdict_outcomes[VERDICT_INCONCLUSIVE].lead, figures, judgement->more_pairs);
 }
 
 /* What outweighs any latency; true if something does. */
@@ -179,8 +167,8 @@ static bool judge_conducts(const struct conduct conducts[ARMS], const char *labe
 		judgement->outcome = VERDICT_INVALID;
 		(void)snprintf(
 			text, room,
-			"Nothing can be said: %s itself has %lld event%s lost, doubled, altered or out of order.",
-			labels[0], conducts[0].violations, conducts[0].violations == 1 ? "" : "s");
+			"%s: %s itself has %lld event%s lost, doubled, altered or out of order.",
+			verdict_outcomes[VERDICT_INVALID].lead, labels[0], conducts[0].violations, conducts[0].violations == 1 ? "" : "s");
 	} else if (conducts[1].violations > 0) {
 		judgement->outcome = VERDICT_WORSE;
 		(void)snprintf(text, room,
@@ -189,7 +177,7 @@ static bool judge_conducts(const struct conduct conducts[ARMS], const char *labe
 	} else if (!json_is_true(json_object_get(generator, "valid"))) {
 		const char *reason = json_string_value(json_array_get(json_object_get(generator, "reasons"), 0));
 		judgement->outcome = VERDICT_INVALID;
-		(void)snprintf(text, room, "Nothing can be said: %s.",
+		(void)snprintf(text, room, "%s: %s.", verdict_outcomes[VERDICT_INVALID].lead,
 		               reason ? reason : "the generator did not keep up");
 	} else if (errs_more(&conducts[0], &conducts[1])) {
 		judgement->outcome = VERDICT_WORSE;
@@ -272,7 +260,7 @@ static json_t *write_document(const struct run *run, const struct pairs *pairs, 
 	(void)pairs_measure(pairs, pairs->count, pair_primary->figure, alpha, terms->seed, &primary);
 	if (!judge_conducts(conducts, labels, json_object_get(run->about, "generator"), &judgement))
 		judge_latency(&primary, terms, alpha, labels, &judgement);
-	json_t *verdict = json_pack("{s:s, s:s, s:s, s:I}", "outcome", verdict_outcome_names[judgement.outcome],
+	json_t *verdict = json_pack("{s:s, s:s, s:s, s:I}", "outcome", verdict_outcomes[judgement.outcome].name,
 	                            "metric", pair_primary->name, "sentence", judgement.sentence, "more_pairs",
 	                            (json_int_t)judgement.more_pairs);
 	return json_pack("{s:i, s:s, s:I, s:f, s:f, s:o, s:[{s:s}{s:s}], s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",

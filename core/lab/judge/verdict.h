@@ -16,11 +16,9 @@
 #include <jansson.h>
 #include <sluice/error.h>
 
+#include "lab/judge/outcome.h"
 #include "lab/load/input.h"
 #include "lab/run/run.h"
-
-enum verdict_outcome { VERDICT_BETTER, VERDICT_WORSE, VERDICT_EQUIVALENT, VERDICT_INCONCLUSIVE, VERDICT_INVALID };
-extern const char *const verdict_outcome_names[];
 
 /* What an interval of ln(B / A) of a time says, given the margin (a share): see docs/internals/run-directory.md. */
 enum verdict_outcome verdict_of_interval(double mean, double low, double high, double margin);

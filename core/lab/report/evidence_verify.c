@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "lab/judge/gate.h"
+#include "lab/gate/gate.h"
 #include "lab/judge/verdict.h"
 #include "lab/judge/verify.h"
 #include "lab/load/about.h"

@@ -62,7 +62,7 @@ static void put_interval(const json_t *compare, struct buffer *out)
 	html_add(out, "Were the comparison repeated many times, %s of the intervals would hold the true change. ",
 	         figure_given(100 - 100 * (isfinite(alpha) ? alpha : 0.05), "%").text);
 	if (isfinite(margin))
-		html_add(out, "Changes of less than %s are taken for no difference that matters: the shaded margin. ",
+		html_add(out, "Changes below %s count as no difference: the shaded margin. ",
 		         figure_given(100 * margin, "%").text);
 	buffer_add_text(
 		out,

@@ -8,39 +8,28 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lab/judge/outcome.h"
 #include "lab/report/html.h"
 #include "lab/report/report_parts.h"
 #include "lab/run/figure.h"
 
-/* How an outcome, or the verdict on a criterion, is coloured. */
-static const struct tone {
-	const char *outcome, *tone;
-} tones[] = {
-	{"better", "good"},       {"pass", "good"},    {"proceed", "good"},     {"met", "good"},
-	{"worse", "bad"},         {"rollback", "bad"}, {"failed", "bad"},       {"invalid", "bad"},
-	{"inconclusive", "open"}, {"flag", "open"},    {"conditional", "open"}, {"not certified", "open"},
-	{"not measured", "open"}, {NULL, "even"},
-};
-
-const char *report_tone(const char *outcome)
+const char *report_tone(const char *name)
 {
-	const struct tone *tone = tones;
-	while (tone->outcome && strcasecmp(tone->outcome, outcome) != 0)
-		tone++;
-	return tone->tone;
+	const struct outcome *outcome = outcome_find(name);
+	return outcome ? outcome->tone : "even";
 }
 
-/* The outcome with its first letter in capitals. */
-struct outcome {
+/* An outcome's name with its first letter in capitals. */
+struct capitalized {
 	char text[32];
 };
 
-static struct outcome outcome_of(const char *word)
+static struct capitalized capitalize(const char *name)
 {
-	struct outcome outcome = {{0}};
-	(void)strncpy(outcome.text, word, sizeof(outcome.text) - 1);
-	outcome.text[0] = (char)toupper((unsigned char)outcome.text[0]);
-	return outcome;
+	struct capitalized word = {{0}};
+	(void)strncpy(word.text, name, sizeof(word.text) - 1);
+	word.text[0] = (char)toupper((unsigned char)word.text[0]);
+	return word;
 }
 
 /* Of who judged the run, NULL: nobody has. */
@@ -55,7 +44,7 @@ static const char *outcome_word(const struct report_documents *documents)
 	const json_t *judgement = judgement_of(documents);
 	if (judgement)
 		return report_text(judgement, "outcome");
-	return json_is_false(report_at(documents->run, "generator.valid")) ? "invalid" : "measured";
+	return json_is_false(report_at(documents->run, "generator.valid")) ? verdict_outcomes[VERDICT_INVALID].name : "measured";
 }
 
 static void put_measured(const json_t *run, struct buffer *out)
@@ -79,7 +68,7 @@ static void put_names(const struct report_documents *documents, struct buffer *o
 
 void report_put_title(const struct report_documents *documents, struct buffer *out)
 {
-	html_add(out, "%s: ", outcome_of(outcome_word(documents)).text);
+	html_add(out, "%s: ", capitalize(outcome_word(documents)).text);
 	put_names(documents, out);
 }
 
@@ -121,7 +110,7 @@ void report_put_verdict(const struct report_documents *documents, struct buffer 
 	buffer_add_text(out, "<p class=\"names\">Sluice, ");
 	put_names(documents, out);
 	html_add(out, "</p>\n<h1 class=\"tone %s\"><span class=\"outcome\">%s</span> ", report_tone(outcome),
-	         outcome_of(outcome).text);
+	         capitalize(outcome).text);
 	if (judgement)
 		put_sentence(judgement, out);
 	else

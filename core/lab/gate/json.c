@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lab/judge/gate.h"
+#include "lab/gate/criteria.h"
 #include "lab/run/run.h"
 
 static const char *const unit_names[] = {
@@ -22,19 +22,19 @@ static json_t *number(double value)
 
 static json_t *figures_of(const struct gate_row *row)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I}", "unit", unit_names[gate_criteria[row->criterion].unit],
-	                 "value", number(row->point), "limit", number(row->limit), "low", number(row->low), "high",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I}", "unit", unit_names[row->criterion->unit], "value",
+	                 number(row->point), "limit", number(row->limit), "low", number(row->low), "high",
 	                 number(row->high), "bad", (json_int_t)row->bad, "count", (json_int_t)row->count);
 }
 
 static json_t *row_to_json(const struct gate_row *row)
 {
-	const struct gate_words *words = &gate_criteria[row->criterion];
+	const struct gate_criterion *criterion = row->criterion;
 	struct gate_row_texts texts = gate_row_texts(row);
-	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "name", words->name, "title", words->title,
-	                 "verdict", gate_verdict_names[row->verdict], "proven", row->proven, "outcome",
-	                 gate_outcomes[row->outcome].name, "value", texts.value, "limit", texts.limit, "bound",
-	                 texts.bound, "figures", figures_of(row));
+	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "name", gate_criterion_name(criterion),
+	                 "title", criterion->title, "verdict", gate_verdicts[row->verdict].name, "proven", row->proven,
+	                 "outcome", gate_outcomes[row->outcome].name, "value", texts.value, "limit", texts.limit,
+	                 "bound", texts.bound, "figures", figures_of(row));
 }
 
 /* What the row of P95 leaves open. */
@@ -57,7 +57,7 @@ static json_t *rows_of(const struct gate_result *result)
 json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, const struct gate_facts *facts,
                             const struct gate_result *result)
 {
-	const struct gate_outcome_words *outcome = &gate_outcomes[result->outcome];
+	const struct outcome *outcome = &gate_outcomes[result->outcome];
 	json_t *gate = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:f}", "format", 1, "gate", spec->name, "about",
 	                         spec->about, "file", file, "sha256", spec->sha256, "kind", gate_kind_names[spec->kind],
 	                         "confidence", spec->confidence);
@@ -101,26 +101,26 @@ static bool copy_file(const char *from_path, const char *to_path, struct sluice_
 	return good || sluice_error_set(error, "%s: cannot be written: %s", to_path, strerror(errno));
 }
 
-static json_t *baseline_to_json(const char *from, const struct gate_baseline *baseline)
+static json_t *baseline_to_json(const char *from, const struct gate_change *change)
 {
-	return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o}", "format", 1, "from", from, "apart", baseline->apart,
-	                 "change", number(baseline->change), "low", number(baseline->low), "high",
-	                 number(baseline->high), "margin", number(baseline->margin));
+	return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o}", "format", 1, "from", from, "apart", change->apart,
+	                 "change", number(change->change), "low", number(change->low), "high", number(change->high),
+	                 "margin", number(change->margin));
 }
 
 /* One that says nothing takes the place of an earlier one, too. */
-static bool keep_baseline(const char *run, const char *from, const struct gate_baseline *baseline,
+static bool keep_baseline(const char *run, const char *from, const struct gate_figure *figure,
                           struct sluice_error *error)
 {
 	if (!from)
 		return true;
-	if (!baseline->measured) {
+	if (!figure->measured) {
 		char *path = run_file(run, RUN_BASELINE);
 		(void)unlink(path);
 		free(path);
 		return true;
 	}
-	json_t *document = baseline_to_json(from, baseline);
+	json_t *document = baseline_to_json(from, &figure->change);
 	bool good = run_write_json(run, RUN_BASELINE, document, error);
 	json_decref(document);
 	return good;
@@ -129,10 +129,10 @@ static bool keep_baseline(const char *run, const char *from, const struct gate_b
 bool gate_record(const char *run, const char *baseline, const struct gate_facts *facts, const json_t *result,
                  struct sluice_error *error)
 {
+	const struct gate_figure *figure = &facts->figures[gate_criterion_index("baseline")];
 	char *path = run_file(run, RUN_GATE_FILE);
 	bool good = copy_file(json_string_value(json_object_get(result, "file")), path, error) &&
-	            keep_baseline(run, baseline, &facts->baseline, error) &&
-	            run_write_json(run, RUN_GATE, result, error);
+	            keep_baseline(run, baseline, figure, error) && run_write_json(run, RUN_GATE, result, error);
 	free(path);
 	return good;
 }

@@ -5,9 +5,12 @@
  * what it was and came to (gate_measure). gate_judge() holds one against the other, is a pure function of both, and so
  * gives whoever has the files the same verdict again. Limits are certified by bounds, not by points: see
  * docs/internals/gates.md and docs/internals/statistics.md.
+ *
+ * What a criterion is stands in one row of one table, gate_criteria[] in criteria.c: its name and title, its option in
+ * the gate file, how it is measured and judged, what follows where it is missed, and the advice.
  */
-#ifndef LAB_JUDGE_GATE_H
-#define LAB_JUDGE_GATE_H
+#ifndef LAB_GATE_GATE_H
+#define LAB_GATE_GATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,77 +21,38 @@
 #include <sluice/option.h>
 
 #include "base/arena.h"
+#include "lab/judge/outcome.h"
+
+struct gate_criterion;
+enum { GATE_CRITERIA_MAX = 32 };
 
 /* What a gate decides about. Only a final one can say PASS. */
 enum gate_kind { GATE_FINAL, GATE_SMOKE, GATE_INTERIM };
 extern const char *const gate_kind_names[]; /* NULL-terminated */
 
-/* From the best to the worst. */
-enum gate_outcome {
-	GATE_PASS,
-	GATE_PROCEED,     /* clean, go on to the next test */
-	GATE_CONDITIONAL, /* short of a target, or met and not certified, or not measured */
-	GATE_FLAG,        /* unlikely to meet it, a trade-off, or a broken assumption */
-	GATE_ROLLBACK,
-	GATE_INVALID, /* the run was not what the gate asks for; it says nothing */
-	GATE_OUTCOMES,
+/* A limit as the gate file has it; the type of the criterion's option says which member. */
+union gate_limit {
+	struct sluice_duration duration;
+	double share;
+	int64_t number;
+	int choice;
 };
-/* The word, "PASS", and the exit status. */
-struct gate_outcome_words {
-	const char *name;
-	int status;
-};
-extern const struct gate_outcome_words gate_outcomes[GATE_OUTCOMES];
-
-/* The rows that a gate may have. */
-enum gate_criterion {
-	GATE_P95,
-	GATE_P99,
-	GATE_ACCEPTANCE,
-	GATE_ERRORS,
-	GATE_VIOLATIONS,
-	GATE_AUTH, /* from here on P95 of a stage */
-	GATE_PARSE,
-	GATE_IDEMPOTENCY,
-	GATE_QUEUE,
-	GATE_PERSIST,
-	GATE_STORE, /* queue and persist together */
-	GATE_RESPOND,
-	GATE_BASELINE,
-	GATE_MEMORY_GROWTH,
-	GATE_MEMORY,
-	GATE_DESCRIPTOR_GROWTH,
-	GATE_CRITERIA,
-};
-enum { GATE_STAGES = GATE_RESPOND - GATE_AUTH + 1 };
-
-enum gate_unit { GATE_MS, GATE_SHARE /* fraction of 1 */, GATE_CHANGE /* fraction of 1, with a sign */, GATE_NUMBER };
-struct gate_words {
-	const char *name;  /* for programs, as in the gate file: "p95", "stages.auth" */
-	const char *title; /* for people */
-	enum gate_unit unit;
-};
-extern const struct gate_words gate_criteria[GATE_CRITERIA];
 
 /* A gate file. */
 struct gate_spec {
 	const char *name, *about;
 	int kind;          /* enum gate_kind */
 	double confidence; /* of each row, one-sided */
-	bool asked[GATE_CRITERIA];
+
+	/* In the order of gate_criteria[]. */
+	bool asked[GATE_CRITERIA_MAX];
+	union gate_limit limits[GATE_CRITERIA_MAX];
 
 	/* What the run must have been; 0: anything. */
 	int64_t requests, rate /* 1/s */, connections;
 
-	struct sluice_duration p95, p99, stages[GATE_STAGES];
-	double acceptance, errors;
-	int64_t violations;
-	int baseline; /* 0 is the only choice: not worse */
-	double memory_growth, memory;
-	int64_t descriptor_growth;
-
 	/* Where P95 stands decides between the outcomes; 0: there is no such edge. */
-	struct sluice_duration conditional, flag, rollback_above;
+	struct sluice_duration proceed, conditional, flag, rollback_above;
 
 	char sha256[65]; /* hex of the file */
 	struct arena arena;
@@ -104,36 +68,31 @@ struct gate_sample {
 	size_t count;
 };
 
-/* A gauge of the server before its first block and at the end of each; measured from two values on. */
-struct gate_gauge {
-	bool measured;
-	double first, last, highest;
-};
-
 /* P95 against the baseline's: changes are fractions of the baseline's value. */
-struct gate_baseline {
-	bool measured;
+struct gate_change {
 	bool apart; /* two runs one after the other instead of interleaved pairs */
 	double change, low, high;
 	double margin; /* a change below it counts as none; of pairs */
 };
 
-/* What a run came to, as far as a gate asks. */
+/* What a run came to by one criterion. Which members hold depends on how it is judged. */
+struct gate_figure {
+	bool measured;
+	struct gate_sample sample; /* a latency */
+	size_t bad, count;         /* a share */
+	double value;              /* a count or a ratio, in the criterion's unit */
+	struct gate_change change; /* against the baseline */
+};
+
+/* What a run came to. */
 struct gate_facts {
 	size_t requests, connections;
 	double rate; /* requests a second that were due; 0: there was no schedule */
 	bool interrupted;
-	char late[1024]; /* why the generator's work does not count; "": it does */
-
-	struct gate_sample latency, raw, stages[GATE_STAGES]; /* from the intended time; from the sending; each stage */
-	bool answers_known;
-	size_t expected_good, accepted; /* requests that should be taken, and those of them that were */
-	size_t errors;                  /* requests without the answer that is right for their kind */
-	bool verified;
-	uint64_t violations;
-	struct gate_gauge memory /* bytes */, descriptors;
-	double memory_total; /* bytes of the machine; 0: unknown */
-	struct gate_baseline baseline;
+	char late[1024];                               /* why the generator's work does not count; "": it does */
+	struct gate_sample latency, raw;               /* of requests: from the intended time, from the sending */
+	struct gate_figure figures[GATE_CRITERIA_MAX]; /* in the order of gate_criteria[] */
+	struct arena arena;                            /* the samples */
 };
 
 /* Reads the facts of the last arm from a run directory; `baseline` is another one, NULL: the one that was last named
@@ -142,23 +101,21 @@ struct gate_facts {
 bool gate_measure(const char *run, const char *baseline, struct gate_facts *facts_out, struct sluice_error *error);
 void gate_facts_finish(struct gate_facts *facts);
 
-enum gate_verdict { GATE_MET, GATE_NOT_CERTIFIED, GATE_FAILED, GATE_NOT_MEASURED };
-extern const char *const gate_verdict_names[]; /* "met" … */
-
 struct gate_row {
-	enum gate_criterion criterion;
+	const struct gate_criterion *criterion;
 	enum gate_verdict verdict;
 	bool proven;               /* of FAILED: the bound is on the wrong side, too */
 	enum gate_outcome outcome; /* what this row alone comes to */
 	double limit, point;       /* in the criterion's unit; NAN: unknown; INFINITY: not even answered */
 	double low, high;          /* bounds of the true value, each one-sided; NAN: there is none */
 	size_t bad, count;         /* what the bounds are made of; count 0: nothing */
+	double allowed;            /* the share of `count` that may be bad; with count 0: nothing */
 };
 
 struct gate_result {
 	enum gate_outcome outcome;
 	enum gate_outcome best, worst; /* what P95 alone may come to, as far as its interval leaves open */
-	struct gate_row rows[GATE_CRITERIA];
+	struct gate_row rows[GATE_CRITERIA_MAX];
 	size_t row_count;
 	char invalid[2048];  /* why the run does not count; "": it does */
 	char sentence[4096]; /* the outcome and why */
@@ -167,11 +124,8 @@ struct gate_result {
 
 void gate_judge(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result_out);
 
-/* The row of that criterion, or NULL. */
-const struct gate_row *gate_find_row(const struct gate_result *result, enum gate_criterion criterion);
-
-/* Fills `sentence` and `next`; part of gate_judge(). */
-void gate_explain(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result);
+/* The row of the criterion of that name, or NULL. */
+const struct gate_row *gate_find_row(const struct gate_result *result, const char *name);
 
 /* A row's figures as people write them; "" where there is none. */
 struct gate_row_texts {

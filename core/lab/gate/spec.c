@@ -1,11 +1,11 @@
 /*
- * A gate file is one option table: what is not in it is refused with file:line:column, and which criteria are asked for
- * is whether they are written.
+ * A gate file is option tables, one for the gate and one for each criterion: what is in none is refused with
+ * file:line:column. The criteria that are written are those that are judged.
  */
 #include <string.h>
 
 #include "base/digest.h"
-#include "lab/judge/gate.h"
+#include "lab/gate/criteria.h"
 #include "yaml/bind.h"
 #include "yaml/yaml.h"
 
@@ -15,12 +15,8 @@
 const char *const gate_kind_names[] = {
 	[GATE_FINAL] = "final", [GATE_SMOKE] = "smoke", [GATE_INTERIM] = "interim", NULL};
 
-static const char *const baseline_choices[] = {"not_worse", NULL};
-
 #define LATENCY(field, option, words)                                                                                  \
 	SLUICE_OPTION_DURATION(struct gate_spec, field, .name = option, .min = 1, .max = LATENCY_MAX, .help = words)
-#define STAGE(criterion, option)                                                                                       \
-	LATENCY(stages[criterion - GATE_AUTH], "criteria.stages." option, "P95 of the stage, waiting included")
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct gate_spec, name, .name = "gate", .flags = SLUICE_OPTION_REQUIRED,
@@ -38,31 +34,7 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct gate_spec, connections, .name = "requires.connections", .min = 1, .max = 1000000,
                           .unit = "connections", .help = "exactly as many"),
 
-	LATENCY(p95, "criteria.p95", "95 of 100 requests within it, from when they were due"),
-	LATENCY(p99, "criteria.p99", "99 of 100 requests within it"),
-	SLUICE_OPTION_PERCENT(struct gate_spec, acceptance, .name = "criteria.acceptance", .max = 100,
-                              .help = "of the requests that should be taken, at least"),
-	SLUICE_OPTION_PERCENT(struct gate_spec, errors, .name = "criteria.errors", .max = 100,
-                              .help = "of all requests, at most without the answer that is right for their kind"),
-	SLUICE_OPTION_INT(struct gate_spec, violations, .name = "criteria.violations", .max = 1000000000,
-                          .unit = "events", .help = "lost, doubled, altered or out of order, at most"),
-	STAGE(GATE_AUTH, "auth"),
-	STAGE(GATE_PARSE, "parse"),
-	STAGE(GATE_IDEMPOTENCY, "idempotency"),
-	STAGE(GATE_QUEUE, "queue"),
-	STAGE(GATE_PERSIST, "persist"),
-	STAGE(GATE_STORE, "store"),
-	STAGE(GATE_RESPOND, "respond"),
-	SLUICE_OPTION_CHOICE(struct gate_spec, baseline, .name = "criteria.baseline", .choices = baseline_choices,
-                             .help = "P95 against the other arm, or against --baseline"),
-	SLUICE_OPTION_PERCENT(struct gate_spec, memory_growth, .name = "criteria.memory_growth", .max = 1000,
-                              .help = "of the server's memory from before its first block to after its last, at most"),
-	SLUICE_OPTION_PERCENT(struct gate_spec, memory, .name = "criteria.memory", .max = 100,
-                              .help = "of the machine's memory held by the server, at most"),
-	SLUICE_OPTION_INT(struct gate_spec, descriptor_growth, .name = "criteria.descriptor_growth", .max = 1000000,
-                          .unit = "descriptors", .help = "from before the first block to after the last, at most"),
-
-	LATENCY(p95, "bands.proceed", "P95 up to here: PROCEED"),
+	LATENCY(proceed, "bands.proceed", "P95 up to here: PROCEED"),
 	LATENCY(conditional, "bands.conditional", "P95 up to here: CONDITIONAL"),
 	LATENCY(flag, "bands.flag", "P95 up to here: FLAG; above: ROLLBACK"),
 	LATENCY(rollback_above, "rollback_above", "P95 above it: ROLLBACK"),
@@ -74,16 +46,18 @@ static const struct yaml_node *find(const struct yaml_node *top, const char *gro
 	return yaml_get(yaml_get(top, group), name);
 }
 
-/* The names of criteria are those of gate_criteria[], below `criteria`. */
 static bool note_asked(struct gate_spec *spec, const struct yaml_node *top)
 {
+	size_t p95 = gate_criterion_index(GATE_P95);
 	bool any = false;
-	for (size_t i = 0; i < GATE_CRITERIA; i++) {
-		spec->asked[i] = bind_get(yaml_get(top, "criteria"), gate_criteria[i].name) != NULL;
+	for (size_t i = 0; i < gate_criteria_count; i++) {
+		spec->asked[i] = bind_get(top, gate_criteria[i].option->name) != NULL;
 		any = any || spec->asked[i];
 	}
-	if (yaml_get(top, "bands"))
-		any = spec->asked[GATE_P95] = true;
+	if (yaml_get(top, "bands")) {
+		any = spec->asked[p95] = true;
+		spec->limits[p95].duration = spec->proceed;
+	}
 	return any;
 }
 
@@ -93,7 +67,7 @@ static bool edges_ascend(const struct gate_spec *spec, const struct yaml_node *b
 	const struct {
 		const char *name;
 		int64_t ns;
-	} edges[] = {{"proceed", spec->p95.ns}, {"conditional", spec->conditional.ns}, {"flag", spec->flag.ns}};
+	} edges[] = {{"proceed", spec->proceed.ns}, {"conditional", spec->conditional.ns}, {"flag", spec->flag.ns}};
 	for (size_t i = 1; i < sizeof(edges) / sizeof(edges[0]); i++) {
 		if (edges[i].ns < edges[i - 1].ns)
 			return yaml_fail(yaml_get(bands, edges[i].name), error,
@@ -132,22 +106,27 @@ static bool read_bands(struct gate_spec *spec, const struct yaml_node *top, stru
 static bool limits_fit(const struct gate_spec *spec, const struct yaml_node *top, struct sluice_error *error)
 {
 	const struct yaml_node *above = yaml_get(top, "rollback_above");
-	if (above && !spec->asked[GATE_P95])
+	size_t p95 = gate_criterion_index(GATE_P95), p99 = gate_criterion_index("p99");
+	int64_t p95_ns = spec->limits[p95].duration.ns;
+	if (above && !spec->asked[p95])
 		return yaml_fail_at_key(above, error, "rollback_above: is about P95; expected criteria.p95 beside it");
-	if (above && spec->rollback_above.ns < spec->p95.ns)
+	if (above && spec->rollback_above.ns < p95_ns)
 		return yaml_fail(above, error, "rollback_above: expected at least criteria.p95, which is %gms",
-		                 (double)spec->p95.ns / NS_PER_MS);
-	if (spec->asked[GATE_P99] && spec->asked[GATE_P95] && spec->p99.ns < spec->p95.ns)
+		                 (double)p95_ns / NS_PER_MS);
+	if (spec->asked[p99] && spec->asked[p95] && spec->limits[p99].duration.ns < p95_ns)
 		return yaml_fail(find(top, "criteria", "p99"), error,
 		                 "criteria.p99: expected at least the limit of P95, which is %gms",
-		                 (double)spec->p95.ns / NS_PER_MS);
+		                 (double)p95_ns / NS_PER_MS);
 	return true;
 }
 
 static bool read_top(struct gate_spec *spec, const struct yaml_node *top, struct sluice_error *error)
 {
-	struct bind_table table = {options, spec};
-	struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = &spec->arena};
+	struct bind_table tables[1 + GATE_CRITERIA_MAX] = {{options, spec}};
+	struct bind bind = {
+		.where = "", .tables = tables, .table_count = 1 + gate_criteria_count, .arena = &spec->arena};
+	for (size_t i = 0; i < gate_criteria_count; i++)
+		tables[1 + i] = (struct bind_table){gate_criteria[i].option, &spec->limits[i]};
 	if (top->type != YAML_MAP)
 		return yaml_fail(top, error, "expected a map with `gate:` and `criteria:`, got %s", yaml_describe(top));
 	if (!bind_map(&bind, top, top, error))
