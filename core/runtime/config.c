@@ -328,14 +328,22 @@ static bool check_retry(const struct load *load)
 	                 load->config->stages[SLUICE_KIND_PERSIST].plugin->ops.name);
 }
 
+static bool apply_layers(struct load *load, const struct config_request *request)
+{
+	if (!overlay_apply(&load->unresolved, request, &load->config->optimizations, load->error))
+		return false;
+	load->config->treats = overlay_treats(&load->unresolved, load->config->optimizations);
+	return true;
+}
+
 static bool load_all(struct load *load, const struct config_request *request)
 {
 	struct config *config = load->config;
 	const struct yaml_node *file = yaml_read_file(config->file, &config->arena, load->error);
 	return file && unresolved_read(&load->unresolved, file, &config->arena, load->error) &&
-	       overlay_apply(&load->unresolved, request, &config->optimizations, load->error) && bind_top(load) &&
-	       bind_sections(load) && read_trusted_proxies(load) && read_public_url(load) && check_listen(load) &&
-	       check_admin(load) && check_events(load) && load_stages(load) && check_ack(load) && check_retry(load);
+	       apply_layers(load, request) && bind_top(load) && bind_sections(load) && read_trusted_proxies(load) &&
+	       read_public_url(load) && check_listen(load) && check_admin(load) && check_events(load) &&
+	       load_stages(load) && check_ack(load) && check_retry(load);
 }
 
 static void keep_warnings(struct load *load)

@@ -107,6 +107,7 @@ struct config {
 	struct queue_config queue;
 	struct persist_config persist;
 	const char *const *optimizations; /* enabled overlays, in the file's order, NULL-terminated */
+	const char *const *treats;        /* what each of them treats, "" if it does not say */
 	const char *const *warnings;  /* what works and should be changed, file:line:column first; NULL-terminated */
 	char sha256[DIGEST_HEX_SIZE]; /* of the effective pipeline as config_print() shows it */
 };

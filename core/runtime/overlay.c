@@ -141,6 +141,19 @@ static bool check_stages(const struct yaml_node *stages, const char *where, stru
 	return true;
 }
 
+/* The names are those of conditions of the laboratory, and of stages' spans, which only it knows. */
+static bool check_treats(const struct yaml_node *treats, const char *where, struct sluice_error *error)
+{
+	const struct yaml_node *item = treats->type == YAML_LIST ? treats->first : treats;
+	for (; item; item = treats->type == YAML_LIST ? item->next : NULL) {
+		if (item->type != YAML_TEXT || yaml_is_null(item) || !*item->text)
+			return yaml_fail(item, error,
+			                 "%streats: expected a condition, such as pool_wait, or a list, got %s", where,
+			                 yaml_describe(item));
+	}
+	return true;
+}
+
 static const char *join(struct arena *arena, const char *const *names)
 {
 	const char *text = *names;
@@ -167,6 +180,8 @@ static bool check_key(struct choice *choice, const struct yaml_node *member, con
 	if (strcmp(member->key, "excludes") == 0)
 		return each_name(choice, member, arena_printf(choice->config->arena, "%sexcludes: ", where), is_known,
 		                 error);
+	if (strcmp(member->key, "treats") == 0)
+		return check_treats(member, where, error);
 	return strcmp(member->key, "stages") != 0 || check_stages(member, where, error);
 }
 
@@ -207,13 +222,19 @@ static bool excludes(const struct yaml_node *overlay, const struct yaml_node *ot
 	return false;
 }
 
+/* A member that changes nothing. */
+static bool is_remark(const struct yaml_node *member)
+{
+	return settings_places(member->key) & SETTINGS_OF_OVERLAY;
+}
+
 /* Whether what both overlays set is the same. */
 static bool agree(const struct choice *choice, const struct yaml_node *one, const struct yaml_node *other,
                   const char *const names[2], const char *path, struct sluice_error *error)
 {
 	for (const struct yaml_node *a = one->first; a; a = a->next) {
 		const struct yaml_node *b = yaml_get(other, a->key);
-		if (!b || (!*path && (strcmp(a->key, "about") == 0 || strcmp(a->key, "excludes") == 0)))
+		if (!b || (!*path && is_remark(a)))
 			continue;
 		const char *place = arena_printf(choice->config->arena, "%s%s%s", path, *path ? "." : "", a->key);
 		bool same = a->type == YAML_MAP && b->type == YAML_MAP ? agree(choice, a, b, names, place, error)
@@ -256,7 +277,7 @@ static bool apply_one(struct unresolved_config *config, const struct yaml_node *
 		if (strcmp(member->key, "stages") == 0) {
 			if (!patch_stages(config, member, overlay->key, error))
 				return false;
-		} else if (strcmp(member->key, "about") != 0 && strcmp(member->key, "excludes") != 0) {
+		} else if (!is_remark(member)) {
 			unresolved_patch(config, member->key, member, overlay->key);
 		}
 	}
@@ -394,4 +415,26 @@ bool overlay_apply(struct unresolved_config *config, const struct config_request
 			return false;
 	}
 	return true;
+}
+
+static const char *join_treated(const struct yaml_node *treats, struct arena *arena)
+{
+	const struct yaml_node *item = treats && treats->type == YAML_LIST ? treats->first : treats;
+	const char *text = item ? item->text : "";
+	while (item && treats->type == YAML_LIST && (item = item->next) != NULL)
+		text = arena_printf(arena, "%s, %s", text, item->text);
+	return text;
+}
+
+const char *const *overlay_treats(const struct unresolved_config *config, const char *const *enabled)
+{
+	size_t count = 0;
+	while (enabled[count])
+		count++;
+	const char **treats = arena_must(config->arena, (count + 1) * sizeof(*treats));
+	for (size_t i = 0; i < count; i++) {
+		const struct yaml_node *overlay = yaml_get(config->optimizations, enabled[i]);
+		treats[i] = join_treated(yaml_get(overlay, "treats"), config->arena);
+	}
+	return treats;
 }

@@ -21,4 +21,8 @@
 bool overlay_apply(struct unresolved_config *config, const struct config_request *request,
                    const char *const **enabled_out, struct sluice_error *error);
 
+/* What each of the enabled overlays treats, "pool_wait, queue_growth", "" if it does not say; NULL-terminated, in the
+ * config's arena. */
+const char *const *overlay_treats(const struct unresolved_config *config, const char *const *enabled);
+
 #endif

@@ -275,6 +275,10 @@ static void write_overlay(struct json_writer *json)
 	jsonw_object(json, "about");
 	jsonw_text(json, "type", "string");
 	jsonw_end_object(json);
+	jsonw_object(json, "treats");
+	jsonw_text(json, "description", "the conditions for which sluice analyze recommends it, such as pool_wait");
+	write_strings(json);
+	jsonw_end_object(json);
 	jsonw_object(json, "excludes");
 	write_strings(json);
 	jsonw_end_object(json);

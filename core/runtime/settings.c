@@ -192,6 +192,7 @@ static const struct {
 	{"optimizations", SETTINGS_IN_FILE},
 	{"enable", SETTINGS_IN_FILE},
 	{"about", SETTINGS_OF_OVERLAY},
+	{"treats", SETTINGS_OF_OVERLAY},
 	{"excludes", SETTINGS_OF_OVERLAY},
 	{NULL, 0},
 };

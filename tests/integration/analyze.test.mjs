@@ -13,7 +13,7 @@ import { openStore } from './support/stores.mjs';
 const requests = 200;
 
 const optimizations = {
-  'larger-batches': { about: 'A: more events in a transaction', stages: { persist: { max_batch: 512 } } },
+  'larger-batches': { about: 'more events in a transaction', treats: 'full_batches', stages: { persist: { max_batch: 512 } } },
 };
 
 // Sends 200 webhooks, a tenth of them duplicates, and returns the files that the server has left behind.

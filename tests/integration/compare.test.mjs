@@ -18,7 +18,7 @@ const verdicts = { better: 0, equivalent: 1, worse: 1, inconclusive: 11, invalid
 
 const optimizations = {
   'larger-batches': { about: 'A: more events in a transaction', stages: { persist: { max_batch: 512 } } },
-  'more-threads': { about: 'B: more threads that serve connections', listen: { threads: 4 } },
+  'more-threads': { about: 'more threads that serve connections', listen: { threads: 4 } },
 };
 
 const json = async (...path) => JSON.parse(await readFile(join(...path), 'utf8'));

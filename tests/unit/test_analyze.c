@@ -2,8 +2,10 @@
  * Analysis and recommendation, on runs whose right answer is known because they were built that way.
  */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "lab/judge/analyze.h"
@@ -425,11 +427,11 @@ static const struct {
 	const char *first, *overlay;
 } advices[] = {
 	{change_nothing, NULL, NULL},
-	{slow_store, "batching", "batched-writes"},
-	{slow_store_in_batches, "batch-size", "batched-writes"},
+	{slow_store, "unbatched_store", "batched-writes"},
+	{slow_store_in_batches, "full_batches", "batched-writes"},
 	{slow_store_in_batches_of_all_sizes, NULL, NULL},
-	{pool_wait_beside_a_long_queue, "pool", "pool-tuning"},
-	{slow_parser, "parsing", "lazy"},
+	{pool_wait_beside_a_long_queue, "pool_wait", "pool-tuning"},
+	{slow_parser, "parse", "lazy"},
 };
 
 static const char pipeline[] = "pipeline: x\n"
@@ -437,21 +439,27 @@ static const char pipeline[] = "pipeline: x\n"
 			       "  durable: {about: \"of its own\", stages: {persist: {durability: relaxed}}}\n"
 			       "  other-store: {about: \"another store\", stages: {persist: {use: other}}}\n"
 			       "  batched-writes:\n"
-			       "    about: \"A: as one transaction\"\n"
+			       "    about: \"as one transaction\"\n"
+			       "    treats: [unbatched_store, full_batches]\n"
 			       "    stages: {persist: {use: postgres_batch, max_batch: 256}}\n"
-			       "  pool-tuning: {about: \"B: more\", stages: {persist: {pool: {max: 50}}}}\n"
-			       "  lazy: {about: \"reads what it needs\", stages: {parse: {use: lazy}}}\n"
-			       "  btrees: {about: \"D: fewer indexes\", stages: {persist: {keys: few}}}\n"
-			       "  workers: {stages: {queue: {workers: 20}}}\n";
+			       "  pool-tuning: {treats: pool_wait, stages: {persist: {pool: {max: 50}}}}\n"
+			       "  lazy: {about: \"reads what it needs\", treats: parse, stages: {parse: {use: lazy}}}\n"
+			       "  btrees: {treats: statement_growth, stages: {persist: {keys: few}}}\n"
+			       "  workers: {treats: queue_growth, stages: {queue: {workers: 20}}}\n";
 
 static struct arena arena;
 static const struct yaml_node *overlays;
 
+static const struct yaml_node *read_text(const char *text)
+{
+	const struct yaml_node *top = yaml_read_text("x.yaml", text, strlen(text), &arena, NULL);
+	return yaml_get(top, "optimizations");
+}
+
 static void read_overlays(void)
 {
 	arena_init(&arena, 4096, NULL);
-	const struct yaml_node *top = yaml_read_text("x.yaml", pipeline, sizeof(pipeline) - 1, &arena, NULL);
-	overlays = yaml_get(top, "optimizations");
+	overlays = read_text(pipeline);
 	ck_assert_ptr_nonnull(overlays);
 }
 
@@ -492,8 +500,8 @@ START_TEST(test_what_may_gain_most_comes_first)
 	analyze();
 	size_t count = recommend(&result, overlays, NULL, list);
 	ck_assert_uint_eq(count, 2); /* the database is slow, so who waits for a connection waits for it, too */
-	ck_assert_str_eq(list[0].name, "batching");
-	ck_assert_str_eq(list[1].name, "pool");
+	ck_assert_str_eq(list[0].name, "unbatched_store");
+	ck_assert_str_eq(list[1].name, "pool_wait");
 	ck_assert(list[0].gain > list[1].gain);
 }
 END_TEST
@@ -509,9 +517,9 @@ START_TEST(test_growth_points_to_indexes_and_to_workers)
 	}
 	analyze();
 	ck_assert_uint_eq(recommend(&result, overlays, NULL, list), 2);
-	ck_assert_str_eq(list[0].name, "workers");
+	ck_assert_str_eq(list[0].name, "queue_growth");
 	ck_assert_str_eq(list[0].overlay, "workers");
-	ck_assert_str_eq(list[1].name, "indexes");
+	ck_assert_str_eq(list[1].name, "statement_growth");
 	ck_assert_str_eq(list[1].overlay, "btrees");
 }
 END_TEST
@@ -525,7 +533,7 @@ START_TEST(test_connections_that_are_not_kept_point_to_keep_alive)
 	analyze();
 	ck_assert_double_eq_tol(result.connected, 0.75, 1e-9);
 	ck_assert_uint_eq(recommend(&result, overlays, NULL, list), 1);
-	ck_assert_str_eq(list[0].name, "keep-alive");
+	ck_assert_str_eq(list[0].name, "new_connections");
 }
 END_TEST
 
@@ -541,6 +549,116 @@ START_TEST(test_overlay_that_was_on_is_not_recommended)
 	ck_assert_ptr_null(list[0].overlay);
 	ck_assert_str_eq(list[0].already, "batched-writes");
 	json_decref(enabled);
+}
+END_TEST
+
+/* The pipelines that come with Sluice, condition by condition. */
+static const struct {
+	const char *file, *condition, *overlay;
+} shipped[] = {
+	{"pipelines/postgres.yaml", "pool_wait", "pool-tuning"},
+	{"pipelines/postgres.yaml", "queue_growth", "workers"},
+	{"pipelines/postgres.yaml", "new_connections", "keep-alive"},
+	{"pipelines/postgres.yaml", "unbatched_store", NULL},
+	{"pipelines/postgres.yaml", "parse", NULL},
+	{"benchmarks/scenarios/gate-a-pipeline.yaml", "pool_wait", "pool-tuning"},
+	{"benchmarks/scenarios/gate-a-pipeline.yaml", "queue_growth", "workers"},
+	{"benchmarks/scenarios/gate-a-pipeline.yaml", "new_connections", "keep-alive"},
+	{"benchmarks/scenarios/gate-a-pipeline.yaml", "unbatched_store", NULL},
+	{"benchmarks/scenarios/far-db-pipeline.yaml", "pool_wait", "workers"},
+	{"benchmarks/scenarios/far-db-pipeline.yaml", "queue_growth", "workers"},
+	{"benchmarks/scenarios/far-db-pipeline.yaml", "new_connections", NULL},
+};
+
+/* A run in which every condition of the shipped pipelines holds. */
+static size_t recommend_to_slow_run(const struct yaml_node *of, struct recommendation list[RECOMMEND_MAX])
+{
+	for (size_t i = 0; i < REQUESTS; i++) {
+		struct shape shape = plain;
+		shape.queue = 2 * MS + (int64_t)i * MS / 10;
+		shape.parse = 60 * MS;
+		shape.persist = 300 * MS;
+		shape.pool_wait = 100 * MS;
+		records[i] = server_record(&shape, (int64_t)i * MS);
+		records[i].connected = true;
+	}
+	analyze();
+	return recommend(&result, of, NULL, list);
+}
+
+START_TEST(test_shipped_pipelines_name_their_overlays)
+{
+	struct recommendation list[RECOMMEND_MAX];
+	const struct yaml_node *of;
+	struct sluice_error error = {0};
+	char path[512];
+	(void)snprintf(path, sizeof(path), TEST_SOURCE_DIR "/%s", shipped[_i].file);
+	ck_assert_msg(recommend_read_overlays(path, &arena, &of, &error), "%s", error.text);
+	size_t count = recommend_to_slow_run(of, list), i = 0;
+	while (i < count && strcmp(list[i].name, shipped[_i].condition) != 0)
+		i++;
+	ck_assert_msg(i < count, "%s does not hold", shipped[_i].condition);
+	if (shipped[_i].overlay) {
+		ck_assert_ptr_nonnull(list[i].overlay);
+		ck_assert_str_eq(list[i].overlay, shipped[_i].overlay);
+	} else {
+		ck_assert_ptr_null(list[i].overlay);
+	}
+}
+END_TEST
+
+START_TEST(test_overlay_may_treat_a_part_or_a_span_of_its_own)
+{
+	struct recommendation list[RECOMMEND_MAX];
+	const struct yaml_node *own = read_text(
+		"optimizations:\n"
+		"  quick: {treats: [auth, parse, persist.nothing], about: \"fewer keys\"}\n"
+		"  sharp: {treats: persist.execute}\n");
+	struct shape tail = plain;
+	tail.auth = 60 * MS;
+	build(&plain, &tail);
+	analyze();
+	ck_assert_uint_eq(recommend(&result, NULL, NULL, list), 0);
+	ck_assert_uint_eq(recommend(&result, own, NULL, list), 1);
+	ck_assert_str_eq(list[0].name, "auth");
+	ck_assert_str_eq(list[0].overlay, "quick");
+	ck_assert_str_eq(list[0].advice, "fewer keys");
+	tail = plain;
+	tail.persist = 60 * MS;
+	tail.execute = 50 * MS;
+	build(&plain, &tail);
+	analyze();
+	ck_assert_uint_eq(recommend(&result, own, NULL, list), 2);
+	ck_assert_str_eq(list[0].name, "unbatched_store");
+	ck_assert_str_eq(list[1].name, "persist.execute");
+	ck_assert_str_eq(list[1].overlay, "sharp");
+}
+END_TEST
+
+START_TEST(test_unknown_condition_is_refused_where_it_stands)
+{
+	static const struct {
+		const char *treats, *says;
+	} rows[] = {
+		{"pool_wiat",
+	         "4:13: optimizations.a: treats: unknown condition \"pool_wiat\"; did you mean \"pool_wait\"?"},
+		{"weather", "unknown condition \"weather\"; expected one of: unbatched_store, pool_wait, "},
+		{"[parse, {}]", "4:21: optimizations.a: treats: expected the name of a condition, got a map"},
+		{"outbound", "unknown condition \"outbound\""}, /* not the server's */
+		{"persist.", "unknown condition \"persist.\""},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char path[] = "/tmp/sluice-treats-XXXXXX";
+		int fd = mkstemp(path);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_gt(dprintf(fd, "pipeline: p\noptimizations:\n  a:\n    treats: %s\n", rows[i].treats), 0);
+		ck_assert_int_eq(close(fd), 0);
+		const struct yaml_node *of;
+		struct sluice_error error = {0};
+		ck_assert(!recommend_read_overlays(path, &arena, &of, &error));
+		ck_assert_msg(strstr(error.text, rows[i].says) != NULL, "%s", error.text);
+		ck_assert_int_eq(unlink(path), 0);
+	}
 }
 END_TEST
 
@@ -585,6 +703,10 @@ int main(void)
 	tcase_add_test(advice, test_growth_points_to_indexes_and_to_workers);
 	tcase_add_test(advice, test_connections_that_are_not_kept_point_to_keep_alive);
 	tcase_add_test(advice, test_overlay_that_was_on_is_not_recommended);
+	tcase_add_loop_test(advice, test_shipped_pipelines_name_their_overlays, 0,
+	                    sizeof(shipped) / sizeof(shipped[0]));
+	tcase_add_test(advice, test_overlay_may_treat_a_part_or_a_span_of_its_own);
+	tcase_add_test(advice, test_unknown_condition_is_refused_where_it_stands);
 	tcase_add_test(advice, test_that_no_stage_stands_out_is_said);
 	suite_add_tcase(s, advice);
 	SRunner *runner = srunner_create(s);

@@ -127,6 +127,17 @@ START_TEST(test_print_shows_what_flags_make_of_it)
 }
 END_TEST
 
+START_TEST(test_print_shows_what_an_overlay_treats)
+{
+	write_pipeline(
+		"stages: [{persist: config_batch, url: x}]\n"
+		"optimizations: { a: { treats: [parse, pool_wait] }, b: { about: none }, c: { treats: parse } }\n");
+	ck_assert_int_eq(run("check p.yaml --print --enable a,b"), 0);
+	ck_assert_ptr_nonnull(
+		strstr(output.data, "# with optimizations: a b\n# a treats: parse, pool_wait\npipeline:"));
+}
+END_TEST
+
 START_TEST(test_flags_given_again_add_up)
 {
 	write_pipeline("stages: [{persist: config_batch, url: x}]\n"
@@ -220,6 +231,7 @@ int main(void)
 	tcase_add_test(tcase, test_old_name_works_and_is_reported);
 	tcase_add_test(tcase, test_what_cannot_be_answered_is_2);
 	tcase_add_test(tcase, test_print_shows_what_flags_make_of_it);
+	tcase_add_test(tcase, test_print_shows_what_an_overlay_treats);
 	tcase_add_test(tcase, test_flags_given_again_add_up);
 	tcase_add_test(tcase, test_json_is_json);
 	tcase_add_test(tcase, test_stage_is_shown_by_name_and_by_file);

@@ -279,6 +279,25 @@ static void judge_by_gate(void)
 	gate_spec_finish(&spec);
 }
 
+START_TEST(test_error_budget_is_what_the_gate_allows)
+{
+	pack();
+	json_t *document = run_read_json(folder, "error-budget.json", &error);
+	ck_assert_msg(document != NULL, "%s", error.text);
+	ck_assert(json_is_null(json_object_get(document, "budget")));
+	ck_assert(json_is_null(json_object_get(document, "consumed")));
+	json_decref(document);
+	judge_by_gate();
+	pack();
+	document = run_read_json(folder, "error-budget.json", &error);
+	ck_assert_msg(document != NULL, "%s", error.text);
+	ck_assert_double_eq(json_real_value(json_object_get(document, "budget")), 0.001);
+	ck_assert_double_eq_tol(json_number_value(json_object_get(document, "consumed")),
+	                        json_number_value(json_object_get(document, "rate")) / 0.001, 1e-9);
+	json_decref(document);
+}
+END_TEST
+
 START_TEST(test_edited_gate_is_refused_with_new_hashes_too)
 {
 	judge_by_gate();
@@ -382,6 +401,7 @@ int main(void)
 	tcase_add_test(all, test_generator_that_was_late_cannot_be_declared_valid);
 	tcase_add_test(all, test_input_with_other_webhooks_is_refused_with_new_hashes_too);
 	tcase_add_test(all, test_stranger_is_refused);
+	tcase_add_test(all, test_error_budget_is_what_the_gate_allows);
 	tcase_add_test(all, test_edited_gate_is_refused_with_new_hashes_too);
 	tcase_add_test(all, test_part_of_a_bundle_is_computed_again_under_its_name);
 	tcase_add_test(all, test_directory_without_a_manifest_is_no_bundle);

@@ -32,6 +32,10 @@ static void print_effective(const struct config *config)
 			buffer_printf(&text, " %s", *name);
 		buffer_add_text(&text, "\n");
 	}
+	for (size_t i = 0; config->optimizations[i]; i++) {
+		if (*config->treats[i])
+			buffer_printf(&text, "# %s treats: %s\n", config->optimizations[i], config->treats[i]);
+	}
 	config_print(config, &text);
 	(void)fwrite(text.data, 1, text.size, stdout);
 	buffer_finish(&text);

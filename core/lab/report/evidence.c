@@ -20,13 +20,11 @@
 #include "lab/report/report.h"
 #include "lab/run/samples.h"
 
-#define ERROR_BUDGET 0.001 /* of the original's plan: one request in a thousand */
-
 struct bundle {
 	const char *directory;
 	struct samples samples;
 	const struct run *run;
-	json_t *verified, *compared; /* verify.json, compare.json; NULL: not there */
+	json_t *verified, *compared, *gate; /* verify.json, compare.json, gate.json; NULL: not there */
 };
 
 /* Opens DIR/NAME to be written; close_file() ends it. */
@@ -251,17 +249,32 @@ static bool write_lineages(const struct bundle *bundle, struct sluice_error *err
 	return ok;
 }
 
+/* The share of errors that the gate of this run allows; NULL: none says so. */
+static json_t *find_error_budget(const json_t *gate)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach (json_object_get(gate, "rows"), i, row) {
+		const char *name = json_string_value(json_object_get(row, "name"));
+		if (name && strcmp(name, "errors") == 0)
+			return json_object_get(json_object_get(row, "figures"), "limit");
+	}
+	return NULL;
+}
+
 static bool write_error_budget(const struct bundle *bundle, struct sluice_error *error)
 {
 	const json_t *results = json_object_get(bundle->run->about, "results");
 	double requests = json_number_value(json_object_get(results, "requests"));
 	double errors = json_number_value(json_object_get(results, "errors"));
 	double rate = requests > 0 ? errors / requests : 0;
-	json_t *document = json_pack("{s:O, s:O, s:f, s:f, s:f, s:O, s:O}", "requests",
-	                             json_object_get(results, "requests"), "errors", json_object_get(results, "errors"),
-	                             "rate", rate, "budget", ERROR_BUDGET, "consumed", rate / ERROR_BUDGET, "statuses",
-	                             json_object_get(results, "statuses"), "by_kind",
-	                             json_object_get(results, "by_kind"));
+	json_t *budget = find_error_budget(bundle->gate);
+	double allowed = json_number_value(budget);
+	json_t *document = json_pack(
+		"{s:O, s:O, s:f, s:O?, s:o, s:O, s:O}", "requests", json_object_get(results, "requests"), "errors",
+		json_object_get(results, "errors"), "rate", rate, "budget", budget, "consumed",
+		allowed > 0 ? json_real(rate / allowed) : json_null(), "statuses", json_object_get(results, "statuses"),
+		"by_kind", json_object_get(results, "by_kind"));
 	bool ok = run_write_json(bundle->directory, "error-budget.json", document, error);
 	json_decref(document);
 	return ok;
@@ -401,19 +414,21 @@ bool evidence_pack(const char *directory, void (*missing)(void *context, const c
                    struct sluice_error *error)
 {
 	struct bundle bundle = {.directory = directory};
-	struct sluice_error absent;
+	struct sluice_error absent = {0};
 	if (!samples_open(directory, NULL, &bundle.samples, error))
 		return false;
 	bundle.run = bundle.samples.run;
 	bool ok = (bundle.run && bundle.run->about) || sluice_error_set(error, "%s: not a run directory", directory);
 	bundle.verified = ok ? run_read_json(directory, RUN_VERIFY, &absent) : NULL;
 	bundle.compared = ok ? run_read_json(directory, RUN_COMPARE, &absent) : NULL;
+	bundle.gate = ok ? run_read_json(directory, RUN_GATE, &absent) : NULL;
 	for (size_t i = 0; ok && i < sizeof(writers) / sizeof(writers[0]); i++)
 		ok = writers[i](&bundle, error);
 	if (ok)
 		list_missing(&bundle, missing, context);
 	json_decref(bundle.verified);
 	json_decref(bundle.compared);
+	json_decref(bundle.gate);
 	samples_finish(&bundle.samples);
 	return ok;
 }

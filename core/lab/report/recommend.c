@@ -1,24 +1,25 @@
 /*
- * The conditions, and how an overlay is known to be the one that answers one; see recommend.h.
+ * The conditions; see recommend.h. Each is a row of one table. Besides these an overlay may treat any part of the
+ * server, or a span of the store's own, by its name.
  */
 #include "lab/report/recommend.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATHS_MAX = 4 };
+#include "yaml/option.h"
+
+#define SPAN_PREFIX "persist." /* before the name of a span of the store */
+#define PART_THRESHOLD 0.25    /* of a part or a span that has no condition of its own */
 
 struct condition {
-	const char *name;
-	char letter;
+	const char *name; /* what an overlay that answers it has as `treats` */
 	enum part part;   /* whose excess it may save … */
 	const char *span; /* … or that of this span of persist, where there is one */
 	double (*seen)(const struct analyze_result *result); /* 0 also where nothing can be told */
 	double threshold;                                    /* it holds above */
 	const char *condition, *advice;
-	const char *paths[PATHS_MAX]; /* what an overlay for it patches, one of these … */
-	const char *section;          /* … or anything in here, if its name or `about` says … */
-	const char *word;             /* … this, or begins with the letter ("A: …") */
 };
 
 static double store_unbatched(const struct analyze_result *result)
@@ -61,91 +62,63 @@ static double connections(const struct analyze_result *result)
 
 static const struct condition conditions[] = {
 	{
-		.name = "batching",
-		.letter = 'A',
+		.name = "unbatched_store",
 		.part = PART_PERSIST,
 		.seen = store_unbatched,
 		.threshold = 0.50,
 		.condition = "of the server's time in the tail is the store's, one event at a time",
-		.advice = "store what waits as one transaction",
-		.paths = {"stages.persist.max_batch"},
-		.section = "stages.persist",
-		.word = "batch",
+		.advice = "store what waits in one transaction",
 	},
 	{
-		.name = "pool",
-		.letter = 'B',
+		.name = "pool_wait",
 		.part = PART_PERSIST,
 		.span = "pool_wait",
 		.seen = pool_wait,
 		.threshold = 0.10,
 		.condition = "of the server's time in the tail is waiting for a connection to the database",
 		.advice = "keep more connections open",
-		.paths = {"stages.persist.pool"},
-		.section = "stages.persist",
-		.word = "pool",
 	},
 	{
-		.name = "parsing",
-		.letter = 'C',
+		.name = "parse",
 		.part = PART_PARSE,
 		.seen = parse,
 		.threshold = 0.10,
 		.condition = "of the server's time in the tail is parsing",
-		.advice = "parse less of the body, or into memory that is there already",
-		.paths = {"stages.parse.use", "events.arena"},
-		.section = "stages.parse",
-		.word = "pars",
+		.advice = "parse less of the body, or reuse memory",
 	},
 	{
-		.name = "indexes",
-		.letter = 'D',
+		.name = "statement_growth",
 		.part = PART_PERSIST,
 		.span = "execute",
 		.seen = execute_growth,
 		.threshold = 0.25,
 		.condition =
 			"more time per statement in the last third of the run than in the first, as the table grew",
-		.advice = "look at the indexes that each insert keeps up and each look-up needs",
-		.paths = {"stages.persist.indexes"},
-		.section = "stages.persist",
-		.word = "index",
+		.advice = "look at the indexes that each insert updates and each look-up needs",
 	},
 	{
-		.name = "workers",
-		.letter = 'E',
+		.name = "queue_growth",
 		.part = PART_QUEUE,
 		.seen = queue_growth,
 		.threshold = 0.50,
 		.condition = "more waiting in the queue in the last third of the run than in the first: it fills up",
 		.advice = "let more workers empty it",
-		.paths = {"stages.queue.workers"},
-		.section = "stages.queue",
-		.word = "worker",
 	},
 	{
-		.name = "keep-alive",
-		.letter = 'F',
+		.name = "new_connections",
 		.part = PART_INBOUND,
 		.seen = connections,
 		.threshold = 0.50,
 		.condition = "of the requests needed a new connection: none was kept open for them",
 		.advice = "keep connections open between requests",
-		.paths = {"listen.keep_alive"},
-		.section = "listen",
-		.word = "keep",
 	},
 	{
-		.name = "batch-size",
-		.letter = '-',
+		.name = "full_batches",
 		.part = PART_PERSIST,
 		.seen = full_batches,
 		.threshold = 0.50,
 		.condition = "of the tail's requests were in a batch as large as any",
 		.advice = "allow larger batches",
-		.paths = {"stages.persist.max_batch"},
-		.section = "stages.persist",
-		.word = "batch",
 	},
 };
 
@@ -158,41 +131,25 @@ static double gain_of(const struct condition *condition, const struct analyze_re
 	return span ? span->excess_share : result->parts[condition->part].excess_share;
 }
 
-/* "stages.persist.pool" in the overlay's tree. */
-static bool patches(const struct yaml_node *node, const char *path)
+/* The first of the names that an overlay treats, one text or a list of them; NULL: none. */
+static const struct yaml_node *first_treated(const struct yaml_node *overlay)
 {
-	while (node && *path) {
-		char key[64] = "";
-		size_t length = strcspn(path, ".");
-		if (length < sizeof(key))
-			memcpy(key, path, length);
-		node = node->type == YAML_MAP ? yaml_get(node, key) : NULL;
-		path += length + (path[length] == '.');
-	}
-	return node != NULL;
+	const struct yaml_node *treats = overlay->type == YAML_MAP ? yaml_get(overlay, "treats") : NULL;
+	return treats && treats->type == YAML_LIST ? treats->first : treats;
 }
 
-static bool has_letter(const struct yaml_node *overlay, char letter)
+static const struct yaml_node *next_treated(const struct yaml_node *overlay, const struct yaml_node *name)
 {
-	const struct yaml_node *about = yaml_get(overlay, "about");
-	return about && about->type == YAML_TEXT && about->text[0] == letter && about->text[1] == ':';
+	return yaml_get(overlay, "treats")->type == YAML_LIST ? name->next : NULL;
 }
 
-static bool says(const struct yaml_node *overlay, const char *word)
+static bool treats(const struct yaml_node *overlay, const char *name)
 {
-	const struct yaml_node *about = yaml_get(overlay, "about");
-	return strcasestr(overlay->key, word) || (about && about->type == YAML_TEXT && strcasestr(about->text, word));
-}
-
-static bool answers(const struct yaml_node *overlay, const struct condition *condition)
-{
-	if (overlay->type != YAML_MAP)
-		return false;
-	for (size_t i = 0; i < PATHS_MAX && condition->paths[i]; i++)
-		if (patches(overlay, condition->paths[i]))
+	for (const struct yaml_node *each = first_treated(overlay); each; each = next_treated(overlay, each)) {
+		if (each->type == YAML_TEXT && strcmp(each->text, name) == 0)
 			return true;
-	return (has_letter(overlay, condition->letter) || says(overlay, condition->word)) &&
-	       patches(overlay, condition->section);
+	}
+	return false;
 }
 
 static bool is_on(const json_t *enabled, const char *name)
@@ -206,21 +163,83 @@ static bool is_on(const json_t *enabled, const char *name)
 	return false;
 }
 
-/* One with the plan's letter goes before one that only patches the same. */
-static void find_overlay(const struct condition *condition, const struct yaml_node *overlays, const json_t *enabled,
-                         struct recommendation *out)
+static void find_overlay(const struct yaml_node *overlays, const json_t *enabled, struct recommendation *out)
 {
-	bool lettered = false;
 	for (const struct yaml_node *each = overlays ? overlays->first : NULL; each; each = each->next) {
-		if (!answers(each, condition))
+		if (!treats(each, out->name))
 			continue;
-		if (is_on(enabled, each->key)) {
+		if (is_on(enabled, each->key))
 			out->already = each->key;
-		} else if (!out->overlay || (!lettered && has_letter(each, condition->letter))) {
+		else if (!out->overlay)
 			out->overlay = each->key;
-			lettered = has_letter(each, condition->letter);
-		}
 	}
+}
+
+static const struct condition *find_condition(const char *name)
+{
+	for (size_t i = 0; i < CONDITIONS; i++) {
+		if (strcmp(conditions[i].name, name) == 0)
+			return &conditions[i];
+	}
+	return NULL;
+}
+
+/* The server's part of that name; PARTS: there is none. */
+static enum part find_part(const char *name)
+{
+	enum part part = 0;
+	while (part < PARTS && !(part_words[part].of_server && strcmp(part_words[part].name, name) == 0))
+		part++;
+	return part;
+}
+
+static bool is_span(const char *name)
+{
+	size_t length = strlen(SPAN_PREFIX);
+	return strncmp(name, SPAN_PREFIX, length) == 0 && name[length];
+}
+
+/* The row of a part, or of a span of the store; NULL: this run has none of that name. */
+static const struct analyze_row *find_row(const struct analyze_result *result, const char *name)
+{
+	enum part part = find_part(name);
+	if (part < PARTS)
+		return &result->parts[part];
+	return is_span(name) ? analyze_find_span(result, name + strlen(SPAN_PREFIX)) : NULL;
+}
+
+static bool is_listed(const struct recommendation *list, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(list[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What an overlay treats without a condition of its own: a part or a span that takes much of the tail. */
+static size_t add_treated(const struct analyze_result *result, const struct yaml_node *overlay,
+                          struct recommendation *list, size_t count)
+{
+	const struct yaml_node *about = yaml_get(overlay, "about");
+	for (const struct yaml_node *each = first_treated(overlay); each; each = next_treated(overlay, each)) {
+		const char *name = each->type == YAML_TEXT ? each->text : "";
+		const struct analyze_row *row = find_condition(name) ? NULL : find_row(result, name);
+		if (count == RECOMMEND_MAX || !row || row->server_share <= PART_THRESHOLD ||
+		    is_listed(list, count, name))
+			continue;
+		struct recommendation *out = &list[count++];
+		*out = (struct recommendation){
+			.name = name,
+			.advice = about && about->type == YAML_TEXT ? about->text : "it treats this",
+			.seen = row->server_share,
+			.threshold = PART_THRESHOLD,
+			.gain = row->excess_share,
+		};
+		(void)snprintf(out->condition, sizeof(out->condition), "of the server's time in the tail goes to %s",
+		               name);
+	}
+	return count;
 }
 
 static int by_gain(const void *a, const void *b)
@@ -239,16 +258,58 @@ size_t recommend(const struct analyze_result *result, const struct yaml_node *ov
 		if (seen <= condition->threshold)
 			continue;
 		out[count] = (struct recommendation){.name = condition->name,
-		                                     .condition = condition->condition,
 		                                     .advice = condition->advice,
-		                                     .letter = condition->letter,
 		                                     .seen = seen,
 		                                     .threshold = condition->threshold,
 		                                     .gain = gain_of(condition, result)};
-		find_overlay(condition, overlays, enabled, &out[count++]);
+		(void)snprintf(out[count].condition, sizeof(out[count].condition), "%s", condition->condition);
+		count++;
 	}
+	for (const struct yaml_node *each = overlays ? overlays->first : NULL; each; each = each->next)
+		count = add_treated(result, each, out, count);
+	for (size_t i = 0; i < count; i++)
+		find_overlay(overlays, enabled, &out[i]);
 	qsort(out, count, sizeof(*out), by_gain);
 	return count;
+}
+
+/* The names for "did you mean": the conditions, then the parts. */
+static const char *name_at(const void *context, size_t i)
+{
+	(void)context;
+	return i < CONDITIONS ? conditions[i].name : part_words[i - CONDITIONS].name;
+}
+
+static bool refuse_treated(const struct yaml_node *overlay, const struct yaml_node *name, struct sluice_error *error)
+{
+	const char *close = option_did_you_mean(name->text, (size_t)CONDITIONS + PARTS, name_at, NULL);
+	if (close)
+		return yaml_fail(name, error,
+		                 "optimizations.%s: treats: unknown condition \"%s\"; did you mean \"%s\"?",
+		                 overlay->key, name->text, close);
+	struct buffer known = {0};
+	for (size_t i = 0; i < CONDITIONS; i++)
+		buffer_printf(&known, "%s, ", conditions[i].name);
+	yaml_fail(
+		name, error,
+		"optimizations.%s: treats: unknown condition \"%s\"; expected one of: %sa part of the server, or " SPAN_PREFIX
+		"SPAN",
+		overlay->key, name->text, known.data);
+	buffer_finish(&known);
+	return false;
+}
+
+static bool treats_what_is_known(const struct yaml_node *overlay, struct sluice_error *error)
+{
+	for (const struct yaml_node *each = first_treated(overlay); each; each = next_treated(overlay, each)) {
+		if (each->type != YAML_TEXT || yaml_is_null(each))
+			return yaml_fail(each, error,
+			                 "optimizations.%s: treats: expected the name of a condition, got %s",
+			                 overlay->key, yaml_describe(each));
+		if (!find_condition(each->text) && find_part(each->text) == PARTS && !is_span(each->text))
+			return refuse_treated(overlay, each, error);
+	}
+	return true;
 }
 
 bool recommend_read_overlays(const char *path, struct arena *arena, const struct yaml_node **overlays_out,
@@ -264,7 +325,13 @@ bool recommend_read_overlays(const char *path, struct arena *arena, const struct
 	if (overlays && !yaml_is_null(overlays) && overlays->type != YAML_MAP)
 		return yaml_fail(overlays, error, "optimizations: expected a map of overlays, got %s",
 		                 yaml_describe(overlays));
-	*overlays_out = overlays && overlays->type == YAML_MAP ? overlays : NULL;
+	if (!overlays || overlays->type != YAML_MAP)
+		return true;
+	for (const struct yaml_node *each = overlays->first; each; each = each->next) {
+		if (!treats_what_is_known(each, error))
+			return false;
+	}
+	*overlays_out = overlays;
 	return true;
 }
 
@@ -273,25 +340,22 @@ static void write_one(const struct recommendation *each, size_t number, struct b
 	buffer_printf(out, "  %zu. %.0f %% %s.\n     Try ", number, 100 * each->seen, each->condition);
 	if (each->overlay)
 		buffer_printf(out, "--enable %s: %s", each->overlay, each->advice);
-	else if (each->letter == '-')
-		buffer_printf(out, "%s: %s", each->name, each->advice);
 	else
-		buffer_printf(out, "%s (%c): %s", each->name, each->letter, each->advice);
+		buffer_printf(out, "this: %s", each->advice);
 	if (each->already)
 		buffer_printf(out, " (%s is on already)", each->already);
-	buffer_printf(out, ". It holds above %.0f %%; %.0f %% of the tail's excess lies there.\n",
+	buffer_printf(out, ". Condition: %s above %.0f %%; it accounts for %.0f %% of the tail's excess.\n", each->name,
 	              100 * each->threshold, 100 * each->gain);
 }
 
 static void write_none(const struct analyze_result *result, struct buffer *out)
 {
 	if (!result->has_stages) {
-		buffer_add_text(out, "  None: nothing is known about the server's stages; --trace adds its trace.\n");
+		buffer_add_text(out, "  None: the run has no stage times; --trace adds the server's trace.\n");
 		return;
 	}
 	double share = result->hotspot < 0 ? 0 : result->parts[result->hotspot].server_share;
-	buffer_printf(out, "  None: %s.\n",
-	              share > 0.5 ? "no condition of a known optimization holds" : "no stage stands out");
+	buffer_printf(out, "  None: %s.\n", share > 0.5 ? "no condition holds" : "no stage stands out");
 	if (share > 0)
 		buffer_printf(out, "  The largest share of the server's time in the tail, %.0f %%, has %s.\n",
 		              100 * share, part_words[result->hotspot].title);
@@ -312,12 +376,11 @@ json_t *recommend_to_json(const struct recommendation *list, size_t count)
 	json_t *array = json_array();
 	for (size_t i = 0; i < count; i++) {
 		const struct recommendation *each = &list[i];
-		const char letter[2] = {each->letter == '-' ? '\0' : each->letter, '\0'};
-		(void)json_array_append_new(array, json_pack("{s:s, s:s, s:f, s:f, s:f, s:s, s:s, s:s?, s:s?}", "name",
-		                                             each->name, "letter", letter, "seen", each->seen,
-		                                             "threshold", each->threshold, "gain", each->gain,
-		                                             "condition", each->condition, "advice", each->advice,
-		                                             "overlay", each->overlay, "already_on", each->already));
+		(void)json_array_append_new(array,
+		                            json_pack("{s:s, s:f, s:f, s:f, s:s, s:s, s:s?, s:s?}", "name", each->name,
+		                                      "seen", each->seen, "threshold", each->threshold, "gain",
+		                                      each->gain, "condition", each->condition, "advice", each->advice,
+		                                      "overlay", each->overlay, "already_on", each->already));
 	}
 	return array;
 }

@@ -1,6 +1,6 @@
 /*
  * Recommendations: which optimization to try, by conditions that the analysis shows to hold. Each is a row of one table
- * in recommend.c; the letters are those of the plan that the conditions come from.
+ * in recommend.c; an overlay of the pipeline answers one by naming it as what it `treats`.
  *
  * Shares are of the time of the tail's requests that the server can change: what a request waits to be sent follows
  * from the rest. Those that may gain most come first.
@@ -21,22 +21,22 @@
 #include "lab/judge/analyze.h"
 #include "yaml/yaml.h"
 
-enum { RECOMMEND_MAX = 8 };
+enum { RECOMMEND_MAX = 16 };
 
-/* All texts are static or the overlays'. */
+/* All texts behind pointers are static or the overlays'. */
 struct recommendation {
-	const char *name;       /* "batching" */
-	const char *condition;  /* what holds: "the store's share of the tail" */
+	const char *name;       /* of the condition: "pool_wait" */
+	char condition[160];    /* what holds: "of the server's time in the tail is parsing" */
 	const char *advice;     /* what to try, in words */
-	char letter;            /* '-': the plan has none */
 	double seen, threshold; /* fractions */
 	double gain;            /* the excess share of the part it is about */
-	const char *overlay;    /* of the pipeline; NULL: none fits */
-	const char *already;    /* an overlay that fits and was on; NULL: none */
+	const char *overlay;    /* of the pipeline; NULL: none treats it */
+	const char *already;    /* an overlay that treats it and was on; NULL: none */
 };
 
-/* The overlays of a pipeline file: its `optimizations`. False and a sentence if the file cannot be read; a file
- * without any gives NULL. All is in the arena. */
+/* The overlays of a pipeline file: its `optimizations`. An overlay may treat a condition, a part of the server ("auth")
+ * or a span of the store ("persist.fsync"). False and a sentence if the file cannot be read or an overlay treats
+ * something else; a file without any gives NULL. All is in the arena. */
 bool recommend_read_overlays(const char *path, struct arena *arena, const struct yaml_node **overlays_out,
                              struct sluice_error *error);
 
