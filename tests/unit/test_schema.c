@@ -47,15 +47,21 @@ static json_t *at(json_t *object, const char *path)
 	return object;
 }
 
-/* The schema of that stage among the items of `stages`, or NULL. */
-static json_t *find_stage(const char *kind, const char *name)
+/* What the definition of an implementation says, or NULL. */
+static json_t *find_stage(const char *name)
 {
-	json_t *alternatives = at(schema, "properties/stages/items/anyOf"), *stage;
+	return at(at(schema, "definitions"), name);
+}
+
+/* What an item of `stages` that names the implementation must have besides. */
+static json_t *find_required(const char *kind, const char *name)
+{
+	json_t *condition;
 	size_t i;
-	json_array_foreach (alternatives, i, stage) {
-		const char *found = json_string_value(json_object_get(at(at(stage, "properties"), kind), "const"));
+	json_array_foreach (at(schema, "properties/stages/items/allOf"), i, condition) {
+		const char *found = json_string_value(at(at(at(condition, "if/properties"), kind), "const"));
 		if (found && strcmp(found, name) == 0)
-			return stage;
+			return at(condition, "then/required");
 	}
 	return NULL;
 }
@@ -64,7 +70,7 @@ START_TEST(test_every_setting_of_the_core_is_in_it)
 {
 	for (const struct config_section *section = config_sections; section->name; section++) {
 		for (const struct sluice_option *option = section->options; option->type != SLUICE_TYPE_END; option++) {
-			json_t *place = at(at(schema, "properties"), section->name);
+			json_t *place = at(at(schema, "definitions"), section->name);
 			char copy[128];
 			char *rest = copy;
 			(void)snprintf(copy, sizeof(copy), "%s", option->name);
@@ -80,27 +86,29 @@ END_TEST
 
 START_TEST(test_every_stage_found_is_in_it_with_its_options)
 {
-	json_t *stage = find_stage("persist", "config_store");
+	json_t *stage = find_stage("persist-config_store");
 	ck_assert_ptr_nonnull(stage);
 	ck_assert_ptr_nonnull(at(stage, "properties/url"));
 	ck_assert_ptr_nonnull(at(stage, "properties/max_batch"));
-	ck_assert_ptr_nonnull(at(stage, "properties/sha256"));
-	json_t *max = json_array_get(at(stage, "properties/pool/properties/max/anyOf"), 0);
+	ck_assert(json_is_true(at(stage, "properties/sha256")));
+	ck_assert_ptr_nonnull(at(schema, "properties/stages/items/properties/sha256/pattern"));
+	json_t *max = at(stage, "properties/pool/properties/max");
 	ck_assert_int_eq(json_integer_value(at(max, "minimum")), 1);
 	ck_assert_int_eq(json_integer_value(at(max, "maximum")), 100);
-	ck_assert_str_eq(json_string_value(json_array_get(at(stage, "required"), 0)), "persist");
-	ck_assert_str_eq(json_string_value(json_array_get(at(stage, "required"), 1)), "url");
-	ck_assert_ptr_nonnull(find_stage("queue", "config_journal"));
-	ck_assert_ptr_null(find_stage("queue", "config_store"));
+	json_t *required = find_required("persist", "config_store");
+	ck_assert_uint_eq(json_array_size(required), 1);
+	ck_assert_str_eq(json_string_value(json_array_get(required, 0)), "url");
+	ck_assert_ptr_nonnull(find_stage("queue-config_journal"));
+	ck_assert_ptr_null(find_stage("queue-config_store"));
 }
 END_TEST
 
 START_TEST(test_nothing_unknown_is_allowed)
 {
 	ck_assert(json_is_false(at(schema, "additionalProperties")));
-	ck_assert(json_is_false(at(schema, "properties/listen/additionalProperties")));
-	ck_assert(json_is_false(at(schema, "properties/listen/properties/compression/additionalProperties")));
-	ck_assert(json_is_false(at(find_stage("persist", "config_store"), "additionalProperties")));
+	ck_assert(json_is_false(at(schema, "definitions/listen/additionalProperties")));
+	ck_assert(json_is_false(at(schema, "definitions/listen/properties/compression/additionalProperties")));
+	ck_assert(json_is_false(at(find_stage("persist-config_store"), "additionalProperties")));
 	ck_assert(json_is_false(at(schema, "properties/optimizations/additionalProperties/additionalProperties")));
 }
 END_TEST
