@@ -238,7 +238,7 @@ START_TEST(test_run_alone_is_a_report)
 	expect("from when it was due</th>");
 	expect("2.00\u00a0s");
 	expect("What is stored was not held against what was answered.");
-	expect_not("<h2>The gate</h2>");
+	expect_not("<h2>Gate</h2>");
 	expect_not("<b>Pairs.</b>");
 	expect_well_formed();
 }

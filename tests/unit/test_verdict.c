@@ -241,7 +241,7 @@ START_TEST(test_wrong_answer_counts_as_the_whole_patience)
 	ck_assert_double_eq_tol(figure("p95", "b"), 60000, 1);
 	ck_assert_double_lt(figure("p50", "b"), 20);
 	ck_assert_double_lt(figure("throughput", "b"), 100);
-	assert_noted("faster: 24 of 400 answers were not the right ones; each counts as 60 s.");
+	assert_noted("faster: 24 of 400 responses were wrong; each counts as 60 s.");
 }
 END_TEST
 
@@ -301,7 +301,7 @@ START_TEST(test_store_that_nobody_has_verified_is_noted)
 	json_decref(paired.verified);
 	paired.verified = NULL;
 	assert_outcome("equivalent");
-	assert_noted("faster: nobody has verified what was stored.");
+	assert_noted("faster: the stored events were not verified.");
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 /*
- * sluice gate: holds a run against the criteria of a gate file.
+ * sluice gate: judges a run by the criteria of a gate file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +35,9 @@ static const char *verdict_of(const struct gate_row *row)
 static void print_result(const struct gate_spec *spec, const struct gate_facts *facts, const struct gate_result *result)
 {
 	(void)printf("%s%s%s\n", spec->name, spec->about[0] ? ": " : "", spec->about);
-	(void)printf("%zu requests, %g due a second, %zu connections; each row at %g %%\n\n", facts->requests,
-	             facts->rate, facts->connections, 100 * spec->confidence);
-	print_row("criterion", "seen", "certain", "limit", "verdict");
+	(void)printf("%zu requests, %g/s scheduled, %zu connections; bounds at %g %%\n\n", facts->requests, facts->rate,
+	             facts->connections, 100 * spec->confidence);
+	print_row("criterion", "value", "bound", "limit", "verdict");
 	for (size_t i = 0; i < result->row_count; i++) {
 		const struct gate_row *row = &result->rows[i];
 		struct gate_row_texts texts = gate_row_texts(row);
@@ -88,12 +88,12 @@ int cmd_gate(int argc, char **argv)
 	struct command command = {
 		.usage = "gate RUN/ GATE.yaml",
 		.about =
-			"Holds a run against the criteria of a gate file, writes the verdict into the run directory and "
-			"says what to do next. Limits are certified by bounds, not by points: a limit is met when what "
-			"is certain meets it. Exit status: 0 PASS, 1 ROLLBACK, 2 it cannot be judged, 10 PROCEED (clean, "
-			"go on to the next test), 11 CONDITIONAL (short of a target, not certified or not measured), 12 "
-			"FLAG (unlikely to meet it, or a trade-off), 30 INVALID (the run was not what the gate asks "
-			"for).",
+			"Judges a run by the criteria of a gate file, writes the verdict into the run directory and "
+			"says what to do next. Limits are certified by bounds, not by point estimates: a limit is met "
+			"when the bound meets it. Exit status: 0 PASS, 1 ROLLBACK, 2 the run cannot be judged, 10 "
+			"PROCEED (clean, go on to the next test), 11 CONDITIONAL (a target missed, not certified or not "
+			"measured), 12 FLAG (unlikely to meet a target, or a trade-off), 30 INVALID (the run was not "
+			"what the gate requires).",
 		.example = "sluice gate run-1/ benchmarks/gates/final-30k.yaml --baseline compare-1/",
 		.flags = flags,
 		.common = FLAGS_JSON,

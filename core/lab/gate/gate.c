@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "lab/gate/criteria.h"
 
 #define NS_PER_MS 1e6
@@ -75,35 +76,31 @@ static enum gate_outcome row_outcome(const struct gate_spec *spec, const struct 
 	}
 }
 
-SLUICE_PRINTF(2, 3)
-static void add_reason(struct gate_result *result, const char *format, ...)
+static struct buffer *next_reason(struct buffer *reasons)
 {
-	size_t used = strlen(result->invalid);
-	if (used > 0 && used + 3 < sizeof(result->invalid)) {
-		memcpy(result->invalid + used, "; ", 3);
-		used += 2;
-	}
-	va_list arguments;
-	va_start(arguments, format);
-	(void)vsnprintf(result->invalid + used, sizeof(result->invalid) - used, format, arguments);
-	va_end(arguments);
+	buffer_add_text(reasons, reasons->size > 0 ? "; " : "");
+	return reasons;
 }
 
 static void check_run(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result)
 {
-	if (facts->late[0])
-		add_reason(result, "%s", facts->late);
+	struct buffer reasons = {0};
+	buffer_add_text(&reasons, facts->late);
 	if (facts->interrupted)
-		add_reason(result, "the run was interrupted");
+		buffer_add_text(next_reason(&reasons), "the run was interrupted");
 	if (facts->requests < (size_t)spec->requests)
-		add_reason(result, "it had %zu requests, expected at least %" PRId64, facts->requests, spec->requests);
+		buffer_printf(next_reason(&reasons), "it had %zu requests, expected at least %" PRId64, facts->requests,
+		              spec->requests);
 	if (spec->rate > 0 && facts->rate <= 0)
-		add_reason(result, "it had no schedule, expected %" PRId64 " requests/s", spec->rate);
+		buffer_printf(next_reason(&reasons), "it had no schedule, expected %" PRId64 " requests/s", spec->rate);
 	else if (facts->rate < (double)spec->rate * (1 - SLACK))
-		add_reason(result, "it was scheduled at %g requests/s, expected at least %" PRId64, facts->rate,
-		           spec->rate);
+		buffer_printf(next_reason(&reasons), "it was scheduled at %g requests/s, expected at least %" PRId64,
+		              facts->rate, spec->rate);
 	if (spec->connections > 0 && facts->connections != (size_t)spec->connections)
-		add_reason(result, "it had %zu connections, expected %" PRId64, facts->connections, spec->connections);
+		buffer_printf(next_reason(&reasons), "it had %zu connections, expected %" PRId64, facts->connections,
+		              spec->connections);
+	(void)snprintf(result->invalid, sizeof(result->invalid), "%s", reasons.data);
+	buffer_finish(&reasons);
 }
 
 /* What the interval of P95 leaves open, edge by edge. */

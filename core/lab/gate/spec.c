@@ -25,12 +25,12 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_CHOICE(struct gate_spec, kind, .name = "outcome", .fallback = "final", .choices = gate_kind_names,
                              .help = "only final can say PASS; smoke and interim say PROCEED"),
 	SLUICE_OPTION_PERCENT(struct gate_spec, confidence, .name = "confidence", .fallback = "95%", .min = 50,
-                              .max = 99, .help = "how sure a row must be, one-sided"),
+                              .max = 99, .help = "of each row's bound, one-sided"),
 
 	SLUICE_OPTION_INT(struct gate_spec, requests, .name = "requires.requests", .min = 1, .max = 1000000000,
                           .unit = "requests", .help = "at least as many"),
 	SLUICE_OPTION_INT(struct gate_spec, rate, .name = "requires.rate", .min = 1, .max = 10000000,
-                          .unit = "requests a second", .help = "at least as many were due"),
+                          .unit = "requests a second", .help = "scheduled, at least"),
 	SLUICE_OPTION_INT(struct gate_spec, connections, .name = "requires.connections", .min = 1, .max = 1000000,
                           .unit = "connections", .help = "exactly as many"),
 
@@ -95,10 +95,10 @@ static bool read_bands(struct gate_spec *spec, const struct yaml_node *top, stru
 	}
 	if (find(top, "criteria", "p95"))
 		return yaml_fail_at_key(find(top, "criteria", "p95"), error,
-		                        "criteria.p95: the bands say it; their edge proceed is the limit");
+		                        "criteria.p95: conflicts with bands; bands.proceed is the limit of P95");
 	if (yaml_get(top, "rollback_above"))
 		return yaml_fail_at_key(yaml_get(top, "rollback_above"), error,
-		                        "rollback_above: the bands say it; above their edge flag is ROLLBACK");
+		                        "rollback_above: conflicts with bands; a P95 above bands.flag is ROLLBACK");
 	spec->rollback_above = spec->flag;
 	return edges_ascend(spec, bands, error);
 }
@@ -109,7 +109,7 @@ static bool limits_fit(const struct gate_spec *spec, const struct yaml_node *top
 	size_t p95 = gate_criterion_index(GATE_P95), p99 = gate_criterion_index("p99");
 	int64_t p95_ns = spec->limits[p95].duration.ns;
 	if (above && !spec->asked[p95])
-		return yaml_fail_at_key(above, error, "rollback_above: is about P95; expected criteria.p95 beside it");
+		return yaml_fail_at_key(above, error, "rollback_above: requires criteria.p95");
 	if (above && spec->rollback_above.ns < p95_ns)
 		return yaml_fail(above, error, "rollback_above: expected at least criteria.p95, which is %gms",
 		                 (double)p95_ns / NS_PER_MS);
@@ -132,7 +132,7 @@ static bool read_top(struct gate_spec *spec, const struct yaml_node *top, struct
 	if (!bind_map(&bind, top, top, error))
 		return false;
 	if (!note_asked(spec, top))
-		return yaml_fail(top, error, "criteria: is missing; a gate without one would let everything through");
+		return yaml_fail(top, error, "criteria: is missing; a gate requires at least one criterion");
 	return read_bands(spec, top, error) && limits_fit(spec, top, error);
 }
 

@@ -131,7 +131,7 @@ struct judgement {
 static void describe_change(const struct change *change, const char *a, const char *b, char *text, size_t room)
 {
 	const struct estimate_pairs *found = &change->pairs;
-	char interval[64] = "of which one says nothing about the next";
+	char interval[64] = "no interval: it takes two pairs";
 	if (isfinite(found->low) && isfinite(found->high))
 		(void)snprintf(interval, sizeof(interval), "[%+.1f, %+.1f]", 100 * expm1(found->low),
 		               100 * expm1(found->high));
@@ -165,14 +165,13 @@ static bool judge_conducts(const struct conduct conducts[ARMS], const char *labe
 	size_t room = sizeof(judgement->sentence);
 	if (conducts[0].violations > 0) {
 		judgement->outcome = VERDICT_INVALID;
-		(void)snprintf(
-			text, room,
-			"%s: %s itself has %lld event%s lost, doubled, altered or out of order.",
-			verdict_outcomes[VERDICT_INVALID].lead, labels[0], conducts[0].violations, conducts[0].violations == 1 ? "" : "s");
+		(void)snprintf(text, room, "%s: %s itself has %lld event%s lost, doubled, altered or out of order.",
+		               verdict_outcomes[VERDICT_INVALID].lead, labels[0], conducts[0].violations,
+		               conducts[0].violations == 1 ? "" : "s");
 	} else if (conducts[1].violations > 0) {
 		judgement->outcome = VERDICT_WORSE;
 		(void)snprintf(text, room,
-		               "%s breaks what was promised: %lld event%s lost, doubled, altered or out of order.",
+		               "%s violates the guarantees: %lld event%s lost, doubled, altered or out of order.",
 		               labels[1], conducts[1].violations, conducts[1].violations == 1 ? "" : "s");
 	} else if (!json_is_true(json_object_get(generator, "valid"))) {
 		const char *reason = json_string_value(json_array_get(json_object_get(generator, "reasons"), 0));
@@ -203,13 +202,12 @@ static json_t *list_notes(const struct conduct conducts[ARMS], const char *label
 					labels[arm], conducts[arm].early_ms, conducts[arm].late_ms));
 		if (conducts[arm].wrong > 0)
 			(void)json_array_append_new(
-				notes,
-				json_sprintf("%s: %zu of %zu answers were not the right ones; each counts as %.0f s.",
-			                     labels[arm], conducts[arm].wrong, conducts[arm].requests,
-			                     (double)terms->patience_ns / 1e9));
+				notes, json_sprintf("%s: %zu of %zu responses were wrong; each counts as %.0f s.",
+			                            labels[arm], conducts[arm].wrong, conducts[arm].requests,
+			                            (double)terms->patience_ns / 1e9));
 		if (conducts[arm].violations < 0)
 			(void)json_array_append_new(
-				notes, json_sprintf("%s: nobody has verified what was stored.", labels[arm]));
+				notes, json_sprintf("%s: the stored events were not verified.", labels[arm]));
 	}
 	return notes;
 }

@@ -103,11 +103,11 @@ void report_put_gate(const struct report_documents *documents, struct buffer *ou
 	json_t *row;
 	if (json_array_size(rows) == 0)
 		return;
-	html_add(out, "<section>\n<h2>The gate</h2>\n<p>The criteria of <code>%s</code>. ",
+	html_add(out, "<section>\n<h2>Gate</h2>\n<p>The criteria of <code>%s</code>. ",
 	         report_text(documents->gate, "file"));
 	buffer_add_text(
 		out,
-		"The bound is what the run certifies: the worst value that is still compatible with what was seen. A limit is met for certain when the bound meets it.</p>\n"
+		"The bound is what the run certifies: the worst value that is still compatible with the measurement. A limit is met when the bound meets it.</p>\n"
 		"<table class=\"cards\">\n<thead><tr><th scope=\"col\">Criterion</th><th "
 		"scope=\"col\">Value</th><th scope=\"col\">Limit</th><th scope=\"col\">Bound</th><th "
 		"scope=\"col\">Verdict</th></tr></thead>\n<tbody>\n");

@@ -216,7 +216,7 @@ export function makeComparison() {
       more_pairs: 0,
     },
     arms: labels.map((label) => ({ label })),
-    notes: ['none: 3 of 30000 answers were not the right ones; each counts as 30 s.'],
+    notes: ['none: 3 of 30000 responses were wrong; each counts as 30 s.'],
     looks: [
       { pairs: 10, p: 0.00195, threshold: 0.00005, stopped: false },
       { pairs: 20, p: 0.0000019, threshold: 0.0042, stopped: true },
