@@ -22,7 +22,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "lab/load/answer.h"
+#include "client/response.h"
 
 enum { SERVERS_MAX = 8, EVENTS_MAX = 64, PIECE_SIZE = 4096 };
 
@@ -32,7 +32,7 @@ static const char request[] = "POST /webhooks HTTP/1.1\r\nHost: 127.0.0.1\r\nCon
 
 struct connection {
 	int fd;
-	struct answer answer;
+	struct http_response response;
 };
 
 struct server {
@@ -78,7 +78,7 @@ static void open_server(struct server *server, const char *port_and_pid, size_t 
 
 static void send_request(struct connection *connection)
 {
-	answer_begin(&connection->answer);
+	http_response_begin(&connection->response);
 	if (send(connection->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != sizeof(request) - 1)
 		fail("send");
 }
@@ -90,10 +90,10 @@ static bool receive(struct connection *connection)
 	ssize_t got = recv(connection->fd, piece, sizeof(piece), 0);
 	if (got <= 0)
 		fail("recv");
-	(void)answer_take(&connection->answer, piece, (size_t)got);
-	if (connection->answer.state < ANSWER_DONE)
+	(void)http_response_take(&connection->response, piece, (size_t)got);
+	if (connection->response.state < RESPONSE_DONE)
 		return false;
-	if (connection->answer.state != ANSWER_DONE || connection->answer.status != 202)
+	if (connection->response.state != RESPONSE_DONE || connection->response.status != 202)
 		fail("an answer that is not 202");
 	return true;
 }

@@ -1,5 +1,6 @@
 /*
- * The client of a running server's admin door, for the subcommands that ask it.
+ * The client of a running server's admin listener, for the subcommands that talk to it: http and https, without
+ * redirects and proxies.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -14,8 +15,9 @@
 #define CLIENT_ADMIN_DEFAULT "http://127.0.0.1:9464"
 #define CLIENT_ADMIN_HELP "the server's admin door (" CLIENT_ADMIN_DEFAULT "); its token comes from SLUICE_ADMIN_TOKEN"
 
-/* GET of `path` below the admin URL (NULL: the default one). The answer's body is added to *out. False and a sentence
- * if the server cannot be reached; else the HTTP status is in *status_out. `accept` may be NULL. */
+/* GET of `path` below the admin URL (NULL: the default one; "http://" may be left out), with the bearer token from
+ * SLUICE_ADMIN_TOKEN. The response's body is added to *out. False and a sentence if there is no complete response within
+ * 10 s; else the HTTP status is in *status_out. `accept` may be NULL. */
 bool client_get(const char *admin, const char *path, const char *accept, struct buffer *out, long *status_out,
                 struct sluice_error *error);
 

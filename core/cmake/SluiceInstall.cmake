@@ -1,4 +1,4 @@
-# `cmake --install`: the program, its stages, the headers of the front door, and how others find them. Everything lies
+# `cmake --install`: the programs, their stages, the headers of the front door, and how others find them. Everything lies
 # relative to the prefix and may be moved with it. The service (unit, configuration) is a component of its own, for packages:
 # its places are absolute.
 
@@ -7,6 +7,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/sluice")
 
 install(TARGETS sluice EXPORT sluice-targets DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS sluice-lab DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS sluice_api EXPORT sluice-targets)
 set_target_properties(sluice_api PROPERTIES EXPORT_NAME api)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/core/include/sluice" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")

@@ -44,6 +44,7 @@ test('an installed program finds all its stages, also when the whole tree is mov
 
 test('everything is below the prefix: headers, pages, completion, pipelines', async () => {
   const have = async (folder) => readdir(join(prefix, folder));
+  assert.deepEqual(await have('bin'), ['sluice', 'sluice-lab']);
   assert.ok((await have('include/sluice')).includes('stage.h'));
   assert.ok((await have('share/man/man1')).includes('sluice-run.1'));
   assert.ok((await have('share/man/man5')).includes('sluice-pipeline.5'));
@@ -144,6 +145,7 @@ const completions = [
   ['sluice check --pr', '--print'],
   ['sluice new-stage per', 'persist'],
   ['sluice audit v', 'verify'],
+  ['sluice evidence ver', 'verify'],
   ['sluice stages persist/sq', 'persist/sqlite'],
   ['sluice run pipe', 'pipeline.yaml'],
 ];

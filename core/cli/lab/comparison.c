@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "cli/sibling.h"
 #include "lab/gate/gate.h"
 #include "lab/load/corpus.h"
 #include "lab/report/report.h"
@@ -124,7 +125,11 @@ bool comparison_request_init(struct comparison_request *request_out, const struc
 	const char *first = arguments->operand_count > 0 ? arguments->operands[0] : settings->pipeline;
 	const char *second = arguments->operand_count > 1 ? arguments->operands[1] : settings->pipeline_b;
 	*request_out = (struct comparison_request){
-		.settings = settings, .arguments = arguments, .pipelines = {first, second ? second : first}};
+		.settings = settings,
+		.arguments = arguments,
+		.pipelines = {first, second ? second : first},
+		.program = sibling_path(SIBLING_SERVER, &arguments->arena),
+	};
 	if (!first)
 		return sluice_error_set(error, "expected a pipeline, or a --scenario that names one");
 	if (!settings->output)
@@ -308,6 +313,7 @@ static bool load_side(const struct comparison_request *request, struct side *sid
 	const char *const *sets = request->arguments->request.sets;
 	side->names = which == 0 ? settings->a : settings->b;
 	side->plan = (struct arm_plan){
+		.program = request->program,
 		.letter = number == 0 ? "a" : "b",
 		.pipeline = request->pipelines[which],
 		.optimizations = optimizations_of(side->names),

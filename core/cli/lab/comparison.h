@@ -2,8 +2,8 @@
  * A comparison as the command line and a scenario file ask for it, and the doors to its stores: what lies between
  * `sluice compare` and the laboratory, which may not know the runtime.
  */
-#ifndef CLI_COMPARISON_H
-#define CLI_COMPARISON_H
+#ifndef CLI_LAB_COMPARISON_H
+#define CLI_LAB_COMPARISON_H
 
 #include <jansson.h>
 #include <sluice/option.h>
@@ -29,6 +29,7 @@ struct comparison_request {
 	const struct comparison_settings *settings;
 	struct arguments *arguments; /* its arena holds what is made on the way */
 	const char *pipelines[2];
+	const char *program; /* of the servers under test */
 };
 
 /* The gate file; NULL: none was named, or an empty one, which takes a scenario's away. */

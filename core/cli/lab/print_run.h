@@ -1,8 +1,8 @@
 /*
  * What a run came to, for people, from the members "results" and "generator" of run.json.
  */
-#ifndef CLI_PRINT_RUN_H
-#define CLI_PRINT_RUN_H
+#ifndef CLI_LAB_PRINT_RUN_H
+#define CLI_LAB_PRINT_RUN_H
 
 #include <jansson.h>
 

@@ -1,8 +1,8 @@
 /*
  * The store of a pipeline, opened to be read, as the laboratory takes it.
  */
-#ifndef CLI_STORE_H
-#define CLI_STORE_H
+#ifndef CLI_LAB_STORE_H
+#define CLI_LAB_STORE_H
 
 #include <stdbool.h>
 

@@ -2,7 +2,8 @@
  * sluice manual: writes the pages of the manual and the completion of the command line.
  *
  * What can be listed comes from the tables that the program runs on: subcommands, their flags, the options of the core
- * and of every stage found. The prose around it is in core/cli/server/templates.
+ * and of every stage found. The prose around it is in core/cli/server/templates. At its end it becomes sluice-lab, which
+ * adds what only that program knows: the flags of its own subcommands.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,36 +13,18 @@
 
 #include "cli/arguments.h"
 #include "cli/cli.h"
-#include "cli/server/completion.h"
-#include "cli/server/roff.h"
+#include "cli/completion.h"
+#include "cli/manual.h"
+#include "cli/roff.h"
+#include "cli/server/table.h"
 #include "cli/server/templates.h"
-#include "cli/subcommands.h"
+#include "cli/sibling.h"
 #include "runtime/settings.h"
 #include "yaml/option.h"
 
-enum { PAGE_NAME_SIZE = 64 };
-
-static void page_name(const char *subcommand, char name[PAGE_NAME_SIZE])
-{
-	(void)snprintf(name, PAGE_NAME_SIZE, "sluice-%s", subcommand);
-}
-
-static bool write_file(const char *folder, const char *name, const struct buffer *text, struct sluice_error *error)
-{
-	struct buffer path = {0};
-	buffer_printf(&path, "%s/%s", folder, name);
-	FILE *file = fopen(path.data, "w");
-	bool ok = file && fwrite(text->data, 1, text->size, file) == text->size;
-	ok = file && fclose(file) == 0 && ok;
-	if (!ok)
-		sluice_error_set(error, "%s: cannot be written: %s", path.data, strerror(errno));
-	buffer_finish(&path);
-	return ok;
-}
-
 static void write_subcommand_list(struct buffer *out)
 {
-	for (const struct subcommand *each = subcommands; each->name; each++) {
+	for (const struct subcommand *each = sluice_subcommands; each->name; each++) {
 		roff_item(out, each->name, NULL);
 		roff_text(out, each->about);
 	}
@@ -49,9 +32,9 @@ static void write_subcommand_list(struct buffer *out)
 
 static void write_pages_of_subcommands(struct buffer *out)
 {
-	for (const struct subcommand *each = subcommands; each->name; each++) {
-		char name[PAGE_NAME_SIZE];
-		page_name(each->name, name);
+	for (const struct subcommand *each = sluice_subcommands; each->name; each++) {
+		char name[MANUAL_NAME_SIZE];
+		manual_page_name(each->name, name);
 		roff_reference(out, name, 1, false);
 	}
 }
@@ -67,74 +50,9 @@ static bool write_main_page(const char *folder, struct sluice_error *error)
 	write_pages_of_subcommands(&page);
 	roff_reference(&page, "sluice-stage", 3, false);
 	roff_reference(&page, "sluice-pipeline", 5, true);
-	bool ok = write_file(folder, "sluice.1", &page, error);
+	bool ok = manual_write_file(folder, "sluice.1", &page, error);
 	buffer_finish(&list);
 	buffer_finish(&page);
-	return ok;
-}
-
-/* "audit verify PIPELINE": what is typed as it stands is bold, what stands for something is not. */
-static void write_synopsis(struct buffer *out, const char *usage)
-{
-	roff_heading(out, "SYNOPSIS");
-	buffer_add_text(out, ".B sluice");
-	const char *rest = usage;
-	while (*rest >= 'a' && *rest <= 'z') {
-		size_t size = strcspn(rest, " ");
-		buffer_add_text(out, " ");
-		roff_escape(out, rest, size);
-		rest += size + (rest[size] == ' ');
-	}
-	buffer_add_text(out, "\n");
-	if (*rest) {
-		buffer_add_text(out, ".I ");
-		roff_escape(out, rest, strlen(rest));
-		buffer_add_text(out, "\n");
-	}
-	buffer_add_text(out, ".RI [ flags ]\n");
-}
-
-struct page_of_subcommand {
-	const struct subcommand *subcommand;
-	struct buffer *out;
-};
-
-static void write_subcommand_page(void *context, const struct command *command, const struct flag *flags, size_t count)
-{
-	const struct page_of_subcommand *page = context;
-	struct buffer *out = page->out;
-	char name[PAGE_NAME_SIZE];
-	page_name(page->subcommand->name, name);
-	roff_begin(out, name, 1, page->subcommand->about);
-	write_synopsis(out, command->usage);
-	roff_heading(out, "DESCRIPTION");
-	roff_text(out, command->about);
-	roff_heading(out, "OPTIONS");
-	for (size_t i = 0; i < count; i++) {
-		char flag[PAGE_NAME_SIZE];
-		(void)snprintf(flag, sizeof(flag), "--%s", flags[i].name);
-		roff_item(out, flag, flags[i].value);
-		roff_text(out, flags[i].help);
-	}
-	roff_heading(out, "EXAMPLES");
-	roff_example(out, command->example);
-	roff_heading(out, "SEE ALSO");
-	roff_reference(out, "sluice", 1, false);
-	roff_reference(out, "sluice-pipeline", 5, true);
-}
-
-static bool write_subcommand_pages(const char *folder, struct sluice_error *error)
-{
-	bool ok = true;
-	for (const struct subcommand *each = subcommands; ok && each->name; each++) {
-		struct buffer page = {0};
-		char name[PAGE_NAME_SIZE], file[PAGE_NAME_SIZE + 2];
-		subcommand_describe(each, write_subcommand_page, &(struct page_of_subcommand){each, &page});
-		page_name(each->name, name);
-		(void)snprintf(file, sizeof(file), "%s.1", name);
-		ok = write_file(folder, file, &page, error);
-		buffer_finish(&page);
-	}
 	return ok;
 }
 
@@ -167,7 +85,7 @@ static void write_settings(struct buffer *out)
 	}
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		const struct sluice_option *options = config_kind_options((enum sluice_kind)kind);
-		char title[PAGE_NAME_SIZE];
+		char title[MANUAL_NAME_SIZE];
 		if (options->type == SLUICE_TYPE_END)
 			continue;
 		(void)snprintf(title, sizeof(title), "Every stage of kind %s", kind_names[kind]);
@@ -199,7 +117,7 @@ static void write_stage(void *context, enum sluice_kind kind, const char *file)
 		(void)fprintf(stderr, "%s\n", error.text);
 		return;
 	}
-	char title[2 * PAGE_NAME_SIZE];
+	char title[2 * MANUAL_NAME_SIZE];
 	(void)snprintf(title, sizeof(title), "%s: %s", kind_names[plugin->ops.kind], plugin->ops.name);
 	roff_subheading(out, title);
 	roff_text(out, plugin->ops.summary);
@@ -224,7 +142,7 @@ static bool write_pipeline_page(const char *folder, char **stage_path, struct sl
 	roff_reference(&page, "sluice", 1, false);
 	roff_reference(&page, "sluice-check", 1, false);
 	roff_reference(&page, "sluice-stage", 3, true);
-	bool ok = write_file(folder, "sluice-pipeline.5", &page, error);
+	bool ok = manual_write_file(folder, "sluice-pipeline.5", &page, error);
 	buffer_finish(&stages);
 	buffer_finish(&settings);
 	buffer_finish(&overlaid);
@@ -234,9 +152,14 @@ static bool write_pipeline_page(const char *folder, char **stage_path, struct sl
 
 static bool write_completion(const char *folder, struct sluice_error *error)
 {
-	struct buffer script = {0};
-	completion_write(&script);
-	bool ok = write_file(folder, "sluice.bash", &script, error);
+	struct buffer script = {0}, names = {0};
+	for (const struct subcommand *each = sluice_subcommands; each->name; each++)
+		buffer_printf(&names, "%s%s", names.size ? " " : "", each->name);
+	template_fill(template_find(template_files, "completion.bash"),
+	              (const struct template_word[]){{"SUBCOMMANDS", names.data}, {NULL, NULL}}, &script);
+	completion_write_subcommands(&script, sluice_subcommands);
+	bool ok = manual_write_file(folder, MANUAL_COMPLETION, &script, error);
+	buffer_finish(&names);
 	buffer_finish(&script);
 	return ok;
 }
@@ -262,11 +185,13 @@ int cmd_manual(int argc, char **argv)
 	bool ok = mkdir(folder, 0755) == 0 || errno == EEXIST;
 	if (!ok)
 		sluice_error_set(&error, "%s: cannot be made: %s", folder, strerror(errno));
-	ok = ok && write_main_page(folder, &error) && write_subcommand_pages(folder, &error) &&
+	ok = ok && write_main_page(folder, &error) && manual_write_pages(sluice_subcommands, folder, &error) &&
 	     write_pipeline_page(folder, stage_path, &error) && write_completion(folder, &error);
-	if (!ok)
-		(void)fprintf(stderr, "sluice manual: %s\n", error.text);
 	loader_free_path(stage_path);
+	if (ok)
+		status = sibling_become(SIBLING_LAB, (char *[]){argv[0], argv[0], arguments.operands[0], NULL});
+	else
+		(void)fprintf(stderr, "sluice manual: %s\n", error.text);
 	arguments_finish(&arguments);
-	return ok ? STATUS_YES : STATUS_CANNOT;
+	return ok ? status : STATUS_CANNOT;
 }

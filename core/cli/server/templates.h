@@ -1,8 +1,8 @@
 /*
  * The files of core/cli/server/templates, carried by the program.
  */
-#ifndef CLI_TEMPLATES_H
-#define CLI_TEMPLATES_H
+#ifndef CLI_SERVER_TEMPLATES_H
+#define CLI_SERVER_TEMPLATES_H
 
 #include "base/template.h"
 

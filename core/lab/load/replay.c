@@ -213,7 +213,7 @@ static bool is_tried_again(struct loop *loop, size_t i, int status)
 /* What the server asks for, or a pause that doubles from 50 ms. */
 static int64_t pause_ns(const struct sender *sender, int status, unsigned tries)
 {
-	int64_t asked_s = status == 503 ? sender->answer.retry_after_s : -1;
+	int64_t asked_s = status == 503 ? sender->response.retry_after_s : -1;
 	return asked_s >= 0 ? asked_s * NS_PER_S : 50 * NS_PER_MS << (tries < 8 ? tries - 1 : 7);
 }
 
@@ -257,7 +257,7 @@ static void settle(struct loop *loop, struct sender *sender)
 		return;
 	int64_t end_ns = end_of(loop, sender);
 	sender->free_ns = end_ns - sender->late_ns;
-	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->answer.status : 0, end_ns);
+	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->response.status : 0, end_ns);
 	sender_release(sender);
 	fleet_give_back(fleet, sender);
 }

@@ -68,8 +68,8 @@ static void take_end(struct sender *sender, bool in_order)
 		return;
 	}
 	if (in_order)
-		answer_end(&sender->answer);
-	shut(sender, sender->answer.state == ANSWER_DONE ? SENDER_ANSWERED : SENDER_FAILED);
+		http_response_end(&sender->response);
+	shut(sender, sender->response.state == RESPONSE_DONE ? SENDER_ANSWERED : SENDER_FAILED);
 }
 
 static void take_bytes(struct sender *sender, const char *data, size_t size)
@@ -78,13 +78,13 @@ static void take_bytes(struct sender *sender, const char *data, size_t size)
 		shut(sender, sender->state == SENDER_ANSWERED ? SENDER_ANSWERED : SENDER_CLOSED);
 		return;
 	}
-	size_t taken = answer_take(&sender->answer, data, size);
+	size_t taken = http_response_take(&sender->response, data, size);
 	bool is_clean = taken == size && sender->out_at == sender->out.size;
-	if (sender->answer.state == ANSWER_BROKEN)
+	if (sender->response.state == RESPONSE_BROKEN)
 		shut(sender, SENDER_FAILED);
-	else if (sender->answer.state == ANSWER_DONE && is_clean)
+	else if (sender->response.state == RESPONSE_DONE && is_clean)
 		sender->state = SENDER_ANSWERED;
-	else if (sender->answer.state == ANSWER_DONE) /* answered too early, or more than once */
+	else if (sender->response.state == RESPONSE_DONE) /* answered too early, or more than once */
 		shut(sender, SENDER_ANSWERED);
 }
 
@@ -152,7 +152,7 @@ void sender_send(struct sender *sender)
 {
 	sender->out_at = 0;
 	sender->came_ns = 0;
-	answer_begin(&sender->answer);
+	http_response_begin(&sender->response);
 	if (sender->state == SENDER_CLOSED) {
 		if (!sender_open(sender))
 			sender->state = SENDER_FAILED;
@@ -187,7 +187,7 @@ void sender_work(struct sender *sender, bool ended)
 void sender_release(struct sender *sender)
 {
 	buffer_empty(&sender->out);
-	if (sender->fd >= 0 && !sender->answer.closes && sender->state == SENDER_ANSWERED)
+	if (sender->fd >= 0 && !sender->response.closes && sender->state == SENDER_ANSWERED)
 		sender->state = SENDER_IDLE;
 	else
 		shut(sender, SENDER_CLOSED);

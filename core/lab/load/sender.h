@@ -18,14 +18,14 @@
 #include <sluice/error.h>
 
 #include "base/buffer.h"
-#include "lab/load/answer.h"
+#include "client/response.h"
 
 enum sender_state {
 	SENDER_CLOSED,
 	SENDER_CONNECTING, /* with a request to send as soon as it is connected, if `out` has one */
 	SENDER_IDLE,
 	SENDER_BUSY,
-	SENDER_ANSWERED, /* answer.status is there */
+	SENDER_ANSWERED, /* response.status is known */
 	SENDER_FAILED,   /* the connection broke before the answer was complete */
 };
 
@@ -36,7 +36,7 @@ struct sender {
 	enum sender_state state;
 	struct buffer out;
 	size_t out_at; /* sent of it */
-	struct answer answer;
+	struct http_response response;
 	int64_t came_ns; /* monotonic: when its last bytes had come, whether anybody looked or not; 0: not known */
 	int failure;     /* errno of a connection that could not be made; 0: none */
 

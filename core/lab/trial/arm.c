@@ -49,8 +49,10 @@ _Noreturn static void become_server(const struct arm *arm, int out)
 	(void)setpgid(0, 0); /* Ctrl-C is for the laboratory */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)setenv("ENABLE_OPTIMIZATIONS", arm->plan->optimizations, 1);
-	if (log >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0)
-		(void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+	if (log >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0) {
+		(void)execv(arm->plan->program, (char *const *)(uintptr_t)argv);
+		(void)dprintf(STDERR_FILENO, "cannot start %s: %s\n", arm->plan->program, strerror(errno));
+	}
 	_exit(127);
 }
 

@@ -29,6 +29,7 @@ struct arm_store {
 
 /* How to run one. All is borrowed for the arm's life. */
 struct arm_plan {
+	const char *program;       /* the file of `sluice` */
 	const char *label;         /* "none", "batched-writes" */
 	const char *letter;        /* "a" or "b": in file names */
 	const char *pipeline;      /* the file */

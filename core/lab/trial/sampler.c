@@ -3,7 +3,6 @@
  */
 #include "lab/trial/sampler.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -127,7 +126,6 @@ struct sampler *sampler_start(const struct arm *arms, size_t count, const char *
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&sampler->woken, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
-	(void)curl_global_init(CURL_GLOBAL_DEFAULT); /* before a second thread uses it */
 	int failure = sampler->file ? pthread_create(&sampler->thread, NULL, run, sampler) : errno;
 	if (failure) {
 		(void)sluice_error_set(error, "%s: %s", path, strerror(failure));

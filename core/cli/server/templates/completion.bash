@@ -5,9 +5,7 @@ _sluice() {
 		COMPREPLY=($(compgen -W "@SUBCOMMANDS@ --help --version" -- "$word"))
 		return
 	fi
-	case ${COMP_WORDS[1]} in
-@CASES@
-	esac
+	! declare -F "_sluice_${COMP_WORDS[1]}" >/dev/null || "_sluice_${COMP_WORDS[1]}"
 	case " $takes " in
 	*" $before "*)
 		COMPREPLY=($(compgen -f -- "$word"))

@@ -1,22 +1,22 @@
 /*
- * Answers as their bytes come: each case whole, byte by byte, and cut in two at every place.
+ * Responses as their bytes come: each case whole, byte by byte, and cut in two at every place.
  */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/load/answer.h"
+#include "client/response.h"
 
 #define OK "HTTP/1.1 202 Accepted\r\n"
 
-static struct answer answer;
+static struct http_response response;
 
 static const struct good {
 	const char *text;
 	int status;
 	bool closes;
-	const char *beyond; /* bytes that are not the answer's any more */
+	const char *beyond; /* bytes that are not the response's any more */
 } goods[] = {
 	{OK "Content-Length: 5\r\n\r\nhello", 202, false, ""},
 	{OK "content-length:5 \t\r\nX: y\r\n\r\nhello", 202, false, ""},
@@ -81,14 +81,14 @@ static const char *const broken[] = {
 	OK "Transfer-Encoding: chunked\r\n\r\n1\r\na0\r\n",
 };
 
-/* Takes the bytes in pieces that end at `cut`, or each by itself (cut 0); returns how many were the answer's. */
+/* Takes the bytes in pieces that end at `cut`, or each by itself (cut 0); returns how many were the response's. */
 static size_t feed(const char *text, size_t size, size_t cut)
 {
 	size_t at = 0;
-	answer_begin(&answer);
-	while (at < size && answer.state < ANSWER_DONE) {
+	http_response_begin(&response);
+	while (at < size && response.state < RESPONSE_DONE) {
 		size_t piece = cut == 0 ? 1 : at < cut ? cut - at : size - at;
-		size_t taken = answer_take(&answer, text + at, piece);
+		size_t taken = http_response_take(&response, text + at, piece);
 		at += taken;
 		if (taken < piece)
 			break;
@@ -98,12 +98,12 @@ static size_t feed(const char *text, size_t size, size_t cut)
 
 static void expect(const struct good *good, size_t cut)
 {
-	ck_assert_msg(answer.state == ANSWER_DONE, "%s (cut at %zu): state %d", good->text, cut, answer.state);
-	ck_assert_int_eq(answer.status, good->status);
-	ck_assert_msg(answer.closes == good->closes, "%s: closes: %d", good->text, answer.closes);
+	ck_assert_msg(response.state == RESPONSE_DONE, "%s (cut at %zu): state %d", good->text, cut, response.state);
+	ck_assert_int_eq(response.status, good->status);
+	ck_assert_msg(response.closes == good->closes, "%s: closes: %d", good->text, response.closes);
 }
 
-START_TEST(test_answer_ends_where_it_ends_however_it_is_cut)
+START_TEST(test_response_ends_where_it_ends_however_it_is_cut)
 {
 	const struct good *good = &goods[_i];
 	char all[1024];
@@ -116,36 +116,36 @@ START_TEST(test_answer_ends_where_it_ends_however_it_is_cut)
 }
 END_TEST
 
-START_TEST(test_answer_without_a_length_lasts_as_long_as_the_connection)
+START_TEST(test_response_without_a_length_lasts_as_long_as_the_connection)
 {
 	const struct good *good = &until_eof[_i];
 	size_t size = strlen(good->text);
 	for (size_t cut = 0; cut <= size; cut++) {
 		ck_assert_uint_eq(feed(good->text, size, cut), size);
-		ck_assert_int_eq(answer.state, ANSWER_UNTIL_EOF);
-		answer_end(&answer);
+		ck_assert_int_eq(response.state, RESPONSE_UNTIL_EOF);
+		http_response_end(&response);
 		expect(good, cut);
 	}
 }
 END_TEST
 
-START_TEST(test_what_is_no_answer_is_broken)
+START_TEST(test_what_is_no_response_is_broken)
 {
 	for (size_t cut = 0; cut <= strlen(broken[_i]); cut++) {
 		(void)feed(broken[_i], strlen(broken[_i]), cut);
-		ck_assert_msg(answer.state == ANSWER_BROKEN, "%s (cut at %zu): state %d", broken[_i], cut,
-		              answer.state);
+		ck_assert_msg(response.state == RESPONSE_BROKEN, "%s (cut at %zu): state %d", broken[_i], cut,
+		              response.state);
 	}
 }
 END_TEST
 
-/* Each answer that says where it ends, cut off before. */
-START_TEST(test_connection_that_ends_within_an_answer_breaks_it)
+/* Each response that says where it ends, cut off before. */
+START_TEST(test_connection_that_ends_within_a_response_breaks_it)
 {
 	for (size_t size = 0; size < strlen(goods[_i].text); size++) {
 		ck_assert_uint_eq(feed(goods[_i].text, size, size), size);
-		answer_end(&answer);
-		ck_assert_msg(answer.state == ANSWER_BROKEN, "%.*s", (int)size, goods[_i].text);
+		http_response_end(&response);
+		ck_assert_msg(response.state == RESPONSE_BROKEN, "%.*s", (int)size, goods[_i].text);
 	}
 }
 END_TEST
@@ -156,20 +156,20 @@ START_TEST(test_nul_in_a_head_or_a_chunk_size_is_broken_and_in_a_body_is_not)
 			  in_size[] = OK "Transfer-Encoding: chunked\r\n\r\n1\0\r\na\r\n",
 			  in_body[] = OK "Content-Length: 3\r\n\r\na\0b";
 	(void)feed(in_head, sizeof(in_head) - 1, sizeof(in_head));
-	ck_assert_int_eq(answer.state, ANSWER_BROKEN);
+	ck_assert_int_eq(response.state, RESPONSE_BROKEN);
 	(void)feed(in_size, sizeof(in_size) - 1, sizeof(in_size));
-	ck_assert_int_eq(answer.state, ANSWER_BROKEN);
+	ck_assert_int_eq(response.state, RESPONSE_BROKEN);
 	ck_assert_uint_eq(feed(in_body, sizeof(in_body) - 1, 0), sizeof(in_body) - 1);
-	ck_assert_int_eq(answer.state, ANSWER_DONE);
+	ck_assert_int_eq(response.state, RESPONSE_DONE);
 }
 END_TEST
 
 START_TEST(test_head_over_its_bound_is_broken)
 {
-	static char head[2 * ANSWER_HEAD_MAX] = OK "X: ";
+	static char head[2 * RESPONSE_HEAD_MAX] = OK "X: ";
 	memset(head + strlen(head), 'x', sizeof(head) - strlen(head) - 1);
-	ck_assert_uint_lt(feed(head, sizeof(head) - 1, sizeof(head)), ANSWER_HEAD_MAX);
-	ck_assert_int_eq(answer.state, ANSWER_BROKEN);
+	ck_assert_uint_lt(feed(head, sizeof(head) - 1, sizeof(head)), RESPONSE_HEAD_MAX);
+	ck_assert_int_eq(response.state, RESPONSE_BROKEN);
 }
 END_TEST
 
@@ -179,10 +179,10 @@ START_TEST(test_body_of_any_size_needs_no_room)
 	static char piece[1000000];
 	ck_assert_uint_eq(feed(head, strlen(head), strlen(head)), strlen(head));
 	for (size_t i = 0; i < 9999; i++)
-		ck_assert_uint_eq(answer_take(&answer, piece, sizeof(piece)), sizeof(piece));
-	ck_assert_int_eq(answer.state, ANSWER_BODY);
-	ck_assert_uint_eq(answer_take(&answer, piece, sizeof(piece)), sizeof(piece));
-	ck_assert_int_eq(answer.state, ANSWER_DONE);
+		ck_assert_uint_eq(http_response_take(&response, piece, sizeof(piece)), sizeof(piece));
+	ck_assert_int_eq(response.state, RESPONSE_BODY);
+	ck_assert_uint_eq(http_response_take(&response, piece, sizeof(piece)), sizeof(piece));
+	ck_assert_int_eq(response.state, RESPONSE_DONE);
 }
 END_TEST
 
@@ -197,7 +197,7 @@ static const struct {
 	{"-1", -1},
 	{"1.5", -1},
 	{"Wed, 25 Nov 2026 22:00:00 GMT", -1},
-	{"18446744073709551615", ANSWER_RETRY_AFTER_MAX_S},
+	{"18446744073709551615", RESPONSE_RETRY_AFTER_MAX_S},
 	{"99999999999999999999", -1},
 };
 
@@ -207,8 +207,8 @@ START_TEST(test_retry_after_is_read_in_seconds)
 	(void)snprintf(text, sizeof(text), "HTTP/1.1 503 x\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
 	               retry_afters[_i].value);
 	(void)feed(text, strlen(text), strlen(text));
-	ck_assert_int_eq(answer.state, ANSWER_DONE);
-	ck_assert_int_eq(answer.retry_after_s, retry_afters[_i].seconds);
+	ck_assert_int_eq(response.state, RESPONSE_DONE);
+	ck_assert_int_eq(response.retry_after_s, retry_afters[_i].seconds);
 }
 END_TEST
 
@@ -216,12 +216,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("answer");
+	Suite *s = suite_create("response");
 	TCase *tc = tcase_create("core");
-	tcase_add_loop_test(tc, test_answer_ends_where_it_ends_however_it_is_cut, 0, COUNT_OF(goods));
-	tcase_add_loop_test(tc, test_answer_without_a_length_lasts_as_long_as_the_connection, 0, COUNT_OF(until_eof));
-	tcase_add_loop_test(tc, test_what_is_no_answer_is_broken, 0, COUNT_OF(broken));
-	tcase_add_loop_test(tc, test_connection_that_ends_within_an_answer_breaks_it, 0, COUNT_OF(goods));
+	tcase_add_loop_test(tc, test_response_ends_where_it_ends_however_it_is_cut, 0, COUNT_OF(goods));
+	tcase_add_loop_test(tc, test_response_without_a_length_lasts_as_long_as_the_connection, 0, COUNT_OF(until_eof));
+	tcase_add_loop_test(tc, test_what_is_no_response_is_broken, 0, COUNT_OF(broken));
+	tcase_add_loop_test(tc, test_connection_that_ends_within_a_response_breaks_it, 0, COUNT_OF(goods));
 	tcase_add_test(tc, test_nul_in_a_head_or_a_chunk_size_is_broken_and_in_a_body_is_not);
 	tcase_add_test(tc, test_head_over_its_bound_is_broken);
 	tcase_add_test(tc, test_body_of_any_size_needs_no_room);

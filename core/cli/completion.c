@@ -1,11 +1,9 @@
-/* Completion in bash; see completion.h. The script, core/cli/server/templates/completion.bash, needs nothing but bash itself.
+/*
+ * Completion in bash; see completion.h.
  */
-#include "cli/server/completion.h"
+#include "cli/completion.h"
 
 #include <string.h>
-
-#include "cli/server/templates.h"
-#include "cli/subcommands.h"
 
 /* What an operand is, by the word that stands for it in a usage line. */
 static const struct {
@@ -43,11 +41,11 @@ static void write_operands(struct buffer *out, const char *usage)
 		if (operands[i].files)
 			files = operands[i].files;
 	}
-	/* Words that stand for themselves: `audit verify PIPELINE`. */
+	/* Words that stand for themselves: `evidence pack|verify DIR/`. */
 	while (rest && rest[1] >= 'a' && rest[1] <= 'z') {
-		size_t size = 1 + strcspn(rest + 1, " ");
-		buffer_add(&words, rest, size);
-		rest = strchr(rest + 1, ' ');
+		size_t size = strcspn(rest + 1, "| ");
+		buffer_printf(&words, " %.*s", (int)size, rest + 1);
+		rest = rest[1 + size] ? rest + 1 + size : NULL;
 	}
 	if (words.size)
 		buffer_printf(out, " operands=\"%s\"", words.data + 1);
@@ -59,23 +57,16 @@ static void write_operands(struct buffer *out, const char *usage)
 static void write_subcommand(void *context, const struct command *command, const struct flag *flags, size_t count)
 {
 	struct buffer *out = context;
-	buffer_printf(out, "\t%.*s)", (int)strcspn(command->usage, " "), command->usage);
+	buffer_printf(out, "_sluice_%.*s() {", (int)strcspn(command->usage, " "), command->usage);
 	write_flags(out, "flags", flags, count, true);
 	write_flags(out, "takes", flags, count, false);
 	write_operands(out, command->usage);
-	buffer_add_text(out, " ;;\n");
+	buffer_add_text(out, "; }\n");
 }
 
-void completion_write(struct buffer *out)
+void completion_write_subcommands(struct buffer *out, const struct subcommand *subcommands)
 {
-	struct buffer names = {0}, cases = {0};
-	for (const struct subcommand *each = subcommands; each->name; each++) {
-		buffer_printf(&names, "%s%s", each == subcommands ? "" : " ", each->name);
-		subcommand_describe(each, write_subcommand, &cases);
-	}
-	template_fill(template_find(template_files, "completion.bash"),
-	              (const struct template_word[]){{"SUBCOMMANDS", names.data}, {"CASES", cases.data}, {NULL, NULL}},
-	              out);
-	buffer_finish(&cases);
-	buffer_finish(&names);
+	for (const struct subcommand *each = subcommands; each->name; each++)
+		if (subcommand_is_described(each))
+			subcommand_describe(each, write_subcommand, out);
 }

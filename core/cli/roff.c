@@ -1,5 +1,5 @@
 /* Pages of the manual; see roff.h. */
-#include "cli/server/roff.h"
+#include "cli/roff.h"
 
 #include <ctype.h>
 #include <stdbool.h>

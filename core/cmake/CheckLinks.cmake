@@ -1,0 +1,21 @@
+# Run with `cmake -P`: whether SLUICE links no HTTP client library and calls nothing that starts a shell.
+
+function(run_to variable)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: ${output}")
+  endif()
+  set(${variable} "${output}" PARENT_SCOPE)
+endfunction()
+
+run_to(libraries ldd "${SLUICE}")
+if(libraries MATCHES "libcurl")
+  message(FATAL_ERROR "${SLUICE} links libcurl:\n${libraries}")
+endif()
+run_to(symbols "${NM}" --dynamic --undefined-only "${SLUICE}")
+if(NOT symbols MATCHES "execv")
+  message(FATAL_ERROR "${NM} ${SLUICE}: expected execv among the symbols:\n${symbols}")
+endif()
+if(symbols MATCHES "[^a-z_](system|popen|posix_spawn[a-z]*|wordexp)(@|\n|$)")
+  message(FATAL_ERROR "${SLUICE} uses ${CMAKE_MATCH_1}")
+endif()
