@@ -29,7 +29,7 @@ test('arguments, output and exit status pass through', async () => {
   assert.equal(code, 0, stderr);
   assert.equal(stdout.trim().split('\n').length, 2);
   assert.equal((await sluice(['report', '/nonexistent'])).code, 2);
-  assert.equal((await sluice(['conform', join(build, 'tests/flawed/auth/lets_in_unsigned.so'), '--only', 'lets_nothing_unsigned_in', '--set', 'secrets=s'])).code, 1);
+  assert.equal((await sluice(['conform', join(build, 'tests/flawed/auth/lets_in_unsigned.so'), '--only', 'missing-header', '--set', 'secrets=s'])).code, 1);
 });
 
 test('without the laboratory its commands say what is missing, and the others work', async (t) => {
