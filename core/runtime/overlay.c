@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "runtime/settings.h"
+#include "yaml/bind.h"
 #include "yaml/option.h"
 
 enum { SET_DEPTH_MAX = 6 /* levels of a --set path */ };
@@ -437,4 +438,19 @@ const char *const *overlay_treats(const struct unresolved_config *config, const 
 		treats[i] = join_treated(yaml_get(overlay, "treats"), config->arena);
 	}
 	return treats;
+}
+
+bool overlay_list(const char *file, void (*each)(void *context, const char *name, const char *about), void *context,
+                  struct sluice_error *error)
+{
+	struct arena arena;
+	arena_init(&arena, 16384, NULL);
+	const struct yaml_node *top = yaml_read_file(file, &arena, error);
+	const struct yaml_node *overlay = bind_get(top, "optimizations");
+	for (overlay = overlay && overlay->type == YAML_MAP ? overlay->first : NULL; overlay; overlay = overlay->next) {
+		const struct yaml_node *about = yaml_get(overlay, "about");
+		each(context, overlay->key, about && about->type == YAML_TEXT ? about->text : "");
+	}
+	arena_finish(&arena);
+	return top;
 }

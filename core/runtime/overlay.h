@@ -16,6 +16,11 @@
 #include "runtime/config.h"
 #include "runtime/unresolved.h"
 
+/* Calls `each` for every overlay of the file, in order, whatever else is wrong with the file; `about` is "" if it says
+ * nothing. false and a sentence if the file cannot be read as YAML. */
+bool overlay_list(const char *file, void (*each)(void *context, const char *name, const char *about), void *context,
+                  struct sluice_error *error);
+
 /* Applies them to the config. *enabled_out: the names of the overlays that are on, in the file's order, NULL-terminated,
  * in the config's arena. */
 bool overlay_apply(struct unresolved_config *config, const struct config_request *request,

@@ -138,7 +138,7 @@ test('the headers compile as C and as C++ with what pkg-config says', async (t) 
   await succeed('c++', ['-std=c++20', ...strict, '-x', 'c++', 'x.c'], { cwd: directory });
 });
 
-// [what has been typed, what is offered among others]
+// [what has been typed, what is offered among others, the word that the cursor is in unless it is the last]
 const completions = [
   ['sluice ', 'run'],
   ['sluice new-', 'new-stage'],
@@ -148,17 +148,26 @@ const completions = [
   ['sluice evidence ver', 'verify'],
   ['sluice stages persist/sq', 'persist/sqlite'],
   ['sluice run pipe', 'pipeline.yaml'],
+  ['sluice run pipeline.yaml --enable ', 'more-workers'],
+  ['sluice check --enable keep-alive,mo pipeline.yaml', 'keep-alive,more-workers', 3],
+  ['sluice run pipeline.yaml --disable a', 'all'],
+  ['sluice compare pipeline.yaml --a n', 'none'],
+  ['sluice run pipeline.yaml --log-level w', 'warn'],
+  ['sluice run --log-format j', 'json'],
+  ['sluice replay --arrivals p', 'poisson'],
 ];
 
 test('bash completes subcommands, their flags and their operands', async (t) => {
   const directory = await makeDirectory(t);
-  await writeFile(join(directory, 'pipeline.yaml'), '');
+  const optimizations = 'optimizations: { keep-alive: { about: one }, more-workers: {}, "$(touch${IFS}expanded)": {} }';
+  await writeFile(join(directory, 'pipeline.yaml'), optimizations);
   const script = join(prefix, 'share/bash-completion/completions/sluice');
   const env = { PATH: `${join(prefix, 'bin')}:${process.env.PATH}` };
-  for (const [typed, offered] of completions) {
+  for (const [typed, offered, at] of completions) {
     const words = typed.split(' ').map((word) => `'${word}'`);
-    const ask = `source ${script}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _sluice; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const ask = `source ${script}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${at ?? words.length - 1}; _sluice; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const reply = await succeed('bash', ['--norc', '-c', ask], { cwd: directory, env });
     assert.ok(reply.split('\n').includes(offered), `${typed} → ${reply}`);
   }
+  assert.deepEqual(await readdir(directory), ['pipeline.yaml']); // a name in a file is no command
 });

@@ -138,6 +138,20 @@ START_TEST(test_print_shows_what_an_overlay_treats)
 }
 END_TEST
 
+START_TEST(test_overlays_are_listed_whatever_else_is_wrong)
+{
+	write_pipeline("stages: [{persist: nothing_like_it, url: \"${NOWHERE}\"}]\n"
+	               "optimizations: { a: { about: \"one\\ntwo\" }, b: { listen: { port: 8 } } }\n");
+	ck_assert_int_eq(run("check p.yaml --overlays"), 0);
+	ck_assert_str_eq(output.data, "a\tone\nb\t\n");
+	write_pipeline("stages: [{persist: config_batch, url: x}]\n");
+	ck_assert_int_eq(run("check p.yaml --overlays"), 0);
+	ck_assert_str_eq(output.data, "");
+	write_pipeline("a: [\n");
+	ck_assert_int_eq(run("check p.yaml --overlays"), 2);
+}
+END_TEST
+
 START_TEST(test_flags_given_again_add_up)
 {
 	write_pipeline("stages: [{persist: config_batch, url: x}]\n"
@@ -232,6 +246,7 @@ int main(void)
 	tcase_add_test(tcase, test_what_cannot_be_answered_is_2);
 	tcase_add_test(tcase, test_print_shows_what_flags_make_of_it);
 	tcase_add_test(tcase, test_print_shows_what_an_overlay_treats);
+	tcase_add_test(tcase, test_overlays_are_listed_whatever_else_is_wrong);
 	tcase_add_test(tcase, test_flags_given_again_add_up);
 	tcase_add_test(tcase, test_json_is_json);
 	tcase_add_test(tcase, test_stage_is_shown_by_name_and_by_file);

@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "runtime/overlay.h"
 #include "runtime/pipeline.h"
 
 /* Creates the persist stage as `run` would, alone, and destroys it again: nothing is taken from a queue. */
@@ -91,11 +92,27 @@ static int check(const struct arguments *arguments, bool print, bool connect)
 	return access(file, R_OK) == 0 ? STATUS_NO : STATUS_CANNOT;
 }
 
+static void print_overlay(void *context, const char *name, const char *about)
+{
+	(void)context;
+	printf("%s\t%.*s\n", name, (int)strcspn(about, "\t\n"), about);
+}
+
+static int list_overlays(const char *file)
+{
+	struct sluice_error error = {0};
+	if (overlay_list(file, print_overlay, NULL, &error))
+		return STATUS_YES;
+	fprintf(stderr, "%s\n", error.text);
+	return STATUS_CANNOT;
+}
+
 int cmd_check(int argc, char **argv)
 {
-	bool print = false, connect = false;
+	bool print = false, connect = false, overlays = false;
 	const struct flag flags[] = {
 		{"print", NULL, "show the effective pipeline: every setting, secrets as ***", &print, NULL},
+		{"overlays", NULL, "only list the file's optimizations: name, tab, what it is about", &overlays, NULL},
 		{"connect", NULL, "also open the store as `run` does, which makes its tables", &connect, NULL},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
@@ -113,7 +130,7 @@ int cmd_check(int argc, char **argv)
 	int status;
 	if (!arguments_parse(&command, argc, argv, &arguments, &status))
 		return status;
-	status = check(&arguments, print, connect);
+	status = overlays ? list_overlays(arguments.request.file) : check(&arguments, print, connect);
 	arguments_finish(&arguments);
 	return status;
 }
