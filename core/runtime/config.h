@@ -130,6 +130,9 @@ void config_free(struct config *config); /* also closes the stages' files; NULL 
 /* The effective pipeline as YAML: every option with its value, secrets as "***". */
 void config_print(const struct config *config, struct buffer *out);
 
+/* Names of the enabled overlays, the separator between them; "" if there are none. */
+void config_print_optimizations(const struct config *config, const char *separator, struct buffer *out);
+
 /* The tables behind it, for schema, manual and help: the core's sections by name ("listen", "admin", "events",
  * "observability"), and what the core takes under a stage of a kind (an empty table for most). */
 struct config_section {

@@ -78,3 +78,10 @@ void config_print(const struct config *config, struct buffer *out)
 			print_stage(config, (enum sluice_kind)kind, out);
 	}
 }
+
+void config_print_optimizations(const struct config *config, const char *separator, struct buffer *out)
+{
+	buffer_add_text(out, "");
+	for (const char *const *name = config->optimizations; name && *name; name++)
+		buffer_printf(out, "%s%s", name == config->optimizations ? "" : separator, *name);
+}

@@ -99,12 +99,24 @@ static void write_throughput(struct service *service, struct json_writer *json)
 	jsonw_end_object(json);
 }
 
+/* What runs, as stats and pipeline begin. */
+static void write_identity(const struct service *service, struct json_writer *json)
+{
+	jsonw_text(json, "pipeline", service->config->name);
+	jsonw_text(json, "version", SLUICE_VERSION);
+	jsonw_int(json, "generation", service->generation);
+	jsonw_array(json, "optimizations");
+	for (const char *const *name = service->config->optimizations; name && *name; name++)
+		jsonw_text(json, NULL, *name);
+	jsonw_end_array(json);
+}
+
 static void get_stats(struct visit *visit)
 {
 	struct service *service = visit->service;
 	struct json_writer json = {.out = &visit->body};
 	jsonw_object(&json, NULL);
-	jsonw_text(&json, "pipeline", service->config->name);
+	write_identity(service, &json);
 	jsonw_real(&json, "uptime_s", seconds_since(service->started_ns), 3);
 	jsonw_object(&json, "health");
 	(void)health_write_members(service, &json);
@@ -157,15 +169,10 @@ static void get_pipeline(struct visit *visit)
 	config_print(config, &effective);
 	struct json_writer json = {.out = &visit->body};
 	jsonw_object(&json, NULL);
-	jsonw_text(&json, "pipeline", config->name);
+	write_identity(visit->service, &json);
 	jsonw_text(&json, "file", config->file);
-	jsonw_int(&json, "generation", 1);
 	jsonw_text(&json, "sha256", config->sha256);
 	jsonw_text(&json, "ack", config->ack == ACK_STORED ? "stored" : "queued");
-	jsonw_array(&json, "optimizations");
-	for (size_t i = 0; config->optimizations && config->optimizations[i]; i++)
-		jsonw_text(&json, NULL, config->optimizations[i]);
-	jsonw_end_array(&json);
 	jsonw_array(&json, "stages");
 	for (size_t kind = 0; kind < KIND_COUNT; kind++)
 		if (config->stages[kind].present)

@@ -17,9 +17,6 @@
 static const double bounds[] = {0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 50, 100, 120, 200, 500, 1000, 2000};
 enum { BOUND_COUNT = sizeof(bounds) / sizeof(bounds[0]) };
 
-/* The generation of the pipeline: there is one in a process. */
-#define GENERATION "1"
-
 static void head(struct buffer *out, const char *name, const char *type, const char *help)
 {
 	buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -135,23 +132,16 @@ static void write_pipeline(struct service *service, struct buffer *out)
 		              stats_worker_utilization(service->stats, id));
 }
 
-static void write_optimizations(const struct config *config, struct buffer *out)
-{
-	for (size_t i = 0; config->optimizations && config->optimizations[i]; i++) {
-		if (i > 0)
-			buffer_add_text(out, ",");
-		buffer_add_text(out, config->optimizations[i]);
-	}
-}
-
 static void write_info(struct service *service, struct buffer *out)
 {
 	struct buffer optimizations = {0};
-	write_optimizations(service->config, &optimizations);
+	char generation[24];
+	config_print_optimizations(service->config, ",", &optimizations);
+	(void)snprintf(generation, sizeof(generation), "%" PRId64, service->generation);
 	head(out, "webhook_pipeline_info", "gauge", "The pipeline that runs.");
 	write_label(out, "webhook_pipeline_info{", "pipeline", service->config->name);
-	write_label(out, ",", "generation", GENERATION);
-	write_label(out, ",", "optimizations", optimizations.data ? optimizations.data : "");
+	write_label(out, ",", "generation", generation);
+	write_label(out, ",", "optimizations", optimizations.data);
 	write_label(out, ",", "sha256", service->config->sha256);
 	buffer_add_text(out, "} 1\n");
 	buffer_finish(&optimizations);

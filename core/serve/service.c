@@ -20,6 +20,7 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 	                                  (size_t)config->observability.lineage_slowest);
 	service->stats = stats_create(pipeline);
 	service->trace = trace;
+	service->generation = 1;
 	service->started_ns = clock_now_ns();
 	service->started_wall_ns = clock_wall_ns();
 }

@@ -24,6 +24,7 @@ struct service {
 	struct stats *stats;
 	struct trace_writer *trace; /* NULL: none is written */
 	bool keeps_lineage;
+	int64_t generation; /* of the pipeline; the first is 1 */
 	int64_t started_ns, started_wall_ns;
 	atomic_bool draining;                          /* the doors are shutting: answers end their connections */
 	atomic_bool refusing;                          /* nothing goes into the pipeline any more */

@@ -144,7 +144,8 @@ test('queue depth and events in flight are what is inside', async (t) => {
 });
 
 test('health, stats and the pipeline are JSON that says what runs', async (t) => {
-  const { server } = await startStore(t, 'sqlite', { listen: { health: true } });
+  const optimizations = { faster: { listen: { threads: 3 } }, slower: { listen: { threads: 1 } }, more: { events: { max: 500 } } };
+  const { server } = await startStore(t, 'sqlite', { listen: { health: true }, optimizations, enable: ['faster', 'more'] });
   await sendSome(server);
   const health = await server.ask('/api/health');
   assert.deepEqual([health.status, health.json()], [200, { status: 'ok' }]);
@@ -153,6 +154,10 @@ test('health, stats and the pipeline are JSON that says what runs', async (t) =>
 
   const stats = (await server.ask('/api/stats')).json();
   assert.equal(stats.pipeline, 'test');
+  assert.match(stats.version, /^\d+\.\d+\.\d+/);
+  assert.equal(stats.generation, 1);
+  assert.deepEqual(stats.optimizations, ['faster', 'more']);
+  assert.match(server.log, /generation_published generation=1 pipeline=test version=[\d.]+ optimizations=faster,more sha256=/);
   const persist = stats.stages.find(({ stage }) => stage === 'persist');
   assert.equal(persist.since_start.whole.count, 20);
   assert.equal(persist.last_10s.whole.count, 20);
@@ -169,12 +174,14 @@ test('health, stats and the pipeline are JSON that says what runs', async (t) =>
   for (const stage of pipeline.stages) assert.match(stage.sha256, /^[0-9a-f]{64}$/);
   const info = (await server.metrics()).all('webhook_pipeline_info')[0];
   assert.equal(pipeline.sha256, info.labels.sha256);
+  assert.deepEqual([info.labels.generation, info.labels.optimizations], ['1', 'faster,more']);
 
   assert.equal((await server.ask('/nothing')).status, 404);
   assert.equal((await server.ask('/metrics', { method: 'POST', body: '' })).status, 405);
   const status = await sluice(['status', '--admin', server.admin]);
   assert.equal(status.code, 0, status.stderr);
   assert.match(status.stdout, /persist/);
+  assert.match(status.stdout, /^pipeline {4}test, generation 1, sluice [\d.]+, up \d+ s\noverlays {4}faster, more\n/);
   assert.equal(JSON.parse((await sluice(['status', '--admin', server.admin, '--json'])).stdout).pipeline, 'test');
 });
 

@@ -28,9 +28,8 @@ static void print_effective(const struct config *config)
 {
 	struct buffer text = {0};
 	if (config->optimizations[0]) {
-		buffer_add_text(&text, "# with optimizations:");
-		for (const char *const *name = config->optimizations; *name; name++)
-			buffer_printf(&text, " %s", *name);
+		buffer_add_text(&text, "# with optimizations: ");
+		config_print_optimizations(config, " ", &text);
 		buffer_add_text(&text, "\n");
 	}
 	for (size_t i = 0; config->optimizations[i]; i++) {

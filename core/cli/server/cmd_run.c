@@ -102,6 +102,17 @@ static void log_warnings(const struct config *config)
 		log_event(SLUICE_LOG_WARN, NULL, "setting_deprecated", sluice_text("hint", *warning));
 }
 
+static void log_generation(const struct run *run)
+{
+	const struct config *config = run->config;
+	struct buffer optimizations = {0};
+	config_print_optimizations(config, ",", &optimizations);
+	log_event(SLUICE_LOG_INFO, NULL, "generation_published", sluice_int("generation", run->service.generation),
+	          sluice_text("pipeline", config->name), sluice_text("version", SLUICE_VERSION),
+	          sluice_text("optimizations", optimizations.data), sluice_text("sha256", config->sha256));
+	buffer_finish(&optimizations);
+}
+
 static bool start(struct run *run, const char *trace_file, struct sluice_error *error)
 {
 	char url[LISTENER_URL_SIZE];
@@ -112,6 +123,7 @@ static bool start(struct run *run, const char *trace_file, struct sluice_error *
 	if (!run->pipeline)
 		return false;
 	service_init(&run->service, run->pipeline, run->trace);
+	log_generation(run);
 	if (run->config->admin.enabled) {
 		run->admin = admin_start(&run->service, error);
 		if (!run->admin)

@@ -59,6 +59,16 @@ static double mean(const json_t *values)
 	return i > 0 ? sum / (double)i : 0;
 }
 
+static void print_overlays(const json_t *names)
+{
+	size_t i;
+	json_t *name;
+	(void)printf("overlays    %s", json_array_size(names) > 0 ? "" : "none");
+	json_array_foreach (names, i, name)
+		(void)printf("%s%s", i > 0 ? ", " : "", json_string_value(name));
+	(void)printf("\n");
+}
+
 static void print_health(const json_t *health)
 {
 	size_t i;
@@ -87,7 +97,9 @@ static void print_table(const json_t *stats)
 	const json_t *workers = json_object_get(stats, "worker_utilization");
 	size_t i;
 	json_t *stage;
-	(void)printf("pipeline    %s, up %.0f s\n", text(stats, "pipeline"), number(stats, "uptime_s"));
+	(void)printf("pipeline    %s, generation %.0f, sluice %s, up %.0f s\n", text(stats, "pipeline"),
+	             number(stats, "generation"), text(stats, "version"), number(stats, "uptime_s"));
+	print_overlays(json_object_get(stats, "optimizations"));
 	print_health(json_object_get(stats, "health"));
 	(void)printf("throughput  %.1f/s over the last 10 s, %.1f/s since start\n", number(throughput, "last_10s"),
 	             number(throughput, "since_start"));
