@@ -21,16 +21,31 @@ static enum sluice_verdict pass(struct sluice_stage *stage, struct sluice_event 
 	return SLUICE_PASS;
 }
 
+static void pass_all(struct sluice_stage *stage, struct sluice_batch *batch)
+{
+	(void)stage;
+	for (size_t i = 0; i < batch->count; i++)
+		batch->verdicts[i] = SLUICE_PASS;
+}
+
 static struct plugin plugins[KIND_COUNT];
 
 static struct pipeline *create(struct config *config, unsigned first_kind)
 {
 	*config = (struct config){.events = {.max = 16, .max_bytes = 1 << 20, .arena = 4096}};
+	static const struct sluice_auth_ops auth = {.process = pass};
+	static const struct sluice_parse_ops parse = {.process = pass};
+	static const struct sluice_idempotency_ops idempotency = {.process = pass};
+	static const struct sluice_persist_ops persist = {.store = pass_all};
+	static const void *const tables[KIND_COUNT] = {[SLUICE_KIND_AUTH] = &auth,
+	                                               [SLUICE_KIND_PARSE] = &parse,
+	                                               [SLUICE_KIND_IDEMPOTENCY] = &idempotency,
+	                                               [SLUICE_KIND_PERSIST] = &persist};
 	for (unsigned kind = first_kind; kind < KIND_COUNT; kind++) {
 		if (kind == SLUICE_KIND_QUEUE)
 			continue;
 		plugins[kind].ops = (struct sluice_stage_ops){
-			.kind = (enum sluice_kind)kind, .name = "empty", .process = pass};
+			.kind = (enum sluice_kind)kind, .of.any = tables[kind], .name = "empty"};
 		config->stages[kind] = (struct stage_config){.present = true, .plugin = &plugins[kind]};
 	}
 	struct sluice_error error = {0};

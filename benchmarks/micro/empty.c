@@ -1,8 +1,18 @@
 /*
- * A stage that does nothing, of the kind it is compiled for: what is left is the boundary.
+ * A stage that does nothing, of the kind it is compiled for (EMPTY_KIND: auth, say): what is left is the boundary.
  */
 #include <sluice/stage.h>
 
+#ifdef EMPTY_STORE
+static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
+{
+	(void)stage;
+	for (size_t i = 0; i < batch->count; i++)
+		batch->verdicts[i] = SLUICE_PASS;
+}
+
+static const struct sluice_persist_ops ops = {.store = store_batch};
+#else
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	(void)stage;
@@ -10,5 +20,10 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	return SLUICE_PASS;
 }
 
-SLUICE_STAGE(.kind = EMPTY_KIND, .name = "empty", .version = SLUICE_VERSION, .summary = "does nothing",
-             .process = process);
+#define OPS_OF_(kind) struct sluice_##kind##_ops
+#define OPS_OF(kind) OPS_OF_(kind)
+static const OPS_OF(EMPTY_KIND) ops = {.process = process};
+#endif
+
+#define EMPTY_STAGE(kind, ...) SLUICE_STAGE(kind, __VA_ARGS__)
+EMPTY_STAGE(EMPTY_KIND, ops, .name = "empty", .version = SLUICE_VERSION, .summary = "does nothing");

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "conform/host.h"
+#include "runtime/abi.h"
 #include "runtime/loader.h"
 #include "yaml/option.h"
 
@@ -126,13 +127,14 @@ void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct 
 		verdicts[i] = SLUICE_FAIL;
 		bench_event_forget_words(events[i]);
 	}
-	if (bench->ops->process_batch) {
+	if (bench->ops->kind == SLUICE_KIND_PERSIST) {
 		struct sluice_batch batch = {.events = events, .verdicts = verdicts, .count = count, .worker = worker};
-		bench->ops->process_batch(&bench->stage, &batch);
+		bench->ops->of.persist->store(&bench->stage, &batch);
 		return;
 	}
+	process_fn process = abi_process(bench->ops);
 	for (size_t i = 0; i < count; i++)
-		verdicts[i] = bench->ops->process(&bench->stage, events[i]);
+		verdicts[i] = process(&bench->stage, events[i]);
 }
 
 void bench_settle(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
@@ -187,14 +189,21 @@ char *bench_observe(struct bench *bench)
 	return buffer_take(&observation.text);
 }
 
-char *bench_measure(struct bench *bench, struct sluice_error *error)
+const struct sluice_store_maintenance *bench_maintenance(const struct sluice_stage_ops *ops)
+{
+	static const struct sluice_store_maintenance none;
+	const struct sluice_store_maintenance *maintenance = abi_maintenance(ops);
+	return maintenance ? maintenance : &none;
+}
+
+char *bench_stats(struct bench *bench, struct sluice_error *error)
 {
 	struct observation observation = {.pub = {.gauge = note_gauge, .unhealthy = note_unhealthy, .text = note_text}};
 	struct sluice_error cause = {0};
-	if (bench->ops->measure(&bench->stage, &observation.pub, &cause))
+	if (bench_maintenance(bench->ops)->stats(&bench->stage, &observation.pub, &cause))
 		return buffer_take(&observation.text);
 	buffer_finish(&observation.text);
-	(void)refused("measure() failed", &cause);
+	(void)refused("stats() failed", &cause);
 	sluice_error_set(error, "%s", cause.text);
 	return NULL;
 }

@@ -57,6 +57,8 @@ void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct 
 
 /* What the stage said with its last verdict. */
 int bench_status(const struct sluice_event *event);
+bool bench_conflicts(const struct sluice_event *event);
+const char *bench_response_header(const struct sluice_event *event, const char *name); /* NULL: not set */
 const char *bench_detail(const struct sluice_event *event);
 int64_t bench_delay_ns(const struct sluice_event *event);
 int64_t bench_span_ns(const struct sluice_event *event, unsigned span);
@@ -67,8 +69,11 @@ unsigned bench_resumes(const struct sluice_event *event);
 
 /* Gauges as lines "name{label="value"} 1 # help" and, if it says so, "unhealthy: reason"; the caller frees it. */
 char *bench_observe(struct bench *bench);
-/* Likewise of measure(), its texts as "name{label="value"} = text # help". NULL and a sentence if it fails. */
-char *bench_measure(struct bench *bench, struct sluice_error *error);
+/* The store's maintenance functions; those that it lacks are NULL. */
+const struct sluice_store_maintenance *bench_maintenance(const struct sluice_stage_ops *ops);
+
+/* Likewise of stats(), its texts as "name{label="value"} = text # help". NULL and a sentence if it fails. */
+char *bench_stats(struct bench *bench, struct sluice_error *error);
 
 /* settle(), if the stage has it, then the end of the event and its memory. */
 void bench_settle(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict);

@@ -38,7 +38,7 @@ struct check_entry {
 };
 
 enum check_flags {
-	CHECK_NEEDS_DURABLE = 1u << 0, /* skipped unless the stage declares SLUICE_STAGE_DURABLE */
+	CHECK_NEEDS_DURABLE = 1u << 0, /* skipped unless the stage declares SLUICE_QUEUE_DURABLE */
 	CHECK_NEEDS_BATCH = 1u << 1,   /* skipped unless it has process_batch() */
 	CHECK_NEEDS_OPTIONS = 1u << 2, /* skipped unless it has an option table */
 };

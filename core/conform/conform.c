@@ -228,9 +228,9 @@ static void finish(struct run *run)
 /* Why the check is not for this stage, or NULL. */
 static const char *lacks(const struct sluice_stage_ops *ops, unsigned flags)
 {
-	if ((flags & CHECK_NEEDS_DURABLE) && !(ops->flags & SLUICE_STAGE_DURABLE))
+	if ((flags & CHECK_NEEDS_DURABLE) && !(ops->of.queue->flags & SLUICE_QUEUE_DURABLE))
 		return "it does not declare itself durable";
-	if ((flags & CHECK_NEEDS_BATCH) && !ops->process_batch)
+	if ((flags & CHECK_NEEDS_BATCH) && !ops->of.persist->store)
 		return "it has no process_batch()";
 	if ((flags & CHECK_NEEDS_OPTIONS) && ops->options->type == SLUICE_TYPE_END)
 		return "it takes no options";

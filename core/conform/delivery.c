@@ -103,7 +103,7 @@ static void send_one_by_one(struct delivery *delivery)
 
 void delivery_send(struct delivery *delivery)
 {
-	if (delivery->bench->ops->process_batch)
+	if (delivery->bench->ops->of.persist->store)
 		bench_process_on(delivery->bench, delivery->worker, delivery->events, delivery->verdicts,
 		                 delivery->count);
 	else
@@ -213,11 +213,11 @@ struct store_image store_read(struct check *check, struct bench *bench)
 {
 	struct reading reading = {{{0}, NULL, 0, 0}, ""};
 	struct sluice_error error = {0};
-	if (!bench->ops->scan)
+	if (!bench->ops->of.persist->scan)
 		check_fail(check, __FILE__, __LINE__, "it has no scan(): what it stores cannot be seen");
 	arena_init(&reading.image.arena, 65536, NULL);
 	name_of_check(check, reading.prefix);
-	bool ok = bench->ops->scan(&bench->stage, 0, keep_ours, &reading, &error);
+	bool ok = bench->ops->of.persist->scan(&bench->stage, 0, keep_ours, &reading, &error);
 	check_that(check, ok, "scan() failed: %s", error.text);
 	return reading.image;
 }
@@ -284,13 +284,13 @@ void store_expect_in(const struct delivery *delivery)
 static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
 {
 	struct bench *bench = store;
-	return bench->ops->scan(&bench->stage, after_id, each, context, error);
+	return bench->ops->of.persist->scan(&bench->stage, after_id, each, context, error);
 }
 
 static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct bench *bench = store;
-	return bench->ops->audit_scan(&bench->stage, each, context, error);
+	return bench->ops->of.persist->audit_scan(&bench->stage, each, context, error);
 }
 
 static void tell(void *context, const struct audit_finding *finding)
@@ -308,7 +308,7 @@ static void tell(void *context, const struct audit_finding *finding)
 
 void store_expect_audited(struct check *check)
 {
-	if (!check_ops(check)->audit_scan)
+	if (!check_ops(check)->of.persist->audit_scan)
 		return;
 	struct bench *bench = check_open_read_only(check);
 	struct audit_source source = {scan, audit_scan, bench};

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -11,6 +12,9 @@
 #include "conform/bench.h"
 #include "conform/host.h"
 #include "conform/pages.h"
+#include "runtime/response.h"
+
+enum { RESPONSE_HEADERS_MAX = 8 };
 
 struct own_event {
 	struct sluice_event pub; /* must be first */
@@ -22,7 +26,10 @@ struct own_event {
 	/* What the stage said. */
 	int status;
 	int64_t delay_ns;
-	char detail[1024];
+	bool conflicts;
+	char detail[SLUICE_DETAIL_MAX];
+	struct sluice_header response_headers[RESPONSE_HEADERS_MAX];
+	size_t response_header_count;
 	int64_t spans_ns[SLUICE_SPANS_MAX];
 
 	unsigned resumes;
@@ -47,6 +54,7 @@ static struct sluice_event *event_new(void)
 	own->pub.received_at_ns = bench_wall_ns();
 	own->pub.deadline_ns = bench_now_ns() + 10 * NS_PER_S;
 	own->pub.attempt = 1;
+	own->pub.parts = 1;
 	return &own->pub;
 }
 
@@ -76,7 +84,11 @@ struct sluice_event *bench_event(struct bench *bench)
 	char id[UUID_TEXT_SIZE];
 	digest_uuid7(event->received_at_ns, id);
 	event->request_id = keep_text(event, id);
+	event->method = keep_text(event, "POST");
+	event->scheme = keep_text(event, "https");
+	event->authority = keep_text(event, "hooks.example.com");
 	event->path = keep_text(event, "/webhooks");
+	event->client_address = keep_text(event, "203.0.113.7");
 	event->body = event->payload = keep(event, "", 0);
 	return event;
 }
@@ -114,6 +126,20 @@ void bench_set_fields(struct sluice_event *event, const char *message_id, const 
 void bench_starve(struct sluice_event *event)
 {
 	own_of(event)->starved = true;
+}
+
+bool bench_conflicts(const struct sluice_event *event)
+{
+	return own_of(event)->conflicts;
+}
+
+const char *bench_response_header(const struct sluice_event *event, const char *name)
+{
+	const struct own_event *own = own_of(event);
+	for (size_t i = 0; i < own->response_header_count; i++)
+		if (strcasecmp(own->response_headers[i].name.data, name) == 0)
+			return own->response_headers[i].value.data;
+	return NULL;
 }
 
 int bench_status(const struct sluice_event *event)
@@ -183,14 +209,47 @@ const uint8_t *bench_event_digest(struct sluice_event *event)
 	return own->digest;
 }
 
-void bench_event_explain(struct sluice_event *event, int status, int64_t delay_ns, const char *format,
-                         va_list arguments)
+void bench_event_explain(struct sluice_event *event, int status, int64_t delay_ns, const char *text, size_t size)
 {
 	struct own_event *own = own_of(event);
 	own->status = status;
 	own->delay_ns = delay_ns;
-	(void)vsnprintf(own->detail, sizeof(own->detail), format, arguments);
+	own->conflicts = false;
+	(void)snprintf(own->detail, sizeof(own->detail), "%.*s", (int)size, text);
 	bench_note_sentence(own->detail);
+}
+
+void bench_event_conflict(struct sluice_event *event, const char *text, size_t size)
+{
+	bench_event_explain(event, STATUS_CONFLICT, 0, text, size);
+	own_of(event)->conflicts = true;
+}
+
+bool bench_event_set_header(struct sluice_event *event, const char *name, const char *value)
+{
+	struct own_event *own = own_of(event);
+	if (own->starved || !response_takes_header(name, value))
+		return false;
+	size_t i = 0;
+	while (i < own->response_header_count && strcasecmp(own->response_headers[i].name.data, name) != 0)
+		i++;
+	if (i == RESPONSE_HEADERS_MAX)
+		return false;
+	own->response_headers[i] = (struct sluice_header){keep_text(event, name), keep_text(event, value)};
+	if (i == own->response_header_count)
+		own->response_header_count++;
+	return true;
+}
+
+bool bench_event_respond(struct sluice_event *event, int status, const char *type, const void *body, size_t size)
+{
+	struct own_event *own = own_of(event);
+	if ((status < 200 || status > 299) && (status < 400 || status > 499))
+		bench_breach("a stage responded itself with status %d: expected 200 to 299 or 400 to 499", status);
+	if (!*type || (size && !body))
+		bench_breach("a stage responded itself without a media type or without its body");
+	own->status = status;
+	return !own->starved;
 }
 
 void bench_event_forget_words(struct sluice_event *event)
@@ -198,6 +257,8 @@ void bench_event_forget_words(struct sluice_event *event)
 	struct own_event *own = own_of(event);
 	own->status = 0;
 	own->delay_ns = 0;
+	own->conflicts = false;
+	own->response_header_count = 0;
 	own->detail[0] = '\0';
 }
 

@@ -124,6 +124,35 @@ static void host_log(struct sluice_stage *stage, enum sluice_log_level level, co
 	buffer_finish(&line);
 }
 
+static _Atomic uint64_t store_epoch;
+
+void bench_doubt_store(void)
+{
+	atomic_fetch_add(&store_epoch, 1);
+}
+
+static void bench_announce_store(struct sluice_stage *stage, const char *identity)
+{
+	if (stage->ops->kind != SLUICE_KIND_PERSIST)
+		bench_breach("a stage of kind %s announced a store, which only persist may",
+		             kind_names[stage->ops->kind]);
+	if (identity && !*identity)
+		bench_breach("a store was announced with an empty identity");
+	bench_doubt_store();
+}
+
+static uint64_t bench_store_epoch(struct sluice_stage *stage)
+{
+	(void)stage;
+	return atomic_load(&store_epoch);
+}
+
+static const void *no_extension(const char *id)
+{
+	(void)id;
+	return NULL;
+}
+
 const struct sluice_host bench_host = {
 	.size = sizeof(bench_host),
 	.now_ns = bench_now_ns,
@@ -131,6 +160,9 @@ const struct sluice_host bench_host = {
 	.alloc = bench_event_alloc,
 	.digest = bench_event_digest,
 	.explain = bench_event_explain,
+	.conflict = bench_event_conflict,
+	.set_header = bench_event_set_header,
+	.respond = bench_event_respond,
 	.resume = bench_event_resume,
 	.span = bench_event_span,
 	.log = host_log,
@@ -139,4 +171,7 @@ const struct sluice_host bench_host = {
 	.restore = bench_event_restore,
 	.audit_hash = digest_audit_row,
 	.record_digest = digest_record,
+	.announce_store = bench_announce_store,
+	.store_epoch = bench_store_epoch,
+	.extension = no_extension,
 };

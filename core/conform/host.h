@@ -20,8 +20,10 @@ int64_t bench_wall_ns(void);
 /* The functions of the host that have to do with events; in event.c. */
 void *bench_event_alloc(struct sluice_event *event, size_t size);
 const uint8_t *bench_event_digest(struct sluice_event *event);
-void bench_event_explain(struct sluice_event *event, int status, int64_t delay_ns, const char *format,
-                         va_list arguments);
+void bench_event_explain(struct sluice_event *event, int status, int64_t delay_ns, const char *text, size_t size);
+void bench_event_conflict(struct sluice_event *event, const char *text, size_t size);
+bool bench_event_set_header(struct sluice_event *event, const char *name, const char *value);
+bool bench_event_respond(struct sluice_event *event, int status, const char *type, const void *body, size_t size);
 void bench_event_resume(struct sluice_event *event, enum sluice_verdict verdict);
 void bench_event_span(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span,
                       int64_t ns);

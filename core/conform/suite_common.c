@@ -227,7 +227,7 @@ struct watcher common_watch_observe(struct check *check)
 	return (struct watcher){.pub = {.gauge = see_gauge, .unhealthy = see_unhealthy}, .check = check};
 }
 
-struct watcher common_watch_measure(struct check *check)
+struct watcher common_watch_stats(struct check *check)
 {
 	struct watcher watcher = common_watch_observe(check);
 	watcher.pub.text = see_text;

@@ -22,8 +22,8 @@ struct watcher {
 	size_t gauges; /* it was shown so far */
 };
 
-/* For observe(), and for measure(), which may also show texts. */
+/* For observe(), and for stats(), which may also show texts. */
 struct watcher common_watch_observe(struct check *check);
-struct watcher common_watch_measure(struct check *check);
+struct watcher common_watch_stats(struct check *check);
 
 #endif

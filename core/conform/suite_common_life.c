@@ -228,9 +228,9 @@ static void expect_unseen(struct check *check, const char *secret, const char *t
 static void expect_unseen_anywhere(struct check *check, const char *secret, struct bench *bench)
 {
 	static const char *const places[] = {"its log", "what it says with a verdict", "what observe() shows",
-	                                     "what measure() shows or says", "what the process has printed"};
+	                                     "what stats() shows or says", "what the process has printed"};
 	struct sluice_error error = {0};
-	char *figures = bench->ops->measure ? bench_measure(bench, &error) : NULL;
+	char *figures = bench_maintenance(bench->ops)->stats ? bench_stats(bench, &error) : NULL;
 	char *texts[] = {bench_take_log(), bench_take_sentences(), bench_observe(bench),
 	                 figures ? figures : strdup(error.text), check_get_output(check)};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -209,9 +209,9 @@ static struct walk walk_from(struct check *check, struct bench *bench, int64_t a
 {
 	struct walk walk = {.check = check, .after_id = after_id, .enough = enough};
 	struct sluice_error error = {0};
-	check_that(check, bench->ops->scan != NULL, "it has no scan()");
-	check_that(check, bench->ops->scan(&bench->stage, after_id, step, &walk, &error), "scan() failed: %s",
-	           error.text);
+	check_that(check, bench->ops->of.persist->scan != NULL, "it has no scan()");
+	check_that(check, bench->ops->of.persist->scan(&bench->stage, after_id, step, &walk, &error),
+	           "scan() failed: %s", error.text);
 	return walk;
 }
 
@@ -250,7 +250,7 @@ static void scan_ends_early(struct check *check)
 
 static void is_audited(struct check *check)
 {
-	if (!check_ops(check)->audit_scan)
+	if (!check_ops(check)->of.persist->audit_scan)
 		check_skip(check, "it keeps no audit trail");
 	bench_close(open_with_twenty(check));
 	struct bench *bench = check_open(check);
@@ -315,8 +315,8 @@ static void only_reads(struct check *check)
 
 static void keeps_the_dead_apart(struct check *check)
 {
-	if (!check_ops(check)->bury)
-		check_skip(check, "it has no bury()");
+	if (!check_ops(check)->of.persist->dead_letter)
+		check_skip(check, "it has no dead_letter()");
 	struct bench *bench = check_open(check);
 	struct delivery delivery = {.check = check, .bench = bench};
 	for (int i = 0; i < 2; i++) {
@@ -324,8 +324,10 @@ static void keeps_the_dead_apart(struct check *check)
 		struct sluice_event *event = delivery_add(&delivery, "dead", "s", "{}");
 		event->acknowledged = true;
 		for (int time = 0; time < 2; time++)
-			check_that(check, bench->ops->bury(&bench->stage, event, "the check wants it so", &error),
-			           "bury() of an event failed, %s: %s",
+			check_that(check,
+			           bench->ops->of.persist->dead_letter(&bench->stage, event, "the check wants it so",
+			                                               &error),
+			           "dead_letter() of an event failed, %s: %s",
 			           time || i ? "not for the first time" : "the first time", error.text);
 	}
 	struct store_image image = store_read(check, bench);
@@ -369,10 +371,10 @@ const struct check_entry suite_persist[] = {
          persist_survives_lost_connections, 0},
 	{"unreachable", "a store that is not there is refused, and nothing stays behind",
          persist_refuses_an_unreachable_store, 0},
-	{"place", "pipelines with different places share nothing", persist_keeps_places_apart, 0},
-	{"tend", "tend() leaves every row as it was", persist_comes_to_rest, 0},
-	{"measure", "measure() shows figures and changes nothing", persist_measures, 0},
-	{"erase", "erase() leaves nothing of a place made for a laboratory", persist_erases_its_place, 0},
-	{"erase-refused", "erase() refuses any other place, and leaves it as it is", persist_refuses_to_erase, 0},
+	{"place", "pipelines with different places share nothing", persist_keeps_locations_apart, 0},
+	{"maintain", "maintain() leaves every row as it was", persist_comes_to_rest, 0},
+	{"stats", "stats() shows figures and changes nothing", persist_shows_figures, 0},
+	{"drop", "drop() leaves nothing of a location made for a laboratory", persist_drops_its_location, 0},
+	{"drop-refused", "drop() refuses any other location, and leaves it as it is", persist_refuses_to_drop, 0},
 	{NULL, NULL, NULL, 0},
 };

@@ -27,11 +27,11 @@ void persist_stays_in_order_when_retried(struct check *check);
 void persist_refuses_an_unreachable_store(struct check *check);
 
 /* suite_persist_places.c */
-void persist_keeps_places_apart(struct check *check);
+void persist_keeps_locations_apart(struct check *check);
 void persist_comes_to_rest(struct check *check);
-void persist_measures(struct check *check);
-void persist_erases_its_place(struct check *check);
-void persist_refuses_to_erase(struct check *check);
+void persist_shows_figures(struct check *check);
+void persist_drops_its_location(struct check *check);
+void persist_refuses_to_drop(struct check *check);
 
 /* The names in the check's folder, with what the files hold: the caller frees it. Ends the check unless they are still
  * the same, after `what` was done. */

@@ -25,8 +25,8 @@ static void take_up_work(struct hand *hand)
 {
 	struct sluice_error error = {0};
 	const struct sluice_stage_ops *ops = hand->bench->ops;
-	if (ops->worker_create)
-		check_that(hand->check, ops->worker_create(&hand->bench->stage, &hand->worker, &error),
+	if (ops->of.persist->worker_create)
+		check_that(hand->check, ops->of.persist->worker_create(&hand->bench->stage, &hand->worker, &error),
 		           "worker_create() of worker %u failed: %s", hand->worker.id, error.text);
 }
 
@@ -39,8 +39,8 @@ static void *store_rounds(void *context)
 		(void)pthread_barrier_wait(hand->barrier);
 		delivery_send_until_settled(&hand->deliveries[round]);
 	}
-	if (hand->bench->ops->worker_destroy)
-		hand->bench->ops->worker_destroy(&hand->bench->stage, &hand->worker);
+	if (hand->bench->ops->of.persist->worker_destroy)
+		hand->bench->ops->of.persist->worker_destroy(&hand->bench->stage, &hand->worker);
 	return NULL;
 }
 

@@ -31,7 +31,7 @@ struct sluice_event *queue_make(struct bench *bench, const char *stream, int64_t
 
 enum sluice_verdict queue_put(struct check *check, struct bench *bench, struct sluice_event *event)
 {
-	enum sluice_verdict verdict = bench->ops->put(&bench->stage, event);
+	enum sluice_verdict verdict = bench->ops->of.queue->put(&bench->stage, event);
 	if (verdict == SLUICE_WAIT)
 		check_that(check, bench_wait_resumed(event, PATIENCE_NS, &verdict),
 		           "put() returned WAIT and did not resume the event within 3 s");
@@ -49,18 +49,18 @@ void queue_must_put(struct check *check, struct bench *bench, struct sluice_even
 
 size_t queue_take(struct bench *bench, struct sluice_event **events, size_t max)
 {
-	return bench->ops->take(&bench->stage, events, max);
+	return bench->ops->of.queue->take(&bench->stage, events, max);
 }
 
 void queue_finish(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
 {
-	bench->ops->done(&bench->stage, event, verdict);
+	bench->ops->of.queue->done(&bench->stage, event, verdict);
 }
 
 struct bench *queue_start(struct check *check, struct bench *bench)
 {
 	struct sluice_error error = {0};
-	if (bench->ops->recover && !bench->ops->recover(&bench->stage, &error))
+	if (bench->ops->of.queue->recover && !bench->ops->of.queue->recover(&bench->stage, &error))
 		check_that(check, false, "recover() failed: %s", error.text);
 	return bench;
 }
@@ -415,7 +415,7 @@ static void resumes_once(struct check *check)
 	size_t waits = 0, got = 0;
 	for (size_t i = 0; i < SOME; i++) {
 		events[i] = queue_make(bench, "s", (int64_t)i);
-		enum sluice_verdict verdict = bench->ops->put(&bench->stage, events[i]);
+		enum sluice_verdict verdict = bench->ops->of.queue->put(&bench->stage, events[i]);
 		waited[i] = verdict == SLUICE_WAIT;
 		check_that(check, waited[i] || verdict == SLUICE_PASS, "put() of event %zu gave %s", i,
 		           verdict_name(verdict));

@@ -171,21 +171,18 @@ static bool check_events(const struct load *load)
 		(unsigned long long)largest);
 }
 
-static bool is_persist_without_batch(enum sluice_kind kind, const struct plugin *plugin)
-{
-	return kind == SLUICE_KIND_PERSIST && !plugin->ops.process_batch;
-}
-
-/* A stage that takes one event at a time has batches of one, whatever the file it was swapped into says. */
-static bool settle_max_batch(struct load *load, const struct unresolved_stage *written, const char *where)
+/* A stage has no larger batches than it takes, whatever the file it was swapped into says. */
+static bool limit_max_batch(struct load *load, const struct unresolved_stage *written, uint32_t limit, const char *where)
 {
 	struct persist_config *persist = &load->config->persist;
 	const struct yaml_node *node = yaml_get(written->options, "max_batch");
-	if (node && persist->max_batch != 1 && (node->layer || !written->replaced))
+	if (limit == 0 || persist->max_batch <= (int64_t)limit)
+		return true;
+	if (node && (node->layer || !written->replaced))
 		return yaml_fail(node, load->error,
-		                 "%smax_batch: expected 1, as this stage stores one event at a time, got %lld", where,
-		                 (long long)persist->max_batch);
-	persist->max_batch = 1;
+		                 "%smax_batch: this stage stores at most %u event%s at a time, got %lld", where, limit,
+		                 limit == 1 ? "" : "s", (long long)persist->max_batch);
+	persist->max_batch = limit;
 	return true;
 }
 
@@ -216,7 +213,7 @@ static bool bind_stage(struct load *load, enum sluice_kind kind)
 	                 &bind);
 	if (!bind_map(&bind, written->options, written->place, load->error))
 		return false;
-	return !is_persist_without_batch(kind, stage->plugin) || settle_max_batch(load, written, where);
+	return kind != SLUICE_KIND_PERSIST || limit_max_batch(load, written, ops->of.persist->batch_max, where);
 }
 
 /* What the stage itself has to say. */
@@ -309,7 +306,7 @@ static bool check_ack(const struct load *load)
 		return yaml_fail(
 			place, load->error,
 			"ack: queued needs a durable queue stage, and there is no queue; add one, or write `ack: stored`");
-	if (config->ack == ACK_QUEUED && !(queue->plugin->ops.flags & SLUICE_STAGE_DURABLE))
+	if (config->ack == ACK_QUEUED && !(queue->plugin->ops.of.queue->flags & SLUICE_QUEUE_DURABLE))
 		return yaml_fail(
 			place, load->error,
 			"ack: queued needs a durable queue stage, and queue/%s forgets its events in a crash; write `ack: stored`, or use a queue that keeps them",

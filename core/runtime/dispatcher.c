@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "runtime/flow.h"
 #include "runtime/lane.h"
 
 enum { TAKE_CHUNK = 256, STARVED_NS = 20 * 1000 * 1000 };
@@ -37,8 +36,7 @@ struct worker {
 };
 
 struct dispatcher {
-	struct pipeline *pipeline;
-	struct slot *queue, *persist;
+	struct dispatcher_setup setup;
 	size_t max_batch;
 	int64_t linger_ns;
 
@@ -52,6 +50,7 @@ struct dispatcher {
 	bool starved; /* the queue had more than the pool had room for */
 
 	_Atomic int64_t depth;
+	_Atomic uint64_t retries, dead_letters;
 	size_t worker_count;
 	struct worker *workers;
 };
@@ -61,10 +60,10 @@ struct dispatcher {
 static void pull(struct dispatcher *dispatcher)
 {
 	struct sluice_event *events[TAKE_CHUNK];
-	struct sluice_stage *queue = &dispatcher->queue->stage;
+	struct sluice_stage *queue = &dispatcher->setup.queue->stage;
 	size_t count;
 	dispatcher->starved = false;
-	while ((count = queue->ops->take(queue, events, TAKE_CHUNK)) > 0)
+	while ((count = queue->ops->of.queue->take(queue, events, TAKE_CHUNK)) > 0)
 		for (size_t i = 0; i < count; i++)
 			lanes_add(dispatcher->lanes, event_of(events[i]));
 }
@@ -140,18 +139,18 @@ static void stamp_end(struct sluice_batch *batch, int64_t now)
 }
 
 /* An acknowledged event that is refused for good goes to the dead letters; if even that fails, it is tried again. */
-static enum sluice_verdict bury_if_refused(struct dispatcher *dispatcher, struct event *event,
-                                           enum sluice_verdict verdict)
+static enum sluice_verdict dead_letter_if_refused(struct dispatcher *dispatcher, struct event *event,
+                                                  enum sluice_verdict verdict)
 {
 	if (!event->pub.acknowledged || (verdict != SLUICE_REJECT && verdict != SLUICE_FAIL))
 		return verdict;
-	struct slot *persist = dispatcher->persist;
+	struct instance *persist = dispatcher->setup.persist;
 	struct sluice_error error = {0};
-	if (!persist->stage.ops->bury(&persist->stage, &event->pub, event->detail, &error)) {
-		log_event(SLUICE_LOG_ERROR, persist->label, "bury_failed", sluice_text("reason", error.text));
+	if (!persist->stage.ops->of.persist->dead_letter(&persist->stage, &event->pub, event->detail, &error)) {
+		log_event(SLUICE_LOG_ERROR, persist->label, "dead_letter_failed", sluice_text("reason", error.text));
 		return SLUICE_RETRY;
 	}
-	atomic_fetch_add(&dispatcher->pipeline->dead_letters, 1);
+	atomic_fetch_add(&dispatcher->dead_letters, 1);
 	log_event(SLUICE_LOG_ERROR, persist->label, "dead_letter", sluice_text("reason", event->detail));
 	return verdict;
 }
@@ -160,16 +159,16 @@ static enum sluice_verdict bury_if_refused(struct dispatcher *dispatcher, struct
  * come back in step; not shorter than what the stage asked for. */
 static int64_t pause_ns(const struct dispatcher *dispatcher, const struct event *event)
 {
-	const struct persist_config *config = &dispatcher->pipeline->config->persist;
+	const struct persist_config *config = &dispatcher->setup.config->persist;
 	int64_t pause = config->retry_min.ns;
 	for (uint32_t i = 1; i < event->pub.attempt && pause < config->retry_max.ns; i++)
 		pause *= 2;
 	if (pause > config->retry_max.ns)
 		pause = config->retry_max.ns;
 	int64_t half = pause / 2;
-	uint32_t dice;
-	digest_random(&dice, sizeof(dice));
-	pause = half + (int64_t)((double)half * dice / UINT32_MAX);
+	uint32_t jitter;
+	digest_random(&jitter, sizeof(jitter));
+	pause = half + (int64_t)((double)half * jitter / UINT32_MAX);
 	int64_t asked = event->delay_ns < DELAY_MAX_NS ? event->delay_ns : DELAY_MAX_NS;
 	return pause > asked ? pause : asked;
 }
@@ -179,7 +178,7 @@ static bool may_try_again(const struct event *event, int64_t at_ns)
 	return event->pub.acknowledged || event->pub.deadline_ns == 0 || at_ns < event->pub.deadline_ns;
 }
 
-static void finish_all(struct event_list *list, const char *why)
+static void finish_all(const struct dispatcher *dispatcher, struct event_list *list, const char *why)
 {
 	struct event *event;
 	while ((event = event_list_take(list))) {
@@ -187,7 +186,7 @@ static void finish_all(struct event_list *list, const char *why)
 		int64_t now = clock_now_ns();
 		event->times.stages[SLUICE_KIND_QUEUE].wait_ns += now - event->entered_ns;
 		event->entered_ns = now;
-		flow_finish(event, verdict);
+		dispatcher->setup.finish(event, verdict);
 	}
 }
 
@@ -198,29 +197,29 @@ static void conclude_lane(struct worker *worker, size_t from, size_t to)
 	struct lane *lane = event_of(worker->events[from])->lane;
 	struct event_list again = {0}, lost = {0}, behind = {0};
 	int64_t held_until_ns = 0;
-	bool turns_away = false;
+	bool rejects = false;
 	for (size_t i = from; i < to; i++) {
 		struct event *event = event_of(worker->events[i]);
-		enum sluice_verdict verdict = bury_if_refused(dispatcher, event, worker->verdicts[i]);
+		enum sluice_verdict verdict = dead_letter_if_refused(dispatcher, event, worker->verdicts[i]);
 		if (verdict != SLUICE_RETRY) {
-			flow_finish(event, verdict);
+			dispatcher->setup.finish(event, verdict);
 			continue;
 		}
 		/* The first that must be tried again decides for all of the lane behind it. */
 		if (!held_until_ns) {
 			held_until_ns = clock_now_ns() + pause_ns(dispatcher, event);
-			turns_away = !may_try_again(event, held_until_ns);
+			rejects = !may_try_again(event, held_until_ns);
 		}
-		event_list_append(turns_away ? &lost : &again, event);
+		event_list_append(rejects ? &lost : &again, event);
 	}
 	size_t retries = 0;
 	for (const struct event *event = again.first; event; event = event->next)
 		retries++;
-	atomic_fetch_add_explicit(&dispatcher->pipeline->retries, retries, memory_order_relaxed);
+	atomic_fetch_add_explicit(&dispatcher->retries, retries, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dispatcher->depth, (int64_t)retries, memory_order_relaxed);
 
 	(void)pthread_mutex_lock(&dispatcher->lock);
-	if (turns_away) {
+	if (rejects) {
 		pull(dispatcher);
 		behind = lanes_take_waiting(lane);
 	}
@@ -231,10 +230,10 @@ static void conclude_lane(struct worker *worker, size_t from, size_t to)
 
 	/* Only now: a duplicate that takes the place of a lost event, or a sender who tries again, comes behind. */
 	for (struct event *event; (event = event_list_take(&lost));)
-		flow_finish(event, SLUICE_RETRY);
+		dispatcher->setup.finish(event, SLUICE_RETRY);
 	for (const struct event *event = behind.first; event; event = event->next)
 		atomic_fetch_sub_explicit(&dispatcher->depth, 1, memory_order_relaxed);
-	finish_all(&behind, "an earlier event of the stream could not be stored");
+	finish_all(dispatcher, &behind, "an earlier event of the stream could not be stored");
 }
 
 static void work_batch(struct worker *worker, size_t count)
@@ -245,7 +244,7 @@ static void work_batch(struct worker *worker, size_t count)
 	int64_t start_ns = clock_now_ns();
 	atomic_store_explicit(&worker->busy_since_ns, start_ns, memory_order_relaxed);
 	stamp_start(&batch, start_ns);
-	flow_process_batch(dispatcher->persist, &batch);
+	dispatcher->setup.store(dispatcher->setup.persist, &batch);
 	stamp_end(&batch, clock_now_ns());
 
 	for (size_t from = 0; from < count;) {
@@ -263,9 +262,9 @@ static void work_batch(struct worker *worker, size_t count)
 
 static bool enter(struct worker *worker)
 {
-	struct sluice_stage *persist = &worker->dispatcher->persist->stage;
-	bool entered = !persist->ops->worker_create ||
-	               persist->ops->worker_create(persist, &worker->pub, &worker->error);
+	struct sluice_stage *persist = &worker->dispatcher->setup.persist->stage;
+	const struct sluice_persist_ops *ops = persist->ops->of.persist;
+	bool entered = !ops->worker_create || ops->worker_create(persist, &worker->pub, &worker->error);
 	(void)pthread_mutex_lock(&worker->dispatcher->lock);
 	worker->state = entered ? WORKER_RUNNING : WORKER_REFUSED;
 	(void)pthread_cond_broadcast(&worker->dispatcher->state_changed);
@@ -276,7 +275,7 @@ static bool enter(struct worker *worker)
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
-	struct sluice_stage *persist = &worker->dispatcher->persist->stage;
+	struct sluice_stage *persist = &worker->dispatcher->setup.persist->stage;
 	char name[16];
 	(void)snprintf(name, sizeof(name), "sluice-work%u", worker->pub.id % 1000);
 	(void)pthread_setname_np(pthread_self(), name);
@@ -286,8 +285,8 @@ static void *work(void *argument)
 	size_t count;
 	while ((count = take_batch(worker)) > 0)
 		work_batch(worker, count);
-	if (persist->ops->worker_destroy)
-		persist->ops->worker_destroy(persist, &worker->pub);
+	if (persist->ops->of.persist->worker_destroy)
+		persist->ops->of.persist->worker_destroy(persist, &worker->pub);
 	return NULL;
 }
 
@@ -301,14 +300,12 @@ static void init_worker(struct dispatcher *dispatcher, size_t id)
 	worker->verdicts = must_calloc(dispatcher->max_batch, sizeof(*worker->verdicts));
 }
 
-struct dispatcher *dispatcher_create(struct pipeline *pipeline)
+struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup)
 {
-	const struct config *config = pipeline->config;
+	const struct config *config = setup->config;
 	struct dispatcher *dispatcher = must_calloc(1, sizeof(*dispatcher));
-	dispatcher->pipeline = pipeline;
-	dispatcher->queue = pipeline->slots[SLUICE_KIND_QUEUE];
-	dispatcher->persist = pipeline->slots[SLUICE_KIND_PERSIST];
-	dispatcher->max_batch = dispatcher->persist->stage.ops->process_batch ? (size_t)config->persist.max_batch : 1;
+	dispatcher->setup = *setup;
+	dispatcher->max_batch = (size_t)config->persist.max_batch;
 	dispatcher->linger_ns = config->persist.linger.ns;
 	dispatcher->lanes = lanes_create();
 	(void)pthread_mutex_init(&dispatcher->lock, NULL);
@@ -341,7 +338,7 @@ bool dispatcher_start(struct dispatcher *dispatcher, struct sluice_error *error)
 		while (worker->state == WORKER_STARTING)
 			(void)pthread_cond_wait(&dispatcher->state_changed, &dispatcher->lock);
 		if (worker->state == WORKER_REFUSED)
-			all = sluice_error_set(error, "%s: worker %zu: %s", dispatcher->persist->label, i,
+			all = sluice_error_set(error, "%s: worker %zu: %s", dispatcher->setup.persist->label, i,
 			                       worker->error.text);
 	}
 	(void)pthread_mutex_unlock(&dispatcher->lock);
@@ -365,13 +362,13 @@ void dispatcher_stop(struct dispatcher *dispatcher)
 	}
 }
 
-void dispatcher_turn_away(struct dispatcher *dispatcher)
+void dispatcher_reject_waiting(struct dispatcher *dispatcher)
 {
 	(void)pthread_mutex_lock(&dispatcher->lock);
 	pull(dispatcher);
 	struct event_list all = lanes_take_all(dispatcher->lanes);
 	(void)pthread_mutex_unlock(&dispatcher->lock);
-	finish_all(&all, "shutting down");
+	finish_all(dispatcher, &all, "shutting down");
 }
 
 void dispatcher_destroy(struct dispatcher *dispatcher)
@@ -418,6 +415,16 @@ size_t dispatcher_depth(const struct dispatcher *dispatcher)
 {
 	int64_t depth = atomic_load_explicit(&dispatcher->depth, memory_order_relaxed);
 	return depth > 0 ? (size_t)depth : 0;
+}
+
+uint64_t dispatcher_retries(const struct dispatcher *dispatcher)
+{
+	return atomic_load_explicit(&dispatcher->retries, memory_order_relaxed);
+}
+
+uint64_t dispatcher_dead_letters(const struct dispatcher *dispatcher)
+{
+	return atomic_load_explicit(&dispatcher->dead_letters, memory_order_relaxed);
 }
 
 size_t dispatcher_workers(const struct dispatcher *dispatcher)

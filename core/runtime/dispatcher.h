@@ -6,7 +6,7 @@
  * (natural batching); nobody waits for a batch to fill unless `linger` says so.
  *
  * A RETRY before the ack point holds the lane and tries again while the event's deadline allows; then the event and all
- * of its lane behind it are turned away, so that a stream never overtakes. After the ack point it tries for ever.
+ * of its lane behind it are rejected, so that a stream never overtakes. After the ack point it tries without end.
  */
 #ifndef RUNTIME_DISPATCHER_H
 #define RUNTIME_DISPATCHER_H
@@ -15,19 +15,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/config.h"
+#include "runtime/event.h"
+#include "runtime/host.h"
+
 struct dispatcher;
-struct pipeline;
-struct sluice_error;
 
-/* The queue and the persist stage of the pipeline are created. No worker runs yet. */
-struct dispatcher *dispatcher_create(struct pipeline *pipeline);
+/* What a dispatcher works with; all of it outlives the dispatcher. */
+struct dispatcher_setup {
+	const struct config *config;
+	struct instance *queue, *persist; /* created */
+	/* Runs the persist stage on a batch and leaves a valid verdict for each event. */
+	void (*store)(struct instance *persist, struct sluice_batch *batch);
+	/* Ends an event that is through, or was rejected. */
+	void (*finish)(struct event *event, enum sluice_verdict verdict);
+};
 
-/* Starts the workers that the pipeline's config asks for. Failing, some may run: dispatcher_stop(). */
+/* No worker runs yet. */
+struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup);
+
+/* Starts the workers that the config asks for. Failing, some may run: dispatcher_stop(). */
 bool dispatcher_start(struct dispatcher *dispatcher, struct sluice_error *error);
 
-/* Stops the workers after the batches they have; what waits stays where it is. Then turns away all that waits. */
+/* Stops the workers after the batches they have; what waits stays where it is. Then rejects all that waits. */
 void dispatcher_stop(struct dispatcher *dispatcher);
-void dispatcher_turn_away(struct dispatcher *dispatcher);
+void dispatcher_reject_waiting(struct dispatcher *dispatcher);
 void dispatcher_destroy(struct dispatcher *dispatcher);
 
 /* Before put(): one more is to come (or -1: it was not kept after all). Counts the depth. */
@@ -43,6 +55,8 @@ void dispatcher_starve(struct dispatcher *dispatcher);
 void dispatcher_hurry(struct dispatcher *dispatcher);
 
 size_t dispatcher_depth(const struct dispatcher *dispatcher);
+uint64_t dispatcher_retries(const struct dispatcher *dispatcher); /* hand-overs that ended in another try */
+uint64_t dispatcher_dead_letters(const struct dispatcher *dispatcher);
 size_t dispatcher_workers(const struct dispatcher *dispatcher);
 
 /* Share of the time since the last call that the worker has worked, 0–100. One caller at a time. */

@@ -29,7 +29,7 @@ struct event_pool {
 
 const char *const event_outcome_names[OUTCOME_COUNT] = {
 	[OUTCOME_ACCEPTED] = "accepted", [OUTCOME_DUPLICATE] = "duplicate", [OUTCOME_CONFLICT] = "conflict",
-	[OUTCOME_REJECTED] = "rejected", [OUTCOME_FAILED] = "failed",
+	[OUTCOME_REJECTED] = "rejected", [OUTCOME_FAILED] = "failed",       [OUTCOME_ANSWERED] = "answered",
 };
 
 struct event_pool *event_pool_create(const struct events_config *config, struct pipeline *pipeline)
@@ -94,7 +94,7 @@ struct event *event_pool_get(struct event_pool *pool)
 		arena_init(&arena, pool->arena_size, &pool->budget);
 	if (!event)
 		event = must_alloc(sizeof(*event));
-	*event = (struct event){.pub.host = &host_table, .pipeline = pool->pipeline, .arena = arena};
+	*event = (struct event){.pub = {.host = &host_table, .parts = 1}, .pipeline = pool->pipeline, .arena = arena};
 	atomic_init(&event->references, 1);
 	return event;
 }

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "runtime/config.h"
 #include "runtime/loader.h"
+#include "runtime/response.h"
 
 struct pipeline;
 struct event;
@@ -26,6 +27,7 @@ enum event_outcome {
 	OUTCOME_CONFLICT,  /* 422 */
 	OUTCOME_REJECTED,  /* other 4xx */
 	OUTCOME_FAILED,    /* 500, 503 */
+	OUTCOME_ANSWERED,  /* a stage answered itself, with 2xx: nothing is stored */
 	OUTCOME_COUNT,
 };
 extern const char *const event_outcome_names[OUTCOME_COUNT];
@@ -59,6 +61,7 @@ struct event_answer {
 	enum ack ack;
 	const struct sluice_event *event;
 	const struct event_times *times;
+	const struct response *response; /* what the stages add; its status is 0 unless it replaces the rest */
 };
 typedef void (*event_answer_fn)(void *context, const struct event_answer *answer);
 
@@ -82,7 +85,7 @@ struct event {
 	int64_t entered_ns; /* when it came to where it is: the stamp of the last boundary */
 	int64_t put_ns;     /* when it came to the queue; for who called put(), others may have the event by then */
 
-	/* See resumer.h. */
+	/* See resume.h. */
 	atomic_int parking;
 	enum sluice_verdict resumed_with;
 	struct event *next_resumed;
@@ -93,7 +96,9 @@ struct event {
 	/* What the last stage said with its verdict. */
 	int status;
 	int64_t delay_ns;
-	char detail[200];
+	bool conflicts;
+	char detail[SLUICE_DETAIL_MAX];
+	struct response response;
 
 	struct lane *lane;  /* of its stream, while behind the queue */
 	struct event *next; /* in whatever list has it */

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "runtime/dispatcher.h"
-#include "runtime/resumer.h"
+#include "runtime/resume.h"
 
 /* What a verdict means for the sender. The status holds where the stage gave none. */
 static const struct {
@@ -39,9 +39,9 @@ static void stamp(struct event *event, int64_t *spent)
 	event->times.stages[event->at].exit_ns = now;
 }
 
-static enum sluice_verdict broken_promise(struct slot *slot, struct event *event, enum sluice_verdict verdict)
+static enum sluice_verdict broken_promise(struct instance *instance, struct event *event, enum sluice_verdict verdict)
 {
-	log_event(SLUICE_LOG_ERROR, slot->label, "stage_broke_contract", sluice_int("verdict", verdict),
+	log_event(SLUICE_LOG_ERROR, instance->label, "stage_broke_contract", sluice_int("verdict", verdict),
 	          sluice_text("expected", "a verdict that this stage may give here"));
 	return sluice_fail(&event->pub, "the %s stage gave a verdict it must not give", kind_names[event->at]);
 }
@@ -50,44 +50,40 @@ static void forget_explanation(struct event *event)
 {
 	event->status = 0;
 	event->delay_ns = 0;
+	event->conflicts = false;
 	event->detail[0] = '\0';
 }
 
-/* One event through one stage, by whichever of process() and process_batch() the stage has. */
-static enum sluice_verdict process(struct slot *slot, struct event *event)
+/* One event through one stage. */
+static enum sluice_verdict process(struct instance *instance, struct event *event)
 {
 	enum sluice_verdict verdict = SLUICE_FAIL;
 	forget_explanation(event);
 	event->times.stages[event->at].ran = true;
-	enum sluice_verdict (*process_one)(struct sluice_stage *,
-	                                   struct sluice_event *) = event->pipeline->process[event->at];
+	process_fn process_one = event->pipeline->process[event->at];
 	if (process_one) {
-		verdict = process_one(&slot->stage, &event->pub);
+		verdict = process_one(&instance->stage, &event->pub);
 	} else {
 		struct sluice_event *pub = &event->pub;
 		struct sluice_batch batch = {.events = &pub, .verdicts = &verdict, .count = 1};
-		slot->stage.ops->process_batch(&slot->stage, &batch);
+		instance->stage.ops->of.persist->store(&instance->stage, &batch);
 	}
 	if (!verdict_known(verdict) || (verdict == SLUICE_WAIT && event->at == SLUICE_KIND_PERSIST))
-		return broken_promise(slot, event, verdict);
+		return broken_promise(instance, event, verdict);
 	return verdict;
 }
 
-void flow_process_batch(struct slot *slot, struct sluice_batch *batch)
+void flow_store(struct instance *persist, struct sluice_batch *batch)
 {
-	const struct sluice_stage_ops *ops = slot->stage.ops;
 	for (size_t i = 0; i < batch->count; i++) {
 		forget_explanation(event_of(batch->events[i]));
 		batch->verdicts[i] = SLUICE_FAIL;
 	}
-	if (ops->process_batch)
-		ops->process_batch(&slot->stage, batch);
+	persist->stage.ops->of.persist->store(&persist->stage, batch);
 	for (size_t i = 0; i < batch->count; i++) {
 		struct event *event = event_of(batch->events[i]);
-		if (!ops->process_batch)
-			batch->verdicts[i] = ops->process(&slot->stage, &event->pub);
 		if (!verdict_known(batch->verdicts[i]) || batch->verdicts[i] == SLUICE_WAIT)
-			batch->verdicts[i] = broken_promise(slot, event, batch->verdicts[i]);
+			batch->verdicts[i] = broken_promise(persist, event, batch->verdicts[i]);
 	}
 }
 
@@ -106,18 +102,18 @@ static void settle(struct event *event, const struct event_times *times, unsigne
 	struct pipeline *pipeline = event->pipeline;
 	for (unsigned kind = KIND_COUNT; kind-- > from;)
 		if (pipeline->settle[kind] && times->stages[kind].ran)
-			pipeline->settle[kind](&pipeline->slots[kind]->stage, &event->pub, verdict);
+			pipeline->settle[kind](&pipeline->instances[kind]->stage, &event->pub, verdict);
 }
 
 /* Says why events fail, at most once a second: a store that is away would otherwise fill the log. */
 static void log_failure(const struct event *event, enum sluice_verdict verdict, unsigned kind)
 {
 	static _Atomic int64_t last_ns;
-	static _Atomic uint64_t unsaid;
+	static _Atomic uint64_t suppressed;
 	int64_t now = clock_now_ns();
 	int64_t last = atomic_load(&last_ns);
 	if ((last && now - last < NS_PER_S) || !atomic_compare_exchange_strong(&last_ns, &last, now)) {
-		atomic_fetch_add(&unsaid, 1);
+		atomic_fetch_add(&suppressed, 1);
 		return;
 	}
 	char id[129];
@@ -129,7 +125,7 @@ static void log_failure(const struct event *event, enum sluice_verdict verdict, 
 	          sluice_text("stage", kind_names[kind]),
 	          sluice_text("verdict", verdict == SLUICE_RETRY ? "retry" : "fail"),
 	          sluice_text("reason", event->detail),
-	          sluice_int("unsaid_before", (int64_t)atomic_exchange(&unsaid, 0)));
+	          sluice_int("suppressed", (int64_t)atomic_exchange(&suppressed, 0)));
 }
 
 static void answer(struct event *event, const struct event_times *times, enum sluice_verdict verdict, unsigned kind)
@@ -144,6 +140,7 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		.ack = pipeline->config->ack,
 		.event = &event->pub,
 		.times = times,
+		.response = &event->response,
 	};
 	if (!is_kept(verdict)) {
 		/* A stage may explain one thing and return another; a refusal never goes out as a success. */
@@ -152,8 +149,12 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		answer.delay_ns = event->delay_ns;
 		answer.detail = event->detail;
 	}
-	if (verdict == SLUICE_REJECT && answer.status == 422)
+	if (verdict == SLUICE_REJECT && event->conflicts)
 		answer.outcome = OUTCOME_CONFLICT;
+	if (event->response.status) {
+		answer.status = event->response.status;
+		answer.outcome = verdict == SLUICE_DONE ? OUTCOME_ANSWERED : answer.outcome;
+	}
 	atomic_fetch_add_explicit(&pipeline->outcomes[answer.outcome], 1, memory_order_relaxed);
 	if (verdict == SLUICE_RETRY || verdict == SLUICE_FAIL)
 		log_failure(event, verdict, kind);
@@ -175,8 +176,8 @@ static void leave_queue(struct event *event, enum sluice_verdict verdict)
 {
 	if (!event->in_queue)
 		return;
-	struct slot *queue = event->pipeline->slots[SLUICE_KIND_QUEUE];
-	queue->stage.ops->done(&queue->stage, &event->pub, verdict);
+	struct instance *queue = event->pipeline->instances[SLUICE_KIND_QUEUE];
+	queue->stage.ops->of.queue->done(&queue->stage, &event->pub, verdict);
 	event->in_queue = false;
 }
 
@@ -219,7 +220,7 @@ static void after_put(struct event *event, enum sluice_verdict verdict)
 	flow_finish(event, verdict);
 }
 
-static void enqueue(struct slot *slot, struct event *event)
+static void enqueue(struct instance *instance, struct event *event)
 {
 	struct pipeline *pipeline = event->pipeline;
 	bool acknowledges = pipeline->config->ack == ACK_QUEUED;
@@ -236,44 +237,44 @@ static void enqueue(struct slot *slot, struct event *event)
 	event->in_queue = true;
 	event->was_put = true;
 	event_reference(event);
-	resumer_expect(event);
+	resume_expect(event);
 	dispatcher_expect(pipeline->dispatcher, 1);
-	enum sluice_verdict verdict = slot->stage.ops->put(&slot->stage, &event->pub);
+	enum sluice_verdict verdict = instance->stage.ops->of.queue->put(&instance->stage, &event->pub);
 	if (verdict == SLUICE_WAIT) {
-		if (resumer_park(event))
+		if (resume_park(event))
 			return;
 		verdict = event->resumed_with;
 	}
 	if (!verdict_known(verdict) || verdict == SLUICE_WAIT)
-		verdict = broken_promise(slot, event, verdict);
+		verdict = broken_promise(instance, event, verdict);
 	after_put(event, verdict);
 }
 
 void flow_advance(struct event *event)
 {
 	for (; event->at < KIND_COUNT; event->at++) {
-		struct slot *slot = event->pipeline->slots[event->at];
-		if (!slot)
+		struct instance *instance = event->pipeline->instances[event->at];
+		if (!instance)
 			continue;
 		if (atomic_load_explicit(&event->pipeline->closing, memory_order_relaxed)) {
 			flow_finish(event, sluice_retry(&event->pub, 0, "shutting down"));
 			return;
 		}
 		if (event->at == SLUICE_KIND_QUEUE) {
-			enqueue(slot, event);
+			enqueue(instance, event);
 			return;
 		}
-		resumer_expect(event);
-		enum sluice_verdict verdict = process(slot, event);
+		resume_expect(event);
+		enum sluice_verdict verdict = process(instance, event);
 		stamp(event, &event->times.stages[event->at].work_ns);
 		if (verdict == SLUICE_WAIT) {
-			if (resumer_park(event))
+			if (resume_park(event))
 				return;
 			verdict = event->resumed_with;
 		}
 		/* Lanes know a stream by all of its name: one they could not keep would lose its order in silence. */
 		if (verdict == SLUICE_PASS && event->pub.stream.size > SLUICE_NAME_MAX)
-			verdict = broken_promise(slot, event, verdict);
+			verdict = broken_promise(instance, event, verdict);
 		if (verdict != SLUICE_PASS) {
 			flow_finish(event, verdict);
 			return;
@@ -287,7 +288,7 @@ void flow_carry_on(struct event *event, enum sluice_verdict verdict)
 	/* Others may have an event that was put already, so that `at` says nothing about where it was parked. */
 	unsigned parked_at = event->was_put ? SLUICE_KIND_QUEUE : event->at;
 	if (!verdict_known(verdict) || verdict == SLUICE_WAIT)
-		verdict = broken_promise(event->pipeline->slots[parked_at], event, verdict);
+		verdict = broken_promise(event->pipeline->instances[parked_at], event, verdict);
 	if (parked_at == SLUICE_KIND_QUEUE) {
 		after_put(event, verdict);
 		return;

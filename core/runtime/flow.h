@@ -13,25 +13,27 @@
 #include "runtime/event.h"
 #include "runtime/host.h"
 #include "runtime/pipeline.h"
+#include "runtime/store_identity.h"
 
 struct dispatcher;
-struct resumer;
+struct ticker;
+struct resume_thread;
 
 struct pipeline {
 	const struct config *config;
 	/* By kind; NULL: the pipeline has no such stage, or it lacks that. The two functions that every event calls
 	 * stand here, side by side: in the stages' own tables each would be a cache miss. */
-	struct slot *slots[KIND_COUNT];
-	enum sluice_verdict (*process[KIND_COUNT])(struct sluice_stage *stage, struct sluice_event *event);
+	struct instance *instances[KIND_COUNT];
+	process_fn process[KIND_COUNT];
 	void (*settle[KIND_COUNT])(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict);
 	struct recorder *recorder;
 	struct event_pool *pool;
-	struct resumer *resumer;
+	struct resume_thread *resume_thread;
+	struct ticker *ticker; /* NULL: no stage ticks */
+	struct store_identity store_identity;
 	struct dispatcher *dispatcher; /* NULL without a queue */
-	atomic_bool closing;           /* what is inside is turned away with RETRY */
+	atomic_bool closing;           /* what is inside is rejected with RETRY */
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];
-	_Atomic uint64_t retries;
-	_Atomic uint64_t dead_letters;
 };
 
 static inline struct recorder *flow_recorder(struct pipeline *pipeline)
@@ -39,9 +41,14 @@ static inline struct recorder *flow_recorder(struct pipeline *pipeline)
 	return pipeline->recorder;
 }
 
-static inline struct resumer *flow_resumer(struct pipeline *pipeline)
+static inline struct resume_thread *flow_resume_thread(struct pipeline *pipeline)
 {
-	return pipeline->resumer;
+	return pipeline->resume_thread;
+}
+
+static inline struct store_identity *flow_store_identity(struct pipeline *pipeline)
+{
+	return &pipeline->store_identity;
 }
 
 /* Takes the event through the stages from event->at on, until one keeps it or ends it. */
@@ -51,7 +58,7 @@ void flow_advance(struct event *event);
 void flow_carry_on(struct event *event, enum sluice_verdict verdict);
 
 /* Runs the persist stage on the batch; every verdict is one that the core can act on afterwards. */
-void flow_process_batch(struct slot *slot, struct sluice_batch *batch);
+void flow_store(struct instance *persist, struct sluice_batch *batch);
 
 /* The end of an event: settles its stages, answers its sender, frees its place in the queue and its memory. */
 void flow_finish(struct event *event, enum sluice_verdict verdict);

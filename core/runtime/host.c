@@ -3,7 +3,7 @@
  */
 #include "runtime/host.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -11,7 +11,8 @@
 #include "runtime/event.h"
 #include "runtime/flow.h"
 #include "runtime/recorder.h"
-#include "runtime/resumer.h"
+#include "runtime/resume.h"
+#include "runtime/store_identity.h"
 
 static void *alloc(struct sluice_event *event, size_t size)
 {
@@ -28,17 +29,37 @@ static const uint8_t *digest(struct sluice_event *pub)
 	return event->digest;
 }
 
-static void explain(struct sluice_event *pub, int status, int64_t delay_ns, const char *format, va_list arguments)
+static void explain(struct sluice_event *pub, int status, int64_t delay_ns, const char *text, size_t size)
 {
 	struct event *event = event_of(pub);
 	event->status = status;
 	event->delay_ns = delay_ns;
-	(void)vsnprintf(event->detail, sizeof(event->detail), format, arguments);
+	event->conflicts = false;
+	if (size >= sizeof(event->detail))
+		size = sizeof(event->detail) - 1;
+	memcpy(event->detail, text, size);
+	event->detail[size] = '\0';
+}
+
+static void conflict(struct sluice_event *pub, const char *text, size_t size)
+{
+	explain(pub, STATUS_CONFLICT, 0, text, size);
+	event_of(pub)->conflicts = true;
+}
+
+static bool set_header(struct sluice_event *event, const char *name, const char *value)
+{
+	return event_set_header(event_of(event), name, value);
+}
+
+static bool respond(struct sluice_event *event, int status, const char *type, const void *body, size_t size)
+{
+	return event_respond(event_of(event), status, type, body, size);
 }
 
 static void resume(struct sluice_event *event, enum sluice_verdict verdict)
 {
-	resumer_resume(event_of(event), verdict);
+	resume_event(flow_resume_thread(event_of(event)->pipeline), event_of(event), verdict);
 }
 
 static void span(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span_index,
@@ -49,22 +70,40 @@ static void span(struct sluice_stage *stage, struct sluice_event *const *events,
 	enum sluice_kind kind = stage->ops->kind;
 	for (size_t i = 0; i < count; i++)
 		event_of(events[i])->times.stages[kind].spans_ns[span_index] += ns;
-	if (!slot_of(stage)->pipeline) /* a store opened to be read */
+	if (!instance_of(stage)->pipeline) /* a store opened to be read */
 		return;
-	recorder_record(flow_recorder(slot_of(stage)->pipeline), series_of(kind, PART_SPAN + span_index), ns);
+	recorder_record(flow_recorder(instance_of(stage)->pipeline), series_of(kind, PART_SPAN + span_index), ns);
 }
 
 static void log_from_stage(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
                            const struct sluice_field *fields, size_t field_count)
 {
-	log_fields(level, slot_of(stage)->label, name, fields, field_count);
+	log_fields(level, instance_of(stage)->label, name, fields, field_count);
 }
 
 static struct sluice_event *restore(struct sluice_stage *stage, const struct sluice_record *record)
 {
-	struct pipeline *pipeline = slot_of(stage)->pipeline;
+	struct pipeline *pipeline = instance_of(stage)->pipeline;
 	struct event *event = pipeline ? flow_restore(pipeline, record) : NULL;
 	return event ? &event->pub : NULL;
+}
+
+static void announce_store(struct sluice_stage *stage, const char *identity)
+{
+	if (instance_of(stage)->pipeline)
+		store_identity_announce(flow_store_identity(instance_of(stage)->pipeline), identity);
+}
+
+static uint64_t store_epoch(struct sluice_stage *stage)
+{
+	struct pipeline *pipeline = instance_of(stage)->pipeline;
+	return pipeline ? store_identity_epoch(flow_store_identity(pipeline)) : 0;
+}
+
+static const void *extension(const char *id)
+{
+	(void)id;
+	return NULL;
 }
 
 const struct sluice_host host_table = {
@@ -74,6 +113,9 @@ const struct sluice_host host_table = {
 	.alloc = alloc,
 	.digest = digest,
 	.explain = explain,
+	.conflict = conflict,
+	.set_header = set_header,
+	.respond = respond,
 	.resume = resume,
 	.span = span,
 	.log = log_from_stage,
@@ -82,4 +124,7 @@ const struct sluice_host host_table = {
 	.restore = restore,
 	.audit_hash = digest_audit_row,
 	.record_digest = digest_record,
+	.announce_store = announce_store,
+	.store_epoch = store_epoch,
+	.extension = extension,
 };

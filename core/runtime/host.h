@@ -9,15 +9,15 @@
 struct pipeline;
 
 /* A stage in its place in a pipeline. Stages see only the first member. */
-struct slot {
+struct instance {
 	struct sluice_stage stage; /* must be first */
 	struct pipeline *pipeline;
 	char label[64]; /* "persist/sqlite", for the log */
 };
 
-static inline struct slot *slot_of(struct sluice_stage *stage)
+static inline struct instance *instance_of(struct sluice_stage *stage)
 {
-	return (struct slot *)(void *)stage;
+	return (struct instance *)(void *)stage;
 }
 
 extern const struct sluice_host host_table;

@@ -1,5 +1,5 @@
 /*
- * Where stages are looked for, and how one becomes a plugin: its image (image.h) is opened and its table (table.h)
+ * Where stages are looked for, and how one becomes a plugin: its module (module.h) is opened and its table (abi.h)
  * copied.
  */
 #include "runtime/loader.h"
@@ -12,8 +12,8 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
-#include "runtime/image.h"
-#include "runtime/table.h"
+#include "runtime/abi.h"
+#include "runtime/module.h"
 #include "yaml/option.h"
 
 const char *const kind_names[] = {"auth", "parse", "idempotency", "queue", "persist", NULL};
@@ -200,39 +200,38 @@ static bool is_file_name(const char *use)
 /* Opens and proves the file; the error lacks the path. */
 static bool plugin_open(struct plugin *plugin, const char *file, struct loader_pin *pin, struct sluice_error *error)
 {
-	plugin->image = image_open(file, plugin->sha256, pin, error);
-	if (!plugin->image)
+	plugin->module = module_open(file, plugin->sha256, pin, error);
+	if (!plugin->module)
 		return false;
 	size_t size = 0;
-	const void *symbol = image_symbol(plugin->image, SLUICE_STAGE_SYMBOL, &size);
+	const void *symbol = module_symbol(plugin->module, SLUICE_STAGE_SYMBOL, &size);
 	if (!symbol) {
 		sluice_error_set(error, "exports no " SLUICE_STAGE_SYMBOL ": end the stage with SLUICE_STAGE()");
 		goto opened;
 	}
-	if (!table_copy(&plugin->ops, symbol, size, error))
+	if (!abi_copy(&plugin->ops, &plugin->kind, symbol, size, error))
 		goto opened;
-	if (!table_check(&plugin->ops, error))
+	if (!abi_check(&plugin->ops, error))
 		goto copied;
 	return true;
 copied:
-	table_finish(&plugin->ops);
+	abi_finish(&plugin->ops);
 opened:
-	image_close(plugin->image);
+	module_close(plugin->module);
 	return false;
 }
 
 static struct plugin *open_file(const char *file, struct loader_pin *pin, struct sluice_error *error)
 {
 	struct sluice_error cause = {0};
-	struct plugin plugin = {0};
-	if (!plugin_open(&plugin, file, pin, &cause)) {
+	struct plugin *plugin = must_calloc(1, sizeof(*plugin));
+	if (!plugin_open(plugin, file, pin, &cause)) {
 		sluice_error_set(error, "%s: %s", file, cause.text);
+		free(plugin);
 		return NULL;
 	}
-	plugin.path = must_strdup(file);
-	struct plugin *opened = must_alloc(sizeof(*opened));
-	*opened = plugin;
-	return opened;
+	plugin->path = must_strdup(file);
+	return plugin;
 }
 
 struct plugin *loader_open_file(const char *file, struct sluice_error *error)
@@ -267,8 +266,8 @@ void loader_close(struct plugin *plugin)
 {
 	if (!plugin)
 		return;
-	table_finish(&plugin->ops);
-	image_close(plugin->image);
+	abi_finish(&plugin->ops);
+	module_close(plugin->module);
 	free(plugin->path);
 	free(plugin);
 }

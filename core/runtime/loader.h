@@ -14,16 +14,18 @@
 #include <sluice/stage.h>
 
 #include "base/digest.h"
+#include "runtime/abi.h"
 
-struct image;
+struct module;
 
 /* A loaded stage file. `ops` is the host's own copy, as large as the host knows it: what an older stage lacks is NULL;
  * its option table is copied likewise, ends with SLUICE_OPTION_END and is never NULL. */
 struct plugin {
 	struct sluice_stage_ops ops;
+	union kind_table kind;        /* what ops.of points to */
 	char *path;                   /* where the file was found */
 	char sha256[DIGEST_HEX_SIZE]; /* of its bytes as loaded */
-	struct image *image;          /* its code, runtime/image.h */
+	struct module *module;        /* its code, runtime/module.h */
 };
 
 extern const char *const kind_names[]; /* "auth", "parse" …, by enum sluice_kind; NULL-terminated */

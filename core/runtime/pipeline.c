@@ -10,39 +10,40 @@
 #include "base/log.h"
 #include "runtime/dispatcher.h"
 #include "runtime/flow.h"
-#include "runtime/resumer.h"
+#include "runtime/resume.h"
+#include "runtime/ticker.h"
 
-static struct slot *create_slot(const struct config *config, unsigned kind, struct pipeline *pipeline, bool read_only,
-                                struct sluice_error *error)
+static struct instance *create_instance(const struct config *config, unsigned kind, struct pipeline *pipeline,
+                                        bool read_only, struct sluice_error *error)
 {
 	const struct stage_config *stage = &config->stages[kind];
 	const struct sluice_stage_ops *ops = &stage->plugin->ops;
-	struct slot *slot = must_calloc(1, sizeof(*slot));
-	slot->stage.host = &host_table;
-	slot->stage.ops = ops;
-	slot->stage.config = stage->options;
-	slot->stage.read_only = read_only;
-	slot->pipeline = pipeline;
-	(void)snprintf(slot->label, sizeof(slot->label), "%s/%s", kind_names[kind], ops->name);
+	struct instance *instance = must_calloc(1, sizeof(*instance));
+	instance->stage.host = &host_table;
+	instance->stage.ops = ops;
+	instance->stage.config = stage->options;
+	instance->stage.read_only = read_only;
+	instance->pipeline = pipeline;
+	(void)snprintf(instance->label, sizeof(instance->label), "%s/%s", kind_names[kind], ops->name);
 	struct sluice_error cause = {0};
 	if (ops->self_test && !ops->self_test(&cause)) {
-		sluice_error_set(error, "%s: its self-test failed: %s", slot->label, cause.text);
-	} else if (ops->create && !ops->create(&slot->stage, &cause)) {
-		sluice_error_set(error, "%s: %s", slot->label, cause.text);
+		sluice_error_set(error, "%s: its self-test failed: %s", instance->label, cause.text);
+	} else if (ops->create && !ops->create(&instance->stage, &cause)) {
+		sluice_error_set(error, "%s: %s", instance->label, cause.text);
 	} else {
-		return slot;
+		return instance;
 	}
-	free(slot);
+	free(instance);
 	return NULL;
 }
 
-static void destroy_slot(struct slot *slot)
+static void destroy_instance(struct instance *instance)
 {
-	if (!slot)
+	if (!instance)
 		return;
-	if (slot->stage.ops->destroy)
-		slot->stage.ops->destroy(&slot->stage);
-	free(slot);
+	if (instance->stage.ops->destroy)
+		instance->stage.ops->destroy(&instance->stage);
+	free(instance);
 }
 
 static bool create_stages(struct pipeline *pipeline, struct sluice_error *error)
@@ -50,29 +51,34 @@ static bool create_stages(struct pipeline *pipeline, struct sluice_error *error)
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		if (!pipeline->config->stages[kind].present)
 			continue;
-		pipeline->slots[kind] = create_slot(pipeline->config, kind, pipeline, false, error);
-		if (!pipeline->slots[kind])
+		pipeline->instances[kind] = create_instance(pipeline->config, kind, pipeline, false, error);
+		if (!pipeline->instances[kind])
 			return false;
-		pipeline->process[kind] = pipeline->slots[kind]->stage.ops->process;
-		pipeline->settle[kind] = pipeline->slots[kind]->stage.ops->settle;
+		pipeline->process[kind] = abi_process(pipeline->instances[kind]->stage.ops);
+		pipeline->settle[kind] = pipeline->instances[kind]->stage.ops->settle;
 	}
 	return true;
 }
 
 static bool start_queue(struct pipeline *pipeline, struct sluice_error *error)
 {
-	struct slot *queue = pipeline->slots[SLUICE_KIND_QUEUE];
-	struct slot *persist = pipeline->slots[SLUICE_KIND_PERSIST];
+	struct instance *queue = pipeline->instances[SLUICE_KIND_QUEUE];
+	struct instance *persist = pipeline->instances[SLUICE_KIND_PERSIST];
 	if (!queue)
 		return true;
 	if (!persist)
 		return sluice_error_set(error, "%s: there is no persist stage behind the queue", queue->label);
-	if ((pipeline->config->ack == ACK_QUEUED || queue->stage.ops->recover) && !persist->stage.ops->bury)
+	bool (*recover)(struct sluice_stage *, struct sluice_error *) = queue->stage.ops->of.queue->recover;
+	if ((pipeline->config->ack == ACK_QUEUED || recover) && !persist->stage.ops->of.persist->dead_letter)
 		return sluice_error_set(error, "%s keeps no dead letters, which what %s has acknowledged needs",
 		                        persist->label, queue->label);
-	pipeline->dispatcher = dispatcher_create(pipeline);
+	pipeline->dispatcher = dispatcher_create(&(struct dispatcher_setup){.config = pipeline->config,
+	                                                                    .queue = queue,
+	                                                                    .persist = persist,
+	                                                                    .store = flow_store,
+	                                                                    .finish = flow_finish});
 	struct sluice_error cause = {0};
-	if (queue->stage.ops->recover && !queue->stage.ops->recover(&queue->stage, &cause)) {
+	if (recover && !recover(&queue->stage, &cause)) {
 		dispatcher_destroy(pipeline->dispatcher); /* or it would take() what was never recovered */
 		pipeline->dispatcher = NULL;
 		return sluice_error_set(error, "%s: %s", queue->label, cause.text);
@@ -80,16 +86,27 @@ static bool start_queue(struct pipeline *pipeline, struct sluice_error *error)
 	return dispatcher_start(pipeline->dispatcher, error);
 }
 
+static bool start_ticker(struct pipeline *pipeline, struct sluice_error *error)
+{
+	struct sluice_stage *stages[KIND_COUNT] = {NULL};
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		stages[kind] = pipeline->instances[kind] ? &pipeline->instances[kind]->stage : NULL;
+	struct sluice_error cause = {0};
+	pipeline->ticker = ticker_create(stages, &cause);
+	return pipeline->ticker || !cause.text[0] || sluice_error_set(error, "%s", cause.text);
+}
+
 struct pipeline *pipeline_create(const struct config *config, struct sluice_error *error)
 {
 	struct pipeline *pipeline = must_calloc(1, sizeof(*pipeline));
 	pipeline->config = config;
+	store_identity_init(&pipeline->store_identity);
 	pipeline->recorder = recorder_create();
 	pipeline->pool = event_pool_create(&config->events, pipeline);
 	if (!pipeline->recorder)
 		sluice_error_set(error, "no thread-specific key is left for the histograms");
-	else if ((pipeline->resumer = resumer_create(flow_carry_on, error)) && create_stages(pipeline, error) &&
-	         start_queue(pipeline, error))
+	else if ((pipeline->resume_thread = resume_thread_create(flow_carry_on, error)) &&
+	         create_stages(pipeline, error) && start_queue(pipeline, error) && start_ticker(pipeline, error))
 		return pipeline;
 	pipeline_destroy(pipeline);
 	return NULL;
@@ -101,13 +118,13 @@ struct sluice_stage *pipeline_open_store(const struct config *config, struct slu
 		sluice_error_set(error, "%s: has no persist stage, so there is no store to read", config->file);
 		return NULL;
 	}
-	struct slot *slot = create_slot(config, SLUICE_KIND_PERSIST, NULL, true, error);
-	return slot ? &slot->stage : NULL;
+	struct instance *instance = create_instance(config, SLUICE_KIND_PERSIST, NULL, true, error);
+	return instance ? &instance->stage : NULL;
 }
 
 void pipeline_close_store(struct sluice_stage *stage)
 {
-	destroy_slot(slot_of(stage));
+	destroy_instance(instance_of(stage));
 }
 
 struct event *pipeline_admit(struct pipeline *pipeline)
@@ -135,9 +152,9 @@ static void hurry(struct pipeline *pipeline)
 	if (pipeline->dispatcher)
 		dispatcher_hurry(pipeline->dispatcher);
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-		struct slot *slot = pipeline->slots[kind];
-		if (slot && slot->stage.ops->drain)
-			slot->stage.ops->drain(&slot->stage);
+		struct instance *instance = pipeline->instances[kind];
+		if (instance && instance->stage.ops->drain)
+			instance->stage.ops->drain(&instance->stage);
 	}
 }
 
@@ -147,9 +164,9 @@ size_t pipeline_drain(struct pipeline *pipeline, int64_t until_ns)
 	return event_pool_wait_empty(pipeline->pool, until_ns);
 }
 
-/* Turning one event away may resume another that waited for its fate, which then comes back to the queue: until all are
+/* Rejecting one event may resume another that waited for its fate, which then comes back to the queue: until all are
  * out. */
-static void turn_all_away(struct pipeline *pipeline)
+static void reject_all(struct pipeline *pipeline)
 {
 	atomic_store(&pipeline->closing, true);
 	if (pipeline->dispatcher)
@@ -158,7 +175,7 @@ static void turn_all_away(struct pipeline *pipeline)
 	size_t left;
 	do {
 		if (pipeline->dispatcher)
-			dispatcher_turn_away(pipeline->dispatcher);
+			dispatcher_reject_waiting(pipeline->dispatcher);
 		left = event_pool_wait_empty(pipeline->pool, clock_now_ns() + 10 * NS_PER_MS);
 	} while (left > 0 && clock_now_ns() < until_ns);
 	if (left > 0)
@@ -167,16 +184,18 @@ static void turn_all_away(struct pipeline *pipeline)
 
 void pipeline_destroy(struct pipeline *pipeline)
 {
-	turn_all_away(pipeline);
-	if (pipeline->resumer)
-		resumer_destroy(pipeline->resumer);
+	reject_all(pipeline);
+	ticker_destroy(pipeline->ticker);
+	if (pipeline->resume_thread)
+		resume_thread_destroy(pipeline->resume_thread);
 	for (unsigned kind = KIND_COUNT; kind-- > 0;)
-		destroy_slot(pipeline->slots[kind]);
+		destroy_instance(pipeline->instances[kind]);
 	if (pipeline->dispatcher)
 		dispatcher_destroy(pipeline->dispatcher);
 	event_pool_destroy(pipeline->pool);
 	if (pipeline->recorder)
 		recorder_destroy(pipeline->recorder);
+	store_identity_finish(&pipeline->store_identity);
 	free(pipeline);
 }
 
@@ -187,8 +206,8 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 		.in_flight_bytes = event_pool_bytes(pipeline->pool),
 		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
 		.workers = pipeline->dispatcher ? dispatcher_workers(pipeline->dispatcher) : 0,
-		.retries = atomic_load_explicit(&pipeline->retries, memory_order_relaxed),
-		.dead_letters = atomic_load_explicit(&pipeline->dead_letters, memory_order_relaxed),
+		.retries = pipeline->dispatcher ? dispatcher_retries(pipeline->dispatcher) : 0,
+		.dead_letters = pipeline->dispatcher ? dispatcher_dead_letters(pipeline->dispatcher) : 0,
 	};
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
 		stats_out->outcomes[i] = atomic_load_explicit(&pipeline->outcomes[i], memory_order_relaxed);
@@ -202,9 +221,9 @@ double pipeline_worker_utilization(struct pipeline *pipeline, size_t id)
 void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observer)
 {
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-		struct slot *slot = pipeline->slots[kind];
-		if (slot && slot->stage.ops->observe)
-			slot->stage.ops->observe(&slot->stage, observer);
+		struct instance *instance = pipeline->instances[kind];
+		if (instance && instance->stage.ops->observe)
+			instance->stage.ops->observe(&instance->stage, observer);
 	}
 }
 

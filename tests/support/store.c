@@ -36,7 +36,7 @@ struct store_image store_read(struct harness *harness)
 {
 	struct store_image image = {0};
 	struct sluice_error error = {0};
-	ck_assert_msg(harness->ops->scan(&harness->stage, 0, keep, &image, &error), "%s", error.text);
+	ck_assert_msg(harness->ops->of.persist->scan(&harness->stage, 0, keep, &image, &error), "%s", error.text);
 	return image;
 }
 
@@ -81,20 +81,20 @@ size_t store_count(struct harness *harness)
 {
 	size_t count = 0;
 	struct sluice_error error = {0};
-	ck_assert_msg(harness->ops->scan(&harness->stage, 0, count_one, &count, &error), "%s", error.text);
+	ck_assert_msg(harness->ops->of.persist->scan(&harness->stage, 0, count_one, &count, &error), "%s", error.text);
 	return count;
 }
 
 static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
 {
 	struct harness *harness = store;
-	return harness->ops->scan(&harness->stage, after_id, each, context, error);
+	return harness->ops->of.persist->scan(&harness->stage, after_id, each, context, error);
 }
 
 static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct harness *harness = store;
-	return harness->ops->audit_scan(&harness->stage, each, context, error);
+	return harness->ops->of.persist->audit_scan(&harness->stage, each, context, error);
 }
 
 struct audit_result store_audit(struct harness *harness)

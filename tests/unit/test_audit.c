@@ -97,13 +97,13 @@ static void keep(void *context, const struct audit_finding *finding)
 static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
 {
 	struct harness *h = store;
-	return h->ops->scan(&h->stage, after_id, each, context, error);
+	return h->ops->of.persist->scan(&h->stage, after_id, each, context, error);
 }
 
 static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct harness *h = store;
-	return h->ops->audit_scan(&h->stage, each, context, error);
+	return h->ops->of.persist->audit_scan(&h->stage, each, context, error);
 }
 
 static struct audit_result audit(const struct audit_head *known, size_t known_count, struct findings *findings)

@@ -9,8 +9,8 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "runtime/abi.h"
 #include "runtime/loader.h"
-#include "runtime/table.h"
 #include "support/harness.h"
 
 #define FIXTURES TEST_BUILD_DIR "/tests/stages"
@@ -491,9 +491,9 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		{{AUTH, .put = process}, "has put(), which a stage of kind auth may not have"},
 		{{QUEUE}, "has no done(), which a stage of kind queue must have"},
 		{{QUEUE, .done = done, .process = process}, "has process(), which a stage of kind queue may not have"},
-		{{QUEUE, .done = done, .flags = SLUICE_STAGE_DURABLE},
+		{{QUEUE, .done = done, .flags = SLUICE_QUEUE_DURABLE},
 	         "calls itself durable, which only a stage of kind queue with recover() can be"},
-		{{AUTH, .flags = SLUICE_STAGE_DURABLE},
+		{{AUTH, .flags = SLUICE_QUEUE_DURABLE},
 	         "calls itself durable, which only a stage of kind queue with recover() can be"},
 		{{PERSIST}, "has neither process() nor process_batch(): a stage of kind persist has one of the two"},
 		{{PERSIST, .process = process, .process_batch = process_batch},
@@ -515,14 +515,14 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 	         "has a wrong option table: n is required and has a default: it can be one of the two"},
 		{{AUTH, .tend = on_store}, "has tend(), which a stage of kind auth may not have"},
 		{{PERSIST, .process = process, .erase = on_store},
-	         "has erase() and no option with SLUICE_OPTION_PLACE, so it cannot be told what may be erased"},
-		{{PERSIST, .process = process, OPTIONS(NUMBER(.name = "n", .flags = SLUICE_OPTION_PLACE))},
+	         "has erase() and no option with SLUICE_OPTION_LOCATION, so it cannot be told what may be erased"},
+		{{PERSIST, .process = process, OPTIONS(NUMBER(.name = "n", .flags = SLUICE_OPTION_LOCATION))},
 	         "has a wrong option table: n is a place, which only a text of a stage of kind persist can be"},
-		{{AUTH, OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_PLACE))},
+		{{AUTH, OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_LOCATION))},
 	         "has a wrong option table: n is a place, which only a text of a stage of kind persist can be"},
 		{{PERSIST, .process = process,
-	          OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_PLACE),
-	                  TEXT(other, .name = "m", .flags = SLUICE_OPTION_PLACE))},
+	          OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_LOCATION),
+	                  TEXT(other, .name = "m", .flags = SLUICE_OPTION_LOCATION))},
 	         "has a wrong option table: m is a second place: there can be one"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .flags = SLUICE_OPTION_FILE))},
 	         "has a wrong option table: n is a file, which only a text can be"},
@@ -534,7 +534,7 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		if (!ops.options)
 			ops.options = no_options;
 		struct sluice_error error = {0};
-		ck_assert_msg(!table_check(&ops, &error), "case %zu was taken: %s", i, cases[i].sentence);
+		ck_assert_msg(!abi_check(&ops, &error), "case %zu was taken: %s", i, cases[i].sentence);
 		ck_assert_str_eq(error.text, cases[i].sentence);
 	}
 }
@@ -556,7 +556,7 @@ START_TEST(test_table_of_impossible_size_is_refused)
 		                               .option_size = cases[i].option_size};
 		struct sluice_stage_ops copy;
 		struct sluice_error error = {0};
-		ck_assert_msg(!table_copy(&copy, &ops, cases[i].symbol_size, &error), "case %zu was taken", i);
+		ck_assert_msg(!abi_copy(&copy, &ops, cases[i].symbol_size, &error), "case %zu was taken", i);
 		char sentence[200];
 		(void)snprintf(
 			sentence, sizeof(sentence),
@@ -565,7 +565,7 @@ START_TEST(test_table_of_impossible_size_is_refused)
 		ck_assert_str_eq(error.text, sentence);
 	}
 	struct sluice_error error = {0};
-	ck_assert(!table_copy(&(struct sluice_stage_ops){0}, "1234", 4, &error));
+	ck_assert(!abi_copy(&(struct sluice_stage_ops){0}, "1234", 4, &error));
 	ck_assert_str_eq(error.text, "has a sluice_stage that is no stage table: define it with SLUICE_STAGE()");
 }
 END_TEST
@@ -586,13 +586,13 @@ START_TEST(test_table_of_an_older_minor_lacks_what_came_later)
 	                               .erase = on_store};
 	struct sluice_stage_ops copy;
 	struct sluice_error error = {0};
-	ck_assert_msg(table_copy(&copy, &ops, ops.size, &error), "%s", error.text);
+	ck_assert_msg(abi_copy(&copy, &ops, ops.size, &error), "%s", error.text);
 	ck_assert(copy.process == process);
 	ck_assert(copy.self_test == (_i >= 1 ? self_test : NULL));
 	ck_assert(copy.tend == (_i >= 2 ? on_store : NULL));
 	ck_assert(copy.measure == (_i >= 2 ? measure : NULL));
 	ck_assert(copy.erase == (_i >= 2 ? on_store : NULL));
-	table_finish(&copy);
+	abi_finish(&copy);
 }
 END_TEST
 

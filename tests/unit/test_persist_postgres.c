@@ -734,11 +734,11 @@ START_TEST(test_a_scan_goes_on_from_an_id_and_ends_early_when_told)
 	}
 	struct sluice_error error = {0};
 	size_t count = 0;
-	ck_assert(h->ops->scan(&h->stage, 0, stop_after_two, &count, &error));
+	ck_assert(h->ops->of.persist->scan(&h->stage, 0, stop_after_two, &count, &error));
 	ck_assert_uint_eq(count, 2);
 	struct store_image image = store_read(h);
 	count = 0;
-	ck_assert(h->ops->scan(&h->stage, image.records[3].id, stop_after_two, &count, &error));
+	ck_assert(h->ops->of.persist->scan(&h->stage, image.records[3].id, stop_after_two, &count, &error));
 	ck_assert_uint_eq(count, 1);
 	store_free(&image);
 	harness_close(h);
@@ -752,7 +752,8 @@ START_TEST(test_a_dead_letter_is_kept_once_whatever_is_in_it)
 	ck_assert_int_eq(harness_process(h, event), SLUICE_FAIL);
 	struct sluice_error error = {0};
 	for (int i = 0; i < 2; i++)
-		ck_assert_msg(h->ops->bury(&h->stage, event, "the reason", &error), "%s", error.text);
+		ck_assert_msg(h->ops->of.persist->dead_letter(&h->stage, event, "the reason", &error), "%s",
+		              error.text);
 	harness_free(event);
 	ck_assert_int_eq(
 		ask_by_hand(

@@ -451,7 +451,8 @@ START_TEST(test_a_dead_letter_is_kept_once)
 	struct sluice_event *event = store_event(h, "id", "s", "payload");
 	struct sluice_error error = {0};
 	for (int i = 0; i < 2; i++)
-		ck_assert_msg(h->ops->bury(&h->stage, event, "the reason", &error), "%s", error.text);
+		ck_assert_msg(h->ops->of.persist->dead_letter(&h->stage, event, "the reason", &error), "%s",
+		              error.text);
 	harness_free(event);
 	run_by_hand("CREATE TABLE probe (n CHECK (n = 1)); INSERT INTO probe SELECT count(*) FROM "
 	            "webhook_dead_letters WHERE message_id = 'id' AND reason = 'the reason' AND payload = "
@@ -470,7 +471,7 @@ START_TEST(test_a_dead_letter_that_cannot_be_kept_is_said_so)
 	ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	struct sluice_event *event = store_event(h, "id", "s", "payload");
 	struct sluice_error error = {0};
-	ck_assert(!h->ops->bury(&h->stage, event, "the reason", &error));
+	ck_assert(!h->ops->of.persist->dead_letter(&h->stage, event, "the reason", &error));
 	ck_assert_ptr_nonnull(strstr(error.text, "locked"));
 	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 	harness_free(event);
@@ -637,7 +638,7 @@ START_TEST(test_a_still_image_that_came_alive_is_not_believed)
 	ck_assert_int_eq(store_one(writer, "2", "s", "x"), SLUICE_PASS);
 	size_t count = 0;
 	struct sluice_error error = {0};
-	ck_assert(!reader->ops->scan(&reader->stage, 0, count_one, &count, &error));
+	ck_assert(!reader->ops->of.persist->scan(&reader->stage, 0, count_one, &count, &error));
 	ck_assert_ptr_nonnull(strstr(error.text, "try again"));
 	harness_close(reader);
 	harness_close(writer);

@@ -148,7 +148,8 @@ static void settle_parse(struct sluice_stage *stage, struct sluice_event *event,
 	note_settled('p');
 }
 
-static bool bury(struct sluice_stage *stage, struct sluice_event *event, const char *reason, struct sluice_error *error)
+static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
 {
 	(void)stage;
 	(void)event;
@@ -177,8 +178,10 @@ static struct bench *new_bench(void)
 		.max_batch = 256, .retry_min.ns = NS_PER_MS, .retry_max.ns = 5 * NS_PER_MS};
 	bench.path[0] = TEST_BUILD_DIR "/stages";
 	struct sluice_stage_ops *persist = &bench.plugins[SLUICE_KIND_PERSIST].ops;
-	*persist = (struct sluice_stage_ops){
-		.kind = SLUICE_KIND_PERSIST, .name = "scripted", .process_batch = persist_batch, .bury = bury};
+	*persist = (struct sluice_stage_ops){.kind = SLUICE_KIND_PERSIST,
+	                                     .name = "scripted",
+	                                     .process_batch = persist_batch,
+	                                     .dead_letter = dead_letter};
 	bench.config.stages[SLUICE_KIND_PERSIST] = (struct stage_config){.present = true,
 	                                                                 .plugin = &bench.plugins[SLUICE_KIND_PERSIST]};
 	return &bench;
@@ -741,7 +744,7 @@ START_TEST(test_an_event_resumed_in_put_is_answered_once_whoever_has_it)
 	add_real(bench, SLUICE_KIND_IDEMPOTENCY, "memory");
 	add_stage(bench, (struct sluice_stage_ops){.kind = SLUICE_KIND_QUEUE,
 	                                           .name = "slow journal",
-	                                           .flags = SLUICE_STAGE_DURABLE,
+	                                           .flags = SLUICE_QUEUE_DURABLE,
 	                                           .put = slow_put,
 	                                           .take = slow_take,
 	                                           .done = journal_done});
@@ -770,7 +773,7 @@ END_TEST
 static const struct sluice_stage_ops durable_queue = {
 	.kind = SLUICE_KIND_QUEUE,
 	.name = "journal",
-	.flags = SLUICE_STAGE_DURABLE,
+	.flags = SLUICE_QUEUE_DURABLE,
 	.put = journal_put,
 	.take = journal_take,
 	.done = journal_done,

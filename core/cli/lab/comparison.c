@@ -161,7 +161,7 @@ static bool tend(void *context, struct sluice_error *error)
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	bool ok = stage->ops->tend(stage, error);
+	bool ok = abi_maintenance(stage->ops)->maintain(stage, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -171,7 +171,7 @@ static bool measure(void *context, struct sluice_observer *observer, struct slui
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	bool ok = stage->ops->measure(stage, observer, error);
+	bool ok = abi_maintenance(stage->ops)->stats(stage, observer, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -181,7 +181,7 @@ static bool scan(void *context, int64_t after_id, sluice_record_fn each, void *e
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	bool ok = stage->ops->scan(stage, after_id, each, each_context, error);
+	bool ok = stage->ops->of.persist->scan(stage, after_id, each, each_context, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -191,7 +191,7 @@ static bool erase(void *context, struct sluice_error *error)
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
 		return false;
-	bool ok = stage->ops->erase(stage, error);
+	bool ok = abi_maintenance(stage->ops)->drop(stage, error);
 	pipeline_close_store(stage);
 	return ok;
 }
@@ -200,11 +200,12 @@ static struct arm_store store_of(struct side *side)
 {
 	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
 	const struct sluice_stage_ops *ops = persist->present ? &persist->plugin->ops : NULL;
+	const struct sluice_store_maintenance *maintenance = ops ? abi_maintenance(ops) : NULL;
 	return (struct arm_store){
-		.tend = ops && ops->tend ? tend : NULL,
-		.measure = ops && ops->measure ? measure : NULL,
-		.scan = ops && ops->scan ? scan : NULL,
-		.erase = ops && ops->erase ? erase : NULL,
+		.tend = maintenance && maintenance->maintain ? tend : NULL,
+		.measure = maintenance && maintenance->stats ? measure : NULL,
+		.scan = ops && ops->of.persist->scan ? scan : NULL,
+		.erase = maintenance && maintenance->drop ? erase : NULL,
 		.context = side,
 	};
 }
@@ -238,7 +239,7 @@ static const struct sluice_option *find_place(const struct config *config)
 {
 	const struct stage_config *persist = &config->stages[SLUICE_KIND_PERSIST];
 	const struct sluice_option *option = persist->present ? persist->plugin->ops.options : NULL;
-	while (option && option->type != SLUICE_TYPE_END && !(option->flags & SLUICE_OPTION_PLACE))
+	while (option && option->type != SLUICE_TYPE_END && !(option->flags & SLUICE_OPTION_LOCATION))
 		option++;
 	return option && option->type != SLUICE_TYPE_END ? option : NULL;
 }
@@ -267,7 +268,7 @@ static bool choose_place(const struct comparison_request *request, struct side *
 	if (!place)
 		return sluice_error_set(
 			error,
-			"persist/%s has no option that names where its rows are (SLUICE_OPTION_PLACE), so two arms cannot be kept apart",
+			"persist/%s has no option that names where its rows are (SLUICE_OPTION_LOCATION), so two arms cannot be kept apart",
 			persist->plugin->ops.name);
 	const char *name = arena_printf(arena, "%s%s_%s", SLUICE_LAB_PREFIX, mark, side->plan.letter);
 	char *folder = place->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;

@@ -8,17 +8,17 @@
 static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
 {
 	struct sluice_stage *stage = store;
-	if (!stage->ops->scan)
+	if (!stage->ops->of.persist->scan)
 		return sluice_error_set(error, "persist/%s cannot show what it has stored", stage->ops->name);
-	return stage->ops->scan(stage, after_id, each, context, error);
+	return stage->ops->of.persist->scan(stage, after_id, each, context, error);
 }
 
 static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct sluice_stage *stage = store;
-	if (!stage->ops->audit_scan)
+	if (!stage->ops->of.persist->audit_scan)
 		return sluice_error_set(error, "persist/%s keeps no audit trail", stage->ops->name);
-	return stage->ops->audit_scan(stage, each, context, error);
+	return stage->ops->of.persist->audit_scan(stage, each, context, error);
 }
 
 bool store_open(struct store *store_out, const struct config_request *request, struct sluice_error *error)

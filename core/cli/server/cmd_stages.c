@@ -20,7 +20,7 @@ static const char *const type_names[] = {
 static const struct {
 	uint32_t flag;
 	const char *name;
-} flag_names[] = {{SLUICE_STAGE_DURABLE, "durable"}};
+} flag_names[] = {{SLUICE_QUEUE_DURABLE, "durable"}};
 
 /* What loader_list() found. */
 struct list {
@@ -60,7 +60,7 @@ static void write_options(struct json_writer *json, const char *key, const struc
 		jsonw_text(json, "default", option->fallback);
 		jsonw_bool(json, "required", option->flags & SLUICE_OPTION_REQUIRED);
 		jsonw_bool(json, "secret", option->flags & SLUICE_OPTION_SECRET);
-		jsonw_bool(json, "place", option->flags & SLUICE_OPTION_PLACE);
+		jsonw_bool(json, "place", option->flags & SLUICE_OPTION_LOCATION);
 		jsonw_bool(json, "file", option->flags & SLUICE_OPTION_FILE);
 		jsonw_text(json, "help", option->help);
 		jsonw_end_object(json);
@@ -108,7 +108,7 @@ static void print_options(const struct sluice_option *options)
 		else if (option->fallback)
 			printf("; default: %s", *option->fallback ? option->fallback : "''");
 		printf("%s%s\n", option->flags & SLUICE_OPTION_SECRET ? "; secret" : "",
-		       option->flags & SLUICE_OPTION_PLACE ? "; place" : "");
+		       option->flags & SLUICE_OPTION_LOCATION ? "; place" : "");
 		buffer_finish(&takes);
 	}
 }

@@ -57,19 +57,19 @@ struct sluice_strings {
 };
 
 /*
- * A place is the option that names where a store keeps its rows: a schema, a file. Two pipelines with different places
- * share nothing that the store keeps, so this is how the arms of a comparison are kept apart by who knows no store by
- * name. One STRING option of a persist stage may be its place.
+ * A location is the option that names where a store keeps its rows: a schema, a file. Two pipelines with different
+ * locations share nothing that the store keeps, which is how the arms of a comparison are kept apart without knowing any
+ * store by name. One STRING option of a persist stage may be its location.
  *
- * Who sets a place need not know more of it than this: it takes every name that begins with SLUICE_LAB_PREFIX (stage.h)
- * and goes on with lower-case letters, digits and underscores, of at most 63 characters in all; if it is also a FILE,
- * the path of a file with such a name in a folder that is there. What is missing there the store makes at its start.
+ * A location takes every name that begins with SLUICE_LAB_PREFIX (extension.h) and goes on with lower-case letters,
+ * digits and underscores, of at most 63 characters in all; if it is also a FILE, the path of a file with such a name in a
+ * folder that exists. The store creates what is missing there at its start.
  */
 enum sluice_option_flags {
 	SLUICE_OPTION_REQUIRED = 1u << 0, /* missing is an error; has no fallback */
 	SLUICE_OPTION_SECRET = 1u << 1,   /* never printed: `check --print`, logs, reports and errors show *** */
-	SLUICE_OPTION_PLACE = 1u << 2,    /* since 1.2: see above */
-	SLUICE_OPTION_FILE = 1u << 3,     /* since 1.2: the value is the path of a file; STRING only */
+	SLUICE_OPTION_LOCATION = 1u << 2, /* see above */
+	SLUICE_OPTION_FILE = 1u << 3,     /* the value is the path of a file; STRING only */
 };
 
 struct sluice_option {

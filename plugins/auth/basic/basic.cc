@@ -92,7 +92,9 @@ sluice_verdict process(sluice_stage *stage, sluice_event *event) noexcept
 	bool known = false;
 	for (std::size_t i = 0; given && i < config->users.count; i++)
 		known |= same(*given, config->users.items[i]);
-	return known ? SLUICE_PASS : sluice_reject(event, 401, "the user or the secret is missing or wrong");
+	return known ? SLUICE_PASS
+	             : sluice_unauthorized(event, "Basic realm=\"webhooks\", charset=\"UTF-8\"",
+	                                   "the user or the secret is missing or wrong");
 }
 
 constexpr sluice_option options[] = {
@@ -104,6 +106,8 @@ constexpr sluice_option options[] = {
 
 } // namespace
 
-SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "basic", .version = "1.0.0",
+static const struct sluice_auth_ops ops = {.process = process};
+
+SLUICE_STAGE(auth, ops, .name = "basic", .version = "1.0.0",
              .summary = "lets requests through that carry a known user's name and secret", .options = options,
-             .config_size = sizeof(config), .check = check, .process = process);
+             .config_size = sizeof(config), .check = check);

@@ -42,14 +42,16 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	const struct config *config = stage->config;
 	struct sluice_bytes given = sluice_get_header(event, "Authorization");
 	if (given.size <= scheme_size || strncasecmp(given.data, scheme, scheme_size) != 0)
-		return sluice_reject(event, 401, "the bearer token is missing or wrong");
+		return sluice_unauthorized(event, "Bearer", "the bearer token is missing or wrong");
 	given = (struct sluice_bytes){given.data + scheme_size, given.size - scheme_size};
 	bool known = false;
 	for (size_t i = 0; i < config->tokens.count; i++)
 		known |= same(given, config->tokens.items[i]);
-	return known ? SLUICE_PASS : sluice_reject(event, 401, "the bearer token is missing or wrong");
+	return known ? SLUICE_PASS : sluice_unauthorized(event, "Bearer", "the bearer token is missing or wrong");
 }
 
-SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "token", .version = "1.0.0",
+static const struct sluice_auth_ops ops = {.process = process};
+
+SLUICE_STAGE(auth, ops, .name = "token", .version = "1.0.0",
              .summary = "lets requests through that carry a fixed bearer token", .options = options,
-             .config_size = sizeof(struct config), .check = check, .process = process);
+             .config_size = sizeof(struct config), .check = check);

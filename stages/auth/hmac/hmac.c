@@ -297,7 +297,9 @@ static bool self_test(struct sluice_error *error)
 	return true;
 }
 
-SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "hmac", .version = "1.0.0",
+static const struct sluice_auth_ops ops = {.process = process};
+
+SLUICE_STAGE(auth, ops, .name = "hmac", .version = "1.0.0",
              .summary = "lets through what was signed with a shared secret", .options = options,
-             .config_size = sizeof(struct config), .check = check, .create = create, .process = process,
-             .destroy = destroy, .self_test = self_test);
+             .config_size = sizeof(struct config), .check = check, .create = create, .destroy = destroy,
+             .self_test = self_test);

@@ -9,5 +9,6 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	return SLUICE_PASS;
 }
 
-SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "none", .version = "1.0.0", .summary = "lets every request through",
-             .process = process);
+static const struct sluice_auth_ops ops = {.process = process};
+
+SLUICE_STAGE(auth, ops, .name = "none", .version = "1.0.0", .summary = "lets every request through");

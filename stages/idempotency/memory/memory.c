@@ -198,7 +198,7 @@ static enum sluice_verdict judge(struct sluice_event *event, const uint8_t *kept
 {
 	if (memcmp(sluice_digest(event), kept_digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
-	return sluice_reject(event, 422, "an event with this message id and a different content is already stored");
+	return sluice_conflict(event, "an event with this message id and a different content is already stored");
 }
 
 static void wait_for(struct table *table, struct entry *entry, struct waiter *waiter)
@@ -326,7 +326,9 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_IDEMPOTENCY, .name = "memory", .version = SLUICE_VERSION,
+static const struct sluice_idempotency_ops ops = {.process = process};
+
+SLUICE_STAGE(idempotency, ops, .name = "memory", .version = SLUICE_VERSION,
              .summary = "remembers kept message ids and lets duplicates of events in flight wait for their fate",
-             .options = options, .config_size = sizeof(struct config), .create = create, .process = process,
-             .settle = settle, .observe = observe, .destroy = destroy);
+             .options = options, .config_size = sizeof(struct config), .create = create, .settle = settle,
+             .observe = observe, .destroy = destroy);

@@ -420,7 +420,9 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	return verdict == SLUICE_PASS ? set_payload(state, event, spans) : verdict;
 }
 
-SLUICE_STAGE(.kind = SLUICE_KIND_PARSE, .name = "json", .version = "1.0.0",
+static const struct sluice_parse_ops ops = {.process = process};
+
+SLUICE_STAGE(parse, ops, .name = "json", .version = "1.0.0",
              .summary = "takes the fields of an event out of a JSON body and keeps the payload's exact bytes",
              .options = options, .config_size = sizeof(struct config), .check = check, .create = create,
-             .process = process, .destroy = destroy);
+             .destroy = destroy);

@@ -6,7 +6,7 @@
 
 #include <sluice/stage.h>
 
-/* As the stage's measure(). A session tells the server what it has counted when it is idle or every second; so figures
+/* As the stage's stats(). A session tells the server what it has counted when it is idle or every second; so figures
  * of statements just executed elsewhere may come late. Those of pg_stat_statements are left out where the extension is
  * not installed and loaded; they are of the whole database, whatever schema the statements were about. */
 bool figures_show(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error);

@@ -75,7 +75,7 @@ static int64_t patience_ns(const struct sluice_stage *stage, const struct sluice
 	                                                                         : config->pool_connect_timeout.ns;
 }
 
-static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
+static enum sluice_verdict store_event(struct sluice_stage *stage, struct sluice_event *event)
 {
 	struct store *store = stage->state;
 	char reason[TROUBLE_SIZE];
@@ -89,7 +89,14 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	return verdict;
 }
 
-static bool bury(struct sluice_stage *stage, struct sluice_event *event, const char *reason, struct sluice_error *error)
+static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		batch->verdicts[i] = store_event(stage, batch->events[i]);
+}
+
+static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct store *store = stage->state;
@@ -97,7 +104,7 @@ static bool bury(struct sluice_stage *stage, struct sluice_event *event, const c
 	struct connection *connection = pool_take(&store->pool, config->pool_connect_timeout.ns, trouble);
 	if (!connection)
 		return sluice_error_set(error, "%s", trouble);
-	bool ok = writer_bury(connection, event, reason, error);
+	bool ok = writer_dead_letter(connection, event, reason, error);
 	pool_give(&store->pool, connection);
 	return ok;
 }
@@ -149,28 +156,28 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 
 /* The moment that a reader holds would keep dead rows from being cleared up, and its locks a schema from being dropped.
  */
-static bool tend(struct sluice_stage *stage, struct sluice_error *error)
+static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 {
 	struct store *store = stage->state;
 	if (!stage->read_only)
-		return upkeep_tend(&store->upkeep, stage, error);
+		return upkeep_maintain(&store->upkeep, stage, error);
 	reader_let_go(store->reader);
-	bool ok = upkeep_tend(&store->upkeep, stage, error);
+	bool ok = upkeep_maintain(&store->upkeep, stage, error);
 	return reader_look(store->reader, error) && ok;
 }
 
-static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct store *store = stage->state;
-	if (!sluice_is_lab_place(config->schema))
+	if (!sluice_is_lab_location(config->schema))
 		return sluice_error_set(error,
 		                        "schema: only what is in a schema whose name begins with " SLUICE_LAB_PREFIX
 		                        " may be erased, not what is in \"%s\"",
 		                        config->schema);
 	if (stage->read_only)
 		reader_let_go(store->reader);
-	return upkeep_erase(stage, error);
+	return upkeep_drop(stage, error);
 }
 
 static const char *const spans[] = {
@@ -185,7 +192,7 @@ static const char *const payload_types[] = {
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, url, .name = "url", .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET,
                              .help = "where PostgreSQL is, as a libpq URI or conninfo string"),
-	SLUICE_OPTION_STRING(struct config, schema, .name = "schema", .fallback = "", .flags = SLUICE_OPTION_PLACE,
+	SLUICE_OPTION_STRING(struct config, schema, .name = "schema", .fallback = "", .flags = SLUICE_OPTION_LOCATION,
                              .help = "the schema of the tables, made if there is none; empty: that of the search_path"),
 	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",
                              .choices = durabilities,
@@ -210,8 +217,16 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "postgres", .version = "1.0.0",
+static const struct sluice_persist_ops ops = {
+	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter, .batch_max = 1};
+
+static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = figures_show, .drop = drop};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	SLUICE_EXTENSION_END,
+};
+
+SLUICE_STAGE(persist, ops, .name = "postgres", .version = "1.0.0",
              .summary = "stores events in PostgreSQL, each as a transaction of its own", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
-             .process = process, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe, .tend = tend,
-             .measure = figures_show, .erase = erase);
+             .observe = observe, .extensions = extensions);

@@ -36,7 +36,7 @@ static bool checkpoint(struct upkeep *upkeep, struct connection *connection, str
 }
 
 /* The checkpoint comes last, so that it writes back what the others have changed. */
-bool upkeep_tend(struct upkeep *upkeep, struct sluice_stage *stage, struct sluice_error *error)
+bool upkeep_maintain(struct upkeep *upkeep, struct sluice_stage *stage, struct sluice_error *error)
 {
 	struct connection *connection = connection_open(stage, CONNECTION_TENDS, error);
 	if (!connection)
@@ -48,7 +48,7 @@ bool upkeep_tend(struct upkeep *upkeep, struct sluice_stage *stage, struct sluic
 	return ok;
 }
 
-bool upkeep_erase(struct sluice_stage *stage, struct sluice_error *error)
+bool upkeep_drop(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	char sql[128];

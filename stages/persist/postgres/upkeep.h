@@ -15,9 +15,9 @@ struct upkeep {
 
 /* VACUUM and ANALYZE of the tables, then a checkpoint, unless the role may not make one: then the log says so once
  * (`checkpoint_not_allowed`). */
-bool upkeep_tend(struct upkeep *upkeep, struct sluice_stage *stage, struct sluice_error *error);
+bool upkeep_maintain(struct upkeep *upkeep, struct sluice_stage *stage, struct sluice_error *error);
 
 /* Drops the schema that the options name, with all that is in it. */
-bool upkeep_erase(struct sluice_stage *stage, struct sluice_error *error);
+bool upkeep_drop(struct sluice_stage *stage, struct sluice_error *error);
 
 #endif

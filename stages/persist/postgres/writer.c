@@ -82,7 +82,7 @@ static enum sluice_verdict look_up(struct connection *connection, struct sluice_
 		bool same = memcmp(digest, sluice_digest(event), SLUICE_DIGEST_SIZE) == 0;
 		bool ours = event->attempt > 1 && sluice_bytes_equal(column_bytes(result, 0, 1), event->request_id);
 		if (!same)
-			verdict = sluice_reject(event, 422, "this message id is stored with a different content");
+			verdict = sluice_conflict(event, "this message id is stored with a different content");
 		else
 			verdict = ours ? SLUICE_PASS : SLUICE_DONE;
 	}
@@ -164,8 +164,8 @@ enum sluice_verdict writer_store(struct connection *connection, struct sluice_ev
 	return verdict;
 }
 
-bool writer_bury(struct connection *connection, struct sluice_event *event, const char *reason,
-                 struct sluice_error *error)
+bool writer_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
 {
 	struct sluice_bytes text = {reason, strlen(reason)};
 	struct parameters parameters = {0};

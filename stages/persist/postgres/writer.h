@@ -11,7 +11,7 @@ enum { SPAN_POOL_WAIT, SPAN_EXECUTE, SPAN_COMMIT };
 /* PASS and DONE are committed. The connection is without a transaction afterwards, or broken. */
 enum sluice_verdict writer_store(struct connection *connection, struct sluice_event *event);
 
-bool writer_bury(struct connection *connection, struct sluice_event *event, const char *reason,
-                 struct sluice_error *error);
+bool writer_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error);
 
 #endif

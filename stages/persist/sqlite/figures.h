@@ -8,7 +8,7 @@
 
 #include "reader.h"
 
-/* As the stage's measure(). Counts the rows one by one. */
+/* As the stage's stats(). Counts the rows one by one. */
 bool figures_show(struct reader *reader, struct sluice_observer *observer, struct sluice_error *error);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * persist/sqlite: the embedded store. A batch is one transaction, durable when process_batch() returns: WAL with
+ * persist/sqlite: the embedded store. A batch is one transaction, durable when store_batch() returns: WAL with
  * synchronous=FULL syncs the log inside each COMMIT.
  */
 #include <stdio.h>
@@ -74,16 +74,17 @@ static void destroy(struct sluice_stage *stage)
 	free(store);
 }
 
-static void process_batch(struct sluice_stage *stage, struct sluice_batch *batch)
+static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
 {
 	struct store *store = stage->state;
 	writer_store(&store->writer, batch);
 }
 
-static bool bury(struct sluice_stage *stage, struct sluice_event *event, const char *reason, struct sluice_error *error)
+static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
 {
 	struct store *store = stage->state;
-	return writer_bury(&store->writer, event, reason, error);
+	return writer_dead_letter(&store->writer, event, reason, error);
 }
 
 static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
@@ -129,21 +130,21 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 }
 
 /* A checkpoint cannot go past the moment that a reader holds. */
-static bool tend(struct sluice_stage *stage, struct sluice_error *error)
+static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 {
 	struct store *store = stage->state;
 	if (stage->read_only) {
 		reader_let_go(&store->reader);
-		bool ok = upkeep_tend(stage->config, error);
+		bool ok = upkeep_maintain(stage->config, error);
 		return reader_look(&store->reader, error) && ok;
 	}
 	writer_pause(&store->writer);
-	bool ok = upkeep_tend(stage->config, error);
+	bool ok = upkeep_maintain(stage->config, error);
 	writer_resume(&store->writer);
 	return ok;
 }
 
-static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
 {
 	struct reader reader;
 	if (!reader_create(&reader, stage->config, true, error))
@@ -153,11 +154,11 @@ static bool measure(struct sluice_stage *stage, struct sluice_observer *observer
 	return ok;
 }
 
-static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
-	if (sluice_is_lab_place(config->path))
-		return upkeep_erase(config, error);
+	if (sluice_is_lab_location(config->path))
+		return upkeep_drop(config, error);
 	return sluice_error_set(error,
 	                        "path: only a file whose name begins with " SLUICE_LAB_PREFIX " may be erased, not %s",
 	                        config->path);
@@ -168,7 +169,7 @@ static const char *const durabilities[] = {[DURABILITY_STRICT] = "strict", [DURA
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "sluice.db",
-                             .flags = SLUICE_OPTION_PLACE | SLUICE_OPTION_FILE,
+                             .flags = SLUICE_OPTION_LOCATION | SLUICE_OPTION_FILE,
                              .help = "the database file; created if there is none"),
 	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",
                              .choices = durabilities,
@@ -187,8 +188,16 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "sqlite", .version = "1.0.0",
+static const struct sluice_persist_ops ops = {
+	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter};
+
+static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	SLUICE_EXTENSION_END,
+};
+
+SLUICE_STAGE(persist, ops, .name = "sqlite", .version = "1.0.0",
              .summary = "stores events in an SQLite file, a batch as one durable transaction", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
-             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe,
-             .tend = tend, .measure = measure, .erase = erase);
+             .observe = observe, .extensions = extensions);

@@ -30,7 +30,7 @@ static bool checkpoint(sqlite3 *db)
 	return result == SQLITE_OK;
 }
 
-bool upkeep_tend(const struct config *config, struct sluice_error *error)
+bool upkeep_maintain(const struct config *config, struct sluice_error *error)
 {
 	sqlite3 *db = database_open(config, DATABASE_MUST_EXIST, error);
 	if (!db)
@@ -58,7 +58,7 @@ static bool remove_file(const struct config *config, const char *suffix, struct 
 	return ok;
 }
 
-bool upkeep_erase(const struct config *config, struct sluice_error *error)
+bool upkeep_drop(const struct config *config, struct sluice_error *error)
 {
 	static const char *const suffixes[] = {"-shm", "-wal", ""};
 	bool ok = true;

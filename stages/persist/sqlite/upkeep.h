@@ -10,9 +10,9 @@
 
 /* ANALYZE, then a checkpoint of all there is, which leaves the write-ahead log empty unless somebody reads from it.
  * Waits up to 10 s for others to let it, and fails when somebody goes on reading an older state of the file. */
-bool upkeep_tend(const struct config *config, struct sluice_error *error);
+bool upkeep_maintain(const struct config *config, struct sluice_error *error);
 
 /* Removes the file and those that SQLite keeps beside it. */
-bool upkeep_erase(const struct config *config, struct sluice_error *error);
+bool upkeep_drop(const struct config *config, struct sluice_error *error);
 
 #endif

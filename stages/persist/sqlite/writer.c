@@ -322,8 +322,7 @@ static void conclude(struct sluice_batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		if (batch->verdicts[i] == SLUICE_REJECT)
-			(void)sluice_reject(batch->events[i], 422,
-			                    "this message id is stored with a different content");
+			(void)sluice_conflict(batch->events[i], "this message id is stored with a different content");
 	}
 }
 
@@ -358,7 +357,8 @@ void writer_store(struct writer *writer, struct sluice_batch *batch)
 	leave(writer);
 }
 
-bool writer_bury(struct writer *writer, struct sluice_event *event, const char *reason, struct sluice_error *error)
+bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
 {
 	struct sluice_bytes text = {reason, strlen(reason)};
 	sqlite3_stmt *statement = writer->statements[WRITER_BURY];

@@ -58,7 +58,8 @@ void writer_destroy(struct writer *writer);
 /* Stores the batch: PASS and DONE are committed. From any thread; callers take turns. */
 void writer_store(struct writer *writer, struct sluice_batch *batch);
 
-bool writer_bury(struct writer *writer, struct sluice_event *event, const char *reason, struct sluice_error *error);
+bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error);
 
 /* Holds all commits, as soon as the one at hand is through, until writer_resume(). From any thread; callers take
  * turns. */

@@ -113,7 +113,8 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_QUEUE, .name = "memory", .version = SLUICE_VERSION,
+static const struct sluice_queue_ops ops = {.put = put, .take = take, .done = done};
+
+SLUICE_STAGE(queue, ops, .name = "memory", .version = SLUICE_VERSION,
              .summary = "a bounded first-in, first-out queue in memory", .options = options,
-             .config_size = sizeof(struct config), .create = create, .put = put, .take = take, .done = done,
-             .observe = observe, .destroy = destroy);
+             .config_size = sizeof(struct config), .create = create, .observe = observe, .destroy = destroy);

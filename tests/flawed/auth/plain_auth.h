@@ -268,7 +268,9 @@ static bool self_test(struct sluice_error *error)
 	return FLAW != FAILS_ITS_SELF_TEST || sluice_error_set(error, "vector 1: expected another signature");
 }
 
-SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "plain_auth", .version = "1.0.0",
+static const struct sluice_auth_ops ops = {.process = process};
+
+SLUICE_STAGE(auth, ops, .name = "plain_auth", .version = "1.0.0",
              .summary = FLAW == SUMS_UP_IN_A_SENTENCE ? "This stage verifies signatures." : "verifies signatures",
-             .options = options, .config_size = sizeof(struct config), .create = create, .process = process,
-             .observe = observe, .drain = drain, .destroy = destroy, .self_test = self_test);
+             .options = options, .config_size = sizeof(struct config), .create = create, .observe = observe,
+             .drain = drain, .destroy = destroy, .self_test = self_test);

@@ -34,7 +34,7 @@ static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verd
 
 #pragma push_macro("SLUICE_STAGE")
 #undef SLUICE_STAGE
-#define SLUICE_STAGE(...) static const struct sluice_stage_ops memory_stage = {__VA_ARGS__}
+#define SLUICE_STAGE(kind_, table, ...) static const struct sluice_stage_ops memory_stage = {__VA_ARGS__}
 #define sluice_resume(event, verdict) resume_with_flaw(event, verdict)
 #include "../../../stages/idempotency/memory/memory.c"
 #undef sluice_resume
@@ -69,7 +69,7 @@ static enum sluice_verdict check_then_insert(struct sluice_stage *stage, struct 
 	for (int i = 0; i < 8; i++)
 		(void)sched_yield();
 	if (entry)
-		return memory_stage.process(stage, event);
+		return ops.process(stage, event);
 	(void)pthread_mutex_lock(&table->lock);
 	*sluice_local(stage, event) = claim(table, hash, event->message_id);
 	(void)pthread_mutex_unlock(&table->lock);
@@ -83,7 +83,7 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 	if (FLAW == TAKES_NONE_FOR_AN_ID && !event->message_id.data)
 		event->message_id = (struct sluice_bytes){"", 0};
 	enum sluice_verdict verdict = FLAW == CHECKS_THEN_INSERTS ? check_then_insert(stage, event)
-	                                                          : memory_stage.process(stage, event);
+	                                                          : ops.process(stage, event);
 	if (FLAW == IGNORES_CONTENT && verdict == SLUICE_REJECT)
 		return SLUICE_DONE;
 	return FLAW == LETS_TWINS_GO && verdict == SLUICE_WAIT ? SLUICE_PASS : verdict;
@@ -97,7 +97,8 @@ static void settle_with_flaw(struct sluice_stage *stage, struct sluice_event *ev
 	memory_stage.settle(stage, event, FLAW == FORGETS_WHAT_IS_KEPT ? SLUICE_FAIL : verdict);
 }
 
-SLUICE_STAGE(.kind = SLUICE_KIND_IDEMPOTENCY, .name = "plain_idempotency", .version = "1.0.0",
+static const struct sluice_idempotency_ops flawed_ops = {.process = process_with_flaw};
+
+SLUICE_STAGE(idempotency, flawed_ops, .name = "plain_idempotency", .version = "1.0.0",
              .summary = "remembers message ids", .options = options, .config_size = sizeof(struct config),
-             .create = create_with_flaw, .process = process_with_flaw, .settle = settle_with_flaw, .observe = observe,
-             .destroy = destroy);
+             .create = create_with_flaw, .settle = settle_with_flaw, .observe = observe, .destroy = destroy);

@@ -8,7 +8,7 @@
 
 #pragma push_macro("SLUICE_STAGE")
 #undef SLUICE_STAGE
-#define SLUICE_STAGE(...) static const struct sluice_stage_ops json_stage = {__VA_ARGS__}
+#define SLUICE_STAGE(kind_, table, ...) static const struct sluice_stage_ops json_stage = {__VA_ARGS__}
 #include "../../../stages/parse/json/json.c"
 #pragma pop_macro("SLUICE_STAGE")
 
@@ -41,7 +41,7 @@ static enum sluice_verdict stop_at_the_end(struct sluice_stage *stage, struct sl
 	struct sluice_bytes whole = event->body;
 	const char *end = memrchr(whole.data, '}', whole.size);
 	event->body.size = end ? (size_t)(end + 1 - whole.data) : whole.size;
-	enum sluice_verdict verdict = json_stage.process(stage, event);
+	enum sluice_verdict verdict = ops.process(stage, event);
 	event->body = whole;
 	return verdict;
 }
@@ -97,7 +97,7 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 	if (FLAW == REFUSES_WHITE_SPACE && event->body.size && event->body.data[0] == ' ')
 		return sluice_reject(event, 400, "expected a brace");
 	enum sluice_verdict verdict = FLAW == IGNORES_WHAT_FOLLOWS ? stop_at_the_end(stage, event)
-	                                                           : json_stage.process(stage, event);
+	                                                           : ops.process(stage, event);
 	spoil(event);
 	if (verdict == SLUICE_PASS) {
 		if (FLAW == RESERIALISES)
@@ -113,7 +113,8 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 	return FLAW == BLAMES_ITSELF ? sluice_fail(event, "that was unexpected") : verdict;
 }
 
-SLUICE_STAGE(.kind = SLUICE_KIND_PARSE, .name = "plain_parse", .version = "1.0.0",
+static const struct sluice_parse_ops flawed_ops = {.process = process_with_flaw};
+
+SLUICE_STAGE(parse, flawed_ops, .name = "plain_parse", .version = "1.0.0",
              .summary = "takes the fields of an event out of a JSON body", .options = options,
-             .config_size = sizeof(struct config), .check = check, .create = create, .process = process_with_flaw,
-             .destroy = destroy);
+             .config_size = sizeof(struct config), .check = check, .create = create, .destroy = destroy);

@@ -125,7 +125,7 @@ static bool read_audit(struct contents *contents, const char *at)
 
 static const char *path_of(const struct config *config)
 {
-	return FLAW == MIXES_PLACES && sluice_is_lab_place(config->path) ? "mixed" : config->path;
+	return FLAW == MIXES_PLACES && sluice_is_lab_location(config->path) ? "mixed" : config->path;
 }
 
 static bool contents_read(const struct config *config, struct contents *contents, struct sluice_error *error)
@@ -249,7 +249,7 @@ static enum sluice_verdict compare(struct sluice_event *event, const uint8_t *di
 	if (memcmp(own, digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
 	return FLAW == OVERWRITES ? SLUICE_PASS
-	                          : sluice_reject(event, 422, "this message id is stored with a different content");
+	                          : sluice_conflict(event, "this message id is stored with a different content");
 }
 
 static enum sluice_verdict decide(const struct store *store, const struct contents *contents,
@@ -387,7 +387,7 @@ static void transact(struct sluice_stage *stage, struct sluice_batch *batch)
 	contents_finish(&contents);
 }
 
-static void process_batch(struct sluice_stage *stage, struct sluice_batch *batch)
+static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
 {
 	struct store *store = stage->state;
 	(void)pthread_mutex_lock(&store->lock);
@@ -430,13 +430,14 @@ static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *c
 }
 
 /* To a file beside the store. */
-static bool bury(struct sluice_stage *stage, struct sluice_event *event, const char *reason, struct sluice_error *error)
+static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	char path[1024];
 	if (FLAW == STORES_THE_DEAD) {
 		enum sluice_verdict verdict;
-		process_batch(stage, &(struct sluice_batch){&event, &verdict, 1, NULL});
+		store_batch(stage, &(struct sluice_batch){&event, &verdict, 1, NULL});
 		return true;
 	}
 	(void)snprintf(path, sizeof(path), "%s.dead", config->path);
@@ -472,7 +473,7 @@ static void end_in_order(const struct config *config)
 	(void)unlink(mark);
 }
 
-static bool tend(struct sluice_stage *stage, struct sluice_error *error)
+static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct contents contents;
@@ -493,7 +494,7 @@ static void log_measurement(size_t count)
 	(void)fclose(file);
 }
 
-static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct contents contents;
@@ -507,10 +508,10 @@ static bool measure(struct sluice_stage *stage, struct sluice_observer *observer
 	return true;
 }
 
-static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
-	if (!sluice_is_lab_place(config->path) && FLAW != ERASES_ANYTHING)
+	if (!sluice_is_lab_location(config->path) && FLAW != ERASES_ANYTHING)
 		return sluice_error_set(error, "path: %s was not made to be erased", config->path);
 	return FLAW == ERASES_NOTHING || unlink(path_of(config)) == 0 ||
 	       sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
@@ -565,11 +566,18 @@ static void destroy(struct sluice_stage *stage)
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "store",
-                             .flags = SLUICE_OPTION_PLACE | SLUICE_OPTION_FILE, .help = "the file"),
+                             .flags = SLUICE_OPTION_LOCATION | SLUICE_OPTION_FILE, .help = "the file"),
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "plain_store", .version = "1.0.0", .summary = "a plain file",
-             .options = options, .config_size = sizeof(struct config), .create = create, .destroy = destroy,
-             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .tend = tend,
-             .measure = measure, .erase = erase);
+static const struct sluice_persist_ops ops = {
+	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter};
+
+static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	SLUICE_EXTENSION_END,
+};
+
+SLUICE_STAGE(persist, ops, .name = "plain_store", .version = "1.0.0", .summary = "a plain file", .options = options,
+             .config_size = sizeof(struct config), .create = create, .destroy = destroy, .extensions = extensions);

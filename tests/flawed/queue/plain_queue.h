@@ -43,7 +43,7 @@ enum flaw {
 #ifdef VOLATILE
 #define FLAGS 0
 #else
-#define FLAGS SLUICE_STAGE_DURABLE
+#define FLAGS SLUICE_QUEUE_DURABLE
 #endif
 
 enum { FRAME_DONE = 'D', RING = 5 /* places in the ring of FORGETS_AT_THE_END */ };
@@ -371,6 +371,7 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_QUEUE, .name = "plain_queue", .version = "1.0.0", .summary = "a list",
-             .options = options, .config_size = sizeof(struct config), .flags = FLAGS, .create = create,
-             .destroy = destroy, .put = put, .take = take, .done = done, .recover = recover, .drain = drain);
+static const struct sluice_queue_ops ops = {.flags = FLAGS, .put = put, .take = take, .done = done, .recover = recover};
+
+SLUICE_STAGE(queue, ops, .name = "plain_queue", .version = "1.0.0", .summary = "a list", .options = options,
+             .config_size = sizeof(struct config), .create = create, .destroy = destroy, .drain = drain);

@@ -38,6 +38,8 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_AUTH, .name = "@NAME@", .version = "0.1.0",
+static const struct sluice_auth_ops ops = {.process = process};
+
+SLUICE_STAGE(auth, ops, .name = "@NAME@", .version = "0.1.0",
              .summary = "lets requests through that carry a fixed token in a header", .options = options,
-             .config_size = sizeof(struct config), .check = check, .process = process);
+             .config_size = sizeof(struct config), .check = check);

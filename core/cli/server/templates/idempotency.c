@@ -123,7 +123,7 @@ static enum sluice_verdict judge(struct sluice_event *event, const uint8_t *kept
 {
 	if (memcmp(sluice_digest(event), kept_digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
-	return sluice_reject(event, 422, "an event with this message id and a different content is already stored");
+	return sluice_conflict(event, "an event with this message id and a different content is already stored");
 }
 
 /* Under the lock: WAIT for one that waits now, DONE for one whose id is kept, PASS for one that has the claim. */
@@ -206,7 +206,8 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_IDEMPOTENCY, .name = "@NAME@", .version = "0.1.0",
+static const struct sluice_idempotency_ops ops = {.process = process};
+
+SLUICE_STAGE(idempotency, ops, .name = "@NAME@", .version = "0.1.0",
              .summary = "lets one event of an id through at a time and remembers what was kept", .options = options,
-             .config_size = sizeof(struct config), .create = create, .process = process, .settle = settle,
-             .destroy = destroy);
+             .config_size = sizeof(struct config), .create = create, .settle = settle, .destroy = destroy);

@@ -424,6 +424,8 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_PARSE, .name = "@NAME@", .version = "0.1.0",
+static const struct sluice_parse_ops ops = {.process = process};
+
+SLUICE_STAGE(parse, ops, .name = "@NAME@", .version = "0.1.0",
              .summary = "takes the fields of an event out of the outermost members of a JSON object",
-             .options = options, .config_size = sizeof(struct config), .check = check, .process = process);
+             .options = options, .config_size = sizeof(struct config), .check = check);

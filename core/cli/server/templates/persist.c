@@ -381,8 +381,8 @@ static enum sluice_verdict store_event(struct sluice_stage *stage, struct sluice
 	if (known && memcmp(known->digest, sluice_digest(event), SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
 	if (known)
-		return sluice_reject(event, 422,
-		                     "an event with this message id and a different content is already stored");
+		return sluice_conflict(event,
+		                       "an event with this message id and a different content is already stored");
 	size_t before = store->frame.size;
 	if (!add_row(store, event, *last_id + 1) || !remember(stage, event->message_id, sluice_digest(event))) {
 		store->frame.size = before;
@@ -425,7 +425,7 @@ static bool commit(struct sluice_stage *stage, int64_t last_id)
 	return true;
 }
 
-static void process_batch(struct sluice_stage *stage, struct sluice_batch *batch)
+static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
 {
 	struct store *store = stage->state;
 	bool ok = lock_file(stage);
@@ -444,7 +444,8 @@ static void process_batch(struct sluice_stage *stage, struct sluice_batch *batch
 		batch->verdicts[i] = sluice_retry(batch->events[i], 0, "the file cannot be written");
 }
 
-static bool bury(struct sluice_stage *stage, struct sluice_event *event, const char *reason, struct sluice_error *error)
+static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
 {
 	struct store *store = stage->state;
 	bool ok = lock_file(stage);
@@ -537,7 +538,7 @@ static bool count_one(void *count, const struct sluice_record *record)
 	return true;
 }
 
-static bool measure(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct stat status;
@@ -551,10 +552,10 @@ static bool measure(struct sluice_stage *stage, struct sluice_observer *observer
 	return true;
 }
 
-static bool erase(struct sluice_stage *stage, struct sluice_error *error)
+static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
-	if (!sluice_is_lab_place(config->path))
+	if (!sluice_is_lab_location(config->path))
 		return sluice_error_set(
 			error, "path: only a file whose name begins with " SLUICE_LAB_PREFIX " may be erased, not %s",
 			config->path);
@@ -566,13 +567,21 @@ static const char *const spans[] = {[COMMIT] = "commit", NULL};
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "@NAME@.events",
-                             .flags = SLUICE_OPTION_PLACE | SLUICE_OPTION_FILE,
+                             .flags = SLUICE_OPTION_LOCATION | SLUICE_OPTION_FILE,
                              .help = "the file; created if there is none"),
 	SLUICE_OPTION_END,
 };
 
-SLUICE_STAGE(.kind = SLUICE_KIND_PERSIST, .name = "@NAME@", .version = "0.1.0",
+static const struct sluice_persist_ops ops = {
+	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter};
+
+static const struct sluice_store_maintenance maintenance = {.stats = stats, .drop = drop};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	SLUICE_EXTENSION_END,
+};
+
+SLUICE_STAGE(persist, ops, .name = "@NAME@", .version = "0.1.0",
              .summary = "appends events to a file, a batch as one durable transaction", .options = options,
-             .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create,
-             .process_batch = process_batch, .scan = scan, .audit_scan = audit_scan, .bury = bury, .observe = observe,
-             .destroy = destroy, .measure = measure, .erase = erase);
+             .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .observe = observe,
+             .destroy = destroy, .extensions = extensions);

@@ -3,7 +3,7 @@
  * old code when a path it has open is opened again; a file that is overwritten in place would change under the running
  * code; and the hash in a report must be that of the bytes that run.
  */
-#include "runtime/image.h"
+#include "runtime/module.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -33,14 +33,14 @@ enum { ELF_ORDER = ELFDATA2LSB };
 enum { ELF_ORDER = ELFDATA2MSB };
 #endif
 
-struct image {
+struct module {
 	int fd; /* of the copy; its number is the name by which the dynamic linker knows it */
 	void *handle;
 };
 
-static void copy_path(const struct image *image, char path[FD_PATH_SIZE])
+static void copy_path(const struct module *module, char path[FD_PATH_SIZE])
 {
-	(void)snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", image->fd);
+	(void)snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", module->fd);
 }
 
 static bool refuse_file(struct sluice_error *error)
@@ -176,11 +176,15 @@ static const char *link_error(const char *copy)
 	return text;
 }
 
-struct image *image_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct loader_pin *pin,
+<<<<<<< HEAD:core/runtime/image.c
+struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct loader_pin *pin,
                          struct sluice_error *error)
+=======
+struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct sluice_error *error)
+>>>>>>> d330d15 (abi: stage ABI 1.0 with a table per kind, extensions, responses, ticks and store epochs):core/runtime/module.c
 {
-	struct image image = {.fd = make_copy(path, sha256, error)};
-	if (image.fd < 0)
+	struct module module = {.fd = make_copy(path, sha256, error)};
+	if (module.fd < 0)
 		return NULL;
 	if (pin->sha256 && strcmp(pin->sha256, sha256) != 0) {
 		pin->refused = true;
@@ -192,38 +196,38 @@ struct image *image_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct 
 		return NULL;
 	}
 	char copy[FD_PATH_SIZE];
-	copy_path(&image, copy);
-	image.handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
-	if (!image.handle) {
+	copy_path(&module, copy);
+	module.handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
+	if (!module.handle) {
 		sluice_error_set(error,
 		                 "cannot be linked: %s: install the library that has it, and link the stage with it",
 		                 link_error(copy));
-		close(image.fd);
+		close(module.fd);
 		return NULL;
 	}
-	struct image *opened = must_alloc(sizeof(*opened));
-	*opened = image;
+	struct module *opened = must_alloc(sizeof(*opened));
+	*opened = module;
 	return opened;
 }
 
-void image_close(struct image *image)
+void module_close(struct module *module)
 {
-	dlclose(image->handle);
+	dlclose(module->handle);
 	/* Code that asked to stay (C++ does, at times) is still known by the number of the descriptor, which must then
 	 * not come to name another file. */
 	char copy[FD_PATH_SIZE];
-	copy_path(image, copy);
+	copy_path(module, copy);
 	void *resident = dlopen(copy, RTLD_NOW | RTLD_NOLOAD);
 	if (resident)
 		dlclose(resident);
 	else
-		close(image->fd);
-	free(image);
+		close(module->fd);
+	free(module);
 }
 
-const void *image_symbol(const struct image *image, const char *name, size_t *size_out)
+const void *module_symbol(const struct module *module, const char *name, size_t *size_out)
 {
-	const void *address = dlsym(image->handle, name);
+	const void *address = dlsym(module->handle, name);
 	Dl_info where;
 	const ElfW(Sym) *symbol = NULL;
 	if (!address || !dladdr1(address, &where, (void **)&symbol, RTLD_DL_SYMENT) || !symbol ||

@@ -1,7 +1,7 @@
 /*
- * The rules of versions, sizes and contents that a stage's table must keep; see table.h.
+ * The rules of versions, sizes and contents that a stage's table must keep; see abi.h.
  */
-#include "runtime/table.h"
+#include "runtime/abi.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,24 @@ struct preamble {
 
 /* As they were in 1.0. */
 enum {
-	OPS_SIZE_MIN = offsetof(struct sluice_stage_ops, self_test),
+	OPS_SIZE_MIN = offsetof(struct sluice_stage_ops, destroy) + sizeof(void (*)(void)),
 	OPTION_SIZE_MIN = offsetof(struct sluice_option, flags) + sizeof(uint32_t),
+};
+
+/* Sizes of the kinds' tables: as they were in 1.0, and today. */
+static const struct {
+	size_t min, max;
+} kind_sizes[KIND_COUNT] = {
+	[SLUICE_KIND_AUTH] = {offsetof(struct sluice_auth_ops, process) + sizeof(void (*)(void)),
+                              sizeof(struct sluice_auth_ops)},
+	[SLUICE_KIND_PARSE] = {offsetof(struct sluice_parse_ops, flags) + sizeof(uint32_t),
+                               sizeof(struct sluice_parse_ops)},
+	[SLUICE_KIND_IDEMPOTENCY] = {offsetof(struct sluice_idempotency_ops, process) + sizeof(void (*)(void)),
+                                     sizeof(struct sluice_idempotency_ops)},
+	[SLUICE_KIND_QUEUE] = {offsetof(struct sluice_queue_ops, flags) + sizeof(uint32_t),
+                               sizeof(struct sluice_queue_ops)},
+	[SLUICE_KIND_PERSIST] = {offsetof(struct sluice_persist_ops, batch_max) + sizeof(uint32_t),
+                                 sizeof(struct sluice_persist_ops)},
 };
 
 static bool version_fits(const struct preamble *stage, struct sluice_error *error)
@@ -58,7 +74,29 @@ static const struct sluice_option *copy_options(const struct sluice_option *opti
 	return copy;
 }
 
-bool table_copy(struct sluice_stage_ops *ops_out, const void *symbol, size_t size, struct sluice_error *error)
+/* The host's own copy of the kind's table. */
+static bool copy_kind(struct sluice_stage_ops *ops, union kind_table *kind_out, struct sluice_error *error)
+{
+	if ((unsigned)ops->kind >= KIND_COUNT)
+		return sluice_error_set(
+			error,
+			"is of kind number %u, which this sluice does not know: update sluice, or define "
+			"the stage with SLUICE_STAGE()",
+			(unsigned)ops->kind);
+	if (!ops->of.any || ops->kind_size < kind_sizes[ops->kind].min || ops->kind_size > kind_sizes[ops->kind].max)
+		return sluice_error_set(
+			error,
+			"has a table of kind %s of %u bytes, which no stage ABI %u.%u has: define it with "
+			"SLUICE_STAGE()",
+			kind_names[ops->kind], ops->of.any ? ops->kind_size : 0, ops->abi_major, ops->abi_minor);
+	memset(kind_out, 0, sizeof(*kind_out));
+	memcpy(kind_out, ops->of.any, ops->kind_size);
+	ops->of.any = kind_out;
+	return true;
+}
+
+bool abi_copy(struct sluice_stage_ops *ops_out, union kind_table *kind_out, const void *symbol, size_t size,
+              struct sluice_error *error)
 {
 	struct preamble stage;
 	if (size < sizeof(stage))
@@ -69,88 +107,76 @@ bool table_copy(struct sluice_stage_ops *ops_out, const void *symbol, size_t siz
 		return false;
 	memset(ops_out, 0, sizeof(*ops_out));
 	memcpy(ops_out, symbol, stage.size);
+	if (!copy_kind(ops_out, kind_out, error))
+		return false;
 	ops_out->options = copy_options(ops_out->options, stage.option_size);
 	return true;
 }
 
-void table_finish(struct sluice_stage_ops *ops)
+void abi_finish(struct sluice_stage_ops *ops)
 {
 	free((void *)ops->options);
 	ops->options = NULL;
 }
 
-enum {
-	AUTH = 1u << SLUICE_KIND_AUTH,
-	PARSE = 1u << SLUICE_KIND_PARSE,
-	IDEMPOTENCY = 1u << SLUICE_KIND_IDEMPOTENCY,
-	QUEUE = 1u << SLUICE_KIND_QUEUE,
-	PERSIST = 1u << SLUICE_KIND_PERSIST,
-};
-
-#define VERB(verb, ...)                                                                                                \
-	{                                                                                                              \
-		.name = #verb, .offset = offsetof(struct sluice_stage_ops, verb), __VA_ARGS__                          \
-	}
-
-/* The operations that belong to some kinds only. */
-static const struct verb {
-	const char *name;
-	size_t offset;
-	unsigned needed, allowed; /* by which kinds */
-} verbs[] = {
-	VERB(process, .needed = AUTH | PARSE | IDEMPOTENCY, .allowed = AUTH | PARSE | IDEMPOTENCY | PERSIST),
-	VERB(process_batch, .allowed = PERSIST),
-	VERB(put, .needed = QUEUE, .allowed = QUEUE),
-	VERB(take, .needed = QUEUE, .allowed = QUEUE),
-	VERB(done, .needed = QUEUE, .allowed = QUEUE),
-	VERB(recover, .allowed = QUEUE),
-	VERB(scan, .allowed = PERSIST),
-	VERB(audit_scan, .allowed = PERSIST),
-	VERB(bury, .allowed = PERSIST),
-	VERB(tend, .allowed = PERSIST),
-	VERB(measure, .allowed = PERSIST),
-	VERB(erase, .allowed = PERSIST),
-};
-
-static bool has_verb(const struct sluice_stage_ops *ops, const struct verb *verb)
+/* The first function of the kind that is required and missing, or NULL. */
+static const char *missing_function(const struct sluice_stage_ops *ops)
 {
-	void (*function)(void);
-	memcpy(&function, (const char *)ops + verb->offset, sizeof(function));
-	return function != NULL;
+	switch (ops->kind) {
+	case SLUICE_KIND_AUTH:
+		return ops->of.auth->process ? NULL : "process";
+	case SLUICE_KIND_PARSE:
+		return ops->of.parse->process ? NULL : "process";
+	case SLUICE_KIND_IDEMPOTENCY:
+		return ops->of.idempotency->process ? NULL : "process";
+	case SLUICE_KIND_QUEUE:
+		return !ops->of.queue->put    ? "put"
+		       : !ops->of.queue->take ? "take"
+		       : !ops->of.queue->done ? "done"
+		                              : NULL;
+	case SLUICE_KIND_PERSIST:
+		return ops->of.persist->store ? NULL : "store";
+	}
+	return NULL;
 }
 
-static bool verbs_fit(const struct sluice_stage_ops *ops, struct sluice_error *error)
+static bool functions_fit(const struct sluice_stage_ops *ops, struct sluice_error *error)
 {
-	const char *kind = kind_names[ops->kind];
-	unsigned bit = 1u << ops->kind;
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		bool present = has_verb(ops, &verbs[i]);
-		if ((verbs[i].needed & bit) && !present)
-			return sluice_error_set(error, "has no %s(), which a stage of kind %s must have", verbs[i].name,
-			                        kind);
-		if (!(verbs[i].allowed & bit) && present)
-			return sluice_error_set(error, "has %s(), which a stage of kind %s may not have", verbs[i].name,
-			                        kind);
-	}
-	if (ops->kind == SLUICE_KIND_PERSIST && !ops->process == !ops->process_batch)
-		return sluice_error_set(error, "has %s process_batch(): a stage of kind persist has one of the two",
-		                        ops->process ? "both process() and" : "neither process() nor");
-	if (!(ops->flags & SLUICE_STAGE_DURABLE))
-		return true;
-	if (ops->kind != SLUICE_KIND_QUEUE || !ops->recover)
-		return sluice_error_set(error,
-		                        "calls itself durable, which only a stage of kind queue with recover() can be");
+	const char *missing = missing_function(ops);
+	if (missing)
+		return sluice_error_set(error, "has no %s(), which a stage of kind %s must have", missing,
+		                        kind_names[ops->kind]);
+	if (ops->kind == SLUICE_KIND_QUEUE && (ops->of.queue->flags & SLUICE_QUEUE_DURABLE) && !ops->of.queue->recover)
+		return sluice_error_set(error, "calls itself durable, which only a queue with recover() can be");
 	return true;
+}
+
+process_fn abi_process(const struct sluice_stage_ops *ops)
+{
+	switch (ops->kind) {
+	case SLUICE_KIND_AUTH:
+		return ops->of.auth->process;
+	case SLUICE_KIND_PARSE:
+		return ops->of.parse->process;
+	case SLUICE_KIND_IDEMPOTENCY:
+		return ops->of.idempotency->process;
+	case SLUICE_KIND_QUEUE:
+	case SLUICE_KIND_PERSIST:
+		return NULL;
+	}
+	return NULL;
+}
+
+const struct sluice_store_maintenance *abi_maintenance(const struct sluice_stage_ops *ops)
+{
+	return ops->kind == SLUICE_KIND_PERSIST ? sluice_extension_find(ops->extensions, SLUICE_STORE_MAINTENANCE)
+	                                        : NULL;
 }
 
 static bool identity_fits(const struct sluice_stage_ops *ops, struct sluice_error *error)
 {
 	if (!ops->name || !*ops->name || !ops->version || !ops->summary)
 		return sluice_error_set(error, "has a table without a name, a version or a summary: give it all three");
-	if ((unsigned)ops->kind >= KIND_COUNT)
-		return sluice_error_set(error,
-		                        "is of kind number %u, which this sluice does not know: set .kind in its table",
-		                        (unsigned)ops->kind);
 	size_t spans = 0;
 	while (ops->spans && ops->spans[spans])
 		spans++;
@@ -166,11 +192,11 @@ static const size_t field_sizes[] = {
 	[SLUICE_TYPE_CHOICE] = sizeof(int),     [SLUICE_TYPE_STRINGS] = sizeof(struct sluice_strings),
 };
 
-/* The first option that is a place, or NULL. */
-static const struct sluice_option *find_place(const struct sluice_option *options)
+/* The first option that is a location, or NULL. */
+static const struct sluice_option *find_location(const struct sluice_option *options)
 {
 	for (; options->type != SLUICE_TYPE_END; options++) {
-		if (options->flags & SLUICE_OPTION_PLACE)
+		if (options->flags & SLUICE_OPTION_LOCATION)
 			return options;
 	}
 	return NULL;
@@ -190,11 +216,11 @@ static const char *option_flaw(const struct sluice_stage_ops *ops, const struct 
 		return "is required and has a default: it can be one of the two";
 	if ((option->flags & SLUICE_OPTION_FILE) && option->type != SLUICE_TYPE_STRING)
 		return "is a file, which only a text can be";
-	if ((option->flags & SLUICE_OPTION_PLACE) &&
+	if ((option->flags & SLUICE_OPTION_LOCATION) &&
 	    (option->type != SLUICE_TYPE_STRING || ops->kind != SLUICE_KIND_PERSIST))
-		return "is a place, which only a text of a stage of kind persist can be";
-	if ((option->flags & SLUICE_OPTION_PLACE) && find_place(ops->options) != option)
-		return "is a second place: there can be one";
+		return "is a location, which only a text of a stage of kind persist can be";
+	if ((option->flags & SLUICE_OPTION_LOCATION) && find_location(ops->options) != option)
+		return "is a second location: there can be one";
 	if (option_find(ops->options, option->name) != option)
 		return "stands in the table twice";
 	return NULL;
@@ -209,10 +235,11 @@ static bool options_fit(const struct sluice_stage_ops *ops, struct sluice_error 
 		if (flaw)
 			return sluice_error_set(error, "has a wrong option table: %s %s", option->name, flaw);
 	}
-	if (ops->erase && !find_place(ops->options))
-		return sluice_error_set(
-			error,
-			"has erase() and no option with SLUICE_OPTION_PLACE, so it cannot be told what may be erased");
+	const struct sluice_store_maintenance *maintenance = abi_maintenance(ops);
+	if (maintenance && maintenance->drop && !find_location(ops->options))
+		return sluice_error_set(error,
+		                        "has drop() and no option with SLUICE_OPTION_LOCATION, so it cannot be told "
+		                        "what may be dropped");
 	struct sluice_error cause = {0};
 	struct arena arena;
 	arena_init(&arena, 1024, NULL);
@@ -221,7 +248,7 @@ static bool options_fit(const struct sluice_stage_ops *ops, struct sluice_error 
 	return fits || sluice_error_set(error, "has a wrong option table: %s", cause.text);
 }
 
-bool table_check(const struct sluice_stage_ops *ops, struct sluice_error *error)
+bool abi_check(const struct sluice_stage_ops *ops, struct sluice_error *error)
 {
-	return identity_fits(ops, error) && verbs_fit(ops, error) && options_fit(ops, error);
+	return identity_fits(ops, error) && functions_fit(ops, error) && options_fit(ops, error);
 }

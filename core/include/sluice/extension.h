@@ -1,0 +1,85 @@
+/*
+ * Extensions: what a stage may offer besides its main table.
+ *
+ * A stage lists its extensions in `sluice_stage_ops.extensions`, each an id with a version and a table of functions. The
+ * core looks up the ids it knows and ignores the others, so an extension comes or goes without a change to the main
+ * table. The layout behind an id is fixed; a changed layout takes the next version in its id. The host offers its own
+ * extensions the same way, through sluice_find_extension() in host.h.
+ *
+ *     static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
+ *     static const struct sluice_extension extensions[] = {
+ *         {SLUICE_STORE_MAINTENANCE, &maintenance},
+ *         SLUICE_EXTENSION_END,
+ *     };
+ */
+#ifndef SLUICE_EXTENSION_H
+#define SLUICE_EXTENSION_H
+
+#include <string.h>
+
+#include "error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sluice_stage;
+struct sluice_observer;
+
+struct sluice_extension {
+	const char *id;
+	const void *table;
+};
+
+#define SLUICE_EXTENSION_END                                                                                           \
+	{                                                                                                              \
+		NULL, NULL                                                                                             \
+	}
+
+/* The table behind `id`, or NULL. `extensions` may be NULL. */
+static inline const void *sluice_extension_find(const struct sluice_extension *extensions, const char *id)
+{
+	for (; extensions && extensions->id; extensions++)
+		if (strcmp(extensions->id, id) == 0)
+			return extensions->table;
+	return NULL;
+}
+
+/*
+ * persist: what a laboratory needs that compares two pipelines on stores of their own.
+ *
+ * The functions may take their time and ask the network. They work on every stage that was created, read_only or not,
+ * also while it or another process stores events. Of these and the scans, one runs at a time. Each may be NULL.
+ */
+#define SLUICE_STORE_MAINTENANCE "sluice.store-maintenance/1"
+
+struct sluice_store_maintenance {
+	/* Brings the store to rest between two measurements: what it would otherwise do at a moment of its own (write
+	 * back what it holds in memory, clear up, look at how its rows are spread) is done when this returns. Loses and
+	 * changes no row. What the store's account is not allowed to do is left out, and logged once. A read_only stage
+	 * that shows one moment shows the present one afterwards; others that go on showing theirs can make it fail. */
+	bool (*maintain)(struct sluice_stage *stage, struct sluice_error *error);
+	/* Figures of the database for a report: what the store keeps and what that has cost so far, at least one gauge;
+	 * and the settings it rests on, by text(). Changes nothing. No payload, secret or literal of a statement may be
+	 * in it. */
+	bool (*stats)(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error);
+	/* Drops the store's location (SLUICE_OPTION_LOCATION) with all that is in it; nobody else may use it any more.
+	 * Refuses, and leaves all as it is, unless sluice_is_lab_location(). Only destroy() may follow. Needs an option
+	 * with SLUICE_OPTION_LOCATION. */
+	bool (*drop)(struct sluice_stage *stage, struct sluice_error *error);
+};
+
+/* How the name of a location (SLUICE_OPTION_LOCATION) begins that a laboratory made and may drop. */
+#define SLUICE_LAB_PREFIX "sluice_lab_"
+
+/* Whether the location, or of a path its last part, has such a name. */
+static inline bool sluice_is_lab_location(const char *location)
+{
+	const char *slash = strrchr(location, '/');
+	return strncmp(slash ? slash + 1 : location, SLUICE_LAB_PREFIX, sizeof(SLUICE_LAB_PREFIX) - 1) == 0;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

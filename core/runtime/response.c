@@ -1,0 +1,83 @@
+/*
+ * Responses by stages; see response.h.
+ */
+#include "runtime/response.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include <sluice/host.h>
+
+#include "runtime/event.h"
+
+/* Set by the server alone: framing, and what every response has. */
+static const char *const reserved[] = {"Connection",    "Content-Length",    "Content-Type", "Date",
+                                       "Server-Timing", "Transfer-Encoding", "X-Request-Id"};
+
+/* RFC 9110, section 5.6.2. */
+static bool is_token(const char *text)
+{
+	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	return text[0] && text[strspn(text, allowed)] == '\0';
+}
+
+static bool is_reserved(const char *name)
+{
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (strcasecmp(reserved[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* RFC 9110, section 5.5: no control characters but the tab. */
+static bool is_value(const char *text)
+{
+	for (; *text; text++)
+		if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7f)
+			return false;
+	return true;
+}
+
+bool response_takes_header(const char *name, const char *value)
+{
+	return is_token(name) && !is_reserved(name) && is_value(value);
+}
+
+static struct response_header *find(struct event *event, const char *name)
+{
+	struct response_header *header = event->response.headers;
+	while (header && strcasecmp(header->name.data, name) != 0)
+		header = header->next;
+	return header;
+}
+
+bool event_set_header(struct event *event, const char *name, const char *value)
+{
+	if (!response_takes_header(name, value))
+		return false;
+	struct sluice_bytes copy = sluice_copy(&event->pub, value, strlen(value));
+	struct response_header *header = copy.data ? find(event, name) : NULL;
+	if (copy.data && !header) {
+		header = event_alloc(event, sizeof(*header));
+		struct sluice_bytes name_copy = sluice_copy(&event->pub, name, strlen(name));
+		if (!header || !name_copy.data)
+			return false;
+		*header = (struct response_header){.name = name_copy, .next = event->response.headers};
+		event->response.headers = header;
+	}
+	if (header)
+		header->value = copy;
+	return header != NULL;
+}
+
+bool event_respond(struct event *event, int status, const char *type, const void *body, size_t size)
+{
+	struct sluice_bytes type_copy = sluice_copy(&event->pub, type, strlen(type));
+	struct sluice_bytes body_copy = sluice_copy(&event->pub, body, size);
+	if (!type_copy.data || !body_copy.data)
+		return false;
+	event->response.status = status;
+	event->response.type = type_copy;
+	event->response.body = body_copy;
+	return true;
+}
