@@ -56,6 +56,9 @@ void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct 
                       enum sluice_verdict *verdicts, size_t count);
 
 /* What the stage said with its last verdict. */
+/* Begins a new epoch of the store: what stages have learnt of it is in doubt (sluice_store_epoch()). */
+void bench_doubt_store(void);
+
 int bench_status(const struct sluice_event *event);
 bool bench_conflicts(const struct sluice_event *event);
 const char *bench_response_header(const struct sluice_event *event, const char *name); /* NULL: not set */

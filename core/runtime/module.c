@@ -176,12 +176,8 @@ static const char *link_error(const char *copy)
 	return text;
 }
 
-<<<<<<< HEAD:core/runtime/image.c
 struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct loader_pin *pin,
-                         struct sluice_error *error)
-=======
-struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct sluice_error *error)
->>>>>>> d330d15 (abi: stage ABI 1.0 with a table per kind, extensions, responses, ticks and store epochs):core/runtime/module.c
+                           struct sluice_error *error)
 {
 	struct module module = {.fd = make_copy(path, sha256, error)};
 	if (module.fd < 0)
@@ -192,7 +188,7 @@ struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struc
 			error,
 			"has SHA-256 %s, but is pinned to %s: restore that file, or change the pin if you trust this one",
 			sha256, pin->sha256);
-		close(image.fd);
+		close(module.fd);
 		return NULL;
 	}
 	char copy[FD_PATH_SIZE];

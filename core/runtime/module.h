@@ -11,23 +11,14 @@
 
 #include "base/digest.h"
 
-<<<<<<< HEAD:core/runtime/module.h
 struct module;
 struct loader_pin;
 
 /* Copies the file and opens the copy, if its content is what the pin says; `sha256` is that of the copied bytes. NULL
  * and what is wrong with the file ("is a directory …"), without its path, if that cannot be. */
 struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct loader_pin *pin,
-                         struct sluice_error *error);
-void image_close(struct module *image);
-=======
-struct module;
-
-/* Copies the file and opens the copy; `sha256` is that of the copied bytes. NULL and what is wrong with the file ("is a
- * directory …"), without its path, if that cannot be. */
-struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struct sluice_error *error);
+                           struct sluice_error *error);
 void module_close(struct module *module);
->>>>>>> d330d15 (abi: stage ABI 1.0 with a table per kind, extensions, responses, ticks and store epochs):core/runtime/module.h
 
 /* Where the exported data `name` stands and how many bytes it has; NULL if there is no such data. */
 const void *module_symbol(const struct module *module, const char *name, size_t *size_out);

@@ -17,10 +17,24 @@ static const char *const type_names[] = {
 	[SLUICE_TYPE_CHOICE] = "choice",     [SLUICE_TYPE_STRINGS] = "strings",
 };
 
-static const struct {
+struct flag_name {
+	enum sluice_kind kind;
 	uint32_t flag;
 	const char *name;
-} flag_names[] = {{SLUICE_QUEUE_DURABLE, "durable"}};
+};
+
+static const struct flag_name flag_names[] = {
+	{SLUICE_KIND_PARSE, SLUICE_PARSE_DECODES, "decodes"},
+	{SLUICE_KIND_QUEUE, SLUICE_QUEUE_DURABLE, "durable"},
+};
+
+static bool has_flag(const struct sluice_stage_ops *ops, const struct flag_name *name)
+{
+	uint32_t flags = ops->kind == SLUICE_KIND_PARSE   ? ops->of.parse->flags
+	                 : ops->kind == SLUICE_KIND_QUEUE ? ops->of.queue->flags
+	                                                  : 0;
+	return ops->kind == name->kind && (flags & name->flag);
+}
 
 /* What loader_list() found. */
 struct list {
@@ -83,9 +97,13 @@ static void write_plugin(struct json_writer *json, const struct plugin *plugin)
 	jsonw_int(json, "abi_minor", ops->abi_minor);
 	jsonw_array(json, "flags");
 	for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
-		if (ops->flags & flag_names[i].flag)
+		if (has_flag(ops, &flag_names[i]))
 			jsonw_text(json, NULL, flag_names[i].name);
 	}
+	jsonw_end_array(json);
+	jsonw_array(json, "extensions");
+	for (const struct sluice_extension *extension = ops->extensions; extension && extension->id; extension++)
+		jsonw_text(json, NULL, extension->id);
 	jsonw_end_array(json);
 	jsonw_array(json, "spans");
 	for (const char *const *span = ops->spans; span && *span; span++)
@@ -108,7 +126,7 @@ static void print_options(const struct sluice_option *options)
 		else if (option->fallback)
 			printf("; default: %s", *option->fallback ? option->fallback : "''");
 		printf("%s%s\n", option->flags & SLUICE_OPTION_SECRET ? "; secret" : "",
-		       option->flags & SLUICE_OPTION_LOCATION ? "; place" : "");
+		       option->flags & SLUICE_OPTION_LOCATION ? "; location" : "");
 		buffer_finish(&takes);
 	}
 }
@@ -121,9 +139,11 @@ static void print_plugin(const struct plugin *plugin)
 	printf("file:   %s\nsha256: %s\nabi:    %" PRIu32 ".%" PRIu32 "\n", plugin->path, plugin->sha256,
 	       ops->abi_major, ops->abi_minor);
 	for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
-		if (ops->flags & flag_names[i].flag)
+		if (has_flag(ops, &flag_names[i]))
 			printf("flag:   %s\n", flag_names[i].name);
 	}
+	for (const struct sluice_extension *extension = ops->extensions; extension && extension->id; extension++)
+		printf("offers: %s\n", extension->id);
 	for (const char *const *span = ops->spans; span && *span; span++)
 		printf("%s%s", span == ops->spans ? "spans:  " : ", ", *span);
 	printf("%s\noptions:\n", ops->spans && ops->spans[0] ? "\n" : "");
