@@ -181,7 +181,7 @@ void harness_free(struct sluice_event *event)
 char *harness_measure(struct harness *harness)
 {
 	struct sluice_error error = {0};
-	char *figures = bench_measure(bench_of(harness), &error);
+	char *figures = bench_stats(bench_of(harness), &error);
 	if (!figures)
 		ck_abort_msg("%s", error.text);
 	return figures;

@@ -1,4 +1,4 @@
-/* What a comparison asks of the stores: places that share nothing, tend(), measure() and erase(). */
+/* What a comparison asks of the stores: places that share nothing, maintain(), measure() and drop(). */
 #include <check.h>
 #include <fcntl.h>
 #include <libpq-fe.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "runtime/abi.h"
 #include "support/harness.h"
 #include "support/postgres.h"
 #include "support/store.h"
@@ -45,23 +46,23 @@ static void store_many(struct harness *h, int count)
 	}
 }
 
-static void tend(struct harness *h)
+static void maintain(struct harness *h)
 {
 	struct sluice_error error = {0};
-	ck_assert_msg(h->ops->tend(&h->stage, &error), "%s", error.text);
+	ck_assert_msg(abi_maintenance(h->ops)->maintain(&h->stage, &error), "%s", error.text);
 }
 
-static void erase(struct harness *h)
+static void drop(struct harness *h)
 {
 	struct sluice_error error = {0};
-	ck_assert_msg(h->ops->erase(&h->stage, &error), "%s", error.text);
+	ck_assert_msg(abi_maintenance(h->ops)->drop(&h->stage, &error), "%s", error.text);
 	harness_close(h);
 }
 
-static void expect_refusal_to_erase(struct harness *h, const char *sentence)
+static void expect_refusal_to_drop(struct harness *h, const char *sentence)
 {
 	struct sluice_error error = {0};
-	ck_assert(!h->ops->erase(&h->stage, &error));
+	ck_assert(!abi_maintenance(h->ops)->drop(&h->stage, &error));
 	ck_assert_msg(strstr(error.text, sentence) != NULL, "%s", error.text);
 }
 
@@ -128,7 +129,7 @@ static void tend_under_load(struct harness *h, struct harness *tended)
 	struct writer writer;
 	writer_start(&writer, h);
 	for (int round = 0; round < 3; round++)
-		tend(tended);
+		maintain(tended);
 	size_t stored = writer_stop(&writer);
 	ck_assert_uint_eq(store_count(h), stored);
 	ck_assert_uint_eq(store_audit_rows(h), stored);
@@ -213,7 +214,7 @@ START_TEST(test_a_file_is_tended_behind_the_checkpoint_of_another)
 	struct harness *h = open_file("events.db", WRITING);
 	store_many(h, 10);
 	pid_t other = hold_checkpoint_lock("events.db-shm");
-	tend(h);
+	maintain(h);
 	ck_assert_int_eq(size_of("events.db-wal"), 0);
 	ck_assert_int_eq(waitpid(other, NULL, 0), other);
 	harness_close(h);
@@ -226,9 +227,9 @@ START_TEST(test_a_tended_file_has_an_empty_log)
 	store_many(h, 10);
 	ck_assert_int_gt(size_of("events.db-wal"), 0);
 	struct harness *reader = open_file("events.db", READING);
-	tend(reader);
+	maintain(reader);
 	harness_close(reader);
-	tend(h);
+	maintain(h);
 	ck_assert_int_eq(size_of("events.db-wal"), 0);
 	ck_assert_int_eq(store_one(h, "after"), SLUICE_PASS);
 	harness_close(h);
@@ -241,34 +242,34 @@ START_TEST(test_a_file_at_rest_is_tended_and_left_without_a_log)
 	store_many(h, 10);
 	harness_close(h);
 	struct harness *reader = open_file("events.db", READING);
-	tend(reader);
+	maintain(reader);
 	ck_assert_uint_eq(store_count(reader), 10);
 	ck_assert(!is_there("events.db-wal"));
 	harness_close(reader);
 }
 END_TEST
 
-START_TEST(test_tending_moves_a_reader_to_the_present)
+START_TEST(test_maintenance_moves_a_reader_to_the_present)
 {
 	struct harness *h = open_file("events.db", WRITING);
 	struct harness *reader = open_file("events.db", READING);
 	store_many(h, 10);
 	ck_assert_uint_eq(store_count(reader), 0);
-	tend(reader);
+	maintain(reader);
 	ck_assert_uint_eq(store_count(reader), 10);
 	harness_close(reader);
 	harness_close(h);
 }
 END_TEST
 
-START_TEST(test_a_file_that_is_gone_is_not_made_by_tending)
+START_TEST(test_a_file_that_is_gone_is_not_made_by_maintenance)
 {
 	struct harness *h = open_file("events.db", WRITING);
 	harness_close(h);
 	struct harness *reader = open_file("events.db", READING);
 	ck_assert_int_eq(unlink("events.db"), 0);
 	struct sluice_error error = {0};
-	ck_assert(!reader->ops->tend(&reader->stage, &error));
+	ck_assert(!abi_maintenance(reader->ops)->maintain(&reader->stage, &error));
 	ck_assert_msg(strstr(error.text, "path: events.db: "), "%s", error.text);
 	ck_assert(!is_there("events.db"));
 	harness_close(reader);
@@ -303,10 +304,10 @@ START_TEST(test_a_file_not_made_for_a_laboratory_is_not_erased)
 {
 	struct harness *h = open_file(kept_files[_i], WRITING);
 	store_many(h, 2);
-	expect_refusal_to_erase(h, "path: only a file whose name begins with sluice_lab_ may be erased, not ");
+	expect_refusal_to_drop(h, "path: only a file whose name begins with sluice_lab_ may be erased, not ");
 	ck_assert_int_eq(store_one(h, "after"), SLUICE_PASS);
 	struct harness *reader = open_file(kept_files[_i], READING);
-	expect_refusal_to_erase(reader, kept_files[_i]);
+	expect_refusal_to_drop(reader, kept_files[_i]);
 	ck_assert_uint_eq(store_count(reader), 3);
 	harness_close(reader);
 	harness_close(h);
@@ -320,10 +321,10 @@ START_TEST(test_a_laboratorys_file_is_erased_with_what_lies_beside_it)
 		struct harness *h = open_file(path, WRITING);
 		store_many(h, 3);
 		if (life == 0) {
-			erase(h);
+			drop(h);
 		} else {
 			struct harness *reader = open_file(path, READING);
-			erase(reader);
+			drop(reader);
 			harness_close(h);
 		}
 		ck_assert(!is_there(path));
@@ -569,14 +570,14 @@ START_TEST(test_who_may_not_make_a_checkpoint_tends_without_and_says_so_once)
 	struct harness *h = open_as_lesser();
 	store_many(h, 3);
 	free(harness_take_log());
-	tend(h);
-	tend(h);
+	maintain(h);
+	maintain(h);
 	char *log = harness_take_log();
 	ck_assert_msg(count_of(log, "checkpoint_not_allowed") == 1, "%s", log);
 	free(log);
 	ck_assert_int_eq(
 		ask_by_hand("SELECT reltuples FROM pg_class WHERE oid = 'sluice_lab_a.webhook_events'::regclass"), 3);
-	erase(h);
+	drop(h);
 }
 END_TEST
 
@@ -591,14 +592,14 @@ START_TEST(test_a_schema_is_tended_while_it_is_written_to)
 }
 END_TEST
 
-START_TEST(test_tending_clears_up_behind_an_older_reader_and_moves_it_to_the_present)
+START_TEST(test_maintenance_clears_up_behind_an_older_reader_and_moves_it_to_the_present)
 {
 	struct harness *h = open_schema("sluice_lab_a");
 	struct harness *reader = read_schema("sluice_lab_a");
 	store_many(h, 50);
 	run_by_hand("DELETE FROM sluice_lab_a.webhook_events WHERE id <= 40");
 	ck_assert_uint_eq(store_count(reader), 0);
-	tend(reader);
+	maintain(reader);
 	ck_assert_uint_eq(store_count(reader), 10);
 	ck_assert_double_eq(figure(reader, "db_table_rows{relation=\"webhook_events\"}"), 10);
 	ck_assert_double_eq(figure(reader, "db_table_dead_rows{relation=\"webhook_events\"}"), 0);
@@ -607,12 +608,12 @@ START_TEST(test_tending_clears_up_behind_an_older_reader_and_moves_it_to_the_pre
 }
 END_TEST
 
-START_TEST(test_tending_makes_a_checkpoint)
+START_TEST(test_maintenance_makes_a_checkpoint)
 {
 	static const char checkpoint[] = "db_checkpoints{cause=\"requested\"}";
 	struct harness *h = open_schema("sluice_lab_a");
 	double before = figure(h, checkpoint);
-	tend(h);
+	maintain(h);
 	WAIT_FOR(figure(h, checkpoint) == before + 1);
 	harness_close(h);
 }
@@ -626,8 +627,8 @@ START_TEST(test_figures_of_a_schema_are_those_of_its_tables)
 	double wal = figure(h, "db_wal_written_bytes");
 	store_many(h, 10);
 	ck_assert_double_gt(figure(h, "db_wal_written_bytes"), wal + 10 * 100);
-	tend(h);
-	tend(other);
+	maintain(h);
+	maintain(other);
 	struct harness *reader = read_schema("sluice_lab_a");
 	ck_assert_double_eq(figure(reader, "db_table_rows{relation=\"webhook_events\"}"), 10);
 	ck_assert_double_eq(figure(reader, "db_table_rows{relation=\"webhook_audit_trail\"}"), 10);
@@ -672,9 +673,9 @@ START_TEST(test_a_schema_not_made_for_a_laboratory_is_not_erased)
 {
 	struct harness *h = open_schema(kept_schemas[_i]);
 	ck_assert_int_eq(store_one(h, "one"), SLUICE_PASS);
-	expect_refusal_to_erase(h, "schema: only what is in a schema whose name begins with sluice_lab_ may be erased");
+	expect_refusal_to_drop(h, "schema: only what is in a schema whose name begins with sluice_lab_ may be erased");
 	struct harness *reader = read_schema(kept_schemas[_i]);
-	expect_refusal_to_erase(reader, kept_schemas[_i]);
+	expect_refusal_to_drop(reader, kept_schemas[_i]);
 	ck_assert_uint_eq(store_count(reader), 1);
 	ck_assert_int_eq(store_one(h, "two"), SLUICE_PASS);
 	harness_close(reader);
@@ -691,11 +692,11 @@ START_TEST(test_a_laboratorys_schema_is_erased_and_its_neighbour_stays)
 		struct harness *h = open_schema("sluice_lab_a");
 		store_many(h, 3);
 		if (life == 0) {
-			erase(h);
+			drop(h);
 		} else {
 			struct harness *reader = read_schema("sluice_lab_a");
 			ck_assert_uint_eq(store_count(reader), 3);
-			erase(reader);
+			drop(reader);
 			harness_close(h);
 		}
 		ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM pg_namespace WHERE nspname = 'sluice_lab_a'"), 0);
@@ -723,8 +724,8 @@ static Suite *suite(void)
 	tcase_add_test(file, test_a_file_is_tended_behind_the_checkpoint_of_another);
 	tcase_add_test(file, test_a_tended_file_has_an_empty_log);
 	tcase_add_test(file, test_a_file_at_rest_is_tended_and_left_without_a_log);
-	tcase_add_test(file, test_tending_moves_a_reader_to_the_present);
-	tcase_add_test(file, test_a_file_that_is_gone_is_not_made_by_tending);
+	tcase_add_test(file, test_maintenance_moves_a_reader_to_the_present);
+	tcase_add_test(file, test_a_file_that_is_gone_is_not_made_by_maintenance);
 	tcase_add_test(file, test_figures_of_a_file_are_those_of_its_rows);
 	tcase_add_loop_test(file, test_a_file_not_made_for_a_laboratory_is_not_erased, 0, COUNT(kept_files));
 	tcase_add_test(file, test_a_laboratorys_file_is_erased_with_what_lies_beside_it);
@@ -742,8 +743,8 @@ static Suite *suite(void)
 	tcase_add_test(schemas, test_a_schema_may_be_called_like_a_word_of_sql);
 	tcase_add_test(schemas, test_who_may_not_make_a_checkpoint_tends_without_and_says_so_once);
 	tcase_add_loop_test(schemas, test_a_schema_is_tended_while_it_is_written_to, WRITING, READING + 1);
-	tcase_add_test(schemas, test_tending_clears_up_behind_an_older_reader_and_moves_it_to_the_present);
-	tcase_add_test(schemas, test_tending_makes_a_checkpoint);
+	tcase_add_test(schemas, test_maintenance_clears_up_behind_an_older_reader_and_moves_it_to_the_present);
+	tcase_add_test(schemas, test_maintenance_makes_a_checkpoint);
 	tcase_add_test(schemas, test_figures_of_a_schema_are_those_of_its_tables);
 	tcase_add_test(schemas, test_statements_are_shown_without_a_literal);
 	tcase_add_loop_test(schemas, test_a_schema_not_made_for_a_laboratory_is_not_erased, 0, COUNT(kept_schemas));
