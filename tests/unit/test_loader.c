@@ -15,8 +15,9 @@
 
 #define FIXTURES TEST_BUILD_DIR "/tests/stages"
 #define STAGES TEST_BUILD_DIR "/stages"
-#define VERSION_TEXT "1.2"
+#define VERSION_TEXT "1.0"
 #define OLD_BINARY TEST_SOURCE_DIR "/tests/fixtures/abi-1.0/older_minor.so"
+#define UNRELEASED_BINARY TEST_SOURCE_DIR "/tests/fixtures/abi-1.0/unreleased.so"
 
 static char folder[] = "/tmp/sluice-loader-XXXXXX";
 
@@ -126,7 +127,6 @@ static void use_older_minor(const char *file)
 {
 	struct harness *h = harness_open(SLUICE_KIND_AUTH, file, (const char *[]){"limit=1", NULL});
 	ck_assert_uint_eq(h->ops->abi_minor, 0);
-	ck_assert_ptr_null((void *)(uintptr_t)h->ops->self_test);
 	ck_assert_str_eq(h->ops->options[1].unit, "requests");
 	ck_assert_int_eq(h->ops->options[3].type, SLUICE_TYPE_END);
 
@@ -157,6 +157,15 @@ END_TEST
 START_TEST(test_older_minor_built_long_ago_runs)
 {
 	use_older_minor(OLD_BINARY);
+}
+END_TEST
+
+/* Its headers called themselves 1.0, too, and were never released. */
+START_TEST(test_stage_from_before_the_first_release_is_refused)
+{
+	assert_refused(UNRELEASED_BINARY,
+	               "has a table of 216 bytes with options of 80, which no stage ABI 1.0 has: define it with "
+	               "SLUICE_STAGE()");
 }
 END_TEST
 #endif
@@ -612,6 +621,7 @@ static Suite *suite(void)
 	tcase_add_test(files, test_older_minor_runs);
 #ifdef __x86_64__
 	tcase_add_test(files, test_older_minor_built_long_ago_runs);
+	tcase_add_test(files, test_stage_from_before_the_first_release_is_refused);
 #endif
 	tcase_add_test(files, test_missing_symbol_is_refused);
 	tcase_add_test(files, test_function_in_place_of_the_table_is_refused);
