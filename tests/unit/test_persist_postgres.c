@@ -693,6 +693,121 @@ START_TEST(test_another_schema_is_refused)
 }
 END_TEST
 
+START_TEST(test_tables_that_are_gone_are_named_and_the_way_out_holds)
+{
+	struct sluice_error error = {0};
+	harness_close(open_store());
+	run_by_hand("ALTER TABLE webhook_events RENAME payload TO body");
+	expect_refused(NULL, "url: webhook_events has no column payload: restore the table from a backup");
+	run_by_hand("DROP TABLE webhook_dead_letters");
+	expect_refused(NULL, "these do not exist: webhook_dead_letters; restore them from a backup or");
+	run_by_hand("DROP TABLE webhook_events, webhook_audit_trail");
+	expect_refused(NULL, "these do not exist: webhook_events, webhook_audit_trail, webhook_dead_letters;");
+	ck_assert_ptr_null(
+		harness_try_read_only(SLUICE_KIND_PERSIST, "postgres", (const char *[]){url_option, NULL}, &error));
+	ck_assert_msg(strstr(error.text, "do not exist: webhook_events,") != NULL, "said \"%s\"", error.text);
+	run_by_hand("DROP TABLE webhook_schema");
+	struct harness *h = open_store();
+	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
+	harness_close(h);
+}
+END_TEST
+
+/* A role that owns nothing; its url is in `option`. */
+static void make_role(char option[300])
+{
+	run_by_hand("CREATE ROLE app LOGIN PASSWORD 'app'");
+	(void)snprintf(option, 300, "url=postgresql://app:app@127.0.0.1:%d/sluice", port_of_server());
+}
+
+static void drop_role(void)
+{
+	run_by_hand("DROP OWNED BY app CASCADE; DROP ROLE app");
+}
+
+/* Opens the store, running each GRANT that a refusal asks for. The sentences, joined, are in `said`. */
+static struct harness *open_granting(const char *const *options, bool read_only, char said[2000])
+{
+	static const char lead[] = "url: the database role lacks rights; have an owner or a superuser run: ";
+	said[0] = '\0';
+	for (int i = 0; i < 5; i++) {
+		struct sluice_error error = {0};
+		struct harness *h = (read_only ? harness_try_read_only : harness_try)(SLUICE_KIND_PERSIST, "postgres",
+		                                                                      options, &error);
+		if (h)
+			return h;
+		ck_assert_msg(strncmp(error.text, lead, strlen(lead)) == 0, "said \"%s\"", error.text);
+		(void)snprintf(said + strlen(said), 2000 - strlen(said), "%s\n", error.text + strlen(lead));
+		run_by_hand(error.text + strlen(lead));
+	}
+	ck_abort_msg("no end of grants:\n%s", said);
+}
+
+static const struct {
+	bool made; /* the tables exist */
+	bool read_only;
+	const char *option, *said;
+} grants[] = {
+	{false, false, NULL, "GRANT USAGE, CREATE ON SCHEMA public TO app\n"},
+	{false, false, "schema=own", "GRANT CREATE ON DATABASE sluice TO app\n"},
+	{true, false, NULL,
+         "GRANT USAGE, CREATE ON SCHEMA public TO app\n"
+         "GRANT SELECT, INSERT ON public.webhook_events TO app; GRANT SELECT, INSERT ON public.webhook_dead_letters TO app; "
+         "GRANT SELECT ON public.webhook_schema TO app; GRANT INSERT ON public.webhook_audit_trail TO app\n"},
+	{true, true, "schema=public",
+         "GRANT USAGE ON SCHEMA public TO app\n"
+         "GRANT SELECT ON public.webhook_schema TO app; GRANT SELECT ON public.webhook_events TO app; "
+         "GRANT SELECT ON public.webhook_audit_trail TO app\n"},
+};
+
+START_TEST(test_rights_that_are_missing_are_said_as_grants_that_suffice)
+{
+	char option[300], said[2000];
+	make_role(option);
+	if (grants[_i].made)
+		harness_close(open_store());
+	struct harness *h = open_granting((const char *[]){option, grants[_i].option, NULL}, grants[_i].read_only,
+	                                  said);
+	ck_assert_str_eq(said, grants[_i].said);
+	if (!grants[_i].read_only)
+		ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
+	ck_assert_uint_eq(store_count(h), grants[_i].read_only ? 0 : 1);
+	harness_close(h);
+	drop_role();
+}
+END_TEST
+
+START_TEST(test_what_is_taken_away_from_a_running_store_is_said)
+{
+	static const struct {
+		const char *take, *words, *give;
+	} cases[] = {
+		{"REVOKE INSERT ON webhook_audit_trail FROM app",
+	         "PostgreSQL could not commit: url: the database role lacks rights; have an owner or a superuser run: "
+	         "GRANT INSERT ON public.webhook_audit_trail TO app",
+	         "GRANT INSERT ON webhook_audit_trail TO app"},
+		{"ALTER TABLE webhook_events RENAME TO gone", "these do not exist: webhook_events;",
+	         "ALTER TABLE gone RENAME TO webhook_events"},
+	};
+	char option[300], said[2000];
+	make_role(option);
+	harness_close(open_store());
+	struct harness *h = open_granting((const char *[]){option, NULL}, false, said);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sluice_event *event = store_event(h, i ? "2" : "1", "s", "x");
+		run_by_hand(cases[i].take);
+		ck_assert_int_eq(harness_process(h, event), SLUICE_RETRY);
+		ck_assert_msg(strstr(harness_detail(event), cases[i].words) != NULL, "said \"%s\"",
+		              harness_detail(event));
+		run_by_hand(cases[i].give);
+		ck_assert_int_eq(harness_process(h, event), SLUICE_PASS);
+		harness_settle(h, event, SLUICE_PASS);
+	}
+	harness_close(h);
+	drop_role();
+}
+END_TEST
+
 START_TEST(test_read_only_sees_one_moment_and_changes_nothing)
 {
 	struct harness *writer = open_store();
@@ -890,16 +1005,22 @@ START_TEST(test_who_waits_for_a_connection_waits_no_longer_than_its_sender)
 	ck_assert_ptr_nonnull(strstr(harness_detail(event), "busy"));
 	ck_assert_str_eq(store_unhealthy(h), "");
 
-	struct waiter patient = {.h = h, .event = event};
+	struct waiter acknowledged = {.h = h, .event = event};
 	event->acknowledged = true;
-	ck_assert_int_eq(pthread_create(&patient.thread, NULL, process_one, &patient), 0);
-	WAIT_FOR(store_gauge(h, "db_pool_connections", "waiting") == 1);
+	ck_assert_int_eq(pthread_create(&acknowledged.thread, NULL, process_one, &acknowledged), 0);
+	struct waiter unawaited = {.h = h, .event = store_event(h, "3", "u", "x")};
+	unawaited.event->deadline_ns = 0; /* nobody waits for the answer */
+	ck_assert_int_eq(pthread_create(&unawaited.thread, NULL, process_one, &unawaited), 0);
+	WAIT_FOR(store_gauge(h, "db_pool_connections", "waiting") == 2);
 	run_on(pg, "ROLLBACK");
 	PQfinish(pg);
 	(void)pthread_join(holder.thread, NULL);
-	(void)pthread_join(patient.thread, NULL);
+	(void)pthread_join(acknowledged.thread, NULL);
+	(void)pthread_join(unawaited.thread, NULL);
 	ck_assert_int_eq(holder.verdict, SLUICE_PASS);
-	ck_assert_int_eq(patient.verdict, SLUICE_PASS);
+	ck_assert_int_eq(acknowledged.verdict, SLUICE_PASS);
+	ck_assert_int_eq(unawaited.verdict, SLUICE_PASS);
+	harness_settle(h, unawaited.event, SLUICE_PASS);
 	harness_settle(h, holder.event, SLUICE_PASS);
 	harness_settle(h, event, SLUICE_PASS);
 	harness_close(h);
@@ -996,6 +1117,10 @@ static Suite *suite(void)
 	tcase_add_test(rows, test_each_connection_writes_a_chain_whose_head_is_logged);
 	tcase_add_test(rows, test_many_may_start_on_an_empty_database_at_once);
 	tcase_add_test(rows, test_another_schema_is_refused);
+	tcase_add_test(rows, test_tables_that_are_gone_are_named_and_the_way_out_holds);
+	tcase_add_loop_test(rows, test_rights_that_are_missing_are_said_as_grants_that_suffice, 0,
+	                    sizeof(grants) / sizeof(grants[0]));
+	tcase_add_test(rows, test_what_is_taken_away_from_a_running_store_is_said);
 	tcase_add_test(rows, test_read_only_sees_one_moment_and_changes_nothing);
 	tcase_add_loop_test(rows, test_a_bad_configuration_is_refused_without_its_secret, 0, COUNT(bad_configs));
 	tcase_add_loop_test(rows, test_without_a_server_the_start_fails_with_a_sentence, 0, COUNT(no_server_urls));

@@ -415,7 +415,21 @@ enum fault connection_judge(struct connection *connection, const PGresult *resul
 	/* Not the primary message: a trigger may have put anything into it. */
 	(void)snprintf(connection->trouble, TROUBLE_SIZE, "SQLSTATE %s%s%s", sqlstate,
 	               constraint[0] ? ", constraint " : "", constraint);
+	connection->schema_failed = strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "3F", 2) == 0;
 	return passes(sqlstate) ? FAULT_LATER : FAULT_REFUSED;
+}
+
+bool connection_ask(struct connection *connection, const char *sql, const struct parameters *parameters, char *answer,
+                    size_t room, struct sluice_error *error)
+{
+	PGresult *result = connection_query(connection, sql, parameters);
+	bool ok = connection_judge(connection, result) == FAULT_NONE;
+	if (ok)
+		(void)snprintf(answer, room, "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+	else
+		(void)sluice_error_set(error, "PostgreSQL: %s", connection->trouble);
+	PQclear(result);
+	return ok;
 }
 
 void connection_roll_back(struct connection *connection)

@@ -40,6 +40,7 @@ struct connection {
 	PGconn *pg;
 	struct chain chain;
 	bool broken;
+	bool schema_failed;         /* the last fault was about tables or rights: schema_check() knows more */
 	char trouble[TROUBLE_SIZE]; /* of the last query that failed, without the password */
 	int64_t idle_since_ns;
 	int64_t limit_ns;        /* how long an answer is waited for */
@@ -87,6 +88,10 @@ void parameters_time(struct parameters *parameters, int64_t wall_ns);
 
 /* Runs one statement. The result is the caller's to clear; columns come in binary. NULL: the connection is broken. */
 PGresult *connection_query(struct connection *connection, const char *sql, const struct parameters *parameters);
+
+/* The single value that a query yields, as text; "" if it is NULL or there is none. */
+bool connection_ask(struct connection *connection, const char *sql, const struct parameters *parameters, char *answer,
+                    size_t room, struct sluice_error *error);
 
 /* Runs one or more statements whose results do not matter. */
 bool connection_run(struct connection *connection, const char *sql, struct sluice_error *error);

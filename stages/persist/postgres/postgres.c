@@ -66,13 +66,14 @@ static void destroy(struct sluice_stage *stage)
 	free(store);
 }
 
-/* The sender's patience counts only as long as the sender waits. */
-static int64_t patience_ns(const struct sluice_stage *stage, const struct sluice_event *event)
+/* How long a connection is waited for: no longer than a sender waits, if one does. */
+static int64_t timeout_ns(const struct sluice_stage *stage, const struct sluice_event *event)
 {
 	const struct config *config = stage->config;
 	int64_t left_ns = event->deadline_ns - stage->host->now_ns();
-	return !event->acknowledged && left_ns < config->pool_connect_timeout.ns ? left_ns
-	                                                                         : config->pool_connect_timeout.ns;
+	if (event->acknowledged || event->deadline_ns == 0 || left_ns > config->pool_connect_timeout.ns)
+		return config->pool_connect_timeout.ns;
+	return left_ns;
 }
 
 static enum sluice_verdict store_event(struct sluice_stage *stage, struct sluice_event *event)
@@ -80,7 +81,7 @@ static enum sluice_verdict store_event(struct sluice_stage *stage, struct sluice
 	struct store *store = stage->state;
 	char reason[TROUBLE_SIZE];
 	int64_t start_ns = stage->host->now_ns();
-	struct connection *connection = pool_take(&store->pool, patience_ns(stage, event), reason);
+	struct connection *connection = pool_take(&store->pool, timeout_ns(stage, event), reason);
 	sluice_span(stage, event, SPAN_POOL_WAIT, stage->host->now_ns() - start_ns);
 	if (!connection)
 		return sluice_retry(event, 0, "%s", reason);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "payload.h"
+#include "rights.h"
 
 #define EVENT_COLUMNS                                                                                                  \
 	"event_type text,"                                                                                             \
@@ -25,7 +26,7 @@ static const char first_version[] =
 	"(octet_length(previous) = 32),hash bytea NOT NULL CHECK (octet_length(hash) = 32),PRIMARY KEY "
 	"(writer, position));"
 
-	"CREATE FUNCTION webhook_audit_trail_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE "
+	"CREATE OR REPLACE FUNCTION webhook_audit_trail_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE "
 	"EXCEPTION 'webhook_audit_trail is append-only' USING ERRCODE = 'restrict_violation'; END "
 	"$$;CREATE TRIGGER webhook_audit_trail_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "
 	"webhook_audit_trail FOR EACH STATEMENT EXECUTE FUNCTION webhook_audit_trail_refuse();ALTER "
@@ -43,32 +44,19 @@ enum { SCHEMA_VERSION = sizeof(schema_steps) / sizeof(schema_steps[0]) };
 /* "sluice" in ASCII */
 #define ADVISORY_LOCK "SELECT pg_advisory_xact_lock(126909663503205)"
 
-/* The single value that `sql` yields, as text; "" if it is NULL or there is none. */
-static bool ask(struct connection *connection, const char *sql, const struct parameters *parameters, char *answer,
-                size_t room, struct sluice_error *error)
-{
-	PGresult *result = connection_query(connection, sql, parameters);
-	bool ok = connection_judge(connection, result) == FAULT_NONE;
-	if (ok)
-		(void)snprintf(answer, room, "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
-	else
-		(void)sluice_error_set(error, "PostgreSQL: %s", connection->trouble);
-	PQclear(result);
-	return ok;
-}
-
 /* Not to_regclass(): it may answer from a cache that is as old as the transaction. */
 static bool read_version(struct connection *connection, int *version_out, struct sluice_error *error)
 {
 	char text[32];
 	*version_out = 0;
-	if (!ask(connection,
-	         "SELECT count(*)::text FROM pg_tables WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
-	         NULL, text, sizeof(text), error))
+	if (!connection_ask(
+		    connection,
+		    "SELECT count(*)::text FROM pg_tables WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
+		    NULL, text, sizeof(text), error))
 		return false;
 	if (strcmp(text, "0") == 0)
 		return true;
-	if (!ask(connection, "SELECT version::text FROM webhook_schema", NULL, text, sizeof(text), error))
+	if (!connection_ask(connection, "SELECT version::text FROM webhook_schema", NULL, text, sizeof(text), error))
 		return false;
 	if (sscanf(text, "%d", version_out) == 1 && *version_out <= SCHEMA_VERSION)
 		return true;
@@ -78,21 +66,43 @@ static bool read_version(struct connection *connection, int *version_out, struct
 		text, (int)SCHEMA_VERSION);
 }
 
+/* A version says that they were made, not that they are still there. */
+static bool check_tables(struct connection *connection, struct sluice_error *error)
+{
+	char absent[128];
+	if (!connection_ask(
+		    connection,
+		    "SELECT string_agg(name, ', ') FROM unnest(ARRAY['webhook_events', 'webhook_audit_trail', 'webhook_dead_letters']) AS own (name) WHERE NOT EXISTS (SELECT FROM pg_tables WHERE tablename = name AND schemaname = ANY (current_schemas(false)))",
+		    NULL, absent, sizeof(absent), error))
+		return false;
+	if (!absent[0])
+		return true;
+	return sluice_error_set(
+		error,
+		"url: webhook_schema says that the tables were made, but these do not exist: %s; restore them from a backup or, to start with an empty store, drop what is left of the webhook_ tables, webhook_schema among them",
+		absent);
+}
+
 static bool check_payload_type(struct connection *connection, struct sluice_error *error)
 {
 	const struct config *config = connection->stage->config;
 	const char *wanted = payload_forms[config->payload_type].type;
 	char found[64];
-	if (!ask(connection,
-	         "SELECT atttypid::regtype::text FROM pg_attribute WHERE attrelid = to_regclass('webhook_events') AND attname = 'payload'",
-	         NULL, found, sizeof(found), error))
+	if (!connection_ask(
+		    connection,
+		    "SELECT atttypid::regtype::text FROM pg_attribute WHERE attrelid = to_regclass('webhook_events') AND attname = 'payload'",
+		    NULL, found, sizeof(found), error))
 		return false;
 	if (strcmp(found, wanted) == 0)
 		return true;
+	if (!found[0])
+		return sluice_error_set(
+			error,
+			"url: webhook_events has no column payload: restore the table from a backup, or use another database");
 	return sluice_error_set(
 		error,
 		"payload_type: webhook_events.payload is %s, not %s: say `payload_type: %s`, or use another database",
-		found[0] ? found : "missing", wanted, found);
+		found, wanted, found);
 }
 
 /* Who may not make a schema may still use one that is there. */
@@ -104,11 +114,12 @@ static bool make_place(struct connection *connection, struct sluice_error *error
 	if (!config->schema[0])
 		return true;
 	parameters_text(&parameters, (struct sluice_bytes){config->schema, strlen(config->schema)});
-	if (!ask(connection, "SELECT count(*)::text FROM pg_namespace WHERE nspname = $1", &parameters, count,
-	         sizeof(count), error))
+	if (!connection_ask(connection, "SELECT count(*)::text FROM pg_namespace WHERE nspname = $1", &parameters,
+	                    count, sizeof(count), error))
 		return false;
 	(void)snprintf(sql, sizeof(sql), "CREATE SCHEMA \"%s\"", config->schema);
-	return strcmp(count, "0") != 0 || connection_run(connection, sql, error);
+	return strcmp(count, "0") != 0 ||
+	       (rights_check(connection, RIGHTS_MAKE_SCHEMA, error) && connection_run(connection, sql, error));
 }
 
 static bool apply_step(struct connection *connection, int version, struct sluice_error *error)
@@ -129,6 +140,8 @@ static bool apply_steps(struct connection *connection, struct sluice_error *erro
 		return false;
 	if (version == SCHEMA_VERSION)
 		return true;
+	if (!rights_check(connection, RIGHTS_MAKE_TABLES, error))
+		return false;
 	for (int step = version; step < SCHEMA_VERSION; step++) {
 		if (!apply_step(connection, step, error))
 			return false;
@@ -140,10 +153,16 @@ static bool apply_steps(struct connection *connection, struct sluice_error *erro
 	return connection_run(connection, mark, error);
 }
 
+static bool may_use(struct connection *connection, struct sluice_error *error)
+{
+	return rights_check(connection, RIGHTS_USE_SCHEMA, error) &&
+	       rights_check(connection, connection->stage->read_only ? RIGHTS_READ : RIGHTS_WRITE, error);
+}
+
 bool schema_migrate(struct connection *connection, struct sluice_error *error)
 {
 	int version;
-	if (!read_version(connection, &version, error))
+	if (!may_use(connection, error) || !read_version(connection, &version, error))
 		return false;
 	if (version < SCHEMA_VERSION) {
 		bool ok = connection_run(connection, "BEGIN", error) && apply_steps(connection, error) &&
@@ -152,17 +171,17 @@ bool schema_migrate(struct connection *connection, struct sluice_error *error)
 		if (!ok)
 			return false;
 	}
-	return check_payload_type(connection, error);
+	return check_tables(connection, error) && check_payload_type(connection, error);
 }
 
 bool schema_check(struct connection *connection, struct sluice_error *error)
 {
 	int version;
-	if (!read_version(connection, &version, error))
+	if (!may_use(connection, error) || !read_version(connection, &version, error))
 		return false;
 	if (version != SCHEMA_VERSION)
 		return sluice_error_set(
 			error, "url: the database's schema has version %d instead of %d: start Sluice on it once",
 			version, (int)SCHEMA_VERSION);
-	return check_payload_type(connection, error);
+	return check_tables(connection, error) && check_payload_type(connection, error);
 }

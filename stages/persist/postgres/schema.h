@@ -14,7 +14,8 @@
 #include "connection.h"
 
 /* Brings the tables to the newest version, in the schema that the options name, which is made if there is none. A
- * database of a newer Sluice, and a payload column of another type than the options say, are refused. */
+ * database of a newer Sluice, one without the tables that its version says it has, a payload column of another type
+ * than the options say, and a role without the rights it needs are refused. */
 bool schema_migrate(struct connection *connection, struct sluice_error *error);
 
 /* Refuses what schema_migrate() would have to change: for who only reads. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "payload.h"
+#include "schema.h"
 
 #define PAYLOAD_MAX ((size_t)1000000000) /* what PostgreSQL keeps in a field, with room for its own */
 
@@ -34,11 +35,22 @@ static void add_event(struct parameters *parameters, struct sluice_event *event,
 	parameters_time(parameters, event->received_at_ns);
 }
 
+/* Why the last query failed. Rolls back to ask what is wrong with tables or rights. */
+static const char *explain(struct connection *connection, struct sluice_error *why)
+{
+	if (!connection->schema_failed)
+		return connection->trouble;
+	connection->schema_failed = false;
+	connection_roll_back(connection);
+	return schema_check(connection, why) ? connection->trouble : why->text;
+}
+
 static enum sluice_verdict give_up(struct connection *connection, struct sluice_event *event, enum fault fault)
 {
+	struct sluice_error why = {0};
 	if (fault == FAULT_REFUSED)
 		return sluice_fail(event, "PostgreSQL refuses this event: %s", connection->trouble);
-	return sluice_retry(event, 0, "PostgreSQL could not commit: %s", connection->trouble);
+	return sluice_retry(event, 0, "PostgreSQL could not commit: %s", explain(connection, &why));
 }
 
 /* `*id_out` is 0 when the message id is there already. */
@@ -179,8 +191,10 @@ bool writer_dead_letter(struct connection *connection, struct sluice_event *even
 		"CONFLICT (message_id, digest) DO NOTHING",
 		&parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
+	struct sluice_error why = {0};
 	if (!ok)
-		(void)sluice_error_set(error, "PostgreSQL could not keep the dead letter: %s", connection->trouble);
+		(void)sluice_error_set(error, "PostgreSQL could not keep the dead letter: %s",
+		                       explain(connection, &why));
 	PQclear(result);
 	return ok;
 }

@@ -1,0 +1,42 @@
+/* Each query yields the GRANT that is missing, or NULL. $1 is the option `schema`. */
+#include "rights.h"
+
+#include <string.h>
+
+enum { GRANTS_SIZE = 800 };
+
+#define MISSING_ON_TABLES(needs)                                                                                       \
+	"SELECT string_agg(missing, '; ' ORDER BY missing DESC) FROM (SELECT format('GRANT %s ON %I.%I TO %I', "       \
+	"string_agg(privilege, ', ' ORDER BY privilege DESC), nspname, relname, current_user) AS missing FROM "        \
+	"(VALUES " needs                                                                                               \
+	") AS need (name, privilege) JOIN pg_class c ON relname = name AND pg_table_is_visible(c.oid) "                \
+	"JOIN pg_namespace n ON n.oid = relnamespace WHERE NOT has_any_column_privilege(c.oid, privilege) GROUP BY "   \
+	"nspname, relname) AS grants"
+
+static const char *const missing[] = {
+	[RIGHTS_USE_SCHEMA] =
+		"SELECT format('GRANT USAGE ON SCHEMA %I TO %I', nspname, current_user) FROM pg_namespace WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'USAGE')",
+	[RIGHTS_MAKE_SCHEMA] =
+		"SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) WHERE NOT has_database_privilege(current_database(), 'CREATE')",
+	[RIGHTS_MAKE_TABLES] =
+		"SELECT CASE WHEN place IS NULL THEN format('GRANT USAGE, CREATE ON SCHEMA public TO %I', current_user) WHEN NOT has_schema_privilege(place, 'CREATE') THEN format('GRANT CREATE ON SCHEMA %I TO %I', place, current_user) END FROM (SELECT coalesce(nullif($1, ''), current_schema()::text) AS place) AS chosen",
+	[RIGHTS_READ] = MISSING_ON_TABLES("('webhook_schema', 'SELECT'), ('webhook_events', 'SELECT'), "
+                                          "('webhook_audit_trail', 'SELECT')"),
+	[RIGHTS_WRITE] = MISSING_ON_TABLES("('webhook_schema', 'SELECT'), ('webhook_events', 'SELECT'), "
+                                           "('webhook_events', 'INSERT'), ('webhook_audit_trail', 'INSERT'), "
+                                           "('webhook_dead_letters', 'SELECT'), ('webhook_dead_letters', 'INSERT')"),
+};
+
+bool rights_check(struct connection *connection, enum rights rights, struct sluice_error *error)
+{
+	const struct config *config = connection->stage->config;
+	struct parameters parameters = {0};
+	char grants[GRANTS_SIZE];
+	parameters_text(&parameters, (struct sluice_bytes){config->schema, strlen(config->schema)});
+	if (!connection_ask(connection, missing[rights], &parameters, grants, sizeof(grants), error))
+		return false;
+	if (!grants[0])
+		return true;
+	return sluice_error_set(error, "url: the database role lacks rights; have an owner or a superuser run: %s",
+	                        grants);
+}

@@ -1,0 +1,25 @@
+/*
+ * What the connection's role may do. PostgreSQL refuses with a code and the name of a table; these say which GRANT is
+ * missing.
+ */
+#ifndef PERSIST_POSTGRES_RIGHTS_H
+#define PERSIST_POSTGRES_RIGHTS_H
+
+#include <stdbool.h>
+
+#include <sluice/error.h>
+
+#include "connection.h"
+
+enum rights {
+	RIGHTS_USE_SCHEMA,  /* to see what is in the schema that the options name, if it exists */
+	RIGHTS_MAKE_SCHEMA, /* to make that schema */
+	RIGHTS_MAKE_TABLES, /* in the schema where tables would be made */
+	RIGHTS_READ,        /* those tables that exist */
+	RIGHTS_WRITE,       /* likewise */
+};
+
+/* Whether the role has them. One that may use some columns of a table counts as having the right to it. */
+bool rights_check(struct connection *connection, enum rights rights, struct sluice_error *error);
+
+#endif
