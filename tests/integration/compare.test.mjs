@@ -62,7 +62,7 @@ test('a pipeline against itself', async (t) => {
   const places = join(directory, 'places');
   const document = await judge(run, [
     pipeline,
-    ...['--aa', '--pairs', '3', ...short, '--prepare', `echo "$SLUICE_ARM $SLUICE_PLACE" >>${places}`],
+    ...['--aa', '--pairs', '3', ...short, '--prepare', `echo "$SLUICE_ARM $SLUICE_LOCATION" >>${places}`],
   ]);
 
   await t.test('has every pair in it, both arms under the same load', () => {

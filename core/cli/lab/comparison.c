@@ -71,7 +71,7 @@ const struct sluice_option comparison_options[] = {
 	SLUICE_OPTION_STRING(struct comparison_settings, form, .name = "template", .unit = "NAME=VALUE,…",
                              .help = "the options of auth/hmac's template, for --sign template:SECRET"),
 	SLUICE_OPTION_STRING(struct comparison_settings, prepare, .name = "prepare", .unit = "COMMAND",
-                             .help = "for the shell, once an arm's tables exist; sees SLUICE_ARM, SLUICE_PLACE"),
+                             .help = "for the shell, once an arm's tables exist; sees SLUICE_ARM, SLUICE_LOCATION"),
 	SLUICE_OPTION_DURATION(struct comparison_settings, patience, .name = "timeout", .fallback = "60s",
                                .min = NS_PER_MS, .max = 3600 * NS_PER_S,
                                .help = "an answer that takes longer counts as none"),

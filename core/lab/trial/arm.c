@@ -112,7 +112,7 @@ static bool prepare(const struct arm *arm, struct sluice_error *error)
 	pid_t child = fork();
 	if (child == 0) {
 		(void)setenv("SLUICE_ARM", arm->plan->letter, 1);
-		(void)setenv("SLUICE_PLACE", arm->plan->place, 1);
+		(void)setenv("SLUICE_LOCATION", arm->plan->place, 1);
 		(void)setenv("SLUICE_URL", arm->url, 1);
 		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
 		if (!arm->plan->prepare_in || chdir(arm->plan->prepare_in) == 0)
