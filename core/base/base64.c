@@ -3,54 +3,56 @@
  */
 #include "base/base64.h"
 
-#include <stdint.h>
 #include <string.h>
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define COMMON "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-void base64_write(const void *data, size_t size, struct buffer *out)
+/* By form; the last four of BASE64_ANY stand for 62, 63, 62 and 63. */
+static const char *const alphabets[] = {
+	[BASE64_STANDARD] = COMMON "+/", [BASE64_URL] = COMMON "-_", [BASE64_ANY] = COMMON "+/-_"};
+
+size_t base64_write(enum base64_form form, const void *data, size_t size, char *text)
 {
-	const unsigned char *bytes = data;
+	const char *digits = alphabets[form];
+	const uint8_t *bytes = data;
+	size_t length = 0;
 	for (size_t i = 0; i < size; i += 3) {
-		size_t left = size - i;
-		uint32_t group = (uint32_t)bytes[i] << 16;
-		group |= left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
-		group |= left > 2 ? bytes[i + 2] : 0;
-		const char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
-		                      left > 1 ? digits[group >> 6 & 63] : '=', left > 2 ? digits[group & 63] : '='};
-		buffer_add(out, text, sizeof(text));
+		size_t left = size - i < 3 ? size - i : 3;
+		uint32_t group = 0;
+		for (size_t j = 0; j < 3; j++)
+			group = group << 8 | (j < left ? bytes[i + j] : 0u);
+		for (size_t j = 0; j <= left; j++)
+			text[length++] = digits[group >> (18 - 6 * j) & 63];
+		for (size_t j = left; form == BASE64_STANDARD && j < 3; j++)
+			text[length++] = '=';
 	}
+	return length;
 }
 
-/* The bytes of the four characters at `text`, 1–3 of them; 0 if it is no group. Padding counts as zeros. */
-static size_t read_group(const char *text, bool is_last, unsigned char bytes[3])
+static int value_of(enum base64_form form, char digit)
 {
-	size_t padding = !is_last || text[3] != '=' ? 0 : text[2] == '=' ? 2 : 1;
+	const char *found = digit ? strchr(alphabets[form], digit) : NULL;
+	int value = found ? (int)(found - alphabets[form]) : -1;
+	return value < 64 ? value : value - 2;
+}
+
+bool base64_read(enum base64_form form, const char *text, size_t size, uint8_t *bytes, size_t *size_out)
+{
+	size_t length = 0;
 	uint32_t group = 0;
-	for (size_t i = 0; i < 4; i++) {
-		const char *digit = text[i] && i < 4 - padding ? strchr(digits, text[i]) : NULL;
-		if (!digit && i < 4 - padding)
-			return 0;
-		group = group << 6 | (digit ? (uint32_t)(digit - digits) : 0);
+	if (form == BASE64_STANDARD && size % 4 != 0)
+		return false;
+	if (form != BASE64_URL && size % 4 == 0)
+		for (int i = 0; i < 2 && size && text[size - 1] == '='; i++)
+			size--;
+	for (size_t i = 0; i < size; i++) {
+		int value = value_of(form, text[i]);
+		if (value < 0)
+			return false;
+		group = group << 6 | (uint32_t)value;
+		if (i % 4 != 0)
+			bytes[length++] = (uint8_t)(group >> (6 - 2 * (i % 4)));
 	}
-	for (size_t i = 0; i < 3; i++)
-		bytes[i] = (unsigned char)(group >> (16 - 8 * i));
-	return 3 - padding;
-}
-
-bool base64_read(const char *text, size_t size, struct buffer *out)
-{
-	size_t before = out->size;
-	bool good = size % 4 == 0;
-	for (size_t i = 0; i < size && good; i += 4) {
-		unsigned char bytes[3];
-		size_t count = read_group(text + i, i + 4 == size, bytes);
-		buffer_add(out, bytes, count);
-		good = count > 0;
-	}
-	if (!good && out->data) {
-		out->size = before;
-		out->data[before] = '\0';
-	}
-	return good;
+	*size_out = length;
+	return size % 4 != 1;
 }

@@ -1,17 +1,27 @@
 /*
- * Base64 (RFC 4648, section 4): padded, the standard alphabet, nothing else in between.
+ * Base64 (RFC 4648).
  */
 #ifndef BASE_BASE64_H
 #define BASE_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "base/buffer.h"
+enum base64_form {
+	BASE64_STANDARD, /* section 4, padded */
+	BASE64_URL,      /* section 5, without padding */
+	BASE64_ANY,      /* to be read: either alphabet, padded or not */
+};
 
-void base64_write(const void *data, size_t size, struct buffer *out);
+/* Room for the text of `size` bytes in either form. */
+#define BASE64_ROOM(size) (((size) + 2) / 3 * 4)
 
-/* Appends the bytes that the text stands for. False, and nothing appended, if it is not base64. */
-bool base64_read(const char *text, size_t size, struct buffer *out);
+/* Returns the size of the text, which gets no NUL. */
+size_t base64_write(enum base64_form form, const void *data, size_t size, char *text);
+
+/* Reads a text of that form and nothing in between; `bytes` has room for three for each four characters that begin. False
+ * if it is something else. */
+bool base64_read(enum base64_form form, const char *text, size_t size, uint8_t *bytes, size_t *size_out);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/base64.h"
 
 static void reserve(struct buffer *buffer, size_t more)
 {
@@ -47,6 +48,13 @@ void buffer_add(struct buffer *buffer, const void *data, size_t size)
 void buffer_add_text(struct buffer *buffer, const char *text)
 {
 	buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_add_base64(struct buffer *buffer, const void *data, size_t size)
+{
+	reserve(buffer, BASE64_ROOM(size));
+	buffer->size += base64_write(BASE64_STANDARD, data, size, buffer->data + buffer->size);
+	buffer->data[buffer->size] = '\0';
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

@@ -17,6 +17,7 @@ void buffer_empty(struct buffer *buffer); /* keeps the memory */
 
 void buffer_add(struct buffer *buffer, const void *data, size_t size);
 void buffer_add_text(struct buffer *buffer, const char *text);
+void buffer_add_base64(struct buffer *buffer, const void *data, size_t size); /* BASE64_STANDARD */
 __attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *buffer, const char *format, ...);
 
 /* Hands the bytes over to the caller, who frees them; the buffer is empty again. Never NULL. */

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
+
 /* Fetched once: looking the algorithm up by name costs more than hashing a small event. */
 static EVP_MD *sha256;
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
@@ -108,11 +110,7 @@ bool digest_file(const char *path, uint8_t digest[SLUICE_DIGEST_SIZE], struct sl
 
 void digest_hex(const uint8_t digest[SLUICE_DIGEST_SIZE], char text[DIGEST_HEX_SIZE])
 {
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < SLUICE_DIGEST_SIZE; i++) {
-		text[2 * i] = digits[digest[i] >> 4];
-		text[2 * i + 1] = digits[digest[i] & 15];
-	}
+	hex_write(digest, SLUICE_DIGEST_SIZE, text);
 	text[DIGEST_HEX_SIZE - 1] = '\0';
 }
 
@@ -241,13 +239,12 @@ void digest_uuid7(int64_t wall_ns, char text[UUID_TEXT_SIZE])
 		bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
 	bytes[6] = (unsigned char)(0x70 | (bytes[6] & 0x0f));
 	bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3f));
-	static const char digits[] = "0123456789abcdef";
 	char *out = text;
-	for (int i = 0; i < 16; i++) {
+	for (size_t i = 0; i < sizeof(bytes); i += 2) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*out++ = '-';
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
+		hex_write(bytes + i, 2, out);
+		out += 4;
 	}
 	*out = '\0';
 }

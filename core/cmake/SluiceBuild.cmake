@@ -1,8 +1,8 @@
 # How everything in this tree is compiled, and the two shapes it comes in: a library of the core and a stage.
 #
-#   sluice_library(FOLDER [LINKS ...])         core/FOLDER as a static library, sluice_lab_load for lab/load; its headers are
+#   sluice_library(FOLDER [LINKS ...] [USES ...])   core/FOLDER as a static library, sluice_lab_load for lab/load; its headers are
 #                                              included as "FOLDER/x.h", and only by those who link it, so a wrong arrow
-#                                              does not compile
+#                                              does not compile; what it USES, those who link it cannot include
 #   sluice_add_stage(KIND NAME SOURCES ... [LINKS ...])   build/stages|plugins/KIND/NAME.so, with core/include alone:
 #                                              SluiceStage.cmake, which is also what authors elsewhere get
 
@@ -63,7 +63,7 @@ target_include_directories(sluice_api INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOU
                                                 "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 
 function(sluice_library folder)
-  cmake_parse_arguments(LIBRARY "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(LIBRARY "" "" "LINKS;USES" ${ARGN})
   string(REPLACE "/" "_" name "${folder}")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/${folder}/*.c")
   # One include root per library, holding nothing but a link to its folder.
@@ -73,7 +73,7 @@ function(sluice_library folder)
   file(CREATE_LINK "${PROJECT_SOURCE_DIR}/core/${folder}" "${root}/${folder}" SYMBOLIC)
   add_library(sluice_${name} STATIC ${sources})
   target_include_directories(sluice_${name} PUBLIC "${root}")
-  target_link_libraries(sluice_${name} PUBLIC sluice_api ${LIBRARY_LINKS} PRIVATE sluice_flags)
+  target_link_libraries(sluice_${name} PUBLIC sluice_api ${LIBRARY_LINKS} PRIVATE sluice_flags ${LIBRARY_USES})
 endfunction()
 
 include(SluiceStage)

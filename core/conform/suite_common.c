@@ -36,9 +36,8 @@ static bool is_allowed(enum sluice_kind kind, enum sluice_verdict verdict)
 
 static void expect_verdict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict)
 {
-	static const char *const names[] = {"PASS", "DONE", "WAIT", "REJECT", "RETRY", "FAIL"};
-	check_that(check, (unsigned)verdict < sizeof(names) / sizeof(names[0]), "verdict %d is none", (int)verdict);
-	const char *name = names[verdict];
+	const char *name = verdict_name(verdict);
+	check_that(check, (unsigned)verdict <= SLUICE_FAIL, "verdict %d is none", (int)verdict);
 	check_that(check, is_allowed(check_ops(check)->kind, verdict), "%s is no verdict of its kind", name);
 	int status = bench_status(event);
 	if (verdict == SLUICE_REJECT)

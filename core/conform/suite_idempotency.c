@@ -18,13 +18,6 @@ enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, CONFLICT 
 #define OTHER_CONTENT "{\"total\":2}"
 
 static const enum sluice_verdict failures[] = {SLUICE_RETRY, SLUICE_FAIL, SLUICE_REJECT};
-static const char *const verdict_names[] = {"PASS", "DONE", "WAIT", "REJECT", "RETRY", "FAIL"};
-
-static const char *name_of(enum sluice_verdict verdict)
-{
-	return (unsigned)verdict < sizeof(verdict_names) / sizeof(verdict_names[0]) ? verdict_names[verdict]
-	                                                                            : "no verdict";
-}
 
 /* An id of this check's own, which no store has seen. */
 static struct sluice_event *event_of(struct check *check, struct bench *bench, const char *id, const char *content)
@@ -39,7 +32,8 @@ static struct sluice_event *event_of(struct check *check, struct bench *bench, c
 
 static void expect(struct check *check, enum sluice_verdict seen, enum sluice_verdict expected, const char *what)
 {
-	check_that(check, seen == expected, "%s: expected %s, got %s", what, name_of(expected), name_of(seen));
+	check_that(check, seen == expected, "%s: expected %s, got %s", what, verdict_name(expected),
+	           verdict_name(seen));
 }
 
 /* Sends one through; what it gets, if it passes, at its end is `end`. Returns what process() said. */
@@ -115,8 +109,8 @@ static void conflict(struct check *check)
 		struct sluice_event *event = variant(check, bench, i);
 		enum sluice_verdict verdict = bench_process(bench, event);
 		check_that(check, verdict == SLUICE_REJECT && bench_status(event) == CONFLICT,
-		           "a kept id with %s: expected REJECT with 422, got %s with %d", what[i], name_of(verdict),
-		           bench_status(event));
+		           "a kept id with %s: expected REJECT with 422, got %s with %d", what[i],
+		           verdict_name(verdict), bench_status(event));
 		bench_settle(bench, event, verdict);
 	}
 	expect(check, send_one(check, bench, "conflict", CONTENT, SLUICE_PASS), SLUICE_DONE,
@@ -147,7 +141,7 @@ static void one_in_flight(struct check *check)
 	struct sluice_event *other = event_of(check, bench, "flight", OTHER_CONTENT);
 	enum sluice_verdict verdict = bench_process(bench, other);
 	check_that(check, verdict != SLUICE_PASS && verdict != SLUICE_DONE,
-	           "an event with the id of one in flight and other content: got %s", name_of(verdict));
+	           "an event with the id of one in flight and other content: got %s", verdict_name(verdict));
 	for (size_t i = 0; i < WAITERS; i++)
 		check_that(check, bench_resumes(flight.waiters[i]) == 0,
 		           "a duplicate was resumed before the fate of the first was known");
@@ -232,7 +226,7 @@ static void released(struct check *check)
 	struct bench *bench = check_open(check);
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		char what[64];
-		(void)snprintf(what, sizeof(what), "after one of its id ended with %s", name_of(failures[i]));
+		(void)snprintf(what, sizeof(what), "after one of its id ended with %s", verdict_name(failures[i]));
 		(void)send_one(check, bench, "released", CONTENT, failures[i]);
 		struct sluice_event *event = event_of(check, bench, "released", CONTENT);
 		expect(check, bench_process(bench, event), SLUICE_PASS, what);
@@ -269,7 +263,7 @@ static void send_many(void *context, unsigned number)
 		if (verdict == SLUICE_WAIT)
 			verdict = wait_for(rush->check, event, "with several threads at once");
 		check_that(rush->check, verdict == SLUICE_PASS || verdict == SLUICE_DONE,
-		           "with %d threads at once: expected PASS or DONE, got %s", THREADS, name_of(verdict));
+		           "with %d threads at once: expected PASS or DONE, got %s", THREADS, verdict_name(verdict));
 		/* Every other thread keeps what it holds. */
 		bench_settle(rush->bench, event, verdict == SLUICE_PASS && number % 2 ? SLUICE_FAIL : verdict);
 	}
@@ -337,7 +331,7 @@ static void capacity(struct check *check)
 		in_flight[i] = event_of(check, bench, id, CONTENT);
 		enum sluice_verdict verdict = bench_process(bench, in_flight[i]);
 		check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY,
-		           "at its capacity: expected PASS or RETRY, got %s", name_of(verdict));
+		           "at its capacity: expected PASS or RETRY, got %s", verdict_name(verdict));
 		if (verdict == SLUICE_RETRY)
 			continue;
 		struct sluice_event *twin = event_of(check, bench, id, CONTENT);
@@ -367,7 +361,7 @@ static void without_id(struct check *check)
 		bench_set_body(event, CONTENT, strlen(CONTENT));
 		enum sluice_verdict verdict = bench_process(bench, event);
 		check_that(check, verdict != SLUICE_WAIT && verdict != SLUICE_DONE,
-		           "an event without an id was taken for a duplicate: got %s", name_of(verdict));
+		           "an event without an id was taken for a duplicate: got %s", verdict_name(verdict));
 		if (i == 0) /* and still in flight */
 			continue;
 		bench_settle(bench, event, verdict);

@@ -1,89 +1,22 @@
 /*
- * Signs by itself what the schemes of docs/ and of auth/hmac have in common: HMAC-SHA256 over parts of the request.
+ * Valid requests; see valid.h. Signed ones are made as the laboratory signs what it sends.
  */
 #include "conform/valid.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "lab/load/sign.h"
 #include "yaml/option.h"
 
 #define ID "msg_conform"
-#define TIME "1700000000"
+#define TIME_S INT64_C(1700000000)
 #define BODY "{\"messageId\":\"1\",\"eventType\":\"conform\",\"payload\":{\"text\":\"Grüße\"}}"
 
-enum { HMAC_BLOCK = 64, FILE_MAX = 1 << 20 };
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static const struct recipe {
-	const char *scheme;
-	const char *header, *time_header, *id_header;
-	const char *before;      /* the body, in what is signed */
-	const char *text;        /* before the signature, in its header */
-	bool key_base64, base64; /* how key and signature are written */
-	bool has_time;
-} recipes[] = {
-	{"standard-webhooks", "webhook-signature", "webhook-timestamp", "webhook-id", ID "." TIME ".", "v1,", true,
-         true, true},
-	{"github", "X-Hub-Signature-256", NULL, NULL, "", "sha256=", false, false, false},
-	{"stripe", "Stripe-Signature", NULL, NULL, TIME ".", "t=" TIME ",v1=", false, false, true},
-	{"slack", "X-Slack-Signature", "X-Slack-Request-Timestamp", NULL, "v0:" TIME ":", "v0=", false, false, true},
-	{"shopify", "X-Shopify-Hmac-SHA256", NULL, NULL, "", "", false, true, false},
-};
-
-/* RFC 2104 */
-static void hmac(const struct buffer *key, const struct buffer *text, uint8_t digest[SLUICE_DIGEST_SIZE])
-{
-	uint8_t block[HMAC_BLOCK] = {0};
-	struct buffer inner = {0}, outer = {0};
-	if (key->size > HMAC_BLOCK)
-		digest_bytes(key->data, key->size, block);
-	else if (key->size)
-		memcpy(block, key->data, key->size);
-	for (size_t i = 0; i < HMAC_BLOCK; i++) {
-		const uint8_t pads[] = {(uint8_t)(block[i] ^ 0x36), (uint8_t)(block[i] ^ 0x5c)};
-		buffer_add(&inner, &pads[0], 1);
-		buffer_add(&outer, &pads[1], 1);
-	}
-	buffer_add(&inner, text->data, text->size);
-	digest_bytes(inner.data, inner.size, digest);
-	buffer_add(&outer, digest, SLUICE_DIGEST_SIZE);
-	digest_bytes(outer.data, outer.size, digest);
-	buffer_finish(&inner);
-	buffer_finish(&outer);
-}
-
-static void add_base64(struct buffer *out, const uint8_t *data, size_t size)
-{
-	for (size_t i = 0; i < size; i += 3) {
-		uint32_t bits = (uint32_t)data[i] << 16;
-		bits |= i + 1 < size ? (uint32_t)data[i + 1] << 8 : 0;
-		bits |= i + 2 < size ? data[i + 2] : 0;
-		for (size_t j = 0; j < 4; j++)
-			buffer_add(out, i + j > size ? "=" : &alphabet[bits >> (18 - 6 * j) & 63], 1);
-	}
-}
-
-static void add_decoded(struct buffer *out, const char *text)
-{
-	uint32_t bits = 0;
-	int count = 0;
-	for (const char *found; *text && (found = strchr(alphabet, *text)); text++) {
-		bits = bits << 6 | (uint32_t)(found - alphabet);
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			uint8_t byte = (uint8_t)(bits >> count);
-			buffer_add(out, &byte, 1);
-		}
-	}
-}
+enum { FILE_MAX = 1 << 20 };
 
 static struct valid_header *add_header(struct valid *valid, const char *name)
 {
@@ -91,48 +24,6 @@ static struct valid_header *add_header(struct valid *valid, const char *name)
 	*header = (struct valid_header){.name = name};
 	buffer_add_text(&header->value, "");
 	return header;
-}
-
-static void sign(struct valid *valid, const struct recipe *recipe, const char *secret)
-{
-	struct buffer key = {0}, text = {0};
-	uint8_t digest[SLUICE_DIGEST_SIZE];
-	char hex[DIGEST_HEX_SIZE];
-	if (recipe->key_base64)
-		add_decoded(&key, strncmp(secret, "whsec_", 6) == 0 ? secret + 6 : secret);
-	else
-		buffer_add_text(&key, secret);
-	buffer_printf(&text, "%s%s", recipe->before, valid->body.data);
-	hmac(&key, &text, digest);
-	digest_hex(digest, hex);
-
-	struct valid_header *header = add_header(valid, recipe->header);
-	buffer_add_text(&header->value, recipe->text);
-	if (recipe->base64)
-		add_base64(&header->value, digest, sizeof(digest));
-	else
-		buffer_add_text(&header->value, hex);
-	if (recipe->time_header)
-		buffer_add_text(&add_header(valid, recipe->time_header)->value, TIME);
-	if (recipe->id_header)
-		buffer_add_text(&add_header(valid, recipe->id_header)->value, ID);
-	valid->signs_body = true;
-	valid->has_time = recipe->has_time;
-	buffer_finish(&key);
-	buffer_finish(&text);
-}
-
-static const struct recipe *find_recipe(const struct check *check)
-{
-	const struct sluice_option *option = option_find(check_ops(check)->options, "scheme");
-	const char *scheme = check_option(check, "scheme");
-	if (option && !scheme)
-		scheme = option->fallback;
-	for (size_t i = 0; scheme && i < sizeof(recipes) / sizeof(recipes[0]); i++) {
-		if (strcmp(recipes[i].scheme, scheme) == 0)
-			return &recipes[i];
-	}
-	return NULL;
 }
 
 /* The first item of a list. */
@@ -167,6 +58,35 @@ static void take_header(struct check *check, struct valid *valid, char *line)
 		bench_set_clock((int64_t)timegm(&date) * NS_PER_S);
 }
 
+static const char *scheme_of(const struct check *check)
+{
+	const struct sluice_option *option = option_find(check_ops(check)->options, "scheme");
+	const char *given = check_option(check, "scheme");
+	return given || !option ? given : option->fallback;
+}
+
+/* As a sender of the stage's scheme would. False: there is no such scheme. */
+static bool sign(struct check *check, struct valid *valid, const char *secret)
+{
+	static struct buffer lines; /* the headers' names point into it */
+	struct buffer spec = {0};
+	const char *scheme = scheme_of(check);
+	buffer_printf(&spec, "%s:%s", scheme ? scheme : "", secret);
+	struct signer *signer = signer_create(spec.data, NULL, NULL);
+	buffer_finish(&spec);
+	if (!signer)
+		return false;
+	bench_set_clock(TIME_S * NS_PER_S);
+	signer_write(signer, (struct sluice_bytes){ID, strlen(ID)},
+	             (struct sluice_bytes){valid->body.data, valid->body.size}, TIME_S * NS_PER_S, false, &lines);
+	for (char *rest = lines.data; *rest;)
+		take_header(check, valid, take_line(&rest));
+	valid->signs_body = true;
+	valid->has_time = signer_signs_time(signer);
+	signer_free(signer);
+	return true;
+}
+
 static void read_request(struct check *check, struct valid *valid)
 {
 	static char text[FILE_MAX + 1]; /* the headers' names point into it */
@@ -187,15 +107,13 @@ static void make(struct check *check, struct valid *valid)
 {
 	const char *secrets = check_option(check, "secrets"), *tokens = check_option(check, "tokens");
 	const char *users = check_option(check, "users");
-	const struct recipe *recipe = find_recipe(check);
 	char *item = NULL;
 	*valid = (struct valid){0};
 	buffer_add_text(&valid->body, check_request(check) ? "" : BODY);
 	if (check_request(check)) {
 		read_request(check, valid);
-	} else if (secrets && recipe) {
-		bench_set_clock(INT64_C(1700000000) * NS_PER_S);
-		sign(valid, recipe, item = first_item(secrets));
+	} else if (secrets && sign(check, valid, item = first_item(secrets))) {
+		/* signed */
 	} else if (tokens) {
 		struct valid_header *header = add_header(valid, "Authorization");
 		buffer_printf(&header->value, "Bearer %s", item = first_item(tokens));
@@ -204,7 +122,7 @@ static void make(struct check *check, struct valid *valid)
 		struct valid_header *header = add_header(valid, "Authorization");
 		item = first_item(users);
 		buffer_add_text(&header->value, "Basic ");
-		add_base64(&header->value, (const uint8_t *)item, strlen(item));
+		buffer_add_base64(&header->value, item, strlen(item));
 		header->from = strlen("Basic ");
 	} else {
 		check_skip(check, "no request is known that it lets through: give one with --request");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/hash_table.h"
 
 enum lane_state { LANE_IDLE, LANE_READY, LANE_LEASED, LANE_HELD };
 
@@ -16,16 +17,13 @@ struct lane {
 	size_t waiting_count;
 	int64_t held_until_ns;
 	struct lane *next; /* in the ready, held or spare list */
-	struct lane *in_bucket;
 	uint64_t hash;
-	size_t stream_size; /* 0: the lane of one event without a stream, in no bucket */
+	size_t stream_size; /* 0: the lane of one event without a stream, not in the table */
 	char stream[SLUICE_NAME_MAX];
 };
 
 struct lanes {
-	struct lane **buckets;
-	size_t bucket_count; /* a power of two */
-	size_t stream_count;
+	struct hash_table streams; /* lanes */
 	struct lane *first_ready, *last_ready;
 	size_t ready_events;
 	struct lane *held;
@@ -34,10 +32,7 @@ struct lanes {
 
 struct lanes *lanes_create(void)
 {
-	struct lanes *lanes = must_calloc(1, sizeof(*lanes));
-	lanes->bucket_count = 256;
-	lanes->buckets = must_calloc(lanes->bucket_count, sizeof(*lanes->buckets));
-	return lanes;
+	return must_calloc(1, sizeof(struct lanes));
 }
 
 void lanes_destroy(struct lanes *lanes)
@@ -47,31 +42,8 @@ void lanes_destroy(struct lanes *lanes)
 		lanes->spare = lane->next;
 		free(lane);
 	}
-	free(lanes->buckets);
+	hash_table_finish(&lanes->streams);
 	free(lanes);
-}
-
-static struct lane **bucket_of(struct lanes *lanes, uint64_t hash)
-{
-	return &lanes->buckets[hash & (lanes->bucket_count - 1)];
-}
-
-static void grow(struct lanes *lanes)
-{
-	struct lane **old = lanes->buckets;
-	size_t old_count = lanes->bucket_count;
-	lanes->bucket_count *= 2;
-	lanes->buckets = must_calloc(lanes->bucket_count, sizeof(*lanes->buckets));
-	for (size_t i = 0; i < old_count; i++) {
-		while (old[i]) {
-			struct lane *lane = old[i];
-			old[i] = lane->in_bucket;
-			struct lane **bucket = bucket_of(lanes, lane->hash);
-			lane->in_bucket = *bucket;
-			*bucket = lane;
-		}
-	}
-	free(old);
 }
 
 static struct lane *new_lane(struct lanes *lanes)
@@ -89,22 +61,24 @@ static struct lane *new_lane(struct lanes *lanes)
 	return lane;
 }
 
+static bool is_lane_of(const void *key, uintptr_t value)
+{
+	const struct sluice_bytes *stream = key;
+	const struct lane *lane = (const struct lane *)value;
+	return lane->stream_size == stream->size && memcmp(lane->stream, stream->data, stream->size) == 0;
+}
+
 static struct lane *lane_of_stream(struct lanes *lanes, struct sluice_bytes stream)
 {
 	uint64_t hash = digest_hash(stream.data, stream.size);
-	for (struct lane *lane = *bucket_of(lanes, hash); lane; lane = lane->in_bucket)
-		if (lane->hash == hash && lane->stream_size == stream.size &&
-		    memcmp(lane->stream, stream.data, stream.size) == 0)
-			return lane;
-	if (++lanes->stream_count > lanes->bucket_count)
-		grow(lanes);
-	struct lane *lane = new_lane(lanes);
+	struct lane *lane = (struct lane *)hash_table_find(&lanes->streams, hash, is_lane_of, &stream);
+	if (lane)
+		return lane;
+	lane = new_lane(lanes);
 	lane->hash = hash;
 	lane->stream_size = stream.size;
 	memcpy(lane->stream, stream.data, stream.size);
-	struct lane **bucket = bucket_of(lanes, hash);
-	lane->in_bucket = *bucket;
-	*bucket = lane;
+	hash_table_add(&lanes->streams, hash, (uintptr_t)lane);
 	return lane;
 }
 
@@ -122,13 +96,8 @@ static void make_ready(struct lanes *lanes, struct lane *lane)
 
 static void drop(struct lanes *lanes, struct lane *lane)
 {
-	if (lane->stream_size) {
-		struct lane **link = bucket_of(lanes, lane->hash);
-		while (*link != lane)
-			link = &(*link)->in_bucket;
-		*link = lane->in_bucket;
-		lanes->stream_count--;
-	}
+	if (lane->stream_size)
+		hash_table_remove(&lanes->streams, lane->hash, (uintptr_t)lane);
 	lane->next = lanes->spare;
 	lanes->spare = lane;
 }

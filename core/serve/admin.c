@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json_writer.h"
+#include "base/secret.h"
 #include "serve/health.h"
 #include "serve/metrics.h"
 #include "serve/reply.h"
@@ -245,7 +246,6 @@ static bool may_enter(const struct admin *admin, struct MHD_Connection *mhd)
 {
 	static const char scheme[] = "Bearer ";
 	uint8_t token[SLUICE_DIGEST_SIZE];
-	uint8_t difference = 0;
 	if (!admin->guarded)
 		return true;
 	const char *given = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
@@ -256,9 +256,7 @@ static bool may_enter(const struct admin *admin, struct MHD_Connection *mhd)
 	while (size > 0 && given[size - 1] == ' ')
 		size--;
 	digest_bytes(given, size, token);
-	for (size_t i = 0; i < sizeof(token); i++)
-		difference |= (uint8_t)(token[i] ^ admin->token[i]);
-	return difference == 0;
+	return secret_equal(token, admin->token, sizeof(token));
 }
 
 static bool method_fits(const char *method, const char *wanted)

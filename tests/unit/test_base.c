@@ -8,13 +8,17 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hash_table.h"
+#include "base/hex.h"
 #include "base/histogram.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "base/network.h"
+#include "base/prng.h"
 #include "base/url.h"
 #include "base/utf8.h"
 
@@ -450,6 +454,114 @@ START_TEST(test_url_that_names_no_server_is_refused)
 }
 END_TEST
 
+START_TEST(test_hex_comes_back_in_either_case)
+{
+	static const uint8_t bytes[] = {0x00, 0x9a, 0xbf, 0xff};
+	char text[9] = "";
+	uint8_t back[4];
+	hex_write(bytes, sizeof(bytes), text);
+	ck_assert_str_eq(text, "009abfff");
+	ck_assert(hex_read("009AbFFf", 8, back));
+	ck_assert_mem_eq(back, bytes, sizeof(bytes));
+	static const char *const others[] = {"0", "0g", "g0", "0 ", "0x", "`0", "@0", "/0", ":0", "G0"};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		ck_assert_msg(!hex_read(others[i], strlen(others[i]), back), "%s", others[i]);
+}
+END_TEST
+
+/* The vectors of RFC 4648, section 10, and two bytes whose text differs by alphabet. */
+START_TEST(test_base64_is_that_of_the_rfc)
+{
+	static const struct {
+		const char *plain, *padded, *url;
+	} rows[] = {{"", "", ""},
+	            {"f", "Zg==", "Zg"},
+	            {"fo", "Zm8=", "Zm8"},
+	            {"foo", "Zm9v", "Zm9v"},
+	            {"foob", "Zm9vYg==", "Zm9vYg"},
+	            {"fooba", "Zm9vYmE=", "Zm9vYmE"},
+	            {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+	            {"\xfb\xff", "+/8=", "-_8"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct {
+			enum base64_form form;
+			const char *text;
+		} forms[] = {{BASE64_STANDARD, rows[i].padded}, {BASE64_URL, rows[i].url}};
+		for (size_t j = 0; j < 2; j++) {
+			char text[BASE64_ROOM(8)];
+			uint8_t back[8];
+			size_t size = base64_write(forms[j].form, rows[i].plain, strlen(rows[i].plain), text);
+			ck_assert_uint_eq(size, strlen(forms[j].text));
+			ck_assert_mem_eq(text, forms[j].text, size);
+			for (size_t k = 0; k < 2; k++) {
+				enum base64_form form = k == 0 ? forms[j].form : BASE64_ANY;
+				ck_assert(base64_read(form, text, size, back, &size));
+				ck_assert_uint_eq(size, strlen(rows[i].plain));
+				ck_assert_mem_eq(back, rows[i].plain, size);
+				size = strlen(forms[j].text);
+			}
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_what_is_not_base64_is_refused)
+{
+	static const struct {
+		enum base64_form form;
+		const char *text;
+	} rows[] = {
+		{BASE64_STANDARD, "Z"},     {BASE64_STANDARD, "Zg"},
+		{BASE64_STANDARD, "Zg="},   {BASE64_STANDARD, "Zg==Zg=="},
+		{BASE64_STANDARD, "Z==="},  {BASE64_STANDARD, "===="},
+		{BASE64_STANDARD, "Zm9\n"}, {BASE64_STANDARD, "Zm9v Zm9"},
+		{BASE64_STANDARD, "Zm-_"},  {BASE64_URL, "Zg=="},
+		{BASE64_URL, "Zm+/"},       {BASE64_URL, "Z"},
+		{BASE64_ANY, "Z"},          {BASE64_ANY, "Zg="},
+		{BASE64_ANY, "Zm9 "},
+	};
+	uint8_t bytes[16];
+	size_t size;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_msg(!base64_read(rows[i].form, rows[i].text, strlen(rows[i].text), bytes, &size), "%s",
+		              rows[i].text);
+}
+END_TEST
+
+static bool is_number(const void *key, uintptr_t value)
+{
+	return *(const uintptr_t *)key == value;
+}
+
+/* Few different hashes, so that there are long runs that wrap around; what a plain array says must be so. */
+START_TEST(test_table_has_what_was_added_and_not_removed)
+{
+	enum { NUMBERS = 500, STEPS = 20000 };
+	static bool has[NUMBERS + 1];
+	struct hash_table table = {0};
+	struct prng random;
+	prng_init(&random, 7);
+	size_t count = 0;
+	for (size_t step = 0; step < STEPS; step++) {
+		uintptr_t number = 1 + prng_below(&random, NUMBERS);
+		uint64_t hash = 60 + number % 9;
+		if (has[number])
+			hash_table_remove(&table, hash, number);
+		else
+			hash_table_add(&table, hash, number);
+		has[number] = !has[number];
+		count += has[number] ? 1 : (size_t)-1;
+		ck_assert_uint_eq(table.count, count);
+		uintptr_t other = 1 + prng_below(&random, NUMBERS);
+		ck_assert_uint_eq(hash_table_find(&table, 60 + other % 9, is_number, &other), has[other] ? other : 0);
+	}
+	for (uintptr_t number = 1; number <= NUMBERS; number++)
+		ck_assert_uint_eq(hash_table_find(&table, 60 + number % 9, is_number, &number),
+		                  has[number] ? number : 0);
+	hash_table_finish(&table);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -475,6 +587,10 @@ int main(void)
 		test_loopback_is_known_in_both_families,
 		test_url_comes_apart,
 		test_url_that_names_no_server_is_refused,
+		test_hex_comes_back_in_either_case,
+		test_base64_is_that_of_the_rfc,
+		test_what_is_not_base64_is_refused,
+		test_table_has_what_was_added_and_not_removed,
 	};
 	TCase *all = tcase_create("base");
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)

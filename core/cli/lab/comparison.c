@@ -67,7 +67,7 @@ const struct sluice_option comparison_options[] = {
 	SLUICE_OPTION_INT(struct comparison_settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
                           .help = "of webhooks, arrivals and coins"),
 	SLUICE_OPTION_STRING(struct comparison_settings, sign, .name = "sign", .unit = "SCHEME:SECRET",
-                             .help = "sign each webhook"),
+                             .help = signer_help),
 	SLUICE_OPTION_STRING(struct comparison_settings, form, .name = "template", .unit = "NAME=VALUE,…",
                              .help = "the options of auth/hmac's template, for --sign template:SECRET"),
 	SLUICE_OPTION_STRING(struct comparison_settings, prepare, .name = "prepare", .unit = "COMMAND",

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/digest.h"
+#include "base/hex.h"
 
 enum { COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
 
@@ -233,22 +234,11 @@ void audit_result_finish(struct audit_result *result)
 	*result = (struct audit_result){0};
 }
 
-static bool read_hash(const char *text, uint8_t hash[SLUICE_DIGEST_SIZE])
-{
-	for (size_t i = 0; i < SLUICE_DIGEST_SIZE; i++) {
-		unsigned byte;
-		int used = 0;
-		if (sscanf(text + 2 * i, "%2x%n", &byte, &used) != 1 || used != 2)
-			return false;
-		hash[i] = (uint8_t)byte;
-	}
-	return text[2 * SLUICE_DIGEST_SIZE] == '\0';
-}
-
 bool audit_head_from_text(const char *text, struct audit_head *head_out)
 {
 	int used = 0;
 	*head_out = (struct audit_head){0};
 	return sscanf(text, "%63[^:]:%" SCNd64 ":%n", head_out->writer, &head_out->position, &used) == 2 && used > 0 &&
-	       head_out->position > 0 && read_hash(text + used, head_out->hash);
+	       head_out->position > 0 && strlen(text + used) == 2 * SLUICE_DIGEST_SIZE &&
+	       hex_read(text + used, 2 * SLUICE_DIGEST_SIZE, head_out->hash);
 }

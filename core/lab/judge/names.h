@@ -10,6 +10,8 @@
 
 #include <sluice/event.h>
 
+#include "base/hash_table.h"
+
 #define NAMES_NONE SIZE_MAX
 
 /* Starts as {0}. */
@@ -17,8 +19,8 @@ struct names {
 	struct sluice_bytes *list; /* by number; borrowed from who added them */
 	size_t count;
 	/* Inside. */
-	size_t *slots; /* number + 1; 0: free */
-	size_t slot_count;
+	size_t room;             /* of the list */
+	struct hash_table table; /* of numbers, each one more than it is */
 };
 
 void names_finish(struct names *names);

@@ -1,6 +1,6 @@
 /*
  * Reading and writing the lines of an input; see input.h. The members of a line are taken one by one, each by a row of
- * the table; jansson finds them where the line is not as plain as most are.
+ * the table.
  */
 #include "lab/load/input.h"
 
@@ -16,7 +16,6 @@
 #include "base/digest.h"
 #include "base/json_writer.h"
 #include "base/utf8.h"
-#include "lab/load/plain.h"
 #include "yaml/option.h"
 
 enum { BLOCK_SIZE = 1 << 20 };
@@ -59,14 +58,6 @@ struct input_event *input_add(struct input *input)
 	return event;
 }
 
-/* What a member says; the line is plain, or read by jansson. */
-struct value {
-	enum plain_type type; /* PLAIN_NONE: neither a text nor a whole number */
-	struct sluice_bytes text;
-	int64_t number;
-	const json_t *json; /* NULL in a plain line */
-};
-
 /* A line on its way to becoming an event; what a member says is judged when all of them are there. */
 struct line {
 	struct arena *arena;
@@ -75,33 +66,29 @@ struct line {
 	bool has_payload_size;
 };
 
-static struct sluice_bytes copy(struct line *line, const char *data, size_t size)
+static bool take_text(struct line *line, const json_t *value, struct sluice_bytes *out, struct sluice_error *error)
 {
-	return (struct sluice_bytes){arena_strndup(line->arena, data, size), size};
-}
-
-static bool take_text(struct line *line, const struct value *value, struct sluice_bytes *out,
-                      struct sluice_error *error)
-{
-	if (value->type != PLAIN_TEXT)
+	if (!json_is_string(value))
 		return sluice_error_set(error, "expected a text");
-	*out = copy(line, value->text.data, value->text.size);
+	size_t size = json_string_length(value);
+	*out = (struct sluice_bytes){arena_strndup(line->arena, json_string_value(value), size), size};
 	return true;
 }
 
-static bool take_offset(const struct value *value, size_t *out, struct sluice_error *error)
+static bool take_offset(const json_t *value, size_t *out, struct sluice_error *error)
 {
-	if (value->type != PLAIN_NUMBER || value->number < 0)
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
 		return sluice_error_set(error, "expected a number of bytes, 0 or more");
-	*out = (size_t)value->number;
+	*out = (size_t)json_integer_value(value);
 	return true;
 }
 
-static bool take_kind(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_kind(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	for (int kind = 0; kind < INPUT_KINDS; kind++) {
-		struct sluice_bytes name = {input_kind_names[kind], strlen(input_kind_names[kind])};
-		if (value->type == PLAIN_TEXT && sluice_bytes_equal(value->text, name)) {
+		const char *name = input_kind_names[kind];
+		if (json_is_string(value) && json_string_length(value) == strlen(name) &&
+		    strcmp(json_string_value(value), name) == 0) {
 			line->event->kind = (enum input_kind)kind;
 			return true;
 		}
@@ -109,58 +96,58 @@ static bool take_kind(struct line *line, const struct value *value, struct sluic
 	return sluice_error_set(error, "expected new, duplicate, conflict, bad_signature or malformed");
 }
 
-static bool take_message_id(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_message_id(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	return take_text(line, value, &line->event->message_id, error);
 }
 
-static bool take_event_type(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_event_type(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	return take_text(line, value, &line->event->event_type, error);
 }
 
-static bool take_stream(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_stream(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	return take_text(line, value, &line->event->stream, error);
 }
 
-static bool take_sequence(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_sequence(struct line *line, const json_t *value, struct sluice_error *error)
 {
-	if (value->type != PLAIN_NUMBER)
+	if (!json_is_integer(value))
 		return sluice_error_set(error, "expected a whole number");
 	line->event->has_sequence = true;
-	line->event->sequence = value->number;
+	line->event->sequence = json_integer_value(value);
 	return true;
 }
 
-static bool take_body(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_body(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	line->bodies++;
 	return take_text(line, value, &line->event->body, error);
 }
 
-static bool take_body_base64(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_body_base64(struct line *line, const json_t *value, struct sluice_error *error)
 {
-	struct buffer bytes = {0};
+	size_t size = json_string_length(value);
+	uint8_t *bytes = arena_must(line->arena, size + 1);
 	line->bodies++;
-	bool good = value->type == PLAIN_TEXT && base64_read(value->text.data, value->text.size, &bytes);
-	if (good)
-		line->event->body = copy(line, bytes.data ? bytes.data : "", bytes.size);
-	buffer_finish(&bytes);
-	return good || sluice_error_set(error, "expected base64, padded");
+	if (!json_is_string(value) || !base64_read(BASE64_STANDARD, json_string_value(value), size, bytes, &size))
+		return sluice_error_set(error, "expected base64, padded");
+	line->event->body = (struct sluice_bytes){(const char *)bytes, size};
+	return true;
 }
 
-static bool take_id_at(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_id_at(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	return take_offset(value, &line->event->id_at, error);
 }
 
-static bool take_payload_at(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_payload_at(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	return take_offset(value, &line->event->payload_at, error);
 }
 
-static bool take_payload_size(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_payload_size(struct line *line, const json_t *value, struct sluice_error *error)
 {
 	line->has_payload_size = true;
 	return take_offset(value, &line->event->payload_size, error);
@@ -180,14 +167,14 @@ static bool header_fits(const char *name, const json_t *value)
 	return true;
 }
 
-static bool take_headers(struct line *line, const struct value *value, struct sluice_error *error)
+static bool take_headers(struct line *line, const json_t *value, struct sluice_error *error)
 {
-	struct input_header *headers = arena_must(line->arena, (json_object_size(value->json) + 1) * sizeof(*headers));
+	struct input_header *headers = arena_must(line->arena, (json_object_size(value) + 1) * sizeof(*headers));
 	const char *name;
 	json_t *text;
-	if (!json_is_object(value->json))
+	if (!json_is_object(value))
 		return sluice_error_set(error, "expected an object of names and texts");
-	json_object_foreach ((json_t *)(uintptr_t)value->json, name, text) {
+	json_object_foreach ((json_t *)(uintptr_t)value, name, text) {
 		if (!header_fits(name, text))
 			return sluice_error_set(error, "%s: expected a header's name and its value as text", name);
 		headers[line->event->header_count++] = (struct input_header){
@@ -199,7 +186,7 @@ static bool take_headers(struct line *line, const struct value *value, struct sl
 
 static const struct member {
 	const char *name;
-	bool (*take)(struct line *line, const struct value *value, struct sluice_error *error);
+	bool (*take)(struct line *line, const json_t *value, struct sluice_error *error);
 } members[] = {
 	{"kind", take_kind},
 	{"message_id", take_message_id},
@@ -230,7 +217,7 @@ static const struct member *find_member(const char *name)
 	return NULL;
 }
 
-static bool take_member(struct line *line, const char *name, const struct value *value, struct sluice_error *error)
+static bool take_member(struct line *line, const char *name, const json_t *value, struct sluice_error *error)
 {
 	struct sluice_error cause = {0};
 	const struct member *member = find_member(name);
@@ -267,16 +254,6 @@ static bool judge(const struct line *line, struct sluice_error *error)
 	return true;
 }
 
-static struct value value_of(const json_t *json)
-{
-	if (json_is_integer(json))
-		return (struct value){.type = PLAIN_NUMBER, .number = json_integer_value(json), .json = json};
-	if (json_is_string(json))
-		return (struct value){
-			.type = PLAIN_TEXT, .text = {json_string_value(json), json_string_length(json)}, .json = json};
-	return (struct value){.type = PLAIN_NONE, .json = json};
-}
-
 static bool take_object(struct line *line, const char *text, size_t size, struct sluice_error *error)
 {
 	json_error_t cause;
@@ -287,41 +264,16 @@ static bool take_object(struct line *line, const char *text, size_t size, struct
 	const char *name;
 	json_t *json;
 	json_object_foreach (object, name, json) {
-		struct value value = value_of(json);
-		good = good && take_member(line, name, &value, error);
+		good = good && take_member(line, name, json, error);
 	}
 	json_decref(object);
 	return good;
 }
 
-/* What `sluice generate` writes is plain, and read in a tenth of the time. False where there is anything else about the
- * line, a mistake included: jansson says what, then. */
-static bool take_plain(struct line *line, struct plain *plain)
-{
-	unsigned seen = 0;
-	while (plain_next(plain)) {
-		struct value value = {.type = plain->type, .text = plain->text, .number = plain->number};
-		const struct member *member = find_member(plain->name);
-		unsigned bit = member ? 1U << (member - members) : 0;
-		if (!member || (seen & bit) || !member->take(line, &value, NULL))
-			return false;
-		seen |= bit;
-	}
-	return plain->is_complete;
-}
-
-static bool take_line(struct input *input, struct plain *plain, const char *text, size_t size,
-                      struct sluice_error *error)
+static bool take_line(struct input *input, const char *text, size_t size, struct sluice_error *error)
 {
 	struct line line = {.arena = &input->arena, .event = input_add(input)};
-	plain_begin(plain, text, size);
-	if (!take_plain(&line, plain)) {
-		line = (struct line){.arena = &input->arena, .event = line.event};
-		*line.event = (struct input_event){.id_at = SIZE_MAX};
-		if (!take_object(&line, text, size, error))
-			return false;
-	}
-	return judge(&line, error);
+	return take_object(&line, text, size, error) && judge(&line, error);
 }
 
 static bool is_blank(const char *text, size_t size)
@@ -335,7 +287,6 @@ static bool is_blank(const char *text, size_t size)
 
 static bool read_lines(struct input *input, FILE *file, const char *path, EVP_MD_CTX *hash, struct sluice_error *error)
 {
-	struct plain plain = {0};
 	char *text = NULL;
 	size_t room = 0;
 	bool good = true;
@@ -343,11 +294,10 @@ static bool read_lines(struct input *input, FILE *file, const char *path, EVP_MD
 	for (size_t number = 1; good && (size = getline(&text, &room, file)) >= 0; number++) {
 		struct sluice_error cause = {0};
 		(void)EVP_DigestUpdate(hash, text, (size_t)size);
-		if (!is_blank(text, (size_t)size) && !take_line(input, &plain, text, (size_t)size, &cause))
+		if (!is_blank(text, (size_t)size) && !take_line(input, text, (size_t)size, &cause))
 			good = sluice_error_set(error, "%s:%zu: %s", path, number, cause.text);
 	}
 	free(text);
-	plain_finish(&plain);
 	return good && (!ferror(file) || sluice_error_set(error, "%s: cannot be read to its end", path));
 }
 
@@ -383,7 +333,7 @@ static void write_body(struct json_writer *json, struct sluice_bytes body)
 		return;
 	}
 	struct buffer text = {0};
-	base64_write(body.data, body.size, &text);
+	buffer_add_base64(&text, body.data, body.size);
 	jsonw_bytes(json, "body_base64", text.data, text.size);
 	buffer_finish(&text);
 }

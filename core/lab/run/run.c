@@ -14,6 +14,8 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/digest.h"
+#include "base/hash_table.h"
 
 enum { FORMAT = 1 };
 
@@ -129,36 +131,45 @@ json_t *run_read_json(const char *directory, const char *name, struct sluice_err
 	return document;
 }
 
-/* The sender's records by request key: open addressing, a power of two at least twice their number. */
+/* The sender's records by request key. */
 struct join {
 	struct trace_record *records;
-	struct slot {
-		size_t number; /* of the record, from 1; 0: the slot is free */
-		bool is_found;
-	} * slots;
-	size_t mask;
-	int64_t shift_ns; /* from the server's clock to the sender's */
+	struct hash_table numbers; /* of records, from 1 */
+	bool *is_found;            /* by number */
+	int64_t shift_ns;          /* from the server's clock to the sender's */
 };
 
-static struct slot *slot_of(const struct join *join, uint64_t key)
+struct wanted {
+	const struct trace_record *records;
+	uint64_t request;
+};
+
+static bool matches(const void *key, uintptr_t number)
 {
-	size_t i = (size_t)key & join->mask;
-	while (join->slots[i].number && join->records[join->slots[i].number - 1].request != key)
-		i = (i + 1) & join->mask;
-	return &join->slots[i];
+	const struct wanted *wanted = key;
+	return wanted->records[number - 1].request == wanted->request;
+}
+
+static size_t find_record(const struct join *join, uint64_t request)
+{
+	struct wanted wanted = {join->records, request};
+	return hash_table_find(&join->numbers, digest_hash(&request, sizeof(request)), matches, &wanted);
 }
 
 static void join_init(struct join *join, struct trace_record *records, size_t count)
 {
-	size_t size = 2;
-	while (size < 2 * count)
-		size *= 2;
-	*join = (struct join){.records = records, .slots = must_calloc(size, sizeof(*join->slots)), .mask = size - 1};
+	*join = (struct join){.records = records, .is_found = must_calloc(count + 1, sizeof(*join->is_found))};
 	for (size_t i = 0; i < count; i++) {
-		struct slot *slot = slot_of(join, records[i].request);
-		if (!slot->number)
-			slot->number = i + 1;
+		uint64_t request = records[i].request;
+		if (!find_record(join, request))
+			hash_table_add(&join->numbers, digest_hash(&request, sizeof(request)), i + 1);
 	}
+}
+
+static void join_finish(struct join *join)
+{
+	hash_table_finish(&join->numbers);
+	free(join->is_found);
 }
 
 /* On one machine the two traces share the monotonic clock; of two machines only the wall clocks can be compared. */
@@ -172,18 +183,18 @@ static int64_t clock_shift_ns(const struct trace_header *sender, const struct tr
 
 static bool join_record(struct join *join, const struct trace_record *server)
 {
-	struct slot *slot = slot_of(join, server->request);
-	if (!slot->number)
+	size_t number = find_record(join, server->request);
+	if (!number)
 		return false;
-	struct trace_record *record = &join->records[slot->number - 1];
+	struct trace_record *record = &join->records[number - 1];
 	memcpy(record->stages, server->stages, sizeof(record->stages));
 	record->attempts = server->attempts;
 	record->batch_size = server->batch_size;
 	record->respond_ns = server->respond_ns;
 	record->received_ns = server->intended_ns + join->shift_ns;
 	record->replied_ns = server->answered_ns < 0 ? -1 : server->answered_ns + join->shift_ns;
-	bool is_first = !slot->is_found;
-	slot->is_found = true;
+	bool is_first = !join->is_found[number];
+	join->is_found[number] = true;
 	return is_first;
 }
 
@@ -203,6 +214,6 @@ size_t run_join(struct trace_record *records, size_t count, const struct trace_h
 	while (trace_read(reader, &server))
 		found += join_record(&join, &server);
 	trace_free(reader);
-	free(join.slots);
+	join_finish(&join);
 	return found;
 }

@@ -10,14 +10,10 @@
 
 #include <sluice/stage.h>
 
-#include "scheme.h"
+#include "sign/scheme.h"
 #include "verify.h"
 
 enum { SECRET_FILE_MAX = 65536 };
-
-static const char *const digest_names[] = {"sha256", "sha512", "sha1", NULL};
-static const char *const unit_names[] = {"s", "ms", "us", NULL};
-static const int64_t units_ns[] = {INT64_C(1000000000), 1000000, 1000};
 
 struct config {
 	int scheme;
@@ -53,14 +49,15 @@ static const struct sluice_option options[] = {
                              .help = "what stands between the entries of the signature header; empty: it has one"),
 	SLUICE_OPTION_STRING(struct config, custom.timestamp_prefix, .name = "template.timestamp_prefix",
                              .help = "what stands before the timestamp, if the signature header has it"),
-	SLUICE_OPTION_CHOICE(struct config, custom.digest, .name = "template.digest", .choices = digest_names,
+	SLUICE_OPTION_CHOICE(struct config, custom.digest, .name = "template.digest", .choices = scheme_digest_names,
                              .fallback = "sha256", .help = "the hash that HMAC is made with"),
 	SLUICE_OPTION_CHOICE(struct config, custom.encoding, .name = "template.encoding", .choices = encoding_names,
                              .fallback = "hex", .help = "how the signature is written"),
 	SLUICE_OPTION_CHOICE(struct config, custom.key_encoding, .name = "template.key_encoding",
                              .choices = key_encoding_names, .fallback = "text", .help = "how the secrets are written"),
-	SLUICE_OPTION_CHOICE(struct config, custom.unit, .name = "template.timestamp_unit", .choices = unit_names,
-                             .fallback = "s", .help = "what the timestamp counts since 1970"),
+	SLUICE_OPTION_CHOICE(struct config, custom.unit, .name = "template.timestamp_unit",
+                             .choices = scheme_unit_names, .fallback = "s",
+                             .help = "what the timestamp counts since 1970"),
 	SLUICE_OPTION_END,
 };
 
@@ -120,11 +117,11 @@ static bool make_scheme(const struct config *config, struct scheme *scheme_out, 
 			.separator = unless_empty(custom->separator),
 			.prefix = custom->prefix,
 			.timestamp_prefix = unless_empty(custom->timestamp_prefix),
-			.digest = digest_names[custom->digest],
+			.digest = scheme_digest_names[custom->digest],
 			.encoding = (enum encoding)custom->encoding,
 			.key_encoding = (enum key_encoding)custom->key_encoding,
-			.unit_ns = units_ns[custom->unit],
-			.tolerance_ns = schemes[SCHEME_STANDARD_WEBHOOKS].tolerance_ns,
+			.unit_ns = scheme_units_ns[custom->unit],
+			.tolerance_ns = SCHEME_TOLERANCE_NS,
 		};
 	}
 	if (config->tolerance.ns == 0)
@@ -245,53 +242,37 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	return sluice_reject(event, 401, "the signature is missing, wrong, too old or too far ahead");
 }
 
-/* What the authors of the schemes have published. */
-static const struct vector {
-	int scheme;
-	const char *secret, *id, *timestamp, *signature, *body;
-	int64_t received_at_s;
-} vectors[] = {
-	{SCHEME_STANDARD_WEBHOOKS, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek",
-         "1614265330", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "{\"test\": 2432232314}", 1614265330},
-	{SCHEME_GITHUB, "It's a Secret to Everybody", NULL, NULL,
-         "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17", "Hello, World!", 0},
-	{SCHEME_SLACK, "8f742231b10e8888abcd99yyyzzz85a5", NULL, "1531420618",
-         "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
-         "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c",
-         1531420618},
-};
-
 static struct sluice_bytes bytes_of(const char *text)
 {
 	return (struct sluice_bytes){text, text ? strlen(text) : 0};
 }
 
-static bool vector_holds(const struct vector *vector, struct sluice_error *error)
+static bool example_holds(const struct scheme *scheme, struct sluice_error *error)
 {
-	struct verifier *verifier = verifier_create(&schemes[vector->scheme], error);
+	const struct scheme_example *example = &scheme->published;
+	struct verifier *verifier = verifier_create(scheme, error);
 	if (!verifier)
 		return false;
 	struct signed_request request = {
-		.signature = bytes_of(vector->signature),
-		.timestamp = bytes_of(vector->timestamp),
-		.id = bytes_of(vector->id),
-		.body = bytes_of(vector->body),
-		.received_at_ns = vector->received_at_s * INT64_C(1000000000),
+		.signature = bytes_of(example->signature),
+		.timestamp = bytes_of(example->timestamp),
+		.id = bytes_of(example->id),
+		.body = bytes_of(example->body),
+		.received_at_ns = example->timestamp ? atoll(example->timestamp) * scheme->unit_ns : 0,
 	};
 	const char *flaw = NULL;
-	if (verifier_add_secret(verifier, bytes_of(vector->secret), error))
+	if (verifier_add_secret(verifier, bytes_of(example->secret), error))
 		flaw = verifier_find_flaw(verifier, &request);
 	verifier_destroy(verifier);
 	if (flaw)
-		sluice_error_set(error, "the published signature of scheme %s is refused: %s",
-		                 scheme_names[vector->scheme], flaw);
+		sluice_error_set(error, "the published signature of scheme %s is refused: %s", scheme->name, flaw);
 	return !flaw;
 }
 
 static bool self_test(struct sluice_error *error)
 {
-	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
-		if (!vector_holds(&vectors[i], error))
+	for (size_t i = 0; i < SCHEME_COUNT; i++) {
+		if (schemes[i].published.secret && !example_holds(&schemes[i], error))
 			return false;
 	}
 	return true;

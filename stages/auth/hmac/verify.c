@@ -3,17 +3,15 @@
  */
 #include "verify.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "sign/key.h"
 
 enum {
 	SIGNATURES_MAX = 16, /* in one header */
 	TIMESTAMP_MAX = 18,  /* digits: fits 64 bits */
-	MAC_MAX = EVP_MAX_MD_SIZE,
 };
 
 struct verifier {
@@ -23,7 +21,7 @@ struct verifier {
 	bool signs_id, signs_timestamp;
 	char id_end; /* the byte that follows the id in the signed text: an id that has it could be cut there; NUL: none
 	              */
-	EVP_MAC_CTX **keys; /* keyed, to be duplicated */
+	struct signing_key **keys;
 	size_t key_count;
 };
 
@@ -57,55 +55,28 @@ void verifier_destroy(struct verifier *verifier)
 	if (!verifier)
 		return;
 	for (size_t i = 0; i < verifier->key_count; i++)
-		EVP_MAC_CTX_free(verifier->keys[i]);
+		signing_key_free(verifier->keys[i]);
 	free(verifier->keys);
 	free(verifier);
 }
 
-static EVP_MAC_CTX *keyed_context(const char *digest, const uint8_t *key, size_t size)
-{
-	char name[16];
-	(void)snprintf(name, sizeof(name), "%s", digest);
-	const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-	                                 OSSL_PARAM_construct_end()};
-	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *context = EVP_MAC_CTX_new(hmac);
-	EVP_MAC_free(hmac); /* the context holds it */
-	if (context && !EVP_MAC_init(context, key, size, parameters)) {
-		EVP_MAC_CTX_free(context);
-		context = NULL;
-	}
-	return context;
-}
-
 static bool add_key(struct verifier *verifier, const uint8_t *key, size_t size, struct sluice_error *error)
 {
-	EVP_MAC_CTX **keys = realloc(verifier->keys, (verifier->key_count + 1) * sizeof(EVP_MAC_CTX *));
+	struct signing_key **keys = realloc(verifier->keys, (verifier->key_count + 1) * sizeof(struct signing_key *));
 	if (!keys)
 		return sluice_error_set(error, "no memory");
 	verifier->keys = keys;
-	EVP_MAC_CTX *context = keyed_context(verifier->scheme->digest, key, size);
-	if (!context)
+	keys[verifier->key_count] = signing_key_create(verifier->scheme->digest, key, size);
+	if (!keys[verifier->key_count])
 		return sluice_error_set(error, "the crypto library has no HMAC with %s", verifier->scheme->digest);
-	keys[verifier->key_count++] = context;
+	verifier->key_count++;
 	return true;
-}
-
-/* The secret without the scheme's prefix. */
-static struct sluice_bytes key_text(const struct scheme *scheme, struct sluice_bytes secret)
-{
-	size_t size = scheme->key_prefix ? strlen(scheme->key_prefix) : 0;
-	if (size && secret.size >= size && memcmp(secret.data, scheme->key_prefix, size) == 0) {
-		secret.data += size;
-		secret.size -= size;
-	}
-	return secret;
 }
 
 bool verifier_add_secret(struct verifier *verifier, struct sluice_bytes secret, struct sluice_error *error)
 {
 	const struct scheme *scheme = verifier->scheme;
-	struct sluice_bytes text = key_text(scheme, secret);
+	struct sluice_bytes text = scheme_key_text(scheme, secret);
 	if (text.size == 0)
 		return sluice_error_set(error, "expected a secret, got an empty text");
 	uint8_t *key = malloc(text.size);
@@ -215,34 +186,6 @@ static const char *id_flaw(const struct verifier *verifier, struct sluice_bytes 
 	return NULL;
 }
 
-/* The signature that `key` makes of the request, as text; 0 bytes if that failed. */
-static size_t sign(const struct verifier *verifier, const EVP_MAC_CTX *key, const struct signed_request *request,
-                   char text[ENCODED_MAX])
-{
-	const struct sluice_bytes values[] = {
-		[PART_ID] = request->id, [PART_TIMESTAMP] = request->timestamp, [PART_BODY] = request->body};
-	EVP_MAC_CTX *context = EVP_MAC_CTX_dup(key);
-	bool done = context != NULL;
-	for (size_t i = 0; i < verifier->part_count && done; i++) {
-		const struct part *part = &verifier->parts[i];
-		struct sluice_bytes bytes = {part->text, part->size};
-		if (part->kind != PART_LITERAL)
-			bytes = values[part->kind];
-		done = bytes.size == 0 || EVP_MAC_update(context, (const uint8_t *)bytes.data, bytes.size);
-	}
-	uint8_t mac[MAC_MAX];
-	size_t size = 0;
-	done = done && EVP_MAC_final(context, mac, &size, sizeof(mac));
-	EVP_MAC_CTX_free(context);
-	return done ? encoding_write(verifier->scheme->encoding, mac, size, text) : 0;
-}
-
-/* 1 or 0, without a branch on what is secret; the length of a signature is not. */
-static unsigned same(struct sluice_bytes given, const char *expected, size_t size)
-{
-	return given.size == size && size > 0 ? CRYPTO_memcmp(given.data, expected, size) == 0 : 0;
-}
-
 /* base64url comes padded or not. */
 static struct sluice_bytes unpadded(enum encoding encoding, struct sluice_bytes text)
 {
@@ -267,12 +210,15 @@ const char *verifier_find_flaw(const struct verifier *verifier, const struct sig
 		flaw = id_flaw(verifier, request->id);
 	if (flaw)
 		return flaw;
+	struct signed_values values = {
+		{[PART_ID] = request->id, [PART_TIMESTAMP] = signed_request.timestamp, [PART_BODY] = request->body}};
 	unsigned matches = 0;
 	for (size_t i = 0; i < verifier->key_count; i++) {
 		char expected[ENCODED_MAX];
-		size_t size = sign(verifier, verifier->keys[i], &signed_request, expected);
+		size_t size = signing_key_sign(verifier->keys[i], verifier->parts, verifier->part_count, &values,
+		                               scheme->encoding, expected);
 		for (size_t j = 0; j < found.count; j++)
-			matches |= same(unpadded(scheme->encoding, found.items[j]), expected, size);
+			matches |= signature_equals(unpadded(scheme->encoding, found.items[j]), expected, size);
 	}
 	return matches ? NULL : "no signature is that of a secret";
 }

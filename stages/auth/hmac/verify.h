@@ -10,7 +10,7 @@
 #include <sluice/error.h>
 #include <sluice/event.h>
 
-#include "scheme.h"
+#include "sign/scheme.h"
 
 struct verifier;
 

@@ -1,8 +1,8 @@
 /*
  * How bytes are written as text: signatures when they are compared, keys when they are read.
  */
-#ifndef HMAC_ENCODING_H
-#define HMAC_ENCODING_H
+#ifndef SIGN_ENCODING_H
+#define SIGN_ENCODING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,83 @@
+/*
+ * A signature scheme: what a sender signs, how the signature is written, and in which headers all of it comes. Schemes
+ * with a name and those that a user describes are the same struct. auth/hmac verifies by it, the laboratory signs by it.
+ */
+#ifndef SIGN_SCHEME_H
+#define SIGN_SCHEME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/error.h>
+
+#include "sign/encoding.h"
+
+#define SCHEME_SECOND_NS INT64_C(1000000000)
+#define SCHEME_TOLERANCE_NS (300 * SCHEME_SECOND_NS)
+
+enum { SCHEME_HEADER_SETS = 2 };
+
+struct scheme {
+	const char *name;
+
+	/* Where the parts come from. The first set whose signature header was sent counts; a signer sends the first. */
+	struct scheme_headers {
+		const char *signature; /* NULL: no such set */
+		const char *timestamp, *id;
+	} headers[SCHEME_HEADER_SETS];
+
+	const char *signed_text;      /* "{id}.{timestamp}.{body}" */
+	const char *separator;        /* between the entries of the signature header; NULL: it holds one signature */
+	const char *prefix;           /* that an entry has if it is a signature of this scheme; others are skipped */
+	const char *timestamp_prefix; /* that an entry has if it is the time; NULL: the time has a header of its own */
+	const char *digest;           /* "sha256" */
+	enum encoding encoding;
+	enum key_encoding key_encoding;
+	const char *key_prefix; /* of the secret as text, not part of the key; may be missing */
+	int64_t unit_ns;        /* of the timestamp */
+	int64_t tolerance_ns;   /* how far the timestamp may be off, both ways */
+
+	struct scheme_example {
+		const char *secret, *id, *timestamp, *signature, *body; /* `secret` NULL: none was published */
+	} published;
+};
+
+/* How many there are in sign/schemes.inc; the number that stands for a scheme of the user's own. */
+enum {
+#define SCHEME(name, ...) +1
+	SCHEME_COUNT =
+#include "sign/schemes.inc"
+		, SCHEME_TEMPLATE = SCHEME_COUNT,
+#undef SCHEME
+};
+
+extern const struct scheme schemes[SCHEME_COUNT];
+
+/* Their names and then "template"; NULL-terminated. */
+extern const char *const scheme_names[];
+
+/* What a scheme of the user's own may choose from; NULL-terminated. */
+extern const char *const scheme_digest_names[];
+extern const char *const scheme_unit_names[];
+extern const int64_t scheme_units_ns[]; /* by name */
+
+/* The secret without the prefix that the scheme's secrets may have. */
+struct sluice_bytes scheme_key_text(const struct scheme *scheme, struct sluice_bytes secret);
+
+/* The signed text in parts. */
+enum part_kind { PART_LITERAL, PART_ID, PART_TIMESTAMP, PART_BODY };
+
+struct part {
+	enum part_kind kind;
+	const char *text; /* of a literal */
+	size_t size;
+};
+
+enum { PARTS_MAX = 16 };
+
+/* Takes `text` apart; the parts point into it. Returns their number; 0 and a sentence if it has no {body}, one of the
+ * three twice, or another brace. */
+size_t scheme_split(const char *text, struct part parts[PARTS_MAX], struct sluice_error *error);
+
+#endif
