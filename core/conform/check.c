@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/digest.h"
+#include "base/process.h"
 #include "conform/pages.h"
 #include "conform/record.h"
 
@@ -219,8 +220,7 @@ int check_in_process(struct check *check, int (*work)(struct check *check, int o
 		kill_when(check, ends[0], context);
 		(void)kill(child, SIGKILL);
 	}
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
+	(void)process_wait(child, &status);
 	(void)close(ends[0]);
 	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
 }

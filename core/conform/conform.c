@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/process.h"
 #include "conform/record.h"
 #include "yaml/option.h"
 
@@ -196,8 +197,7 @@ static void judge(const struct run *run, int64_t timeout_ns, struct check_result
 	int status = 0;
 	(void)kill(-run->process, SIGKILL); /* and what it has started */
 	(void)kill(run->process, SIGKILL);
-	while (waitpid(run->process, &status, 0) < 0 && errno == EINTR)
-		;
+	(void)process_wait(run->process, &status);
 	struct record record;
 	(void)fcntl(run->in, F_SETFL, O_NONBLOCK);
 	if (read(run->in, &record, sizeof(record)) == (ssize_t)sizeof(record)) {

@@ -119,6 +119,9 @@ struct config_request {
 	const char *disable;     /* "a,b" or "all" */
 	const char *const *sets; /* "listen.port=0", NULL-terminated */
 	const char *stage_path;  /* DIR:DIR */
+
+	/* Used instead of the environment variable ENABLE_OPTIMIZATIONS; and its name in errors, "--a". */
+	const char *optimizations, *optimizations_from;
 };
 
 /* Reads, patches, loads, checks. The environment variables of the contract are read here (ENABLE_OPTIMIZATIONS,

@@ -111,15 +111,29 @@ static bool is_word(const char *text, const char *const *words)
 static const char *const yes_words[] = {"true", "1", "on", "yes", NULL};
 static const char *const no_words[] = {"false", "0", "off", "no", NULL};
 
-static bool choose(struct choice *choice, const struct config_request *request, const char *environment,
+/* Which overlays the environment asks for, or the request in its place. */
+struct switches {
+	const char *text; /* NULL: nothing was said */
+	const char *from; /* its name in errors */
+};
+
+static struct switches get_switches(const struct config_request *request)
+{
+	static const char variable[] = "ENABLE_OPTIMIZATIONS";
+	if (request->optimizations)
+		return (struct switches){request->optimizations, request->optimizations_from};
+	return (struct switches){getenv(variable), variable};
+}
+
+static bool choose(struct choice *choice, const struct config_request *request, struct switches switches,
                    struct sluice_error *error)
 {
 	struct unresolved_config *config = choice->config;
 	if (config->enable && !each_name(choice, config->enable, "enable: ", switch_on, error))
 		return false;
-	if (environment && *environment && !is_word(environment, yes_words)) {
+	if (switches.text && *switches.text && !is_word(switches.text, yes_words)) {
 		memset(choice->on, 0, choice->count * sizeof(*choice->on));
-		if (!switch_names(choice, environment, true, "ENABLE_OPTIMIZATIONS", error))
+		if (!switch_names(choice, switches.text, true, switches.from, error))
 			return false;
 	}
 	if (request->disable && strcmp(request->disable, "all") == 0)
@@ -311,11 +325,11 @@ static bool apply_chosen(const struct choice *choice, const char **enabled, stru
 static bool apply_overlays(struct unresolved_config *config, const struct config_request *request,
                            const char *const **enabled_out, struct sluice_error *error)
 {
-	const char *environment = getenv("ENABLE_OPTIMIZATIONS");
+	struct switches switches = get_switches(request);
 	static const char *const none[] = {NULL};
 	struct choice choice = {.config = config};
 	*enabled_out = none;
-	if (is_word(environment, no_words))
+	if (is_word(switches.text, no_words))
 		return true;
 	if (config->optimizations && config->optimizations->type != YAML_MAP)
 		return yaml_fail(config->optimizations, error,
@@ -324,7 +338,7 @@ static bool apply_overlays(struct unresolved_config *config, const struct config
 	for (const struct yaml_node *i = config->optimizations ? config->optimizations->first : NULL; i; i = i->next)
 		choice.count++;
 	choice.on = arena_must(config->arena, (choice.count + 1) * sizeof(*choice.on));
-	if ((choice.count && !check_overlays(&choice, error)) || !choose(&choice, request, environment, error))
+	if ((choice.count && !check_overlays(&choice, error)) || !choose(&choice, request, switches, error))
 		return false;
 	const char **enabled = arena_must(config->arena, (choice.count + 1) * sizeof(*enabled));
 	*enabled_out = enabled;

@@ -219,20 +219,12 @@ static const char *optimizations_of(const char *names)
 static struct config *load(const struct comparison_request *request, const struct side *side,
                            struct sluice_error *error)
 {
-	static const char origin[] =
-		"ENABLE_OPTIMIZATIONS"; /* that is how the names get there, not where they are from */
-	bool is_a = side->names == request->settings->a;
-	struct sluice_error cause = {0};
 	struct config_request asked = request->arguments->request;
 	asked.file = side->plan.pipeline;
 	asked.sets = side->sets;
-	(void)setenv(origin, side->plan.optimizations, 1);
-	struct config *config = config_load(&asked, &cause);
-	if (!config && strncmp(cause.text, origin, strlen(origin)) == 0)
-		(void)sluice_error_set(error, "--%c%s", is_a ? 'a' : 'b', cause.text + strlen(origin));
-	else if (!config)
-		(void)sluice_error_set(error, "%s", cause.text);
-	return config;
+	asked.optimizations = side->plan.optimizations;
+	asked.optimizations_from = side->names == request->settings->a ? "--a" : "--b";
+	return config_load(&asked, error);
 }
 
 static const struct sluice_option *find_place(const struct config *config)

@@ -164,18 +164,18 @@ static double wal_per_event(const struct cell *cell)
 	return cell->wal_bytes / (double)cell->right;
 }
 
-const struct metric pair_metrics[] = {
-	{"p50", "P50", "ms", {NULL, 0.50}},
-	{"p95", "P95", "ms", {NULL, 0.95}},
-	{"p99", "P99", "ms", {NULL, 0.99}},
-	{"p95_raw", "P95 from sending", "ms", {raw_p95, 0}},
-	{"throughput", "Right answers per second", "1/s", {throughput, 0}},
-	{"cpu_per_event", "Processor time per event", "µs", {cpu_per_event, 0}},
-	{"memory", "Memory", "B", {memory, 0}},
-	{"wal_per_event", "Write-ahead log per event", "B", {wal_per_event, 0}},
-	{NULL, NULL, NULL, {NULL, 0}},
+const struct metric pair_metrics[METRICS + 1] = {
+	[METRIC_P50] = {"p50", "P50", "ms", {NULL, 0.50}},
+	[METRIC_P95] = {"p95", "P95", "ms", {NULL, 0.95}},
+	[METRIC_P99] = {"p99", "P99", "ms", {NULL, 0.99}},
+	[METRIC_P95_RAW] = {"p95_raw", "P95 from sending", "ms", {raw_p95, 0}},
+	[METRIC_THROUGHPUT] = {"throughput", "Right answers per second", "1/s", {throughput, 0}},
+	[METRIC_CPU_PER_EVENT] = {"cpu_per_event", "Processor time per event", "µs", {cpu_per_event, 0}},
+	[METRIC_MEMORY] = {"memory", "Memory", "B", {memory, 0}},
+	[METRIC_WAL_PER_EVENT] = {"wal_per_event", "Write-ahead log per event", "B", {wal_per_event, 0}},
+	[METRICS] = {NULL, NULL, NULL, {NULL, 0}},
 };
-const struct metric *const pair_primary = &pair_metrics[1];
+const struct metric *const pair_primary = &pair_metrics[METRIC_P95];
 
 static double value_of(struct figure_of figure, const struct cell *cell)
 {

@@ -65,11 +65,23 @@ bool pairs_measure(const struct pairs *pairs, size_t count, struct figure_of fig
                    struct change *change_out);
 
 /* What is compared, in the order of the report. */
+enum metric_number {
+	METRIC_P50,
+	METRIC_P95,
+	METRIC_P99,
+	METRIC_P95_RAW,
+	METRIC_THROUGHPUT,
+	METRIC_CPU_PER_EVENT,
+	METRIC_MEMORY,
+	METRIC_WAL_PER_EVENT,
+	METRICS,
+};
+
 struct metric {
 	const char *name, *title, *unit;
 	struct figure_of figure;
 };
-extern const struct metric pair_metrics[];      /* up to a NULL name */
-extern const struct metric *const pair_primary; /* P95, which decides */
+extern const struct metric pair_metrics[METRICS + 1]; /* the last has a NULL name */
+extern const struct metric *const pair_primary;       /* P95, which decides */
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/process.h"
 #include "lab/judge/analyze.h"
 #include "lab/report/export.h"
 #include "lab/report/lineage.h"
@@ -359,7 +360,7 @@ static bool write_difference(const struct bundle *bundle, struct sluice_error *e
 			             "effective-a.yaml", "effective-b.yaml", (char *)NULL);
 		_exit(127);
 	}
-	bool ok = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) < 2;
+	bool ok = child > 0 && process_wait(child, &status) && WIFEXITED(status) && WEXITSTATUS(status) < 2;
 	if (!ok)
 		(void)sluice_error_set(error, "effective.diff: diff(1) could not compare the two pipelines");
 	return close_file(file, "effective.diff", ok, error);
@@ -414,14 +415,13 @@ bool evidence_pack(const char *directory, void (*missing)(void *context, const c
                    struct sluice_error *error)
 {
 	struct bundle bundle = {.directory = directory};
-	struct sluice_error absent = {0};
 	if (!samples_open(directory, NULL, &bundle.samples, error))
 		return false;
 	bundle.run = bundle.samples.run;
 	bool ok = (bundle.run && bundle.run->about) || sluice_error_set(error, "%s: not a run directory", directory);
-	bundle.verified = ok ? run_read_json(directory, RUN_VERIFY, &absent) : NULL;
-	bundle.compared = ok ? run_read_json(directory, RUN_COMPARE, &absent) : NULL;
-	bundle.gate = ok ? run_read_json(directory, RUN_GATE, &absent) : NULL;
+	bundle.verified = ok ? run_read_json(directory, RUN_VERIFY, NULL) : NULL;
+	bundle.compared = ok ? run_read_json(directory, RUN_COMPARE, NULL) : NULL;
+	bundle.gate = ok ? run_read_json(directory, RUN_GATE, NULL) : NULL;
 	for (size_t i = 0; ok && i < sizeof(writers) / sizeof(writers[0]); i++)
 		ok = writers[i](&bundle, error);
 	if (ok)

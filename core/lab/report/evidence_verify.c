@@ -144,8 +144,8 @@ static bool is_comparison(const json_t *about)
 
 static void check_comparison(struct check *check, const struct run *run, const struct input *input)
 {
-	struct sluice_error trouble = {0}, absent;
-	json_t *verified = run_read_json(check->directory, RUN_VERIFY, &absent);
+	struct sluice_error trouble = {0};
+	json_t *verified = run_read_json(check->directory, RUN_VERIFY, NULL);
 	hold_against(check, RUN_COMPARE, verdict_compute(run, input, verified, &trouble), &trouble);
 	json_decref(verified);
 }

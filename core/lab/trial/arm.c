@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/process.h"
 #include "client/client.h"
 #include "lab/run/run.h"
 
@@ -120,7 +121,7 @@ static bool prepare(const struct arm *arm, struct sluice_error *error)
 		_exit(127);
 	}
 	int status = 0;
-	if (child < 0 || waitpid(child, &status, 0) != child)
+	if (child < 0 || !process_wait(child, &status))
 		return sluice_error_set(error, "prepare: %s", strerror(errno));
 	return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
 	       sluice_error_set(error, "prepare: `%s` failed for arm %s with status %d", arm->plan->prepare,
@@ -162,7 +163,7 @@ static bool await_end(struct arm *arm, int patience_s, int *status_out)
 {
 	int process = pidfd_open(arm->process, 0);
 	bool over = process >= 0 && await_readable(process, clock_now_ns() + patience_s * NS_PER_S) &&
-	            waitpid(arm->process, status_out, 0) == arm->process;
+	            process_wait(arm->process, status_out);
 	if (process >= 0)
 		(void)close(process);
 	if (over)
@@ -188,9 +189,10 @@ bool arm_stop(struct arm *arm, struct sluice_error *error)
 
 void arm_finish(struct arm *arm)
 {
+	int status;
 	if (arm->process > 0) {
 		(void)kill(arm->process, SIGKILL);
-		(void)waitpid(arm->process, NULL, 0);
+		(void)process_wait(arm->process, &status);
 	}
 	free(arm->trace);
 	free(arm->log);
