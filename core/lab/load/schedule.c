@@ -8,36 +8,52 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/hash_table.h"
 #include "base/prng.h"
 
-/* Streams seen so far, in a table of open addresses. */
+/* Streams seen so far, of each target apart. */
 struct streams {
 	struct stream {
-		struct sluice_bytes name; /* absent: the place is free */
+		struct sluice_bytes name;
 		uint8_t target;
-		uint32_t number;
-	} * places;
-	size_t mask;
+	} * list;
+	struct hash_table numbers; /* in the list, each one more than it is */
 	uint32_t count;
 };
 
 static void streams_init(struct streams *streams, size_t most)
 {
-	size_t size = 16;
-	while (size < 2 * most)
-		size *= 2;
-	*streams = (struct streams){.places = must_calloc(size, sizeof(*streams->places)), .mask = size - 1};
+	*streams = (struct streams){.list = must_calloc(most + 1, sizeof(*streams->list))};
+}
+
+static void streams_finish(struct streams *streams)
+{
+	hash_table_finish(&streams->numbers);
+	free(streams->list);
+}
+
+struct wanted {
+	const struct streams *streams;
+	struct stream stream;
+};
+
+static bool matches(const void *key, uintptr_t number)
+{
+	const struct wanted *wanted = key;
+	const struct stream *known = &wanted->streams->list[number - 1];
+	return known->target == wanted->stream.target && sluice_bytes_equal(known->name, wanted->stream.name);
 }
 
 static uint32_t streams_number(struct streams *streams, struct sluice_bytes name, uint8_t target)
 {
-	for (size_t at = trace_key(name.data, name.size) + target;; at++) {
-		struct stream *place = &streams->places[at & streams->mask];
-		if (!place->name.data)
-			*place = (struct stream){name, target, streams->count++};
-		if (place->target == target && sluice_bytes_equal(place->name, name))
-			return place->number;
-	}
+	struct wanted wanted = {streams, {name, target}};
+	uint64_t hash = trace_key(name.data, name.size) + target;
+	uintptr_t found = hash_table_find(&streams->numbers, hash, matches, &wanted);
+	if (found)
+		return (uint32_t)(found - 1);
+	streams->list[streams->count++] = wanted.stream;
+	hash_table_add(&streams->numbers, hash, streams->count);
+	return streams->count - 1;
 }
 
 /* Only what must not overtake waits for its stream: see replay.h. */
@@ -47,7 +63,7 @@ static bool keeps_its_place(const struct input_event *event)
 }
 
 /* By message id, so that all that concerns one event goes the same way. */
-static uint8_t toss(const struct replay_plan *plan, const struct input_event *event, size_t i)
+static uint8_t assign(const struct replay_plan *plan, const struct input_event *event, size_t i)
 {
 	uint64_t about = event->message_id.data ? trace_key(event->message_id.data, event->message_id.size) : i;
 	struct prng coin;
@@ -78,12 +94,12 @@ void schedule_init(struct schedule *schedule, const struct replay_plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct input_event *event = &plan->input->events[plan->first + i];
 		struct schedule_item *item = &schedule->items[i];
-		item->target = toss(plan, event, i);
+		item->target = assign(plan, event, i);
 		item->stream = keeps_its_place(event) ? streams_number(&streams, event->stream, item->target)
 		                                      : SCHEDULE_NO_STREAM;
 	}
 	schedule->stream_count = streams.count;
-	free(streams.places);
+	streams_finish(&streams);
 	set_times(schedule, plan);
 }
 
