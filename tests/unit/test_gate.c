@@ -143,6 +143,33 @@ static void assert_says(const char *text, const char *part)
 	ck_assert_msg(strstr(text, part) != NULL, "expected \"%s\" in \"%s\"", part, text);
 }
 
+START_TEST(test_every_criterion_is_complete)
+{
+	for (size_t i = 0; i < gate_criteria_count; i++) {
+		const struct gate_criterion *criterion = &gate_criteria[i];
+		const char *name = gate_criterion_name(criterion);
+		ck_assert_uint_eq(gate_criterion_index(name), i); /* no other has the name */
+		ck_assert_int_eq(strncmp(criterion->option->name, GATE_GROUP, strlen(GATE_GROUP)), 0);
+		ck_assert_msg(criterion->title && criterion->measuring && criterion->option->help,
+		              "%s: a text is missing", name);
+		ck_assert_msg(criterion->measure && criterion->judge, "%s: nothing measures or judges it", name);
+		ck_assert_msg(criterion->missed >= GATE_CONDITIONAL && criterion->proven >= criterion->missed &&
+		                      criterion->proven < GATE_INVALID,
+		              "%s: missing it has no consequence", name);
+		ck_assert_int_eq(criterion->option[1].type, SLUICE_TYPE_END);
+	}
+}
+END_TEST
+
+START_TEST(test_outcomes_are_found_by_name)
+{
+	ck_assert_ptr_eq(outcome_find("pass"), &gate_outcomes[GATE_PASS]);
+	ck_assert_ptr_eq(outcome_find("not certified"), &gate_verdicts[GATE_NOT_CERTIFIED]);
+	ck_assert_ptr_eq(outcome_find("inconclusive"), &verdict_outcomes[VERDICT_INCONCLUSIVE]);
+	ck_assert_ptr_null(outcome_find("measured"));
+}
+END_TEST
+
 START_TEST(test_outcomes_have_their_exit_statuses)
 {
 	static const int statuses[] = {0, 10, 11, 12, 1, 30};
@@ -581,6 +608,8 @@ static Suite *make_suite(void)
 	tcase_add_test(rows, test_baseline_is_certified_by_its_interval);
 	tcase_add_test(rows, test_leaks_and_exhaustion_roll_back);
 	tcase_add_test(rows, test_figures_are_written_as_people_do);
+	tcase_add_test(rows, test_every_criterion_is_complete);
+	tcase_add_test(outcomes, test_outcomes_are_found_by_name);
 	tcase_add_test(outcomes, test_outcomes_have_their_exit_statuses);
 	tcase_add_test(outcomes, test_p95_above_the_old_one_rolls_back);
 	tcase_add_test(outcomes, test_smoke_says_proceed_and_never_pass);
