@@ -175,12 +175,6 @@ const char *check_request(const struct check *check)
 	return check->conform->request;
 }
 
-const char *verdict_name(enum sluice_verdict verdict)
-{
-	static const char *const names[] = {"PASS", "DONE", "WAIT", "REJECT", "RETRY", "FAIL"};
-	return (size_t)verdict < sizeof(names) / sizeof(names[0]) ? names[verdict] : "no verdict";
-}
-
 const char *check_folder(const struct check *check)
 {
 	return check->folder;

@@ -27,6 +27,7 @@
 #include <sluice/stage.h>
 
 #include "conform/bench.h"
+#include "runtime/verdict.h"
 
 struct check;
 
@@ -67,9 +68,6 @@ const char *check_request(const struct check *check);
 
 /* What has come out of the process on stdout and stderr since it started; the caller frees it. */
 char *check_get_output(struct check *check);
-
-/* "PASS", "DONE" … for sentences; also of what is no verdict. */
-const char *verdict_name(enum sluice_verdict verdict);
 
 /* Ends the check: it holds, it does not, or it cannot be told here. */
 #define check_that(check, holds, ...) ((holds) ? (void)0 : check_fail((check), __FILE__, __LINE__, __VA_ARGS__))

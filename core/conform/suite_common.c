@@ -18,27 +18,11 @@ enum {
 	OBSERVE_MAX_MS = 500, /* sanitizers and a busy machine included */
 };
 
-static bool is_allowed(enum sluice_kind kind, enum sluice_verdict verdict)
-{
-	switch (verdict) {
-	case SLUICE_PASS:
-	case SLUICE_REJECT:
-	case SLUICE_RETRY:
-	case SLUICE_FAIL:
-		return true;
-	case SLUICE_DONE:
-		return kind == SLUICE_KIND_IDEMPOTENCY || kind == SLUICE_KIND_PERSIST;
-	case SLUICE_WAIT:
-		return kind == SLUICE_KIND_IDEMPOTENCY;
-	}
-	return false;
-}
-
 static void expect_verdict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict)
 {
 	const char *name = verdict_name(verdict);
-	check_that(check, (unsigned)verdict <= SLUICE_FAIL, "verdict %d is none", (int)verdict);
-	check_that(check, is_allowed(check_ops(check)->kind, verdict), "%s is no verdict of its kind", name);
+	check_that(check, verdict_fits(verdict, check_ops(check)->kind), "%s (%d) is no verdict of its kind", name,
+	           (int)verdict);
 	int status = bench_status(event);
 	if (verdict == SLUICE_REJECT)
 		check_that(check, status >= 400 && status <= 499,

@@ -27,11 +27,6 @@ struct event_pool {
 	size_t resting_count;
 };
 
-const char *const event_outcome_names[OUTCOME_COUNT] = {
-	[OUTCOME_ACCEPTED] = "accepted", [OUTCOME_DUPLICATE] = "duplicate", [OUTCOME_CONFLICT] = "conflict",
-	[OUTCOME_REJECTED] = "rejected", [OUTCOME_FAILED] = "failed",       [OUTCOME_ANSWERED] = "answered",
-};
-
 struct event_pool *event_pool_create(const struct events_config *config, struct pipeline *pipeline)
 {
 	struct event_pool *pool = must_calloc(1, sizeof(*pool));

@@ -15,22 +15,11 @@
 #include "runtime/config.h"
 #include "runtime/loader.h"
 #include "runtime/response.h"
+#include "runtime/verdict.h"
 
 struct pipeline;
 struct event;
 struct lane;
-
-/* How an event ended, for its sender and the counters. */
-enum event_outcome {
-	OUTCOME_ACCEPTED,  /* 202 */
-	OUTCOME_DUPLICATE, /* 200 */
-	OUTCOME_CONFLICT,  /* 422 */
-	OUTCOME_REJECTED,  /* other 4xx */
-	OUTCOME_FAILED,    /* 500, 503 */
-	OUTCOME_ANSWERED,  /* a stage answered itself, with 2xx: nothing is stored */
-	OUTCOME_COUNT,
-};
-extern const char *const event_outcome_names[OUTCOME_COUNT];
 
 /* Where the time of an event went, in ns. Working, waiting and being parked are three figures. A stage that did not run
  * has `ran` unset. Together with the gap before the answer they add up to the total. */

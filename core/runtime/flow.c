@@ -10,19 +10,9 @@
 #include "runtime/dispatcher.h"
 #include "runtime/resume.h"
 
-/* What a verdict means for the sender. The status holds where the stage gave none. */
-static const struct {
-	enum event_outcome outcome;
-	int status;
-} meanings[] = {
-	[SLUICE_PASS] = {OUTCOME_ACCEPTED, 202}, [SLUICE_DONE] = {OUTCOME_DUPLICATE, 200},
-	[SLUICE_WAIT] = {OUTCOME_FAILED, 500},   [SLUICE_REJECT] = {OUTCOME_REJECTED, 400},
-	[SLUICE_RETRY] = {OUTCOME_FAILED, 503},  [SLUICE_FAIL] = {OUTCOME_FAILED, 500},
-};
-
 static bool verdict_known(enum sluice_verdict verdict)
 {
-	return (unsigned)verdict < sizeof(meanings) / sizeof(*meanings);
+	return verdict_find(verdict) != NULL;
 }
 
 static bool is_kept(enum sluice_verdict verdict)
@@ -131,10 +121,11 @@ static void log_failure(const struct event *event, enum sluice_verdict verdict, 
 static void answer(struct event *event, const struct event_times *times, enum sluice_verdict verdict, unsigned kind)
 {
 	struct pipeline *pipeline = event->pipeline;
+	const struct verdict *meaning = verdict_find(verdict);
 	struct event_answer answer = {
-		.outcome = meanings[verdict].outcome,
+		.outcome = meaning->outcome,
 		.verdict = verdict,
-		.status = meanings[verdict].status,
+		.status = meaning->status,
 		.detail = "",
 		.stage = kind_names[kind],
 		.ack = pipeline->config->ack,
