@@ -32,7 +32,7 @@ static bool keep(void *context, const struct sluice_record *record)
 	return true;
 }
 
-struct store_image store_read(struct harness *harness)
+struct store_image stored_read(struct harness *harness)
 {
 	struct store_image image = {0};
 	struct sluice_error error = {0};
@@ -46,7 +46,7 @@ static void free_copy(struct sluice_bytes bytes)
 	free((void *)bytes.data);
 }
 
-void store_free(struct store_image *image)
+void stored_free(struct store_image *image)
 {
 	for (size_t i = 0; i < image->count; i++) {
 		const struct sluice_record *record = &image->records[i];
@@ -60,7 +60,7 @@ void store_free(struct store_image *image)
 	*image = (struct store_image){0};
 }
 
-const struct sluice_record *store_find(const struct store_image *image, const char *message_id)
+const struct sluice_record *stored_find(const struct store_image *image, const char *message_id)
 {
 	struct sluice_bytes wanted = {message_id, strlen(message_id)};
 	for (size_t i = 0; i < image->count; i++) {
@@ -77,7 +77,7 @@ static bool count_one(void *context, const struct sluice_record *record)
 	return true;
 }
 
-size_t store_count(struct harness *harness)
+size_t stored_count(struct harness *harness)
 {
 	size_t count = 0;
 	struct sluice_error error = {0};

@@ -17,14 +17,14 @@ struct store_image {
 	size_t count;
 };
 
-struct store_image store_read(struct harness *harness);
-void store_free(struct store_image *image);
+struct store_image stored_read(struct harness *harness);
+void stored_free(struct store_image *image);
 
 /* The record of that message id, or NULL. */
-const struct sluice_record *store_find(const struct store_image *image, const char *message_id);
+const struct sluice_record *stored_find(const struct store_image *image, const char *message_id);
 
 /* How many events are stored. */
-size_t store_count(struct harness *harness);
+size_t stored_count(struct harness *harness);
 
 /* Fails the running test unless the audit trail agrees with itself and with the events. Returns its number of rows. */
 size_t store_audit_rows(struct harness *harness);

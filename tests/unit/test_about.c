@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lab/load/about.h"
+#include "support/unit.h"
 
 #define MS INT64_C(1000000)
 
@@ -147,7 +148,7 @@ START_TEST(test_results_count_by_status_and_by_kind)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("about");
 	TCase *tc = tcase_create("core");
@@ -160,9 +161,7 @@ int main(void)
 	                    sizeof(histories) / sizeof(histories[0]));
 	tcase_add_test(tc, test_results_count_by_status_and_by_kind);
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_about, suite)

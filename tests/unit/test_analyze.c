@@ -11,6 +11,7 @@
 #include "lab/judge/analyze.h"
 #include "lab/report/breakdown.h"
 #include "lab/report/recommend.h"
+#include "support/unit.h"
 
 #define MS INT64_C(1000000)
 
@@ -675,7 +676,7 @@ START_TEST(test_that_no_stage_stands_out_is_said)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("analyze");
 	TCase *figures = tcase_create("figures");
@@ -709,9 +710,7 @@ int main(void)
 	tcase_add_test(advice, test_unknown_condition_is_refused_where_it_stands);
 	tcase_add_test(advice, test_that_no_stage_stands_out_is_said);
 	suite_add_tcase(s, advice);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_analyze, suite)

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "support/harness.h"
 #include "support/store.h"
+#include "support/unit.h"
 
 static char folder[64];
 static char path[96];
@@ -347,7 +348,7 @@ START_TEST(test_the_command_says_yes_no_or_cannot)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("audit");
 	TCase *store = tcase_create("store");
@@ -364,9 +365,7 @@ int main(void)
 	tcase_add_loop_test(texts, test_a_head_is_read_as_logged_or_refused, 0,
 	                    sizeof(head_texts) / sizeof(head_texts[0]));
 	suite_add_tcase(s, texts);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_audit, suite)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support/harness.h"
+#include "support/unit.h"
 
 static const char *const users[] = {"users=Aladdin:open sesame, test:123\xc2\xa3, a:b:c", NULL};
 
@@ -94,11 +95,4 @@ static Suite *suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+UNIT_SUITE(test_auth_basic, suite)

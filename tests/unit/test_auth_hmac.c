@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 #define REFUSED "the signature is missing, wrong, too old or too far ahead"
 #define STANDARD_SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -653,11 +654,4 @@ static Suite *suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+UNIT_SUITE(test_auth_hmac, suite)

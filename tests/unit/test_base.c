@@ -21,6 +21,7 @@
 #include "base/prng.h"
 #include "base/url.h"
 #include "base/utf8.h"
+#include "support/unit.h"
 
 START_TEST(test_arena_alloc_is_aligned_and_apart)
 {
@@ -562,7 +563,7 @@ START_TEST(test_table_has_what_was_added_and_not_removed)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	const TTest *const tests[] = {
 		test_arena_alloc_is_aligned_and_apart,
@@ -597,9 +598,7 @@ int main(void)
 		tcase_add_test(all, tests[i]);
 	Suite *suite = suite_create("base");
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_base, make_suite)

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 #define SLUICE TEST_BUILD_DIR "/sluice"
 
@@ -234,7 +235,7 @@ START_TEST(test_help_has_an_example)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("cli_check");
 	TCase *tcase = tcase_create("cli_check");
@@ -253,9 +254,7 @@ int main(void)
 	tcase_add_test(tcase, test_the_place_of_a_store_is_told);
 	tcase_add_test(tcase, test_help_has_an_example);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_cli_check, make_suite)

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "runtime/config.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 #define CASES TEST_SOURCE_DIR "/tests/golden/config"
 #define STAGE_PATH TEST_BUILD_DIR "/tests/stages:" TEST_BUILD_DIR "/stages"
@@ -432,7 +433,7 @@ static int is_case(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-int main(void)
+static Suite *make_suite(void)
 {
 	case_count = scandir(CASES, &cases, is_case, alphasort);
 	Suite *suite = suite_create("config");
@@ -455,12 +456,7 @@ int main(void)
 	tcase_add_test(whole, test_same_pipeline_has_the_same_fingerprint);
 	tcase_add_loop_test(whole, test_shipped_pipeline_is_good, 0, sizeof(shipped) / sizeof(shipped[0]));
 	suite_add_tcase(suite, whole);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	for (int i = 0; i < case_count; i++)
-		free(cases[i]);
-	free(cases);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_config, make_suite)

@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "conform/conform.h"
+#include "support/unit.h"
 
 #define SLUICE TEST_BUILD_DIR "/sluice"
 #define FLAWED TEST_BUILD_DIR "/tests/flawed/"
@@ -343,7 +344,7 @@ START_TEST(test_a_request_from_a_file_is_let_through)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("conform");
 	TCase *stages = tcase_create("stages"), *command = tcase_create("command");
@@ -365,9 +366,7 @@ int main(void)
 	tcase_add_test(command, test_a_request_from_a_file_is_let_through);
 	suite_add_tcase(suite, stages);
 	suite_add_tcase(suite, command);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite;
 }
+
+UNIT_SUITE(test_conform, make_suite)

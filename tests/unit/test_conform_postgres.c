@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "conform/conform.h"
 #include "support/postgres.h"
+#include "support/unit.h"
 
 enum { PATIENCE_S = 120, TEST_TIMEOUT_S = 600 };
 
@@ -39,16 +40,14 @@ START_TEST(test_postgres_conforms)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("conform_postgres");
 	TCase *stages = tcase_create("stages");
 	tcase_set_timeout(stages, TEST_TIMEOUT_S);
 	tcase_add_loop_test(stages, test_postgres_conforms, 0, sizeof(payload_types) / sizeof(payload_types[0]));
 	suite_add_tcase(suite, stages);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_conform_postgres, make_suite)

@@ -2,6 +2,7 @@
  * The public door and time: slow senders, idle ones, those that have left, and answers that come too late.
  */
 #include "support/puppet.h"
+#include "support/unit.h"
 
 START_TEST(test_slow_headers_end_with_408)
 {
@@ -184,7 +185,7 @@ START_TEST(test_deadlines_and_answers_race_without_harm)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	const TTest *const tests[] = {
 		test_slow_headers_end_with_408,
@@ -198,5 +199,7 @@ int main(void)
 		test_many_idle_and_slow_senders_do_not_stop_service,
 		test_deadlines_and_answers_race_without_harm,
 	};
-	return run_with_puppet("deadlines", tests, sizeof(tests) / sizeof(tests[0]));
+	return puppet_suite("deadlines", tests, sizeof(tests) / sizeof(tests[0]));
 }
+
+UNIT_SUITE(test_deadlines, suite)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lab/run/estimate.h"
+#include "support/unit.h"
 
 enum { REQUESTS = 30000, PAIRS_MAX = 40 };
 
@@ -323,11 +324,4 @@ static Suite *make_suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(make_suite());
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_SUITE(test_estimate, make_suite)

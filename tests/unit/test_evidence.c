@@ -11,6 +11,7 @@
 #include "lab/report/evidence.h"
 #include "lab/report/manifest.h"
 #include "support/paired.h"
+#include "support/unit.h"
 
 static char folder[64];
 static struct paired paired;
@@ -383,7 +384,7 @@ START_TEST(test_database_figures_have_what_they_changed_by)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("evidence");
 	TCase *all = tcase_create("all");
@@ -409,9 +410,7 @@ int main(void)
 	tcase_add_test(all, test_utilization_counts_only_what_was_under_load);
 	tcase_add_test(all, test_database_figures_have_what_they_changed_by);
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite;
 }
+
+UNIT_SUITE(test_evidence, make_suite)

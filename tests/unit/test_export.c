@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "lab/report/export.h"
 #include "lab/run/parts.h"
+#include "support/unit.h"
 
 #define MS INT64_C(1000000)
 
@@ -348,7 +349,7 @@ START_TEST(test_a_full_disk_is_said)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("export");
 	TCase *tc = tcase_create("core");
@@ -365,9 +366,7 @@ int main(void)
 	tcase_add_test(tc, test_a_full_disk_is_said);
 	tcase_set_timeout(tc, 30);
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_export, suite)

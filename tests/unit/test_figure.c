@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lab/run/figure.h"
+#include "support/unit.h"
 
 START_TEST(test_measured_figures_have_three_digits_and_a_fitting_unit)
 {
@@ -63,7 +64,7 @@ START_TEST(test_changes_have_a_sign_and_shares_have_none)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("figure");
 	TCase *figures = tcase_create("figures");
@@ -72,9 +73,7 @@ int main(void)
 	tcase_add_test(figures, test_counts_are_whole_and_have_commas);
 	tcase_add_test(figures, test_changes_have_a_sign_and_shares_have_none);
 	suite_add_tcase(suite, figures);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite;
 }
+
+UNIT_SUITE(test_figure, make_suite)

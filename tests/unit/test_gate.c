@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "lab/gate/criteria.h"
+#include "support/unit.h"
 
 enum { MS = 1000000, LONG_RUN = 30000, SHORT_RUN = 1000 };
 
@@ -627,11 +628,4 @@ static Suite *make_suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(make_suite());
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_SUITE(test_gate, make_suite)

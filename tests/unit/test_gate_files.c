@@ -19,6 +19,7 @@
 #include "lab/load/input.h"
 #include "lab/run/run.h"
 #include "support/harness.h"
+#include "support/unit.h"
 #include "trace/trace.h"
 
 #define CASES TEST_SOURCE_DIR "/tests/golden/gate"
@@ -580,8 +581,14 @@ START_TEST(test_command_leaves_a_sealed_directory_alone)
 }
 END_TEST
 
+static int is_case(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
 static Suite *make_suite(void)
 {
+	case_count = scandir(CASES, &cases, is_case, alphasort);
 	Suite *suite = suite_create("gate files");
 	TCase *golden = tcase_create("golden");
 	TCase *directory = tcase_create("run directory");
@@ -611,20 +618,4 @@ static Suite *make_suite(void)
 	return suite;
 }
 
-static int is_case(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-int main(void)
-{
-	case_count = scandir(CASES, &cases, is_case, alphasort);
-	SRunner *runner = srunner_create(make_suite());
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	for (int i = 0; i < case_count; i++)
-		free(cases[i]);
-	free(cases);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_SUITE(test_gate_files, make_suite)

@@ -12,6 +12,7 @@
 #include "lab/load/generate.h"
 #include "lab/load/payload.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 static struct input input;
 
@@ -386,7 +387,7 @@ START_TEST(test_a_corpus_of_something_else_is_refused_by_file_and_line)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *cases = tcase_create("generate");
 	tcase_add_checked_fixture(cases, set_up, tear_down);
@@ -410,9 +411,7 @@ int main(void)
 	tcase_add_test(cases, test_a_corpus_of_something_else_is_refused_by_file_and_line);
 	Suite *suite = suite_create("generate");
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_generate, make_suite)

@@ -6,6 +6,7 @@
 
 #include "base/prng.h"
 #include "lab/load/heap.h"
+#include "support/unit.h"
 
 static struct heap heap;
 
@@ -81,7 +82,7 @@ START_TEST(test_heaps_are_compared_by_their_firsts)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("heap");
 	TCase *tc = tcase_create("core");
@@ -91,9 +92,7 @@ int main(void)
 	tcase_add_test(tc, test_puts_and_takes_in_any_turn_stay_in_order);
 	tcase_add_test(tc, test_heaps_are_compared_by_their_firsts);
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_heap, suite)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 static struct harness *h;
 
@@ -217,7 +218,7 @@ START_TEST(test_one_claim_at_a_time_under_load)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *all = tcase_create("idempotency/memory");
 	tcase_set_timeout(all, 60);
@@ -236,9 +237,7 @@ int main(void)
 	tcase_add_test(all, test_one_claim_at_a_time_under_load);
 	Suite *suite = suite_create("idempotency/memory");
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_idempotency_memory, make_suite)

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "lab/load/input.h"
+#include "support/unit.h"
 
 static char path[64];
 static struct input input;
@@ -216,7 +217,7 @@ START_TEST(test_a_prefix_moves_the_payload_behind_it)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *cases = tcase_create("input");
 	tcase_add_checked_fixture(cases, set_up, tear_down);
@@ -230,9 +231,7 @@ int main(void)
 	tcase_add_test(cases, test_a_prefix_moves_the_payload_behind_it);
 	Suite *suite = suite_create("input");
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_input, make_suite)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "serve/lineage.h"
+#include "support/unit.h"
 
 #define EIGHT_PM (INT64_C(1700078400) * NS_PER_S) /* 2023-11-15T20:00:00Z */
 
@@ -246,7 +247,7 @@ START_TEST(test_profile_is_one_line)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("lineage");
 	TCase *ring = tcase_create("ring");
@@ -265,9 +266,7 @@ int main(void)
 	tcase_add_test(text, test_profile_is_one_line);
 	suite_add_tcase(suite, ring);
 	suite_add_tcase(suite, text);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite;
 }
+
+UNIT_SUITE(test_lineage, make_suite)

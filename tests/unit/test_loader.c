@@ -12,6 +12,7 @@
 #include "runtime/abi.h"
 #include "runtime/loader.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 #define FIXTURES TEST_BUILD_DIR "/tests/stages"
 #define STAGES TEST_BUILD_DIR "/stages"
@@ -654,11 +655,4 @@ static Suite *suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+UNIT_SUITE(test_loader, suite)

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "lab/report/manifest.h"
 #include "lab/run/run.h"
+#include "support/unit.h"
 
 static char folder[64];
 static struct buffer faults; /* "file: what" a line */
@@ -144,7 +145,7 @@ START_TEST(test_part_may_have_no_parts)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("manifest");
 	TCase *all = tcase_create("all");
@@ -157,9 +158,7 @@ int main(void)
 	tcase_add_test(all, test_what_is_no_manifest_is_refused);
 	tcase_add_test(all, test_part_may_have_no_parts);
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite;
 }
+
+UNIT_SUITE(test_manifest, make_suite)

@@ -9,6 +9,7 @@
 #include "serve/admin.h"
 #include "serve/metrics.h"
 #include "serve/server.h"
+#include "support/unit.h"
 #include "support/wire.h"
 
 static char directory[] = "/tmp/sluice-metrics-XXXXXX";
@@ -363,7 +364,7 @@ START_TEST(test_admin_door_open_to_others_needs_a_token)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("metrics");
 	TCase *doors = tcase_create("doors");
@@ -381,9 +382,7 @@ int main(void)
 	tcase_add_test(doors, test_token_guards_the_admin_door);
 	tcase_add_test(doors, test_admin_door_open_to_others_needs_a_token);
 	suite_add_tcase(suite, doors);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite;
 }
+
+UNIT_SUITE(test_metrics, make_suite)

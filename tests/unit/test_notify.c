@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "serve/notify.h"
+#include "support/unit.h"
 
 enum { PATIENCE_MS = 20000 };
 
@@ -180,11 +181,4 @@ static Suite *suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+UNIT_SUITE(test_notify, suite)

@@ -8,6 +8,7 @@
 
 #include <sluice/error.h>
 
+#include "support/unit.h"
 #include "yaml/bind.h"
 #include "yaml/option.h"
 #include "yaml/quantity.h"
@@ -364,7 +365,7 @@ START_TEST(test_stage_that_knows_the_old_name_keeps_it)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("option");
 	TCase *tcase = tcase_create("option");
@@ -383,9 +384,7 @@ int main(void)
 	tcase_add_test(tcase, test_stage_that_knows_the_old_name_keeps_it);
 	tcase_add_test(tcase, test_printed_quantity_reads_back);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_option, make_suite)

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 #define WRAPPED(value) "{\"messageId\":\"m\",\"eventType\":\"t\",\"payload\":" value "}"
 
@@ -586,11 +587,4 @@ static Suite *suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+UNIT_SUITE(test_parse_json, suite)

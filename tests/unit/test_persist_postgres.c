@@ -15,6 +15,7 @@
 #include "support/harness.h"
 #include "support/postgres.h"
 #include "support/store.h"
+#include "support/unit.h"
 
 static struct postgres server;
 static char url_option[300];
@@ -107,9 +108,9 @@ START_TEST(test_a_new_event_is_stored_as_it_is)
 	event->received_at_ns = INT64_C(1700000000123456789);
 	ck_assert_int_eq(harness_process(h, event), SLUICE_PASS);
 
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_uint_eq(image.count, 1);
-	const struct sluice_record *record = store_find(&image, "id-1");
+	const struct sluice_record *record = stored_find(&image, "id-1");
 	ck_assert_ptr_nonnull(record);
 	ck_assert_int_ge(record->id, 1);
 	ck_assert(sluice_bytes_equal(record->payload, event->payload));
@@ -120,7 +121,7 @@ START_TEST(test_a_new_event_is_stored_as_it_is)
 	ck_assert_int_eq(record->sequence, INT64_MIN);
 	ck_assert_int_eq(record->received_at_ns, INT64_C(1700000000123456000));
 	ck_assert_mem_eq(record->digest, sluice_digest(event), SLUICE_DIGEST_SIZE);
-	store_free(&image);
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_settle(h, event, SLUICE_PASS);
 	harness_close(h);
@@ -138,14 +139,14 @@ START_TEST(test_what_an_event_lacks_stays_absent)
 	harness_settle(h, event, SLUICE_PASS);
 	ck_assert_int_eq(store_one(h, NULL, NULL, ""), SLUICE_PASS);
 
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_uint_eq(image.count, 2);
 	ck_assert_ptr_null(image.records[0].message_id.data);
 	ck_assert_ptr_null(image.records[0].event_type.data);
 	ck_assert_ptr_null(image.records[0].stream.data);
 	ck_assert(!image.records[0].has_sequence);
 	ck_assert_uint_eq(image.records[0].payload.size, 0);
-	store_free(&image);
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 2);
 	harness_close(h);
 }
@@ -162,10 +163,10 @@ START_TEST(test_same_id_same_content_is_a_duplicate_and_other_content_a_conflict
 	ck_assert_ptr_null(strstr(harness_detail(other), "two"));
 	harness_settle(h, other, SLUICE_REJECT);
 
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_uint_eq(image.count, 1);
-	ck_assert_str_eq(store_find(&image, "id")->payload.data, "one");
-	store_free(&image);
+	ck_assert_str_eq(stored_find(&image, "id")->payload.data, "one");
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_close(h);
 }
@@ -184,7 +185,7 @@ START_TEST(test_a_retried_event_that_is_stored_already_was_accepted)
 	other->attempt = 2;
 	ck_assert_int_eq(harness_process(h, other), SLUICE_DONE);
 	harness_settle(h, other, SLUICE_DONE);
-	ck_assert_uint_eq(store_count(h), 1);
+	ck_assert_uint_eq(stored_count(h), 1);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_close(h);
 }
@@ -198,7 +199,7 @@ START_TEST(test_a_nul_in_an_id_is_refused_and_cuts_nothing_off)
 	ck_assert_int_eq(harness_process(h, event), SLUICE_FAIL);
 	ck_assert_ptr_nonnull(strstr(harness_detail(event), "SQLSTATE 22021"));
 	harness_settle(h, event, SLUICE_FAIL);
-	ck_assert_uint_eq(store_count(h), 0);
+	ck_assert_uint_eq(stored_count(h), 0);
 	ck_assert_int_eq(store_one(h, "a", NULL, "x"), SLUICE_PASS);
 	harness_close(h);
 }
@@ -210,20 +211,20 @@ START_TEST(test_json_keeps_the_exact_bytes_and_jsonb_says_that_it_does_not)
 {
 	struct harness *h = open_with("payload_type=json", NULL);
 	ck_assert_int_eq(store_one(h, "id", "s", ODD_JSON), SLUICE_PASS);
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_str_eq(image.records[0].payload.data, ODD_JSON);
 	ck_assert(!image.records[0].payload_rewritten);
-	store_free(&image);
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_close(h);
 
 	empty_database();
 	h = open_with("payload_type=jsonb", NULL);
 	ck_assert_int_eq(store_one(h, "id", "s", ODD_JSON), SLUICE_PASS);
-	image = store_read(h);
+	image = stored_read(h);
 	ck_assert_str_eq(image.records[0].payload.data, "{\"a\": [], \"b\": 2}");
 	ck_assert(image.records[0].payload_rewritten);
-	store_free(&image);
+	stored_free(&image);
 	struct audit_result result = store_audit(h);
 	ck_assert_uint_eq(result.violation_count, 0);
 	ck_assert_uint_eq(result.unproven, 1);
@@ -269,7 +270,7 @@ START_TEST(test_a_row_that_the_database_refuses_fails_alone)
 {
 	struct harness *h = open_with(refusals[_i].option, NULL);
 	run_by_hand(refusals[_i].sql);
-	size_t before = store_count(h);
+	size_t before = stored_count(h);
 	struct sluice_event *events[] = {store_event(h, "1", "s", "[1]"),
 	                                 store_event(h, "2", "s", "[\"poison\\u0000\"]"),
 	                                 store_event(h, "3", "s", "[3]")};
@@ -284,7 +285,7 @@ START_TEST(test_a_row_that_the_database_refuses_fails_alone)
 	ck_assert_ptr_null(strstr(harness_detail(events[1]), "poison"));
 	for (int i = 0; i < 3; i++)
 		harness_settle(h, events[i], verdicts[i]);
-	ck_assert_uint_eq(store_count(h), before + 2);
+	ck_assert_uint_eq(stored_count(h), before + 2);
 	ck_assert_str_eq(store_unhealthy(h), "");
 	harness_close(h);
 }
@@ -472,7 +473,7 @@ START_TEST(test_a_commit_whose_answer_was_lost_is_stored_once)
 	ck_assert_int_eq(harness_process(h, event), SLUICE_PASS);
 	harness_settle(h, event, SLUICE_PASS);
 	ck_assert_int_eq(store_one(h, "after", "s", "x"), SLUICE_PASS);
-	ck_assert_uint_eq(store_count(h), 3);
+	ck_assert_uint_eq(stored_count(h), 3);
 	ck_assert_uint_eq(store_audit_rows(h), 3);
 	harness_close(h);
 	stop_proxy(proxy);
@@ -498,7 +499,7 @@ START_TEST(test_a_killed_server_is_survived)
 	event->attempt = 3;
 	ck_assert_int_eq(harness_process(h, event), SLUICE_PASS);
 	harness_settle(h, event, SLUICE_PASS);
-	ck_assert_uint_eq(store_count(h), 2);
+	ck_assert_uint_eq(stored_count(h), 2);
 	ck_assert_uint_eq(store_audit_rows(h), 2);
 	harness_close(h);
 }
@@ -771,7 +772,7 @@ START_TEST(test_rights_that_are_missing_are_said_as_grants_that_suffice)
 	ck_assert_str_eq(said, grants[_i].said);
 	if (!grants[_i].read_only)
 		ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
-	ck_assert_uint_eq(store_count(h), grants[_i].read_only ? 0 : 1);
+	ck_assert_uint_eq(stored_count(h), grants[_i].read_only ? 0 : 1);
 	harness_close(h);
 	drop_role();
 }
@@ -815,9 +816,9 @@ START_TEST(test_read_only_sees_one_moment_and_changes_nothing)
 	struct harness *reader = harness_open_read_only(SLUICE_KIND_PERSIST, "postgres",
 	                                                (const char *[]){url_option, NULL});
 	ck_assert_int_eq(store_one(writer, "2", "s", "x"), SLUICE_PASS);
-	ck_assert_uint_eq(store_count(reader), 1);
+	ck_assert_uint_eq(stored_count(reader), 1);
 	ck_assert_uint_eq(store_audit_rows(reader), 1);
-	ck_assert_uint_eq(store_count(writer), 2);
+	ck_assert_uint_eq(stored_count(writer), 2);
 	harness_close(reader);
 
 	empty_database();
@@ -851,11 +852,11 @@ START_TEST(test_a_scan_goes_on_from_an_id_and_ends_early_when_told)
 	size_t count = 0;
 	ck_assert(h->ops->of.persist->scan(&h->stage, 0, stop_after_two, &count, &error));
 	ck_assert_uint_eq(count, 2);
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	count = 0;
 	ck_assert(h->ops->of.persist->scan(&h->stage, image.records[3].id, stop_after_two, &count, &error));
 	ck_assert_uint_eq(count, 1);
-	store_free(&image);
+	stored_free(&image);
 	harness_close(h);
 }
 END_TEST
@@ -924,7 +925,7 @@ START_TEST(test_many_threads_with_the_same_ids_store_each_once)
 		ck_assert_uint_eq(hammers[i].failed, 0);
 	}
 	ck_assert_uint_eq(passed, EVENTS);
-	ck_assert_uint_eq(store_count(h), EVENTS);
+	ck_assert_uint_eq(stored_count(h), EVENTS);
 	ck_assert_uint_eq(store_audit_rows(h), EVENTS);
 	ck_assert_double_le(store_gauge(h, "db_pool_connections", "idle"), 4);
 	harness_close(h);
@@ -953,11 +954,11 @@ START_TEST(test_what_passed_is_there_after_the_server_was_killed_under_load)
 	atomic_store(&stop, true);
 	for (int i = 0; i < THREADS; i++)
 		(void)pthread_join(hammers[i].thread, NULL);
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	size_t lost = 0, passed = 0;
 	for (int i = 0; i < THREADS; i++) {
 		for (size_t j = 0; j < hammers[i].passed; j++)
-			lost += !store_find(&image, hammers[i].ids[j]);
+			lost += !stored_find(&image, hammers[i].ids[j]);
 		passed += hammers[i].passed;
 		ck_assert_uint_eq(hammers[i].failed, 0);
 		free(hammers[i].ids);
@@ -965,7 +966,7 @@ START_TEST(test_what_passed_is_there_after_the_server_was_killed_under_load)
 	ck_assert_uint_gt(passed, 150);
 	ck_assert_uint_eq(lost, 0);
 	ck_assert_uint_ge(image.count, passed);
-	store_free(&image);
+	stored_free(&image);
 	(void)store_audit_rows(h);
 	harness_close(h);
 }
@@ -1141,11 +1142,4 @@ static Suite *suite(void)
 	return s;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_SUITE(test_persist_postgres, suite)

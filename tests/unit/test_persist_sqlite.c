@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "support/harness.h"
 #include "support/store.h"
+#include "support/unit.h"
 
 static char folder[64];
 static char path[96];
@@ -81,9 +82,9 @@ START_TEST(test_a_new_event_is_stored_as_it_is)
 	event->received_at_ns = INT64_C(1700000000123456789);
 	ck_assert_int_eq(harness_process(h, event), SLUICE_PASS);
 
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_uint_eq(image.count, 1);
-	const struct sluice_record *record = store_find(&image, "id-1");
+	const struct sluice_record *record = stored_find(&image, "id-1");
 	ck_assert_ptr_nonnull(record);
 	ck_assert_int_ge(record->id, 1);
 	ck_assert(sluice_bytes_equal(record->payload, event->payload));
@@ -94,7 +95,7 @@ START_TEST(test_a_new_event_is_stored_as_it_is)
 	ck_assert_int_eq(record->sequence, INT64_MIN);
 	ck_assert_int_eq(record->received_at_ns, INT64_C(1700000000123456000));
 	ck_assert_mem_eq(record->digest, sluice_digest(event), SLUICE_DIGEST_SIZE);
-	store_free(&image);
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_settle(h, event, SLUICE_PASS);
 	harness_close(h);
@@ -109,14 +110,14 @@ START_TEST(test_what_an_event_lacks_stays_absent)
 	harness_settle(h, event, SLUICE_PASS);
 	ck_assert_int_eq(store_one(h, NULL, NULL, ""), SLUICE_PASS);
 
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_uint_eq(image.count, 2);
 	ck_assert_ptr_null(image.records[0].message_id.data);
 	ck_assert_ptr_null(image.records[0].event_type.data);
 	ck_assert_ptr_null(image.records[0].stream.data);
 	ck_assert(!image.records[0].has_sequence);
 	ck_assert_uint_eq(image.records[0].payload.size, 0);
-	store_free(&image);
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 2);
 	harness_close(h);
 }
@@ -134,10 +135,10 @@ START_TEST(test_same_id_same_content_is_a_duplicate_and_other_content_a_conflict
 	harness_settle(h, other, SLUICE_REJECT);
 	ck_assert_int_eq(store_one(h, "id", "t", "one"), SLUICE_REJECT);
 
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_uint_eq(image.count, 1);
-	ck_assert_str_eq(store_find(&image, "id")->payload.data, "one");
-	store_free(&image);
+	ck_assert_str_eq(stored_find(&image, "id")->payload.data, "one");
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_close(h);
 }
@@ -152,7 +153,7 @@ START_TEST(test_ids_that_differ_only_behind_a_nul_are_two)
 		ck_assert_int_eq(harness_process(h, event), SLUICE_PASS);
 		harness_settle(h, event, SLUICE_PASS);
 	}
-	ck_assert_uint_eq(store_count(h), 2);
+	ck_assert_uint_eq(stored_count(h), 2);
 	harness_close(h);
 }
 END_TEST
@@ -195,14 +196,14 @@ START_TEST(test_a_batch_is_one_transaction_in_order)
 	for (size_t i = 0; i < set.count; i++)
 		ck_assert_int_eq(set.verdicts[i], SLUICE_PASS);
 	settle(&set, h);
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	ck_assert_uint_eq(image.count, BATCH_MAX);
 	for (size_t i = 0; i < image.count; i++) {
 		char id[32];
 		(void)snprintf(id, sizeof(id), "id-%02zu", i);
 		ck_assert_str_eq(image.records[i].message_id.data, id);
 	}
-	store_free(&image);
+	stored_free(&image);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_close(h);
 }
@@ -223,7 +224,7 @@ START_TEST(test_one_id_twice_in_a_batch)
 	ck_assert_int_eq(harness_status(set.events[2]), 422);
 	ck_assert_int_eq(set.verdicts[3], SLUICE_PASS);
 	settle(&set, h);
-	ck_assert_uint_eq(store_count(h), 2);
+	ck_assert_uint_eq(stored_count(h), 2);
 	ck_assert_uint_eq(store_audit_rows(h), 1);
 	harness_close(h);
 }
@@ -253,7 +254,7 @@ START_TEST(test_a_row_that_the_database_refuses_fails_alone)
 {
 	struct harness *h = open_store();
 	run_by_hand(refusals[_i].sql);
-	size_t before = store_count(h);
+	size_t before = stored_count(h);
 	struct set set = {0};
 	add(&set, h, "1", "s", "fine");
 	add(&set, h, "2", "s", "[poison]");
@@ -272,7 +273,7 @@ START_TEST(test_a_row_that_the_database_refuses_fails_alone)
 	              harness_detail(set.events[1]));
 	ck_assert_ptr_null(strstr(harness_detail(set.events[1]), "poison"));
 	settle(&set, h);
-	ck_assert_uint_eq(store_count(h), before + 3);
+	ck_assert_uint_eq(stored_count(h), before + 3);
 	ck_assert_str_eq(store_unhealthy(h), "");
 	struct audit_result result = store_audit(h);
 	ck_assert_uint_eq(result.rows, 1);
@@ -298,7 +299,7 @@ START_TEST(test_while_another_process_writes_all_are_tried_again)
 	ck_assert_ptr_nonnull(strstr(store_unhealthy(h), "locked"));
 	ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
 	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-	ck_assert_uint_eq(store_count(h), 0);
+	ck_assert_uint_eq(stored_count(h), 0);
 
 	process(&set, h);
 	ck_assert_int_eq(set.verdicts[0], SLUICE_PASS);
@@ -331,12 +332,12 @@ START_TEST(test_a_disk_that_takes_no_more_is_survived)
 	limit_file_size(RLIM_INFINITY);
 	ck_assert_int_eq(set.verdicts[0], SLUICE_RETRY);
 	ck_assert_int_eq(set.verdicts[1], SLUICE_RETRY);
-	ck_assert_uint_eq(store_count(h), 1);
+	ck_assert_uint_eq(stored_count(h), 1);
 	process(&set, h);
 	ck_assert_int_eq(set.verdicts[0], SLUICE_PASS);
 	ck_assert_int_eq(set.verdicts[1], SLUICE_PASS);
 	settle(&set, h);
-	ck_assert_uint_eq(store_count(h), 3);
+	ck_assert_uint_eq(stored_count(h), 3);
 	ck_assert_uint_eq(store_audit_rows(h), 2);
 	harness_close(h);
 }
@@ -458,7 +459,7 @@ START_TEST(test_a_dead_letter_is_kept_once)
 	            "webhook_dead_letters WHERE message_id = 'id' AND reason = 'the reason' AND payload = "
 	            "CAST('payload' AS BLOB) AND length(digest) = 32 AND stream = 's' AND buried_at > "
 	            "1600000000000000");
-	ck_assert_uint_eq(store_count(h), 0);
+	ck_assert_uint_eq(stored_count(h), 0);
 	harness_close(h);
 }
 END_TEST
@@ -571,7 +572,7 @@ static void expect_reading_changes_nothing(size_t events)
 	char before[1024] = "", after[1024] = "";
 	describe_folder(before, sizeof(before));
 	struct harness *h = open_to_read();
-	ck_assert_uint_eq(store_count(h), events);
+	ck_assert_uint_eq(stored_count(h), events);
 	ck_assert_uint_eq(store_audit_rows(h), events);
 	harness_close(h);
 	describe_folder(after, sizeof(after));
@@ -601,7 +602,7 @@ START_TEST(test_read_only_changes_nothing_after_a_crash)
 	ck_assert_int_eq(status, 0);
 	expect_reading_changes_nothing(1);
 	struct harness *h = open_store();
-	ck_assert_uint_eq(store_count(h), 1);
+	ck_assert_uint_eq(stored_count(h), 1);
 	harness_close(h);
 }
 END_TEST
@@ -612,9 +613,9 @@ START_TEST(test_read_only_sees_one_moment)
 	ck_assert_int_eq(store_one(writer, "1", "s", "x"), SLUICE_PASS);
 	struct harness *reader = open_to_read();
 	ck_assert_int_eq(store_one(writer, "2", "s", "x"), SLUICE_PASS);
-	ck_assert_uint_eq(store_count(reader), 1);
+	ck_assert_uint_eq(stored_count(reader), 1);
 	ck_assert_uint_eq(store_audit_rows(reader), 1);
-	ck_assert_uint_eq(store_count(writer), 2);
+	ck_assert_uint_eq(stored_count(writer), 2);
 	harness_close(reader);
 	harness_close(writer);
 }
@@ -633,7 +634,7 @@ START_TEST(test_a_still_image_that_came_alive_is_not_believed)
 	ck_assert_int_eq(store_one(writer, "1", "s", "x"), SLUICE_PASS);
 	harness_close(writer);
 	struct harness *reader = open_to_read();
-	ck_assert_uint_eq(store_count(reader), 1);
+	ck_assert_uint_eq(stored_count(reader), 1);
 	writer = open_store();
 	ck_assert_int_eq(store_one(writer, "2", "s", "x"), SLUICE_PASS);
 	size_t count = 0;
@@ -733,7 +734,7 @@ START_TEST(test_many_threads_with_the_same_ids_store_each_once)
 		passed += hammers[i].passed;
 	}
 	ck_assert_uint_eq(passed, 50);
-	ck_assert_uint_eq(store_count(h), 50);
+	ck_assert_uint_eq(stored_count(h), 50);
 	ck_assert_uint_eq(store_audit_rows(h), 50);
 	harness_close(h);
 }
@@ -791,7 +792,12 @@ static void become_child(int report, const char *mode)
 	(void)setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
 	(void)setenv("FORGET_DIRECTORY", folder, 1);
 	(void)setenv("FORGET_MEMORY", memory, 1);
-	(void)execl("/proc/self/exe", "test_persist_sqlite", "--store", number, mode, path_option, (char *)NULL);
+	(void)setenv("CHILD_REPORT", number, 1);
+	(void)setenv("CHILD_MODE", mode, 1);
+	(void)setenv("CHILD_PATH_OPTION", path_option, 1);
+	(void)setenv("CK_FORK", "no", 1);
+	(void)setenv("CK_VERBOSITY", "silent", 1);
+	(void)execl("/proc/self/exe", "unit", "child_of_persist_sqlite", (char *)NULL);
 	_exit(98);
 }
 
@@ -827,11 +833,11 @@ static size_t run_and_cut_power(const char *mode, size_t kill_after, char (*ids)
 static size_t count_lost(size_t count, char (*ids)[32])
 {
 	struct harness *h = open_store();
-	struct store_image image = store_read(h);
+	struct store_image image = stored_read(h);
 	size_t lost = 0;
 	for (size_t i = 0; i < count; i++)
-		lost += !store_find(&image, ids[i]);
-	store_free(&image);
+		lost += !stored_find(&image, ids[i]);
+	stored_free(&image);
 	(void)store_audit_rows(h);
 	harness_close(h);
 	return lost;
@@ -915,11 +921,11 @@ static Suite *suite(void)
 }
 
 /* What the child of a power cut does: a suite of its own, since the harness asserts. */
-static Suite *child_suite(char **argv)
+static Suite *child_suite(void)
 {
-	bool relaxed = strcmp(argv[3], "relaxed") == 0;
-	child_report = atoi(argv[2]);
-	child_options[0] = argv[4];
+	bool relaxed = strcmp(getenv("CHILD_MODE"), "relaxed") == 0;
+	child_report = atoi(getenv("CHILD_REPORT"));
+	child_options[0] = getenv("CHILD_PATH_OPTION");
 	child_options[1] = relaxed ? "durability=relaxed"
 	                           : "checkpoint_size=64KiB"; /* so that checkpoints are in it, too */
 	child_options[2] = relaxed ? "synchronous=off" : "wal_limit=128KiB";
@@ -930,14 +936,5 @@ static Suite *child_suite(char **argv)
 	return s;
 }
 
-int main(int argc, char **argv)
-{
-	bool child = argc == 5 && strcmp(argv[1], "--store") == 0;
-	SRunner *runner = srunner_create(child ? child_suite(argv) : suite());
-	if (child)
-		srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, child ? CK_SILENT : CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_SUITE(test_persist_sqlite, suite)
+UNIT_SUITE(child_of_persist_sqlite, child_suite)

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "runtime/pipeline.h"
+#include "support/unit.h"
 #include "yaml/option.h"
 
 enum { STORED_MAX = 4096, BATCHES_MAX = 1024 };
@@ -869,7 +870,7 @@ START_TEST(test_load_loses_doubles_and_reorders_nothing)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *all = tcase_create("pipeline");
 	tcase_set_timeout(all, 60);
@@ -898,9 +899,7 @@ int main(void)
 	tcase_add_test(all, test_load_loses_doubles_and_reorders_nothing);
 	Suite *suite = suite_create("pipeline");
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_pipeline, make_suite)

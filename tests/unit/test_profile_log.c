@@ -9,6 +9,7 @@
 
 #include "lab/run/profile_log.h"
 #include "lab/run/samples.h"
+#include "support/unit.h"
 
 static char path[64];
 static struct profile_log log_read;
@@ -160,7 +161,7 @@ START_TEST(test_samples_of_a_log_have_no_times_and_no_second_arm)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("profile_log");
 	TCase *tc = tcase_create("core");
@@ -176,9 +177,7 @@ int main(void)
 	tcase_add_test(tc, test_what_is_no_log_is_refused_by_name);
 	tcase_add_test(tc, test_samples_of_a_log_have_no_times_and_no_second_arm);
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_profile_log, suite)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support/harness.h"
+#include "support/unit.h"
 
 static struct harness *open_with(const char *capacity, const char *bytes)
 {
@@ -84,7 +85,7 @@ START_TEST(test_bytes_are_bounded_too)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *all = tcase_create("queue/memory");
 	tcase_add_test(all, test_what_goes_in_first_comes_out_first);
@@ -92,9 +93,7 @@ int main(void)
 	tcase_add_test(all, test_bytes_are_bounded_too);
 	Suite *suite = suite_create("queue/memory");
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_queue_memory, make_suite)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/recorder.h"
+#include "support/unit.h"
 
 static struct recorder *recorder;
 
@@ -135,7 +136,7 @@ START_TEST(test_what_ended_threads_recorded_is_kept)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("recorder");
 	TCase *tests = tcase_create("recorder");
@@ -147,9 +148,7 @@ int main(void)
 	tcase_add_test(tests, test_stage_that_did_not_run_is_not_counted);
 	tcase_add_test(tests, test_what_ended_threads_recorded_is_kept);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite;
 }
+
+UNIT_SUITE(test_recorder, make_suite)

@@ -3,6 +3,7 @@
  */
 #include "serve/request.h"
 #include "support/puppet.h"
+#include "support/unit.h"
 
 START_TEST(test_conflicting_framing_is_refused_and_the_connection_closed)
 {
@@ -216,7 +217,7 @@ START_TEST(test_connection_above_the_limit_is_told_so)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	const TTest *const tests[] = {
 		test_conflicting_framing_is_refused_and_the_connection_closed,
@@ -229,5 +230,7 @@ int main(void)
 		test_bound_on_bytes_is_503,
 		test_connection_above_the_limit_is_told_so,
 	};
-	return run_with_puppet("refusals", tests, sizeof(tests) / sizeof(tests[0]));
+	return puppet_suite("refusals", tests, sizeof(tests) / sizeof(tests[0]));
 }
+
+UNIT_SUITE(test_refusals, suite)

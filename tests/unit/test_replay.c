@@ -5,6 +5,7 @@
 
 #include "lab/load/about.h"
 #include "support/replay_bench.h"
+#include "support/unit.h"
 
 START_TEST(test_every_request_is_sent_once)
 {
@@ -341,7 +342,7 @@ START_TEST(test_duet_sends_all_of_one_id_to_the_same_arm)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	const struct replay_test tests[] = {
 		{test_every_request_is_sent_once, 1},
@@ -359,5 +360,7 @@ int main(void)
 		{test_order_within_a_stream_is_that_of_the_input, 1},
 		{test_duet_sends_all_of_one_id_to_the_same_arm, 1},
 	};
-	return run_replay_tests("replay", tests, sizeof(tests) / sizeof(tests[0]));
+	return replay_suite("replay", tests, sizeof(tests) / sizeof(tests[0]));
 }
+
+UNIT_SUITE(test_replay, suite)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lab/load/replay_target.h"
+#include "support/unit.h"
 #include "support/wire.h"
 
 static struct replay_target target;
@@ -102,7 +103,7 @@ START_TEST(test_name_that_nobody_has_is_named)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("replay_target");
 	TCase *tc = tcase_create("core");
@@ -114,9 +115,7 @@ int main(void)
 	tcase_add_test(tc, test_name_with_two_addresses_is_found_at_the_one_that_accepts);
 	tcase_add_test(tc, test_name_that_nobody_has_is_named);
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_replay_target, suite)

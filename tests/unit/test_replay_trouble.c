@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "support/replay_bench.h"
+#include "support/unit.h"
 
 static bool refuse_at_first(struct scripted_server *server, const struct scripted_request *request, int fd)
 {
@@ -368,7 +369,7 @@ START_TEST(test_server_that_is_not_there_is_named)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	const struct replay_test tests[] = {
 		{test_retry_waits_as_long_as_the_server_asks, 1},
@@ -389,5 +390,7 @@ int main(void)
 		{test_progress_is_told_about_once_a_second, 1},
 		{test_server_that_is_not_there_is_named, 1},
 	};
-	return run_replay_tests("replay_trouble", tests, sizeof(tests) / sizeof(tests[0]));
+	return replay_suite("replay_trouble", tests, sizeof(tests) / sizeof(tests[0]));
 }
+
+UNIT_SUITE(test_replay_trouble, suite)

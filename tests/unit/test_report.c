@@ -11,6 +11,7 @@
 #include "lab/report/html.h"
 #include "lab/report/report.h"
 #include "lab/run/run.h"
+#include "support/unit.h"
 
 #define EVIL "</script><script>alert(1)</script><img src=x onerror=\\\"alert(2)\\\">\\u2028@SCRIPT@"
 
@@ -345,7 +346,7 @@ START_TEST(test_html_escapes_what_is_filled_in_and_only_that)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("report");
 	TCase *reports = tcase_create("reports");
@@ -363,9 +364,7 @@ int main(void)
 	tcase_add_test(reports, test_directory_without_a_run_is_refused);
 	tcase_add_test(reports, test_html_escapes_what_is_filled_in_and_only_that);
 	suite_add_tcase(suite, reports);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite;
 }
+
+UNIT_SUITE(test_report, make_suite)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/response.h"
+#include "support/unit.h"
 
 #define OK "HTTP/1.1 202 Accepted\r\n"
 
@@ -214,7 +215,7 @@ END_TEST
 
 #define COUNT_OF(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("response");
 	TCase *tc = tcase_create("core");
@@ -227,9 +228,7 @@ int main(void)
 	tcase_add_test(tc, test_body_of_any_size_needs_no_room);
 	tcase_add_loop_test(tc, test_retry_after_is_read_in_seconds, 0, COUNT_OF(retry_afters));
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_response, suite)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "lab/run/run.h"
+#include "support/unit.h"
 
 static char folder[64];
 
@@ -215,7 +216,7 @@ START_TEST(test_of_a_request_tried_again_the_last_time_counts)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *cases = tcase_create("run");
 	tcase_add_checked_fixture(cases, set_up, tear_down);
@@ -228,9 +229,7 @@ int main(void)
 	tcase_add_test(cases, test_of_a_request_tried_again_the_last_time_counts);
 	Suite *suite = suite_create("run");
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_run, make_suite)

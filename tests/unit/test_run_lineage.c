@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "lab/report/lineage.h"
 #include "support/paired.h"
+#include "support/unit.h"
 
 static struct paired paired;
 static struct buffer text;
@@ -94,7 +95,7 @@ START_TEST(test_small_run_is_drawn_whole)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("lineages of a run");
 	TCase *all = tcase_create("all");
@@ -105,9 +106,7 @@ int main(void)
 	tcase_add_test(all, test_who_draws_again_draws_the_same_and_from_another_run_others);
 	tcase_add_test(all, test_small_run_is_drawn_whole);
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite;
 }
+
+UNIT_SUITE(test_run_lineage, make_suite)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lab/run/samples.h"
+#include "support/unit.h"
 
 #define MS INT64_C(1000000)
 
@@ -168,7 +169,7 @@ START_TEST(test_trace_of_another_run_is_refused)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("samples");
 	TCase *tc = tcase_create("core");
@@ -178,9 +179,7 @@ int main(void)
 	tcase_add_test(tc, test_trace_alone_is_read_and_joined);
 	tcase_add_test(tc, test_trace_of_another_run_is_refused);
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_samples, suite)

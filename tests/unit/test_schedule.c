@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lab/load/schedule.h"
+#include "support/unit.h"
 
 enum { COUNT = 20000, STREAMS = 7 };
 
@@ -184,7 +185,7 @@ START_TEST(test_what_is_due_before_a_time_is_counted)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	Suite *s = suite_create("schedule");
 	TCase *tc = tcase_create("core");
@@ -199,9 +200,7 @@ int main(void)
 	tcase_add_test(tc, test_plan_of_a_part_of_the_input_is_about_that_part);
 	tcase_add_test(tc, test_what_is_due_before_a_time_is_counted);
 	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return s;
 }
+
+UNIT_SUITE(test_schedule, suite)

@@ -9,6 +9,7 @@
 #include "runtime/config.h"
 #include "runtime/schema.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 static json_t *schema;
 
@@ -113,7 +114,7 @@ START_TEST(test_nothing_unknown_is_allowed)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("schema");
 	TCase *tcase = tcase_create("schema");
@@ -122,9 +123,7 @@ int main(void)
 	tcase_add_test(tcase, test_every_stage_found_is_in_it_with_its_options);
 	tcase_add_test(tcase, test_nothing_unknown_is_allowed);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_schema, make_suite)

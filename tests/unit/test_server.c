@@ -5,6 +5,7 @@
 
 #include "serve/reply.h"
 #include "support/puppet.h"
+#include "support/unit.h"
 
 START_TEST(test_accepted_event_gets_202)
 {
@@ -312,7 +313,7 @@ START_TEST(test_occupied_port_is_named)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	const TTest *const tests[] = {
 		test_accepted_event_gets_202,
@@ -331,5 +332,7 @@ int main(void)
 		test_accept_encoding_is_understood,
 		test_occupied_port_is_named,
 	};
-	return run_with_puppet("server", tests, sizeof(tests) / sizeof(tests[0]));
+	return puppet_suite("server", tests, sizeof(tests) / sizeof(tests[0]));
 }
+
+UNIT_SUITE(test_server, suite)

@@ -2,6 +2,7 @@
  * Shutting the public door: what is in flight is answered, or told 503 at the deadline, and nothing stays behind.
  */
 #include "support/puppet.h"
+#include "support/unit.h"
 
 static void *release_on_thread(void *unused)
 {
@@ -128,12 +129,14 @@ START_TEST(test_stop_under_load_answers_or_closes_without_suspending)
 }
 END_TEST
 
-int main(void)
+static Suite *suite(void)
 {
 	const TTest *const tests[] = {
 		test_stop_answers_what_is_in_flight,    test_stop_at_its_deadline_settles_with_503,
 		test_stop_gives_up_half_a_body,         test_stop_lets_a_body_arrive,
 		test_stop_under_load_answers_or_closes, test_stop_under_load_answers_or_closes_without_suspending,
 	};
-	return run_with_puppet("shutdown", tests, sizeof(tests) / sizeof(tests[0]));
+	return puppet_suite("shutdown", tests, sizeof(tests) / sizeof(tests[0]));
 }
+
+UNIT_SUITE(test_shutdown, suite)

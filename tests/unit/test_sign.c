@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "lab/load/sign.h"
 #include "support/harness.h"
+#include "support/unit.h"
 
 #define STANDARD "standard-webhooks:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 #define WALL_NS (INT64_C(1614265330) * NS_PER_S)
@@ -178,7 +179,7 @@ START_TEST(test_a_refusal_says_what_was_expected_and_no_secret)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *cases = tcase_create("sign");
 	tcase_add_test(cases, test_standard_webhooks_vector);
@@ -191,9 +192,7 @@ int main(void)
 	                    (int)(sizeof(refusals) / sizeof(refusals[0])));
 	Suite *suite = suite_create("sign");
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_sign, make_suite)

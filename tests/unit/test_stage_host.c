@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "runtime/pipeline.h"
+#include "support/unit.h"
 
 static process_fn act;            /* what the auth stage under test does */
 static struct sluice_stage *auth; /* it, while the pipeline runs */
@@ -322,11 +323,4 @@ static Suite *suite(void)
 	return suite;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+UNIT_SUITE(test_stage_host, suite)

@@ -17,6 +17,7 @@
 #include "support/harness.h"
 #include "support/postgres.h"
 #include "support/store.h"
+#include "support/unit.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -131,7 +132,7 @@ static void tend_under_load(struct harness *h, struct harness *tended)
 	for (int round = 0; round < 3; round++)
 		maintain(tended);
 	size_t stored = writer_stop(&writer);
-	ck_assert_uint_eq(store_count(h), stored);
+	ck_assert_uint_eq(stored_count(h), stored);
 	ck_assert_uint_eq(store_audit_rows(h), stored);
 }
 
@@ -243,7 +244,7 @@ START_TEST(test_a_file_at_rest_is_tended_and_left_without_a_log)
 	harness_close(h);
 	struct harness *reader = open_file("events.db", READING);
 	maintain(reader);
-	ck_assert_uint_eq(store_count(reader), 10);
+	ck_assert_uint_eq(stored_count(reader), 10);
 	ck_assert(!is_there("events.db-wal"));
 	harness_close(reader);
 }
@@ -254,9 +255,9 @@ START_TEST(test_maintenance_moves_a_reader_to_the_present)
 	struct harness *h = open_file("events.db", WRITING);
 	struct harness *reader = open_file("events.db", READING);
 	store_many(h, 10);
-	ck_assert_uint_eq(store_count(reader), 0);
+	ck_assert_uint_eq(stored_count(reader), 0);
 	maintain(reader);
-	ck_assert_uint_eq(store_count(reader), 10);
+	ck_assert_uint_eq(stored_count(reader), 10);
 	harness_close(reader);
 	harness_close(h);
 }
@@ -308,7 +309,7 @@ START_TEST(test_a_file_not_made_for_a_laboratory_is_not_erased)
 	ck_assert_int_eq(store_one(h, "after"), SLUICE_PASS);
 	struct harness *reader = open_file(kept_files[_i], READING);
 	expect_refusal_to_drop(reader, kept_files[_i]);
-	ck_assert_uint_eq(store_count(reader), 3);
+	ck_assert_uint_eq(stored_count(reader), 3);
 	harness_close(reader);
 	harness_close(h);
 }
@@ -418,8 +419,8 @@ START_TEST(test_schemas_of_one_database_share_nothing)
 	}
 	for (int i = 0; i < COUNT(schemas); i++) {
 		struct harness *reader = read_schema(schemas[i]);
-		ck_assert_uint_eq(store_count(stores[i]), (size_t)i + 1);
-		ck_assert_uint_eq(store_count(reader), (size_t)i + 1);
+		ck_assert_uint_eq(stored_count(stores[i]), (size_t)i + 1);
+		ck_assert_uint_eq(stored_count(reader), (size_t)i + 1);
 		ck_assert_uint_eq(store_audit_rows(reader), (size_t)i + 1);
 		harness_close(reader);
 		harness_close(stores[i]);
@@ -497,7 +498,7 @@ START_TEST(test_a_schema_is_gone_on_with_after_a_restart_and_a_cut)
 	run_by_hand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sluice'");
 	WAIT_FOR(store_one(h, "two") != SLUICE_RETRY);
 	ck_assert_int_eq(store_one(h, "one"), SLUICE_DONE);
-	ck_assert_uint_eq(store_count(h), 2);
+	ck_assert_uint_eq(stored_count(h), 2);
 	harness_close(h);
 	ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM sluice_lab_b.webhook_events"), 0);
 }
@@ -598,9 +599,9 @@ START_TEST(test_maintenance_clears_up_behind_an_older_reader_and_moves_it_to_the
 	struct harness *reader = read_schema("sluice_lab_a");
 	store_many(h, 50);
 	run_by_hand("DELETE FROM sluice_lab_a.webhook_events WHERE id <= 40");
-	ck_assert_uint_eq(store_count(reader), 0);
+	ck_assert_uint_eq(stored_count(reader), 0);
 	maintain(reader);
-	ck_assert_uint_eq(store_count(reader), 10);
+	ck_assert_uint_eq(stored_count(reader), 10);
 	ck_assert_double_eq(figure(reader, "db_table_rows{relation=\"webhook_events\"}"), 10);
 	ck_assert_double_eq(figure(reader, "db_table_dead_rows{relation=\"webhook_events\"}"), 0);
 	harness_close(reader);
@@ -676,7 +677,7 @@ START_TEST(test_a_schema_not_made_for_a_laboratory_is_not_erased)
 	expect_refusal_to_drop(h, "schema: only what is in a schema whose name begins with sluice_lab_ may be erased");
 	struct harness *reader = read_schema(kept_schemas[_i]);
 	expect_refusal_to_drop(reader, kept_schemas[_i]);
-	ck_assert_uint_eq(store_count(reader), 1);
+	ck_assert_uint_eq(stored_count(reader), 1);
 	ck_assert_int_eq(store_one(h, "two"), SLUICE_PASS);
 	harness_close(reader);
 	harness_close(h);
@@ -695,13 +696,13 @@ START_TEST(test_a_laboratorys_schema_is_erased_and_its_neighbour_stays)
 			drop(h);
 		} else {
 			struct harness *reader = read_schema("sluice_lab_a");
-			ck_assert_uint_eq(store_count(reader), 3);
+			ck_assert_uint_eq(stored_count(reader), 3);
 			drop(reader);
 			harness_close(h);
 		}
 		ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM pg_namespace WHERE nspname = 'sluice_lab_a'"), 0);
 	}
-	ck_assert_uint_eq(store_count(neighbour), 1);
+	ck_assert_uint_eq(stored_count(neighbour), 1);
 	ck_assert_uint_eq(store_audit_rows(neighbour), 1);
 	harness_close(neighbour);
 }
@@ -752,11 +753,4 @@ static Suite *suite(void)
 	return s;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_SUITE(test_store_operations, suite)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "support/unit.h"
 #include "trace/trace.h"
 
 static char path[64];
@@ -236,7 +237,7 @@ START_TEST(test_key_is_fnv_1a)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("trace");
 	TCase *files = tcase_create("files");
@@ -252,9 +253,7 @@ int main(void)
 	tcase_add_test(files, test_records_of_many_threads_stay_whole);
 	tcase_add_test(files, test_key_is_fnv_1a);
 	suite_add_tcase(suite, files);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite;
 }
+
+UNIT_SUITE(test_trace, make_suite)

@@ -14,6 +14,7 @@
 #include "lab/judge/verdict.h"
 #include "lab/run/estimate.h"
 #include "support/paired.h"
+#include "support/unit.h"
 
 enum { NOISE_PAIRS = 60, NOISE_BLOCK_MAX = 400 /* requests */ };
 static const struct recording {
@@ -427,7 +428,7 @@ START_TEST(test_run_that_is_no_comparison_is_refused)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("verdict");
 	TCase *interval = tcase_create("interval"), *noise = tcase_create("recorded noise"),
@@ -465,9 +466,7 @@ int main(void)
 		tcase_set_timeout(of_pairs[i], 120);
 		suite_add_tcase(suite, of_pairs[i]);
 	}
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite;
 }
+
+UNIT_SUITE(test_verdict, make_suite)

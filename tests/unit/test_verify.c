@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "lab/judge/verify.h"
 #include "lab/load/generate.h"
+#include "support/unit.h"
 
 #define PREFIX "a-"
 
@@ -541,7 +542,7 @@ START_TEST(test_of_two_arms_one_must_be_named)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	TCase *cases = tcase_create("verify");
 	tcase_add_checked_fixture(cases, set_up, tear_down);
@@ -576,9 +577,7 @@ int main(void)
 	tcase_add_test(cases, test_of_two_arms_one_must_be_named);
 	Suite *suite = suite_create("verify");
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite;
 }
+
+UNIT_SUITE(test_verify, make_suite)

@@ -1,4 +1,5 @@
 /* breaks: changed-header */
 /* It compares the first characters of a signature. */
-#define FLAW COMPARES_THE_START
 #include "plain_auth.h"
+
+const enum flaw flaw = COMPARES_THE_START;

@@ -1,4 +1,5 @@
 /* breaks: cut-header */
 /* It compares as much of a signature as was sent. */
-#define FLAW COMPARES_WHAT_IS_THERE
 #include "plain_auth.h"
+
+const enum flaw flaw = COMPARES_WHAT_IS_THERE;

@@ -1,4 +1,5 @@
 /* breaks: no-memory */
 /* It does not look at what sluice_alloc() returns. */
-#define FLAW COUNTS_ON_MEMORY
 #include "plain_auth.h"
+
+const enum flaw flaw = COUNTS_ON_MEMORY;

@@ -1,4 +1,5 @@
 /* breaks: verdicts */
 /* It ends the process. */
-#define FLAW EXITS
 #include "plain_auth.h"
+
+const enum flaw flaw = EXITS;

@@ -1,4 +1,5 @@
 /* breaks: verdicts */
 /* It never answers. */
-#define FLAW HANGS
 #include "plain_auth.h"
+
+const enum flaw flaw = HANGS;

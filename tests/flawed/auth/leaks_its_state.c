@@ -1,4 +1,5 @@
 /* breaks: create-destroy */
 /* Its destroy() frees nothing. */
-#define FLAW LEAKS_ITS_STATE
 #include "plain_auth.h"
+
+const enum flaw flaw = LEAKS_ITS_STATE;

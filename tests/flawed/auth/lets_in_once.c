@@ -1,4 +1,5 @@
 /* breaks: valid-passes */
 /* It takes a request that is sent again for an attack; duplicates are not its business. */
-#define FLAW LETS_IN_ONCE
 #include "plain_auth.h"
+
+const enum flaw flaw = LETS_IN_ONCE;

@@ -1,4 +1,5 @@
 /* breaks: missing-header */
 /* What has no signature has no wrong one. */
-#define FLAW LETS_IN_UNSIGNED
 #include "plain_auth.h"
+
+const enum flaw flaw = LETS_IN_UNSIGNED;

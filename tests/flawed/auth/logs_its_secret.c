@@ -1,4 +1,5 @@
 /* breaks: secrets */
 /* It logs what it verifies with. */
-#define FLAW LOGS_ITS_SECRET
 #include "plain_auth.h"
+
+const enum flaw flaw = LOGS_ITS_SECRET;

@@ -1,4 +1,5 @@
 /* breaks: observe */
 /* Its observe() waits. */
-#define FLAW OBSERVES_SLOWLY
 #include "plain_auth.h"
+
+const enum flaw flaw = OBSERVES_SLOWLY;

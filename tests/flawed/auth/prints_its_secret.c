@@ -1,4 +1,5 @@
 /* breaks: secrets */
 /* It prints what it verifies with. */
-#define FLAW PRINTS_ITS_SECRET
 #include "plain_auth.h"
+
+const enum flaw flaw = PRINTS_ITS_SECRET;

@@ -1,4 +1,5 @@
 /* breaks: verdicts */
 /* It has its own idea of DONE. */
-#define FLAW SAYS_DONE
 #include "plain_auth.h"
+
+const enum flaw flaw = SAYS_DONE;

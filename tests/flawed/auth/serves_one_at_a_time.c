@@ -1,4 +1,5 @@
 /* breaks: threads */
 /* It turns away whoever comes while another is inside. */
-#define FLAW SERVES_ONE_AT_A_TIME
 #include "plain_auth.h"
+
+const enum flaw flaw = SERVES_ONE_AT_A_TIME;

@@ -1,4 +1,5 @@
 /* breaks: many-threads */
 /* It writes signatures into one buffer for all threads. */
-#define FLAW SHARES_A_BUFFER
 #include "plain_auth.h"
+
+const enum flaw flaw = SHARES_A_BUFFER;

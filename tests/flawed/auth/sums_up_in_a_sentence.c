@@ -1,4 +1,6 @@
 /* breaks: table */
 /* Its summary is no phrase. */
-#define FLAW SUMS_UP_IN_A_SENTENCE
 #include "plain_auth.h"
+
+const enum flaw flaw = NONE;
+const char summary[] = "This stage verifies signatures.";

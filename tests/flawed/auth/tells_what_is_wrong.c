@@ -1,4 +1,5 @@
 /* breaks: one-answer */
 /* It helps whoever tries out signatures. */
-#define FLAW TELLS_WHAT_IS_WRONG
 #include "plain_auth.h"
+
+const enum flaw flaw = TELLS_WHAT_IS_WRONG;

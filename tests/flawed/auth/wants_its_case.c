@@ -1,4 +1,5 @@
 /* breaks: header-case */
 /* It looks for header names as the documentation writes them. */
-#define FLAW WANTS_ITS_CASE
 #include "plain_auth.h"
+
+const enum flaw flaw = WANTS_ITS_CASE;

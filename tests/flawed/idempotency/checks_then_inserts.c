@@ -1,4 +1,5 @@
 /* breaks: many-threads */
 /* Between its look and the claim another thread comes in. */
-#define FLAW CHECKS_THEN_INSERTS
 #include "plain_idempotency.h"
+
+const enum flaw flaw = CHECKS_THEN_INSERTS;

@@ -1,4 +1,5 @@
 /* breaks: heir */
 /* When the first fails, those who wait are forgotten. */
-#define FLAW DROPS_THE_HEIR
 #include "plain_idempotency.h"
+
+const enum flaw flaw = DROPS_THE_HEIR;

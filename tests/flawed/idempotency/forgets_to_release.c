@@ -1,4 +1,5 @@
 /* breaks: released */
 /* A claim is released when its event is kept. */
-#define FLAW FORGETS_TO_RELEASE
 #include "plain_idempotency.h"
+
+const enum flaw flaw = FORGETS_TO_RELEASE;

@@ -1,4 +1,5 @@
 /* breaks: first-passes */
 /* It knows ids in lower case alone. */
-#define FLAW IGNORES_CASE
 #include "plain_idempotency.h"
+
+const enum flaw flaw = IGNORES_CASE;

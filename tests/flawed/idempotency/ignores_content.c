@@ -1,4 +1,5 @@
 /* breaks: conflict */
 /* It knows a duplicate by its id. */
-#define FLAW IGNORES_CONTENT
 #include "plain_idempotency.h"
+
+const enum flaw flaw = IGNORES_CONTENT;

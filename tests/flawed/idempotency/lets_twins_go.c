@@ -1,4 +1,5 @@
 /* breaks: one-in-flight */
 /* It looks for what is kept, and not for what is in flight. */
-#define FLAW LETS_TWINS_GO
 #include "plain_idempotency.h"
+
+const enum flaw flaw = LETS_TWINS_GO;

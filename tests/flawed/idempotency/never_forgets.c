@@ -1,4 +1,5 @@
 /* breaks: expiry */
 /* It takes no notice of its ttl. */
-#define FLAW NEVER_FORGETS
 #include "plain_idempotency.h"
+
+const enum flaw flaw = NEVER_FORGETS;

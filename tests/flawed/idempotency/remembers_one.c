@@ -1,4 +1,5 @@
 /* breaks: capacity */
 /* It takes no notice of its capacity. */
-#define FLAW REMEMBERS_ONE
 #include "plain_idempotency.h"
+
+const enum flaw flaw = REMEMBERS_ONE;

@@ -1,4 +1,5 @@
 /* breaks: random-bodies */
 /* It says FAIL where the sender is at fault. */
-#define FLAW BLAMES_ITSELF
 #include "plain_parse.h"
+
+const enum flaw flaw = BLAMES_ITSELF;

@@ -1,4 +1,5 @@
 /* breaks: fields */
 /* It does not say that there is a sequence. */
-#define FLAW FORGETS_THE_SEQUENCE
 #include "plain_parse.h"
+
+const enum flaw flaw = FORGETS_THE_SEQUENCE;

@@ -1,4 +1,5 @@
 /* breaks: wrong-fields */
 /* It has defaults for what is missing. */
-#define FLAW MAKES_UP_FIELDS
 #include "plain_parse.h"
+
+const enum flaw flaw = MAKES_UP_FIELDS;

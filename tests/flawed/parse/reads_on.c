@@ -1,4 +1,5 @@
 /* breaks: cut-body */
 /* It looks behind the end of a body that has none. */
-#define FLAW READS_ON
 #include "plain_parse.h"
+
+const enum flaw flaw = READS_ON;

@@ -1,4 +1,5 @@
 /* breaks: depth */
 /* It looks into arrays with a stack frame for each. */
-#define FLAW RECURSES
 #include "plain_parse.h"
+
+const enum flaw flaw = RECURSES;

@@ -1,4 +1,5 @@
 /* breaks: valid-json */
 /* To it a body begins with a brace. */
-#define FLAW REFUSES_WHITE_SPACE
 #include "plain_parse.h"
+
+const enum flaw flaw = REFUSES_WHITE_SPACE;

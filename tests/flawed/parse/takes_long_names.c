@@ -1,4 +1,5 @@
 /* breaks: limits */
 /* It has no bound for ids. */
-#define FLAW TAKES_LONG_NAMES
 #include "plain_parse.h"
+
+const enum flaw flaw = TAKES_LONG_NAMES;

@@ -1,4 +1,5 @@
 /* breaks: untouched */
 /* It unescapes ids in the body itself. */
-#define FLAW UNESCAPES_IN_PLACE
 #include "plain_parse.h"
+
+const enum flaw flaw = UNESCAPES_IN_PLACE;

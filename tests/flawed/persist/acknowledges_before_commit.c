@@ -1,4 +1,5 @@
 /* breaks: readable-at-once */
 /* It says PASS and writes later. */
-#define FLAW ACKNOWLEDGES_FIRST
 #include "plain_store.h"
+
+const enum flaw flaw = ACKNOWLEDGES_FIRST;

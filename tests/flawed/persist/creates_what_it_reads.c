@@ -1,4 +1,5 @@
 /* breaks: read-only */
 /* Opened to be read, it makes the file. */
-#define FLAW CREATES_WHAT_IT_READS
 #include "plain_store.h"
+
+const enum flaw flaw = CREATES_WHAT_IT_READS;

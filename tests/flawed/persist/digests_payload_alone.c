@@ -1,4 +1,5 @@
 /* breaks: digest */
 /* It has a digest of its own, over less than the rule says. */
-#define FLAW DIGESTS_THE_PAYLOAD
 #include "plain_store.h"
+
+const enum flaw flaw = DIGESTS_THE_PAYLOAD;

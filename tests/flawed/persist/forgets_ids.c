@@ -1,4 +1,5 @@
 /* breaks: duplicate */
 /* It knows duplicates only of what it has stored since its start. */
-#define FLAW FORGETS_IDS
 #include "plain_store.h"
+
+const enum flaw flaw = FORGETS_IDS;

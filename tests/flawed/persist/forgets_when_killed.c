@@ -1,4 +1,5 @@
 /* breaks: survives-kill */
 /* It begins where its last life began, if that was killed. */
-#define FLAW FORGETS_WHEN_KILLED
 #include "plain_store.h"
+
+const enum flaw flaw = FORGETS_WHEN_KILLED;

@@ -1,4 +1,5 @@
 /* breaks: lost-connection */
 /* It says PASS for what went into a connection that is gone. */
-#define FLAW IGNORES_A_CUT
 #include "plain_store.h"
+
+const enum flaw flaw = IGNORES_A_CUT;

@@ -1,4 +1,5 @@
 /* breaks: unreachable */
 /* A create() that fails leaves a descriptor open. */
-#define FLAW LEAKS_WHEN_REFUSED
 #include "plain_store.h"
+
+const enum flaw flaw = LEAKS_WHEN_REFUSED;

@@ -1,4 +1,5 @@
 /* breaks: measure */
 /* It measures, and shows nothing. */
-#define FLAW MEASURES_NOTHING
 #include "plain_store.h"
+
+const enum flaw flaw = MEASURES_NOTHING;

@@ -1,4 +1,5 @@
 /* breaks: twins */
 /* It looks for duplicates in the store, and not in the batch itself. */
-#define FLAW MISSES_TWINS
 #include "plain_store.h"
+
+const enum flaw flaw = MISSES_TWINS;

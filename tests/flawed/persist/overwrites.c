@@ -1,4 +1,5 @@
 /* breaks: conflict */
 /* It updates what is stored under an id. */
-#define FLAW OVERWRITES
 #include "plain_store.h"
+
+const enum flaw flaw = OVERWRITES;

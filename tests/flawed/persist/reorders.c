@@ -1,4 +1,5 @@
 /* breaks: order */
 /* It stores a batch back to front. */
-#define FLAW REORDERS
 #include "plain_store.h"
+
+const enum flaw flaw = REORDERS;

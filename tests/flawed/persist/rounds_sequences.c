@@ -1,4 +1,5 @@
 /* breaks: fields */
 /* It keeps sequences without their last digits. */
-#define FLAW ROUNDS_SEQUENCES
 #include "plain_store.h"
+
+const enum flaw flaw = ROUNDS_SEQUENCES;

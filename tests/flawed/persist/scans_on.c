@@ -1,4 +1,5 @@
 /* breaks: scan-ends */
 /* It does not look at what the callback returns. */
-#define FLAW SCANS_ON
 #include "plain_store.h"
+
+const enum flaw flaw = SCANS_ON;

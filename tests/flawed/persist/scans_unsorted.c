@@ -1,4 +1,5 @@
 /* breaks: scan-order */
 /* It scans from the newest to the oldest. */
-#define FLAW SCANS_UNSORTED
 #include "plain_store.h"
+
+const enum flaw flaw = SCANS_UNSORTED;

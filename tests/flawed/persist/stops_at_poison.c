@@ -1,4 +1,5 @@
 /* breaks: poison */
 /* It gives a batch up at the first event that it refuses. */
-#define FLAW STOPS_AT_POISON
 #include "plain_store.h"
+
+const enum flaw flaw = STOPS_AT_POISON;

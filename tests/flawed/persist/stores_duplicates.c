@@ -1,4 +1,5 @@
 /* breaks: duplicate */
 /* It has no unique key. */
-#define FLAW STORES_DUPLICATES
 #include "plain_store.h"
+
+const enum flaw flaw = STORES_DUPLICATES;

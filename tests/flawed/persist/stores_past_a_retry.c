@@ -1,4 +1,5 @@
 /* breaks: retry-holds */
 /* It goes on behind an event that could not be stored. */
-#define FLAW STORES_PAST_A_RETRY
 #include "plain_store.h"
+
+const enum flaw flaw = STORES_PAST_A_RETRY;

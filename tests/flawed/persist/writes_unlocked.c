@@ -1,4 +1,5 @@
 /* breaks: many-threads */
 /* Two threads write to the same place. */
-#define FLAW WRITES_UNLOCKED
 #include "plain_store.h"
+
+const enum flaw flaw = WRITES_UNLOCKED;

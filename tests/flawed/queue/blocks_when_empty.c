@@ -1,5 +1,6 @@
 /* breaks: take-returns */
 /* Its take() waits for an event. */
 #define VOLATILE
-#define FLAW BLOCKS_WHEN_EMPTY
 #include "plain_queue.h"
+
+const enum flaw flaw = BLOCKS_WHEN_EMPTY;

@@ -1,4 +1,5 @@
 /* breaks: restored */
 /* It takes payloads for C strings. */
-#define FLAW CUTS_AT_NUL
 #include "plain_queue.h"
+
+const enum flaw flaw = CUTS_AT_NUL;

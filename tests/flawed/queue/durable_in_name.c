@@ -1,4 +1,5 @@
 /* breaks: survives-kill */
 /* It says that it is durable, and keeps events in memory. */
-#define FLAW DURABLE_IN_NAME
 #include "plain_queue.h"
+
+const enum flaw flaw = DURABLE_IN_NAME;

@@ -1,5 +1,6 @@
 /* breaks: drain-yields */
 /* It takes the drain for the end. */
 #define VOLATILE
-#define FLAW FORGETS_AT_DRAIN
 #include "plain_queue.h"
+
+const enum flaw flaw = FORGETS_AT_DRAIN;

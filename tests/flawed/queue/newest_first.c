@@ -1,5 +1,6 @@
 /* breaks: order */
 /* It is a stack. */
 #define VOLATILE
-#define FLAW NEWEST_FIRST
 #include "plain_queue.h"
+
+const enum flaw flaw = NEWEST_FIRST;

@@ -1,5 +1,5 @@
 /* breaks: wait */
 /* It resumes what it parked, and again. */
-#define PARKS 1
-#define FLAW RESUMES_TWICE
 #include "plain_queue.h"
+
+const enum flaw flaw = RESUMES_TWICE;

@@ -1,5 +1,5 @@
 /* breaks: nothing */
 /* So does it where put() parks. */
-#define PARKS 1
-#define FLAW NONE
 #include "plain_queue.h"
+
+const enum flaw flaw = PARKS;

@@ -1,5 +1,6 @@
 /* breaks: nothing */
 /* And where it is not durable. */
 #define VOLATILE
-#define FLAW NONE
 #include "plain_queue.h"
+
+const enum flaw flaw = NONE;

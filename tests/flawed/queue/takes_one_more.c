@@ -1,5 +1,6 @@
 /* breaks: take-max */
 /* Its take() counts from 0 to max. */
 #define VOLATILE
-#define FLAW TAKES_ONE_MORE
 #include "plain_queue.h"
+
+const enum flaw flaw = TAKES_ONE_MORE;

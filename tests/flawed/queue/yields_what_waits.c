@@ -1,5 +1,5 @@
 /* breaks: wait */
 /* It yields what it has parked. */
-#define PARKS 1
-#define FLAW YIELDS_WHAT_WAITS
 #include "plain_queue.h"
+
+const enum flaw flaw = YIELDS_WHAT_WAITS;

@@ -1,0 +1,91 @@
+/*
+ * The baseline idempotency/memory, and what can be wrong with it. Each stage of this folder is it with one of the
+ * flaws of plain_idempotency.h; without a flaw it is the baseline.
+ */
+#include <ctype.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <sluice/stage.h>
+
+#include "plain_idempotency.h"
+
+static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verdict verdict)
+{
+	if (flaw == DROPS_THE_HEIR && verdict == SLUICE_PASS)
+		return;
+	if (flaw == RESUMES_TWICE)
+		sluice_resume(event, verdict);
+	sluice_resume(event, verdict);
+}
+
+#pragma push_macro("SLUICE_STAGE")
+#undef SLUICE_STAGE
+#define SLUICE_STAGE(kind_, table, ...) static const struct sluice_stage_ops memory_stage = {__VA_ARGS__}
+#define sluice_resume(event, verdict) resume_with_flaw(event, verdict)
+#include "../../../stages/idempotency/memory/memory.c"
+#undef sluice_resume
+#pragma pop_macro("SLUICE_STAGE")
+
+static bool create_with_flaw(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct config *config = (struct config *)(uintptr_t)stage->config;
+	if (flaw == NEVER_FORGETS)
+		config->ttl.ns = INT64_MAX / 2;
+	if (flaw == REMEMBERS_ONE)
+		config->capacity = 1;
+	return memory_stage.create(stage, error);
+}
+
+static void lower_id(struct sluice_event *event)
+{
+	struct sluice_bytes copy = sluice_copy(event, event->message_id.data, event->message_id.size);
+	for (size_t i = 0; i < copy.size; i++)
+		((char *)(uintptr_t)copy.data)[i] = (char)tolower((unsigned char)copy.data[i]);
+	event->message_id = copy;
+}
+
+/* What is kept is known; what is in flight is claimed after a look and a pause. */
+static enum sluice_verdict check_then_insert(struct sluice_stage *stage, struct sluice_event *event)
+{
+	struct table *table = stage->state;
+	uint64_t hash = stage->host->hash(event->message_id.data, event->message_id.size);
+	(void)pthread_mutex_lock(&table->lock);
+	const struct entry *entry = find(table, hash, event->message_id);
+	(void)pthread_mutex_unlock(&table->lock);
+	for (int i = 0; i < 8; i++)
+		(void)sched_yield();
+	if (entry)
+		return ops.process(stage, event);
+	(void)pthread_mutex_lock(&table->lock);
+	*sluice_local(stage, event) = claim(table, hash, event->message_id);
+	(void)pthread_mutex_unlock(&table->lock);
+	return SLUICE_PASS;
+}
+
+static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct sluice_event *event)
+{
+	if (flaw == IGNORES_CASE)
+		lower_id(event);
+	if (flaw == TAKES_NONE_FOR_AN_ID && !event->message_id.data)
+		event->message_id = (struct sluice_bytes){"", 0};
+	enum sluice_verdict verdict = flaw == CHECKS_THEN_INSERTS ? check_then_insert(stage, event)
+	                                                          : ops.process(stage, event);
+	if (flaw == IGNORES_CONTENT && verdict == SLUICE_REJECT)
+		return SLUICE_DONE;
+	return flaw == LETS_TWINS_GO && verdict == SLUICE_WAIT ? SLUICE_PASS : verdict;
+}
+
+static void settle_with_flaw(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)
+{
+	bool kept = verdict == SLUICE_PASS || verdict == SLUICE_DONE;
+	if (flaw == FORGETS_TO_RELEASE && !kept)
+		return;
+	memory_stage.settle(stage, event, flaw == FORGETS_WHAT_IS_KEPT ? SLUICE_FAIL : verdict);
+}
+
+static const struct sluice_idempotency_ops flawed_ops = {.process = process_with_flaw};
+
+SLUICE_STAGE(idempotency, flawed_ops, .name = "plain_idempotency", .version = "1.0.0",
+             .summary = "remembers message ids", .options = options, .config_size = sizeof(struct config),
+             .create = create_with_flaw, .settle = settle_with_flaw, .observe = observe, .destroy = destroy);

@@ -1,0 +1,549 @@
+/*
+ * A plain file as a store, and what can be wrong with one. Each stage of this folder is it with one of the flaws of
+ * plain_store.h; without a flaw it keeps every promise of its kind.
+ *
+ * The file is a row of frames, each an event or an audit row. A batch is appended with one write and synced; a torn
+ * tail is not looked at, and overwritten by the next batch. The file is read anew for every batch: slow, and always
+ * right.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sluice/stage.h>
+
+#include "plain_store.h"
+
+#include "../frames.h"
+
+enum { FRAME_AUDIT = 'A', WRITER_SIZE = 32, COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
+
+struct config {
+	const char *path;
+};
+
+struct store {
+	pthread_mutex_t lock;
+	char writer[WRITER_SIZE + 1];
+	int64_t position;
+	uint8_t head[SLUICE_DIGEST_SIZE];
+	size_t first_own;     /* how many events the store held at the start of this life */
+	struct text *pending; /* ACKNOWLEDGES_FIRST: what is not written yet */
+	int link[2];          /* IGNORES_A_CUT */
+};
+
+/* A row of the audit trail in the file. */
+struct audit_frame {
+	struct frame frame;
+	int64_t position, written_at_ns;
+	char writer[WRITER_SIZE];
+	uint8_t previous[SLUICE_DIGEST_SIZE], hash[SLUICE_DIGEST_SIZE]; /* covers follow */
+};
+
+/* All of the file. */
+struct contents {
+	struct text text; /* what the rest points into */
+	struct sluice_record *records;
+	struct sluice_audit_row *rows;
+	size_t record_count, row_count, valid_size;
+};
+
+static void contents_finish(struct contents *contents)
+{
+	free(contents->text.data);
+	free(contents->records);
+	free(contents->rows);
+}
+
+static bool read_event(struct contents *contents, const char *at)
+{
+	struct sluice_record record;
+	if (!frame_read_event(at, &record) || record.id < 1 || (size_t)record.id > contents->record_count + 1)
+		return false;
+	contents->record_count += (size_t)record.id > contents->record_count;
+	contents->records[record.id - 1] = record;
+	return true;
+}
+
+static bool read_audit(struct contents *contents, const char *at)
+{
+	struct audit_frame frame;
+	memcpy(&frame, at, sizeof(struct frame));
+	if (frame.frame.kind != FRAME_AUDIT || frame.frame.size < (int32_t)sizeof(frame))
+		return false;
+	memcpy(&frame, at, sizeof(frame));
+	struct sluice_audit_row *row = &contents->rows[contents->row_count++];
+	*row = (struct sluice_audit_row){
+		.writer = {at + offsetof(struct audit_frame, writer), WRITER_SIZE},
+		.position = frame.position,
+		.written_at_ns = frame.written_at_ns,
+		.covers = {at + sizeof(frame), (size_t)frame.frame.size - sizeof(frame)},
+	};
+	memcpy(row->previous, frame.previous, sizeof(frame.previous));
+	memcpy(row->hash, frame.hash, sizeof(frame.hash));
+	return true;
+}
+
+static const char *path_of(const struct config *config)
+{
+	return flaw == MIXES_PLACES && sluice_is_lab_location(config->path) ? "mixed" : config->path;
+}
+
+static bool contents_read(const struct config *config, struct contents *contents, struct sluice_error *error)
+{
+	struct frame frame;
+	*contents = (struct contents){0};
+	if (!text_read_file(&contents->text, path_of(config)))
+		return sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
+	size_t most = contents->text.size / sizeof(struct audit_frame) + 2; /* the smaller of the two */
+	contents->records = calloc(most, sizeof(*contents->records));
+	contents->rows = calloc(most, sizeof(*contents->rows));
+	while (frame_at(&contents->text, contents->valid_size, &frame)) {
+		const char *at = contents->text.data + contents->valid_size;
+		if (!read_event(contents, at) && !read_audit(contents, at))
+			break;
+		contents->valid_size += (size_t)frame.size;
+	}
+	return true;
+}
+
+/* Appends behind `end`, all or nothing. */
+static bool append(const struct config *config, size_t end, const struct text *text)
+{
+	int file = open(path_of(config), O_WRONLY | O_CLOEXEC);
+	size_t written = 0;
+	while (file >= 0 && written < text->size) {
+		ssize_t size = pwrite(file, text->data + written, text->size - written, (off_t)(end + written));
+		if (size <= 0)
+			break;
+		written += (size_t)size;
+	}
+	bool ok = file >= 0 && written == text->size && fdatasync(file) == 0;
+	if (!ok && file >= 0)
+		(void)!ftruncate(file, (off_t)end);
+	if (file >= 0)
+		(void)close(file);
+	return ok || flaw == IGNORES_A_FULL_DISK;
+}
+
+static void digest_of(struct sluice_event *event, uint8_t digest[SLUICE_DIGEST_SIZE])
+{
+	struct sluice_record record = {.payload = event->payload};
+	if (flaw == DIGESTS_THE_PAYLOAD)
+		event->host->record_digest(&record, digest);
+	else
+		memcpy(digest, sluice_digest(event), SLUICE_DIGEST_SIZE);
+}
+
+static void write_event(struct text *text, struct sluice_event *event, int64_t id)
+{
+	struct sluice_record record = record_of(event, id);
+	digest_of(event, record.digest);
+	if (flaw == EMPTIES_WHAT_IS_ABSENT && !record.stream.data)
+		record.stream.data = "";
+	if (flaw == CUTS_AT_NUL)
+		record.payload.size = strnlen(record.payload.data, record.payload.size);
+	if (flaw == ROUNDS_SEQUENCES)
+		record.sequence = record.sequence / 1024 * 1024;
+	frame_write_event(text, &record);
+}
+
+static void add_cover(struct text *covers, struct sluice_event *event, int64_t id)
+{
+	uint8_t cover[COVER_SIZE];
+	if (flaw == COVERS_THE_FIRST && covers->size > 0)
+		return;
+	for (int i = 0; i < 8; i++)
+		cover[i] = (uint8_t)((uint64_t)id >> (56 - 8 * i));
+	digest_of(event, cover + 8);
+	text_add(covers, cover, sizeof(cover));
+}
+
+static void write_audit_row(struct sluice_stage *stage, struct text *text, const struct text *covers)
+{
+	struct store *store = stage->state;
+	struct sluice_audit_row row = {.writer = {store->writer, WRITER_SIZE},
+	                               .position = store->position + 1,
+	                               .written_at_ns = stage->host->wall_ns() / 1000 * 1000,
+	                               .covers = {covers->data, covers->size}};
+	if (flaw != BREAKS_THE_CHAIN)
+		memcpy(row.previous, store->head, sizeof(row.previous));
+	stage->host->audit_hash(&row, row.hash);
+	struct audit_frame frame = {.frame = {FRAME_AUDIT, (int32_t)(sizeof(frame) + covers->size)},
+	                            .position = row.position,
+	                            .written_at_ns = row.written_at_ns};
+	memcpy(frame.writer, store->writer, WRITER_SIZE);
+	memcpy(frame.previous, row.previous, sizeof(frame.previous));
+	memcpy(frame.hash, row.hash, sizeof(frame.hash));
+	text_add(text, &frame, sizeof(frame));
+	text_add(text, covers->data, covers->size);
+}
+
+static void advance_chain(struct store *store, const struct text *text, size_t covers_size)
+{
+	struct audit_frame frame;
+	memcpy(&frame, text->data + text->size - covers_size - sizeof(frame), sizeof(frame));
+	memcpy(store->head, frame.hash, sizeof(store->head));
+	store->position++;
+}
+
+static bool has_id(const struct sluice_event *event, struct sluice_bytes id)
+{
+	return event->message_id.data && id.data && sluice_bytes_equal(event->message_id, id);
+}
+
+/* The stored event with that id. */
+static const struct sluice_record *find(const struct store *store, const struct contents *contents,
+                                        const struct sluice_event *event)
+{
+	for (size_t i = flaw == FORGETS_IDS ? store->first_own : 0; i < contents->record_count; i++) {
+		if (has_id(event, contents->records[i].message_id))
+			return &contents->records[i];
+	}
+	return NULL;
+}
+
+static enum sluice_verdict compare(struct sluice_event *event, const uint8_t *digest)
+{
+	uint8_t own[SLUICE_DIGEST_SIZE];
+	digest_of(event, own);
+	if (memcmp(own, digest, SLUICE_DIGEST_SIZE) == 0)
+		return SLUICE_DONE;
+	return flaw == OVERWRITES ? SLUICE_PASS
+	                          : sluice_conflict(event, "this message id is stored with a different content");
+}
+
+static enum sluice_verdict decide(const struct store *store, const struct contents *contents,
+                                  const struct sluice_batch *batch, size_t i)
+{
+	struct sluice_event *event = batch->events[i];
+	struct sluice_bytes id = event->message_id;
+	if (id.size && memchr(id.data, '\0', id.size))
+		return sluice_fail(event, "a NUL in the message id");
+	if (flaw == STORES_DUPLICATES)
+		return SLUICE_PASS;
+	const struct sluice_record *record = find(store, contents, event);
+	if (record)
+		return compare(event, record->digest);
+	for (size_t earlier = 0; earlier < i && flaw != MISSES_TWINS; earlier++) {
+		uint8_t digest[SLUICE_DIGEST_SIZE];
+		digest_of(batch->events[earlier], digest);
+		if (batch->verdicts[earlier] == SLUICE_PASS && has_id(event, batch->events[earlier]->message_id))
+			return compare(event, digest);
+	}
+	return SLUICE_PASS;
+}
+
+static void decide_all(const struct store *store, const struct contents *contents, struct sluice_batch *batch)
+{
+	bool stopped = false;
+	for (size_t i = 0; i < batch->count; i++) {
+		batch->verdicts[i] = stopped ? sluice_fail(batch->events[i], "an event before it was refused")
+		                             : decide(store, contents, batch, i);
+		stopped = flaw == STOPS_AT_POISON && batch->verdicts[i] == SLUICE_FAIL;
+	}
+}
+
+static bool is_stored(const struct sluice_batch *batch, size_t i)
+{
+	bool is_forgotten = flaw == FORGETS_THE_LAST && batch->count > 1 && i == batch->count - 1;
+	return batch->verdicts[i] == SLUICE_PASS && !is_forgotten;
+}
+
+static void write_events(const struct store *store, const struct contents *contents, const struct sluice_batch *batch,
+                         struct text *text, struct text *covers)
+{
+	int64_t next = (int64_t)contents->record_count + 1;
+	for (size_t n = 0; n < batch->count; n++) {
+		size_t i = flaw == REORDERS ? batch->count - 1 - n : n;
+		if (!is_stored(batch, i))
+			continue;
+		const struct sluice_record *old = flaw == OVERWRITES ? find(store, contents, batch->events[i]) : NULL;
+		int64_t id = old ? old->id : next++;
+		write_event(text, batch->events[i], id);
+		add_cover(covers, batch->events[i], id);
+	}
+}
+
+static void postpone(struct sluice_batch *batch, const char *why)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		if (batch->verdicts[i] != SLUICE_FAIL)
+			batch->verdicts[i] = sluice_retry(batch->events[i], 0, "%s", why);
+	}
+}
+
+static void let_others_in(struct store *store)
+{
+	(void)pthread_mutex_unlock(&store->lock);
+	(void)usleep(200);
+	(void)pthread_mutex_lock(&store->lock);
+}
+
+/* The connection is of no use but to be cut. */
+static bool was_cut(struct store *store)
+{
+	if (flaw != IGNORES_A_CUT || send(store->link[0], "", 1, MSG_NOSIGNAL) == 1)
+		return false;
+	(void)close(store->link[0]);
+	(void)close(store->link[1]);
+	(void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, store->link);
+	return true;
+}
+
+static void write_pending(struct sluice_stage *stage)
+{
+	struct store *store = stage->state;
+	struct contents contents;
+	if (!store->pending || !contents_read(stage->config, &contents, NULL))
+		return;
+	(void)append(stage->config, contents.valid_size, store->pending);
+	contents_finish(&contents);
+	free(store->pending->data);
+	free(store->pending);
+	store->pending = NULL;
+}
+
+static bool keep(struct sluice_stage *stage, size_t end, const struct text *text)
+{
+	struct store *store = stage->state;
+	if (was_cut(store))
+		return true;
+	if (flaw != ACKNOWLEDGES_FIRST)
+		return append(stage->config, end, text);
+	store->pending = calloc(1, sizeof(*store->pending));
+	text_add(store->pending, text->data, text->size);
+	return true;
+}
+
+/* One transaction, under the lock. */
+static void transact(struct sluice_stage *stage, struct sluice_batch *batch)
+{
+	struct store *store = stage->state;
+	struct contents contents;
+	struct text text = {0}, covers = {0};
+	write_pending(stage);
+	if (!contents_read(stage->config, &contents, NULL)) {
+		postpone(batch, "the file could not be read");
+		return;
+	}
+	decide_all(store, &contents, batch);
+	if (flaw == CHECKS_THEN_INSERTS) {
+		contents_finish(&contents);
+		let_others_in(store);
+		(void)contents_read(stage->config, &contents, NULL);
+	}
+	write_events(store, &contents, batch, &text, &covers);
+	if (flaw == WRITES_UNLOCKED)
+		let_others_in(store);
+	if (covers.size > 0) {
+		write_audit_row(stage, &text, &covers);
+		if (keep(stage, contents.valid_size, &text))
+			advance_chain(store, &text, covers.size);
+		else
+			postpone(batch, "the file could not be written");
+	}
+	free(text.data);
+	free(covers.data);
+	contents_finish(&contents);
+}
+
+static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
+{
+	struct store *store = stage->state;
+	(void)pthread_mutex_lock(&store->lock);
+	size_t step = flaw == STORES_PAST_A_RETRY ? 1 : batch->count;
+	for (size_t i = 0; i < batch->count; i += step) {
+		struct sluice_batch part = {&batch->events[i], &batch->verdicts[i], step, batch->worker};
+		transact(stage, &part);
+	}
+	(void)pthread_mutex_unlock(&store->lock);
+}
+
+static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
+                 struct sluice_error *error)
+{
+	struct contents contents;
+	if (!stage->read_only)
+		write_pending(stage);
+	if (!contents_read(stage->config, &contents, error))
+		return false;
+	for (size_t n = 0; n < contents.record_count; n++) {
+		size_t i = flaw == SCANS_UNSORTED ? contents.record_count - 1 - n : n;
+		if (contents.records[i].id <= after_id && flaw != SCANS_FROM_THE_START)
+			continue;
+		if (!each(context, &contents.records[i]) && flaw != SCANS_ON)
+			break;
+	}
+	contents_finish(&contents);
+	return true;
+}
+
+static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error)
+{
+	struct contents contents;
+	if (!contents_read(stage->config, &contents, error))
+		return false;
+	for (size_t i = 0; i < contents.row_count && each(context, &contents.rows[i]); i++)
+		;
+	contents_finish(&contents);
+	return true;
+}
+
+/* To a file beside the store. */
+static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                        struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	char path[1024];
+	if (flaw == STORES_THE_DEAD) {
+		enum sluice_verdict verdict;
+		store_batch(stage, &(struct sluice_batch){&event, &verdict, 1, NULL});
+		return true;
+	}
+	(void)snprintf(path, sizeof(path), "%s.dead", config->path);
+	FILE *file = fopen(path, "a");
+	if (!file)
+		return sluice_error_set(error, "path: %s: %s", path, strerror(errno));
+	(void)fprintf(file, "%.*s %s\n", (int)event->message_id.size, event->message_id.data, reason);
+	return fclose(file) == 0 || sluice_error_set(error, "path: %s: %s", path, strerror(errno));
+}
+
+/* FORGETS_WHEN_KILLED: beside the store stands its size at the start of the life that has it. */
+static void forget_last_life(const struct config *config, const struct contents *contents)
+{
+	char mark[1024];
+	unsigned long long size = 0;
+	(void)snprintf(mark, sizeof(mark), "%s.mark", config->path);
+	FILE *file = fopen(mark, "r");
+	if (file && fscanf(file, "%llu", &size) == 1)
+		(void)!truncate(config->path, (off_t)size);
+	else
+		size = contents->valid_size;
+	if (file)
+		(void)fclose(file);
+	file = fopen(mark, "w");
+	(void)fprintf(file, "%llu\n", size);
+	(void)fclose(file);
+}
+
+static void end_in_order(const struct config *config)
+{
+	char mark[1024];
+	(void)snprintf(mark, sizeof(mark), "%s.mark", config->path);
+	(void)unlink(mark);
+}
+
+static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct contents contents;
+	if (!contents_read(config, &contents, error))
+		return false;
+	if (flaw == DROPS_WHEN_TENDED)
+		(void)!truncate(config->path, (off_t)(contents.valid_size / 2));
+	contents_finish(&contents);
+	return true; /* each batch is written back at once */
+}
+
+static void log_measurement(size_t count)
+{
+	FILE *file = fopen("measured", "a");
+	if (!file)
+		return;
+	(void)fprintf(file, "%zu\n", count);
+	(void)fclose(file);
+}
+
+static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct contents contents;
+	if (!contents_read(config, &contents, error))
+		return false;
+	if (flaw != MEASURES_NOTHING)
+		observer->gauge(observer, "db_table_rows", NULL, NULL, (double)contents.record_count, "Rows.");
+	if (flaw == WRITES_WHAT_IT_MEASURES)
+		log_measurement(contents.record_count);
+	contents_finish(&contents);
+	return true;
+}
+
+static bool drop(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	if (!sluice_is_lab_location(config->path) && flaw != ERASES_ANYTHING)
+		return sluice_error_set(error, "path: %s was not made to be erased", config->path);
+	return flaw == ERASES_NOTHING || unlink(path_of(config)) == 0 ||
+	       sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
+}
+
+static bool make_file(const struct config *config, struct sluice_error *error)
+{
+	int file = open(path_of(config), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (file >= 0)
+		return close(file) == 0;
+	(void)sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
+	if (flaw == LEAKS_WHEN_REFUSED)
+		(void)!open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return false;
+}
+
+static bool create(struct sluice_stage *stage, struct sluice_error *error)
+{
+	uint8_t random[WRITER_SIZE / 2];
+	struct contents contents;
+	bool makes_file = !stage->read_only || flaw == CREATES_WHAT_IT_READS;
+	if ((makes_file && !make_file(stage->config, error)) || !contents_read(stage->config, &contents, error))
+		return false;
+	struct store *store = calloc(1, sizeof(*store));
+	(void)pthread_mutex_init(&store->lock, NULL);
+	store->first_own = contents.record_count;
+	stage->host->random(random, sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++)
+		(void)snprintf(store->writer + 2 * i, 3, "%02x", random[i]);
+	if (flaw == IGNORES_A_CUT)
+		(void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, store->link);
+	if (flaw == FORGETS_WHEN_KILLED && !stage->read_only)
+		forget_last_life(stage->config, &contents);
+	contents_finish(&contents);
+	stage->state = store;
+	return true;
+}
+
+static void destroy(struct sluice_stage *stage)
+{
+	struct store *store = stage->state;
+	write_pending(stage);
+	if (flaw == IGNORES_A_CUT) {
+		(void)close(store->link[0]);
+		(void)close(store->link[1]);
+	}
+	if (flaw == FORGETS_WHEN_KILLED && !stage->read_only)
+		end_in_order(stage->config);
+	(void)pthread_mutex_destroy(&store->lock);
+	free(store);
+}
+
+static const struct sluice_option options[] = {
+	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "store",
+                             .flags = SLUICE_OPTION_LOCATION | SLUICE_OPTION_FILE, .help = "the file"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_persist_ops ops = {
+	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter};
+
+static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	SLUICE_EXTENSION_END,
+};
+
+SLUICE_STAGE(persist, ops, .name = "plain_store", .version = "1.0.0", .summary = "a plain file", .options = options,
+             .config_size = sizeof(struct config), .create = create, .destroy = destroy, .extensions = extensions);

@@ -1,0 +1,357 @@
+/*
+ * A list as a queue, with a journal in a file, and what can be wrong with one. Each stage of this folder is it with
+ * one of the flaws of plain_queue.h; without a flaw it keeps every promise of its kind. It is compiled twice: durable,
+ * and with VOLATILE defined. One that parks writes its journal on a thread of its own: put() then says WAIT.
+ *
+ * The journal is a row of frames: an event that was put, or the number of one that is through. It is never shortened.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include <sluice/stage.h>
+
+#include "plain_queue.h"
+
+#include "../frames.h"
+
+#ifdef VOLATILE
+enum { FLAGS = 0 };
+#else
+enum { FLAGS = SLUICE_QUEUE_DURABLE };
+#endif
+
+enum { FRAME_DONE = 'D', RING = 5 /* places in the ring of FORGETS_AT_THE_END */ };
+
+struct config {
+	int64_t capacity;
+	const char *path;
+};
+
+struct done_frame {
+	struct frame frame;
+	int64_t number;
+};
+
+/* An event inside, from put() to done(). */
+struct place {
+	struct sluice_event *event;
+	int64_t number; /* in the journal */
+	bool is_ready, is_taken;
+	struct place *next;
+};
+
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct place *first; /* oldest first */
+	int64_t last_number;
+	struct sluice_event *yielded_last;
+	FILE *journal;
+	pthread_t writer; /* of one that parks: makes places ready */
+	bool over;
+
+	struct text old; /* what the last life left */
+	struct sluice_record *backlog;
+	size_t backlog_count, backlog_next;
+};
+
+static bool parks(void)
+{
+	return flaw == PARKS || flaw == RESUMES_TWICE || flaw == YIELDS_WHAT_WAITS;
+}
+
+static bool is_journaled(void)
+{
+	return FLAGS != 0 && flaw != DURABLE_IN_NAME;
+}
+
+static void write_journal(struct queue *queue, const void *data, size_t size)
+{
+	(void)fwrite(data, 1, size, queue->journal);
+	if (flaw != BUFFERS && (fflush(queue->journal) != 0 || fdatasync(fileno(queue->journal)) != 0))
+		abort();
+}
+
+static void journal_put(struct queue *queue, struct sluice_event *event, int64_t number)
+{
+	struct text text = {0};
+	struct sluice_record record = record_of(event, number);
+	if (flaw == CUTS_AT_NUL)
+		record.payload.size = strnlen(record.payload.data, record.payload.size);
+	frame_write_event(&text, &record);
+	write_journal(queue, text.data, text.size);
+	free(text.data);
+}
+
+static void journal_done(struct queue *queue, int64_t number)
+{
+	struct done_frame frame = {{FRAME_DONE, (int32_t)sizeof(frame)}, number};
+	write_journal(queue, &frame, sizeof(frame));
+}
+
+static size_t count_inside(const struct queue *queue)
+{
+	size_t count = 0;
+	for (const struct place *place = queue->first; place; place = place->next)
+		count += flaw != COUNTS_WHAT_WAITS || !place->is_taken;
+	return count;
+}
+
+static void append(struct queue *queue, struct place *place)
+{
+	struct place **end = &queue->first;
+	while (*end && flaw != NEWEST_FIRST)
+		end = &(*end)->next;
+	if (flaw == PUTS_UNLOCKED)
+		(void)usleep(50);
+	place->next = *end;
+	*end = place;
+}
+
+static enum sluice_verdict put_locked(struct sluice_stage *stage, struct sluice_event *event)
+{
+	const struct config *config = stage->config;
+	struct queue *queue = stage->state;
+	if (flaw != IGNORES_ITS_BOUND && count_inside(queue) >= (size_t)config->capacity)
+		return sluice_retry(event, 0, "the queue is full");
+	if (flaw == FORGETS_AT_THE_END && ++queue->last_number % RING == 0)
+		return SLUICE_PASS;
+	struct place *place = calloc(1, sizeof(*place));
+	place->event = event;
+	place->number = ++queue->last_number;
+	place->is_ready = !parks() || flaw == YIELDS_WHAT_WAITS;
+	if (!parks() && is_journaled())
+		journal_put(queue, event, place->number);
+	append(queue, place);
+	(void)pthread_cond_broadcast(&queue->changed);
+	return parks() ? SLUICE_WAIT : SLUICE_PASS;
+}
+
+static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *event)
+{
+	struct queue *queue = stage->state;
+	if (flaw == PUTS_UNLOCKED)
+		return put_locked(stage, event);
+	(void)pthread_mutex_lock(&queue->lock);
+	enum sluice_verdict verdict = put_locked(stage, event);
+	(void)pthread_mutex_unlock(&queue->lock);
+	return verdict;
+}
+
+static struct place *next_to_write(struct queue *queue)
+{
+	struct place *place = queue->first;
+	while (place && (place->is_ready || place->is_taken))
+		place = place->next;
+	return place;
+}
+
+/* The other half of put(), where it parks. */
+static void *write_places(void *context)
+{
+	struct queue *queue = context;
+	(void)pthread_mutex_lock(&queue->lock);
+	while (!queue->over) {
+		struct place *place = next_to_write(queue);
+		if (!place) {
+			(void)pthread_cond_wait(&queue->changed, &queue->lock);
+			continue;
+		}
+		journal_put(queue, place->event, place->number);
+		sluice_resume(place->event, SLUICE_PASS);
+		if (flaw == RESUMES_TWICE)
+			sluice_resume(place->event, SLUICE_PASS);
+		place->is_ready = true;
+	}
+	(void)pthread_mutex_unlock(&queue->lock);
+	return NULL;
+}
+
+/* What an earlier life left becomes a place at the head, behind those restored before it. */
+static bool restore_next(struct sluice_stage *stage)
+{
+	struct queue *queue = stage->state;
+	if (queue->backlog_next == queue->backlog_count)
+		return false;
+	const struct sluice_record *record = &queue->backlog[queue->backlog_next];
+	struct sluice_event *event = stage->host->restore(stage, record);
+	if (event || flaw == RESTORES_ONCE)
+		queue->backlog_next++;
+	if (!event)
+		return false;
+	struct place **end = &queue->first;
+	while (*end && (flaw == NEW_BEFORE_OLD || (*end)->is_taken))
+		end = &(*end)->next;
+	struct place *place = calloc(1, sizeof(*place));
+	*place = (struct place){.event = event, .number = record->id, .is_ready = true, .next = *end};
+	*end = place;
+	return true;
+}
+
+static struct place *next_to_take(struct sluice_stage *stage)
+{
+	struct queue *queue = stage->state;
+	for (int turn = 0; turn < 2; turn++) {
+		bool is_backlog = turn == (flaw == NEW_BEFORE_OLD);
+		struct place *place = queue->first;
+		while (place && place->is_taken)
+			place = place->next;
+		if (is_backlog && queue->backlog_next < queue->backlog_count) {
+			if (!restore_next(stage))
+				return NULL;
+			place = queue->first;
+			while (place && place->is_taken)
+				place = place->next;
+		}
+		if (place)
+			return place->is_ready ? place : NULL;
+	}
+	return NULL;
+}
+
+static size_t take(struct sluice_stage *stage, struct sluice_event **events, size_t max)
+{
+	struct queue *queue = stage->state;
+	size_t count = 0;
+	struct place *place;
+	(void)pthread_mutex_lock(&queue->lock);
+	while (flaw == BLOCKS_WHEN_EMPTY && !queue->first)
+		(void)pthread_cond_wait(&queue->changed, &queue->lock);
+	while (count < max + (flaw == TAKES_ONE_MORE) && (place = next_to_take(stage))) {
+		place->is_taken = true;
+		events[count++] = queue->yielded_last = place->event;
+	}
+	if (flaw == YIELDS_TWICE && count == 0 && queue->yielded_last) {
+		events[count++] = queue->yielded_last;
+		queue->yielded_last = NULL;
+	}
+	(void)pthread_mutex_unlock(&queue->lock);
+	return count;
+}
+
+static void done(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)
+{
+	struct queue *queue = stage->state;
+	(void)pthread_mutex_lock(&queue->lock);
+	struct place **link = &queue->first;
+	while (*link && (*link)->event != event)
+		link = &(*link)->next;
+	struct place *place = *link;
+	if (place && is_journaled() && flaw != FORGETS_WHAT_IS_DONE &&
+	    (verdict != SLUICE_RETRY || !event->acknowledged || flaw == ALL_DONE_IS_DONE))
+		journal_done(queue, place->number);
+	bool is_freed = flaw != DONE_FREES_NOTHING && (flaw != DONE_IN_ORDER || place == queue->first);
+	if (place && is_freed) {
+		*link = place->next;
+		free(place);
+	}
+	(void)pthread_mutex_unlock(&queue->lock);
+}
+
+static void forget_number(struct queue *queue, int64_t number)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < queue->backlog_count; i++) {
+		if (queue->backlog[i].id != number)
+			queue->backlog[kept++] = queue->backlog[i];
+	}
+	queue->backlog_count = kept;
+}
+
+static void read_frame(struct queue *queue, const char *at)
+{
+	struct sluice_record record;
+	struct done_frame done_frame;
+	if (frame_read_event(at, &record)) {
+		queue->backlog[queue->backlog_count++] = record;
+		queue->last_number = record.id;
+		return;
+	}
+	memcpy(&done_frame, at, sizeof(done_frame));
+	forget_number(queue, done_frame.number);
+}
+
+static void read_journal(struct queue *queue, const char *path)
+{
+	struct frame frame;
+	if (!text_read_file(&queue->old, path))
+		return;
+	queue->backlog = calloc(queue->old.size / sizeof(struct event_frame) + 1, sizeof(*queue->backlog));
+	for (size_t offset = 0; frame_at(&queue->old, offset, &frame); offset += (size_t)frame.size)
+		read_frame(queue, queue->old.data + offset);
+}
+
+static bool recover(struct sluice_stage *stage, struct sluice_error *error)
+{
+	(void)stage, (void)error; /* create() has read the journal, before anything is put behind it */
+	return true;
+}
+
+static bool create(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct queue *queue = calloc(1, sizeof(*queue));
+	if (is_journaled()) {
+		queue->journal = fopen(config->path, "ae");
+		if (!queue->journal) {
+			free(queue);
+			return sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
+		}
+		read_journal(queue, config->path);
+	}
+	(void)pthread_mutex_init(&queue->lock, NULL);
+	(void)pthread_cond_init(&queue->changed, NULL);
+	stage->state = queue;
+	if (parks() && pthread_create(&queue->writer, NULL, write_places, queue) != 0)
+		abort();
+	return true;
+}
+
+static void drain(struct sluice_stage *stage)
+{
+	struct queue *queue = stage->state;
+	(void)pthread_mutex_lock(&queue->lock);
+	for (struct place *place = queue->first; place && flaw == FORGETS_AT_DRAIN; place = place->next)
+		place->is_taken = true;
+	(void)pthread_mutex_unlock(&queue->lock);
+}
+
+static void end_writer(struct queue *queue)
+{
+	(void)pthread_mutex_lock(&queue->lock);
+	queue->over = true;
+	(void)pthread_cond_broadcast(&queue->changed);
+	(void)pthread_mutex_unlock(&queue->lock);
+	(void)pthread_join(queue->writer, NULL);
+}
+
+static void destroy(struct sluice_stage *stage)
+{
+	struct queue *queue = stage->state;
+	if (parks())
+		end_writer(queue);
+	if (queue->journal)
+		(void)fclose(queue->journal);
+	for (struct place *place = queue->first, *next; place; place = next) {
+		next = place->next;
+		free(place);
+	}
+	(void)pthread_cond_destroy(&queue->changed);
+	(void)pthread_mutex_destroy(&queue->lock);
+	free(queue->backlog);
+	free(queue->old.data);
+	free(queue);
+}
+
+static const struct sluice_option options[] = {
+	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "10000", .min = 1, .max = 1000000,
+                          .unit = "events", .help = "inside at once, at most"),
+	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "journal", .help = "the file"),
+	SLUICE_OPTION_END,
+};
+
+static const struct sluice_queue_ops ops = {.flags = FLAGS, .put = put, .take = take, .done = done, .recover = recover};
+
+SLUICE_STAGE(queue, ops, .name = "plain_queue", .version = "1.0.0", .summary = "a list", .options = options,
+             .config_size = sizeof(struct config), .create = create, .destroy = destroy, .drain = drain);

@@ -1,0 +1,55 @@
+#include "support/unit.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct unit_suite *suites;
+
+void unit_register(struct unit_suite *suite)
+{
+	struct unit_suite **at = &suites;
+	while (*at && strcmp((*at)->name, suite->name) < 0)
+		at = &(*at)->next;
+	suite->next = *at;
+	*at = suite;
+}
+
+static struct unit_suite *find(const char *name)
+{
+	for (struct unit_suite *each = suites; each; each = each->next) {
+		if (strcmp(each->name, name) == 0)
+			return each;
+	}
+	return NULL;
+}
+
+static bool run(struct unit_suite *suite)
+{
+	SRunner *runner = srunner_create(suite->make());
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0;
+}
+
+int main(int argc, char **argv)
+{
+	bool all_passed = true;
+	if (argc < 2) {
+		(void)puts("Usage: unit SUITE…\n\nSuites:");
+		for (struct unit_suite *each = suites; each; each = each->next)
+			(void)printf("  %s\n", each->name);
+		return 2;
+	}
+	for (int i = 1; i < argc; i++) {
+		struct unit_suite *suite = find(argv[i]);
+		if (!suite) {
+			(void)fprintf(stderr, "unit: there is no suite '%s'; `unit` alone lists them\n", argv[i]);
+			return 2;
+		}
+		all_passed &= run(suite);
+	}
+	return all_passed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
