@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 		.connections = strtoul(argv[2], NULL, 10),
 		.rate = strtod(argv[3], NULL),
 		.request_prefix = "bench-",
-		.patience_ns = 30 * NS_PER_S,
+		.timeout_ns = 30 * NS_PER_S,
 	};
 	(void)snprintf(plan.targets[0].port, sizeof(plan.targets[0].port), "%s", argv[1]);
 	bool ok = replay_run(&plan, NULL, NULL, &result, &error);

@@ -13,7 +13,7 @@
 
 enum { ARMS = 2, EVERY_NS = 10 * NS_PER_MS, LATENCY_NS = 10 * NS_PER_MS };
 #define BLOCK_NOISE 0.02
-#define PATIENCE_MS 60000.0
+#define TIMEOUT_MS 60000.0
 
 static struct sluice_error error;
 
@@ -98,7 +98,7 @@ static json_t *describe(const struct paired *paired)
 	                          about_generator(paired->run->records, paired->run->count, 0.1, about_processors()));
 	(void)json_object_set_new(about, "comparison",
 	                          json_pack("{s:f, s:f, s:f, s:i, s:b, s:I}", "alpha", 0.05, "margin", 0.05,
-	                                    "patience_ms", PATIENCE_MS, "seed", 1, "sequential", 0, "pairs",
+	                                    "timeout_ms", TIMEOUT_MS, "seed", 1, "sequential", 0, "pairs",
 	                                    (json_int_t)paired->pairs));
 	return about;
 }

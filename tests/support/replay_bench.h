@@ -33,7 +33,7 @@ static inline void set_up(void)
 	                            .rate = 1000,
 	                            .seed = 1,
 	                            .request_prefix = "r-test-",
-	                            .patience_ns = 20 * NS_PER_S,
+	                            .timeout_ns = 20 * NS_PER_S,
 	                            .origin_ns = clock_now_ns()};
 }
 

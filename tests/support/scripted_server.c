@@ -18,7 +18,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
-enum { PATIENCE_S = 10 };
+enum { TIMEOUT_S = 10 };
 
 const char *scripted_header(const struct scripted_request *request, const char *name, char value[256])
 {
@@ -179,7 +179,7 @@ bool scripted_wait(struct scripted_server *server, size_t count)
 {
 	struct timespec until;
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PATIENCE_S;
+	until.tv_sec += TIMEOUT_S;
 	(void)pthread_mutex_lock(&server->lock);
 	while (server->count < count && pthread_cond_timedwait(&server->changed, &server->lock, &until) == 0)
 		;

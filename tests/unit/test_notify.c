@@ -18,7 +18,7 @@
 #include "serve/notify.h"
 #include "support/unit.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { TIMEOUT_MS = 20000 };
 
 static char folder[] = "/tmp/sluice-notify-XXXXXX";
 static char path[64];
@@ -57,7 +57,7 @@ static void expect(const char *state)
 {
 	char got[64] = "";
 	struct pollfd ready = {.fd = receiver, .events = POLLIN};
-	ck_assert_msg(poll(&ready, 1, PATIENCE_MS) == 1, "%s did not come", state);
+	ck_assert_msg(poll(&ready, 1, TIMEOUT_MS) == 1, "%s did not come", state);
 	ssize_t size = recv(receiver, got, sizeof(got) - 1, 0);
 	ck_assert_int_ge(size, 0);
 	ck_assert_str_eq(got, state);

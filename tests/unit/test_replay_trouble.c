@@ -226,13 +226,13 @@ static bool never_end_the_first_answer(struct scripted_server *server, const str
 
 static const char *const beginnings[] = {"", "HTTP/1.1 202 x\r\nContent-Length: 3\r\n\r\na"};
 
-START_TEST(test_patience_ends_when_it_says_and_the_server_is_charged_for_it)
+START_TEST(test_timeout_ends_when_it_says_and_the_server_is_charged_for_it)
 {
 	serve_by(never_end_the_first_answer);
 	servers[0].context = (void *)(uintptr_t)beginnings[_i];
 	add_many(2);
 	plan.connections = 1;
-	plan.patience_ns = 300 * NS_PER_MS;
+	plan.timeout_ns = 300 * NS_PER_MS;
 	run();
 	ck_assert_int_eq(result.records[0].status, 0);
 	ck_assert_int_eq(result.records[1].status, 202);
@@ -383,7 +383,7 @@ static Suite *suite(void)
 		{test_answer_that_is_cut_off_is_tried_again_where_that_is_asked_for, 1},
 		{test_answer_before_the_body_is_complete_counts, 1},
 		{test_bytes_behind_an_answer_do_not_undo_it, 1},
-		{test_patience_ends_when_it_says_and_the_server_is_charged_for_it,
+		{test_timeout_ends_when_it_says_and_the_server_is_charged_for_it,
 	         sizeof(beginnings) / sizeof(beginnings[0])},
 		{test_interruption_ends_with_what_was_sent, 1},
 		{test_interruption_does_not_wait_for_further_tries, sizeof(waits) / sizeof(waits[0])},

@@ -232,7 +232,7 @@ START_TEST(test_arm_that_does_not_keep_up_is_noted)
 }
 END_TEST
 
-START_TEST(test_wrong_answer_counts_as_the_whole_patience)
+START_TEST(test_wrong_answer_counts_as_the_whole_timeout)
 {
 	paired_init(&paired, 4, 100);
 	for (size_t arm = 0; arm < 2; arm++)
@@ -246,7 +246,7 @@ START_TEST(test_wrong_answer_counts_as_the_whole_patience)
 }
 END_TEST
 
-START_TEST(test_no_answer_counts_as_the_whole_patience)
+START_TEST(test_no_answer_counts_as_the_whole_timeout)
 {
 	paired_init(&paired, 4, 100);
 	for (size_t pair = 0; pair < 4; pair++)
@@ -319,7 +319,7 @@ END_TEST
 
 static bool is_settled(size_t pairs)
 {
-	struct verdict_terms terms = {.margin = 0.05, .patience_ns = 60 * NS_PER_S, .seed = 1};
+	struct verdict_terms terms = {.margin = 0.05, .timeout_ns = 60 * NS_PER_S, .seed = 1};
 	return verdict_is_settled(&terms, paired.run->records, paired.run->count, &paired.input, pairs);
 }
 
@@ -432,7 +432,7 @@ static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("verdict");
 	TCase *interval = tcase_create("interval"), *noise = tcase_create("recorded noise"),
-	      *conduct = tcase_create("conduct"), *looks = tcase_create("looks"), *list = tcase_create("document");
+	      *quality = tcase_create("quality"), *looks = tcase_create("looks"), *list = tcase_create("document");
 	tcase_add_test(interval, test_outcome_follows_from_the_interval_and_the_margin);
 	tcase_add_test(interval, test_without_a_margin_every_certain_change_counts);
 	TCase *changes = tcase_create("changes");
@@ -442,14 +442,14 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(noise, test_recorded_noise_passes_for_a_change_at_most_ten_times_in_a_hundred, 0, 2);
 	tcase_add_loop_test(noise, test_change_planted_in_recorded_noise_is_found_if_it_matters, 0,
 	                    sizeof(planted) / sizeof(planted[0]));
-	tcase_add_test(conduct, test_arm_that_does_not_keep_up_is_noted);
-	tcase_add_test(conduct, test_wrong_answer_counts_as_the_whole_patience);
-	tcase_add_test(conduct, test_no_answer_counts_as_the_whole_patience);
-	tcase_add_test(conduct, test_more_wrong_answers_outweigh_a_better_latency);
-	tcase_add_test(conduct, test_a_few_wrong_answers_more_are_chance);
-	tcase_add_test(conduct, test_violations_outweigh_everything);
-	tcase_add_test(conduct, test_store_that_nobody_has_verified_is_noted);
-	tcase_add_test(conduct, test_late_generator_makes_it_invalid);
+	tcase_add_test(quality, test_arm_that_does_not_keep_up_is_noted);
+	tcase_add_test(quality, test_wrong_answer_counts_as_the_whole_timeout);
+	tcase_add_test(quality, test_no_answer_counts_as_the_whole_timeout);
+	tcase_add_test(quality, test_more_wrong_answers_outweigh_a_better_latency);
+	tcase_add_test(quality, test_a_few_wrong_answers_more_are_chance);
+	tcase_add_test(quality, test_violations_outweigh_everything);
+	tcase_add_test(quality, test_store_that_nobody_has_verified_is_noted);
+	tcase_add_test(quality, test_late_generator_makes_it_invalid);
 	tcase_add_test(looks, test_only_planned_looks_may_settle);
 	tcase_add_test(looks, test_look_does_not_settle_what_is_open);
 	tcase_add_test(looks, test_arms_that_are_surely_alike_settle_it);
@@ -459,7 +459,7 @@ static Suite *make_suite(void)
 	tcase_add_test(list, test_lists_have_every_block_and_the_slowest_of_both_arms);
 	tcase_add_test(list, test_same_files_give_the_same_document);
 	tcase_add_test(list, test_run_that_is_no_comparison_is_refused);
-	TCase *of_pairs[] = {changes, noise, conduct, looks, list};
+	TCase *of_pairs[] = {changes, noise, quality, looks, list};
 	suite_add_tcase(suite, interval);
 	for (size_t i = 0; i < sizeof(of_pairs) / sizeof(of_pairs[0]); i++) {
 		tcase_add_checked_fixture(of_pairs[i], NULL, tear_down);

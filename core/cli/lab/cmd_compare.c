@@ -61,7 +61,7 @@ static void print_metric(const json_t *row)
 	char title[64];
 	(void)snprintf(title, sizeof(title), "%s, %s", json_string_value(json_object_get(row, "title")),
 	               json_string_value(json_object_get(row, "unit")));
-	(void)printf("%-30s", title);
+	(void)printf("%-38s", title);
 	print_figure(json_number_value(json_object_get(row, "a")));
 	print_figure(json_number_value(json_object_get(row, "b")));
 	(void)printf("  %+7.1f %%", 100 * json_number_value(json_object_get(row, "change")));
@@ -99,7 +99,7 @@ static void print_comparison(const json_t *document, const char *directory)
 	const json_t *verdict = json_object_get(document, "verdict");
 	size_t i;
 	json_t *entry;
-	(void)printf("%-30s %12.12s %12.12s  %9s  %.4g %% interval\n", "", label_of(document, 0), label_of(document, 1),
+	(void)printf("%-38s %12.12s %12.12s  %9s  %.4g %% interval\n", "", label_of(document, 0), label_of(document, 1),
 	             "change", 100 * (1 - json_number_value(json_object_get(document, "alpha"))));
 	json_array_foreach (json_object_get(document, "metrics"), i, entry)
 		print_metric(entry);

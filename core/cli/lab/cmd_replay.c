@@ -22,7 +22,7 @@ struct settings {
 	const char *input, *url, *admin, *sign, *form, *output;
 	int64_t concurrency, rate, requests, seed, retries;
 	int arrivals;
-	struct sluice_duration duration, patience;
+	struct sluice_duration duration, timeout;
 	bool fresh, keep_input;
 };
 
@@ -51,14 +51,14 @@ static const struct sluice_option options[] = {
                              .help = "the options of auth/hmac's template, for --sign template:SECRET"),
 	SLUICE_OPTION_INT(struct settings, retries, .name = "retries", .fallback = "0", .min = 0, .max = 100,
                           .unit = "tries", .help = "further tries after a 503 or a broken connection; counted apart"),
-	SLUICE_OPTION_DURATION(struct settings, patience, .name = "timeout", .fallback = "60s", .min = NS_PER_MS,
+	SLUICE_OPTION_DURATION(struct settings, timeout, .name = "timeout", .fallback = "60s", .min = NS_PER_MS,
                                .max = INT64_MAX, .help = "an answer that takes longer counts as none"),
 	SLUICE_OPTION_BOOL(struct settings, fresh, .name = "fresh",
                            .help = "put a new prefix before each message id, so that a file can be sent again"),
 	SLUICE_OPTION_BOOL(struct settings, keep_input, .name = "keep-input",
                            .help = "put a copy of the input into the run directory"),
 	SLUICE_OPTION_STRING(struct settings, admin, .name = "admin", .unit = "URL",
-                             .help = "the server's admin door, to note which pipeline it runs"),
+                             .help = "the server's admin listener, to record which pipeline it runs"),
 	SLUICE_OPTION_END,
 };
 
@@ -87,7 +87,7 @@ static bool show_progress(void *context, const struct replay_progress *progress)
 {
 	const struct watch *watch = context;
 	if (watch->is_terminal)
-		(void)fprintf(stderr, "\r\033[Ksent %zu of %zu, %.0f/s, P95 %.2f ms, %zu wrong answers%s",
+		(void)fprintf(stderr, "\r\033[Ksent %zu of %zu, %.0f/s, P95 %.2f ms, %zu unexpected responses%s",
 		              progress->sent, watch->total, progress->rate, (double)progress->p95_ns / 1e6,
 		              progress->wrong, interrupted ? ": ending" : "");
 	return !interrupted;
@@ -163,7 +163,7 @@ static bool prepare(struct session *session, struct sluice_error *error)
 		.seed = (uint64_t)settings->seed,
 		.signer = session->signer,
 		.retries = (unsigned)settings->retries,
-		.patience_ns = settings->patience.ns,
+		.timeout_ns = settings->timeout.ns,
 	};
 	if (settings->duration.ns > 0 && settings->rate == 0)
 		return sluice_error_set(error, "--duration: expected a --rate with it, or --requests in its place");

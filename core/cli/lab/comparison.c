@@ -72,7 +72,7 @@ const struct sluice_option comparison_options[] = {
                              .help = "the options of auth/hmac's template, for --sign template:SECRET"),
 	SLUICE_OPTION_STRING(struct comparison_settings, prepare, .name = "prepare", .unit = "COMMAND",
                              .help = "for the shell, once an arm's tables exist; sees SLUICE_ARM, SLUICE_LOCATION"),
-	SLUICE_OPTION_DURATION(struct comparison_settings, patience, .name = "timeout", .fallback = "60s",
+	SLUICE_OPTION_DURATION(struct comparison_settings, timeout, .name = "timeout", .fallback = "60s",
                                .min = NS_PER_MS, .max = 3600 * NS_PER_S,
                                .help = "an answer that takes longer counts as none"),
 	SLUICE_OPTION_PERCENT(struct comparison_settings, margin, .name = "margin", .fallback = "5%", .min = 0,
@@ -156,7 +156,7 @@ static struct sluice_stage *open_store(struct side *side, struct sluice_error *e
 	return pipeline_open_store(side->config, error);
 }
 
-static bool tend(void *context, struct sluice_error *error)
+static bool maintain(void *context, struct sluice_error *error)
 {
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
@@ -166,7 +166,7 @@ static bool tend(void *context, struct sluice_error *error)
 	return ok;
 }
 
-static bool measure(void *context, struct sluice_observer *observer, struct sluice_error *error)
+static bool stats(void *context, struct sluice_observer *observer, struct sluice_error *error)
 {
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
@@ -186,7 +186,7 @@ static bool scan(void *context, int64_t after_id, sluice_record_fn each, void *e
 	return ok;
 }
 
-static bool erase(void *context, struct sluice_error *error)
+static bool drop(void *context, struct sluice_error *error)
 {
 	struct sluice_stage *stage = open_store(context, error);
 	if (!stage)
@@ -202,10 +202,10 @@ static struct arm_store store_of(struct side *side)
 	const struct sluice_stage_ops *ops = persist->present ? &persist->plugin->ops : NULL;
 	const struct sluice_store_maintenance *maintenance = ops ? abi_maintenance(ops) : NULL;
 	return (struct arm_store){
-		.tend = maintenance && maintenance->maintain ? tend : NULL,
-		.measure = maintenance && maintenance->stats ? measure : NULL,
+		.maintain = maintenance && maintenance->maintain ? maintain : NULL,
+		.stats = maintenance && maintenance->stats ? stats : NULL,
 		.scan = ops && ops->of.persist->scan ? scan : NULL,
-		.erase = maintenance && maintenance->drop ? erase : NULL,
+		.drop = maintenance && maintenance->drop ? drop : NULL,
 		.context = side,
 	};
 }
@@ -227,7 +227,7 @@ static struct config *load(const struct comparison_request *request, const struc
 	return config_load(&asked, error);
 }
 
-static const struct sluice_option *find_place(const struct config *config)
+static const struct sluice_option *find_location(const struct config *config)
 {
 	const struct stage_config *persist = &config->stages[SLUICE_KIND_PERSIST];
 	const struct sluice_option *option = persist->present ? persist->plugin->ops.options : NULL;
@@ -248,25 +248,25 @@ static bool add_set(struct side *side, const char *set, struct sluice_error *err
 }
 
 /* Tables of its own: where the rows are is the one setting that always differs. */
-static bool choose_place(const struct comparison_request *request, struct side *side, const char *mark,
-                         struct sluice_error *error)
+static bool choose_location(const struct comparison_request *request, struct side *side, const char *mark,
+                            struct sluice_error *error)
 {
 	struct arena *arena = &request->arguments->arena;
 	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
-	const struct sluice_option *place = find_place(side->config);
-	side->plan.place = "";
+	const struct sluice_option *location = find_location(side->config);
+	side->plan.location = "";
 	if (!persist->present)
 		return true;
-	if (!place)
+	if (!location)
 		return sluice_error_set(
 			error,
 			"persist/%s has no option that names where its rows are (SLUICE_OPTION_LOCATION), so two arms cannot be kept apart",
 			persist->plugin->ops.name);
 	const char *name = arena_printf(arena, "%s%s_%s", SLUICE_LAB_PREFIX, mark, side->plan.letter);
-	char *folder = place->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
-	side->plan.place = folder ? arena_printf(arena, "%s/%s", folder, name) : name;
+	char *folder = location->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
+	side->plan.location = folder ? arena_printf(arena, "%s/%s", folder, name) : name;
 	free(folder);
-	return add_set(side, arena_printf(arena, "persist.%s=%s", place->name, side->plan.place), error);
+	return add_set(side, arena_printf(arena, "persist.%s=%s", location->name, side->plan.location), error);
 }
 
 /* What `sluice run` gets. */
@@ -327,11 +327,11 @@ static bool load_side(const struct comparison_request *request, struct side *sid
 	return true;
 }
 
-/* Gives it tables of its own, behind doors that the laboratory may open. */
-static bool place_side(const struct comparison_request *request, struct side *side, const char *mark,
-                       struct sluice_error *error)
+/* Gives it tables of its own, and the laboratory functions that open them. */
+static bool separate_side(const struct comparison_request *request, struct side *side, const char *mark,
+                          struct sluice_error *error)
 {
-	if (!choose_place(request, side, mark, error))
+	if (!choose_location(request, side, mark, error))
 		return false;
 	config_free(side->config);
 	side->config = load(request, side, error);
@@ -392,7 +392,7 @@ static bool fill_plan(const struct comparison_settings *settings, const struct c
 		.seed = (uint64_t)settings->seed,
 		.recipe = {.duplicates = settings->duplicates, .streams = (size_t)settings->streams, .corpus = corpus},
 		.signer = signer,
-		.patience_ns = settings->patience.ns,
+		.timeout_ns = settings->timeout.ns,
 		.margin = settings->margin,
 		.alpha = settings->alpha,
 		.rollback = settings->rollback,
@@ -412,8 +412,8 @@ static bool load_sides(const struct comparison_request *request, struct side sid
 }
 
 /* The run directory is there by now: files of rows lie in it. */
-static bool place_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
-                        struct sluice_error *error)
+static bool separate_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
+                           struct sluice_error *error)
 {
 	uint32_t number;
 	char mark[16];
@@ -421,7 +421,7 @@ static bool place_sides(const struct comparison_request *request, struct side si
 	(void)snprintf(mark, sizeof(mark), "%08x", number);
 	size_t count = request->settings->single ? 1 : 2;
 	for (size_t i = 0; i < count; i++) {
-		if (!place_side(request, &sides[i], mark, error))
+		if (!separate_side(request, &sides[i], mark, error))
 			return false;
 		plan->arms[i] = sides[i].plan;
 	}
@@ -451,7 +451,7 @@ static json_t *run(const struct comparison_request *request, struct side sides[2
 {
 	const struct comparison_settings *settings = request->settings;
 	bool ok = load_sides(request, sides, error) && recording_make_directory(settings->output, error) &&
-	          place_sides(request, sides, plan, error) && compare_run(plan, each, context, error) &&
+	          separate_sides(request, sides, plan, error) && compare_run(plan, each, context, error) &&
 	          (!comparison_gate(settings) || judge_by_gate(settings, gate, error)) &&
 	          report_write(settings->output, error);
 	return ok ? run_read_json(settings->output, settings->single ? RUN_ABOUT : RUN_COMPARE, error) : NULL;

@@ -1,5 +1,5 @@
 /*
- * A comparison as the command line and a scenario file ask for it, and the doors to its stores: what lies between
+ * A comparison as the command line and a scenario file ask for it, and the functions that open its stores: what lies between
  * `sluice compare` and the laboratory, which may not know the runtime.
  */
 #ifndef CLI_LAB_COMPARISON_H
@@ -18,7 +18,7 @@ struct comparison_settings {
 	const char *output, *prepare, *gate;
 	const char *sign, *form, *size, *corpus;
 	int64_t pairs, rate, concurrency, streams, seed;
-	struct sluice_duration block, patience;
+	struct sluice_duration block, timeout;
 	double duplicates, margin, alpha;
 	int arrivals;
 	bool duet, single, aa, each, sequential, rollback, keep_stores;

@@ -24,7 +24,7 @@ static void print_statuses(const json_t *statuses)
 	json_t *count;
 	json_object_foreach ((json_t *)(uintptr_t)statuses, status, count)
 		(void)printf("  %7" JSON_INTEGER_FORMAT " × %s\n", json_integer_value(count),
-		             strcmp(status, "0") == 0 ? "no answer" : status);
+		             strcmp(status, "0") == 0 ? "no response" : status);
 }
 
 void print_run(const json_t *results, const json_t *generator, const char *directory)
@@ -32,14 +32,13 @@ void print_run(const json_t *results, const json_t *generator, const char *direc
 	size_t i;
 	json_t *reason;
 	print_statuses(json_object_get(results, "statuses"));
-	(void)printf("%.1f answers per second, %" JSON_INTEGER_FORMAT " not as they should be, %" JSON_INTEGER_FORMAT
-	             " tried again\n\n",
+	(void)printf("%.1f responses/s, %" JSON_INTEGER_FORMAT " unexpected, %" JSON_INTEGER_FORMAT " retried\n\n",
 	             json_number_value(json_object_get(results, "rate")),
 	             json_integer_value(json_object_get(results, "errors")),
 	             json_integer_value(json_object_get(results, "retried")));
 	(void)printf("%-34s %10s %10s %10s %10s\n", "latency, ms", "P50", "P95", "P99", "max");
-	print_line(results, "corrected", "from the intended time");
-	print_line(results, "raw", "from sending");
+	print_line(results, "corrected", "corrected for coordinated omission");
+	print_line(results, "raw", "service latency (uncorrected)");
 	(void)printf("%-34s %10.3f %10.3f %10.3f\n", "of it, the generator's own lag",
 	             json_number_value(json_object_get(generator, "lag_p50_ms")),
 	             json_number_value(json_object_get(generator, "lag_p95_ms")),

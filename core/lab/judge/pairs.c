@@ -22,20 +22,20 @@ const struct cell *pairs_cell(const struct pairs *pairs, size_t pair, size_t arm
 }
 
 /* Refusing quickly is no way to be fast. */
-static int64_t judged_ns(int64_t latency_ns, bool is_right, int64_t patience_ns)
+static int64_t judged_ns(int64_t latency_ns, bool is_right, int64_t timeout_ns)
 {
-	return (is_right && latency_ns >= 0) || latency_ns > patience_ns ? latency_ns : patience_ns;
+	return (is_right && latency_ns >= 0) || latency_ns > timeout_ns ? latency_ns : timeout_ns;
 }
 
-static void add_record(struct cell *cell, const struct trace_record *record, bool is_right, int64_t patience_ns)
+static void add_record(struct cell *cell, const struct trace_record *record, bool is_right, int64_t timeout_ns)
 {
 	if (cell->count == 0 || record->intended_ns < cell->first_ns)
 		cell->first_ns = record->intended_ns;
 	if (record->answered_ns > cell->last_ns)
 		cell->last_ns = record->answered_ns;
 	cell->right += is_right;
-	cell->corrected_ns[cell->count] = judged_ns(run_corrected_ns(record), is_right, patience_ns);
-	cell->raw_ns[cell->count++] = judged_ns(run_raw_ns(record), is_right, patience_ns);
+	cell->corrected_ns[cell->count] = judged_ns(run_corrected_ns(record), is_right, timeout_ns);
+	cell->raw_ns[cell->count++] = judged_ns(run_raw_ns(record), is_right, timeout_ns);
 }
 
 static double median_ms(const int64_t *latencies_ns, size_t count)
@@ -88,7 +88,7 @@ static void make_room(struct pairs *pairs, const struct trace_record *records, s
 }
 
 void pairs_init(struct pairs *pairs, size_t count, const struct trace_record *records, size_t record_count,
-                const struct input *input, bool is_signed, int64_t patience_ns)
+                const struct input *input, bool is_signed, int64_t timeout_ns)
 {
 	*pairs = (struct pairs){.count = count};
 	make_room(pairs, records, record_count);
@@ -100,7 +100,7 @@ void pairs_init(struct pairs *pairs, size_t count, const struct trace_record *re
 		                        ? replay_answer_is_right(input->events[record->input].kind, record->status,
 		                                                 is_signed)
 		                        : record->status >= 200 && record->status < 300;
-		add_record(cell_at(pairs, record->block, record->arm), record, is_right, patience_ns);
+		add_record(cell_at(pairs, record->block, record->arm), record, is_right, timeout_ns);
 	}
 	for (size_t i = 0; i < PAIRS_ARMS * count; i++)
 		close_cell(&pairs->cells[i]);
@@ -122,7 +122,7 @@ static double number_in(const json_t *object, const char *key)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-void pairs_add_sights(struct pairs *pairs, const json_t *blocks)
+void pairs_add_snapshots(struct pairs *pairs, const json_t *blocks)
 {
 	size_t i;
 	json_t *block;
@@ -168,8 +168,8 @@ const struct metric pair_metrics[METRICS + 1] = {
 	[METRIC_P50] = {"p50", "P50", "ms", {NULL, 0.50}},
 	[METRIC_P95] = {"p95", "P95", "ms", {NULL, 0.95}},
 	[METRIC_P99] = {"p99", "P99", "ms", {NULL, 0.99}},
-	[METRIC_P95_RAW] = {"p95_raw", "P95 from sending", "ms", {raw_p95, 0}},
-	[METRIC_THROUGHPUT] = {"throughput", "Right answers per second", "1/s", {throughput, 0}},
+	[METRIC_P95_RAW] = {"p95_raw", "P95 service latency (uncorrected)", "ms", {raw_p95, 0}},
+	[METRIC_THROUGHPUT] = {"throughput", "Successful responses (goodput)", "1/s", {throughput, 0}},
 	[METRIC_CPU_PER_EVENT] = {"cpu_per_event", "Processor time per event", "µs", {cpu_per_event, 0}},
 	[METRIC_MEMORY] = {"memory", "Memory", "B", {memory, 0}},
 	[METRIC_WAL_PER_EVENT] = {"wal_per_event", "Write-ahead log per event", "B", {wal_per_event, 0}},

@@ -17,7 +17,7 @@
 
 enum { PAIRS_ARMS = 2 };
 
-/* One arm's part of a pair. Of latencies: sorted; a wrong answer counts as if it had come at the end of the patience.
+/* One arm's part of a pair. Of latencies: sorted; a wrong answer counts as if it had come at the end of the timeout.
  */
 struct cell {
 	int64_t *corrected_ns, *raw_ns;
@@ -36,14 +36,14 @@ struct pairs {
 
 /* Sorts the records of the first `count` pairs into cells. `input` says which answers are right; NULL: every 2xx is. */
 void pairs_init(struct pairs *pairs, size_t count, const struct trace_record *records, size_t record_count,
-                const struct input *input, bool is_signed, int64_t patience_ns);
+                const struct input *input, bool is_signed, int64_t timeout_ns);
 void pairs_finish(struct pairs *pairs);
 
 /* How many there are in the records. */
 size_t pairs_count(const struct trace_record *records, size_t record_count);
 
 /* Adds what run.json's "blocks" knows. */
-void pairs_add_sights(struct pairs *pairs, const json_t *blocks);
+void pairs_add_snapshots(struct pairs *pairs, const json_t *blocks);
 
 const struct cell *pairs_cell(const struct pairs *pairs, size_t pair, size_t arm);
 

@@ -50,7 +50,7 @@ bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_re
 		look++;
 	if (look == ESTIMATE_LOOKS)
 		return false;
-	pairs_init(&pairs, pair_count, records, count, input, terms->is_signed, terms->patience_ns);
+	pairs_init(&pairs, pair_count, records, count, input, terms->is_signed, terms->timeout_ns);
 	bool settles = look_settles(&pairs, look, terms, &p);
 	pairs_finish(&pairs);
 	return settles;
@@ -76,7 +76,7 @@ static json_t *list_looks(const struct pairs *pairs, const struct verdict_terms 
 }
 
 /* What is wrong with an arm, apart from being slow. */
-struct conduct {
+struct quality {
 	size_t requests, wrong;
 	long long violations; /* −1: nobody has looked */
 	bool saturated;
@@ -91,24 +91,24 @@ static long long violations_of(const json_t *verified, size_t arm)
 }
 
 /* One that does not keep up has a queue that grows as long as the load lasts, in every block. */
-static struct conduct judge_conduct(const struct pairs *pairs, size_t arm, const json_t *verified)
+static struct quality measure_quality(const struct pairs *pairs, size_t arm, const json_t *verified)
 {
-	struct conduct conduct = {.violations = violations_of(verified, arm)};
+	struct quality quality = {.violations = violations_of(verified, arm)};
 	size_t growing = 0;
 	for (size_t pair = 0; pair < pairs->count; pair++) {
 		const struct cell *cell = pairs_cell(pairs, pair, arm);
-		conduct.requests += cell->count;
-		conduct.wrong += cell->count - cell->right;
+		quality.requests += cell->count;
+		quality.wrong += cell->count - cell->right;
 		growing += cell->late_ms > 3 * cell->early_ms && cell->late_ms - cell->early_ms > 50;
-		conduct.early_ms += cell->early_ms / (double)pairs->count;
-		conduct.late_ms += cell->late_ms / (double)pairs->count;
+		quality.early_ms += cell->early_ms / (double)pairs->count;
+		quality.late_ms += cell->late_ms / (double)pairs->count;
 	}
-	conduct.saturated = 2 * growing > pairs->count;
-	return conduct;
+	quality.saturated = 2 * growing > pairs->count;
+	return quality;
 }
 
 /* More wrong answers than A, beyond what chance makes of the same share. */
-static bool errs_more(const struct conduct *a, const struct conduct *b)
+static bool errs_more(const struct quality *a, const struct quality *b)
 {
 	return estimate_share_lower(b->wrong, b->requests, 0.95) > estimate_share_upper(a->wrong, a->requests, 0.95);
 }
@@ -158,54 +158,54 @@ static void judge_latency(const struct change *change, const struct verdict_term
 }
 
 /* What outweighs any latency; true if something does. */
-static bool judge_conducts(const struct conduct conducts[ARMS], const char *labels[ARMS], const json_t *generator,
-                           struct judgement *judgement)
+static bool judge_qualities(const struct quality qualities[ARMS], const char *labels[ARMS], const json_t *generator,
+                            struct judgement *judgement)
 {
 	char *text = judgement->sentence;
 	size_t room = sizeof(judgement->sentence);
-	if (conducts[0].violations > 0) {
+	if (qualities[0].violations > 0) {
 		judgement->outcome = VERDICT_INVALID;
 		(void)snprintf(text, room, "%s: %s itself has %lld event%s lost, doubled, altered or out of order.",
-		               verdict_outcomes[VERDICT_INVALID].lead, labels[0], conducts[0].violations,
-		               conducts[0].violations == 1 ? "" : "s");
-	} else if (conducts[1].violations > 0) {
+		               verdict_outcomes[VERDICT_INVALID].lead, labels[0], qualities[0].violations,
+		               qualities[0].violations == 1 ? "" : "s");
+	} else if (qualities[1].violations > 0) {
 		judgement->outcome = VERDICT_WORSE;
 		(void)snprintf(text, room,
 		               "%s violates the guarantees: %lld event%s lost, doubled, altered or out of order.",
-		               labels[1], conducts[1].violations, conducts[1].violations == 1 ? "" : "s");
+		               labels[1], qualities[1].violations, qualities[1].violations == 1 ? "" : "s");
 	} else if (!json_is_true(json_object_get(generator, "valid"))) {
 		const char *reason = json_string_value(json_array_get(json_object_get(generator, "reasons"), 0));
 		judgement->outcome = VERDICT_INVALID;
 		(void)snprintf(text, room, "%s: %s.", verdict_outcomes[VERDICT_INVALID].lead,
 		               reason ? reason : "the generator did not keep up");
-	} else if (errs_more(&conducts[0], &conducts[1])) {
+	} else if (errs_more(&qualities[0], &qualities[1])) {
 		judgement->outcome = VERDICT_WORSE;
 		(void)snprintf(text, room, "%s answers %zu of %zu requests wrongly, %s %zu of %zu.", labels[1],
-		               conducts[1].wrong, conducts[1].requests, labels[0], conducts[0].wrong,
-		               conducts[0].requests);
+		               qualities[1].wrong, qualities[1].requests, labels[0], qualities[0].wrong,
+		               qualities[0].requests);
 	} else {
 		return false;
 	}
 	return true;
 }
 
-static json_t *list_notes(const struct conduct conducts[ARMS], const char *labels[ARMS],
+static json_t *list_notes(const struct quality qualities[ARMS], const char *labels[ARMS],
                           const struct verdict_terms *terms)
 {
 	json_t *notes = json_array();
 	for (size_t arm = 0; arm < ARMS; arm++) {
-		if (conducts[arm].saturated)
+		if (qualities[arm].saturated)
 			(void)json_array_append_new(
 				notes,
 				json_sprintf(
 					"%s does not keep up with the load: within a block its latency grows from %.0f to %.0f ms and would go on growing, so its figures, and the change, depend on how long a block is.",
-					labels[arm], conducts[arm].early_ms, conducts[arm].late_ms));
-		if (conducts[arm].wrong > 0)
+					labels[arm], qualities[arm].early_ms, qualities[arm].late_ms));
+		if (qualities[arm].wrong > 0)
 			(void)json_array_append_new(
 				notes, json_sprintf("%s: %zu of %zu responses were wrong; each counts as %.0f s.",
-			                            labels[arm], conducts[arm].wrong, conducts[arm].requests,
-			                            (double)terms->patience_ns / 1e9));
-		if (conducts[arm].violations < 0)
+			                            labels[arm], qualities[arm].wrong, qualities[arm].requests,
+			                            (double)terms->timeout_ns / 1e9));
+		if (qualities[arm].violations < 0)
 			(void)json_array_append_new(
 				notes, json_sprintf("%s: the stored events were not verified.", labels[arm]));
 	}
@@ -228,14 +228,14 @@ static bool read_terms(const struct run *run, struct verdict_terms *terms_out, s
 	*terms_out = (struct verdict_terms){
 		.alpha = number_in(asked, "alpha"),
 		.margin = number_in(asked, "margin"),
-		.patience_ns = (int64_t)(number_in(asked, "patience_ms") * 1e6),
+		.timeout_ns = (int64_t)(number_in(asked, "timeout_ms") * 1e6),
 		.seed = (uint64_t)json_integer_value(json_object_get(asked, "seed")),
 		.sequential = json_is_true(json_object_get(asked, "sequential")),
 		.is_signed = json_is_string(json_object_get(run->about, "sign")),
 		.is_duet = strcmp(design, "duet") == 0,
 	};
-	return (terms_out->alpha > 0 && terms_out->alpha < 1 && terms_out->margin >= 0 && terms_out->patience_ns > 0) ||
-	       sluice_error_set(error, "%s: %s: comparison: expected alpha, margin and patience_ms above 0", run->path,
+	return (terms_out->alpha > 0 && terms_out->alpha < 1 && terms_out->margin >= 0 && terms_out->timeout_ns > 0) ||
+	       sluice_error_set(error, "%s: %s: comparison: expected alpha, margin and timeout_ms above 0", run->path,
 	                        RUN_ABOUT);
 }
 
@@ -250,13 +250,14 @@ static json_t *write_document(const struct run *run, const struct pairs *pairs, 
                               const json_t *verified)
 {
 	const char *labels[ARMS] = {label_of(run, 0), label_of(run, 1)};
-	const struct conduct conducts[ARMS] = {judge_conduct(pairs, 0, verified), judge_conduct(pairs, 1, verified)};
+	const struct quality qualities[ARMS] = {measure_quality(pairs, 0, verified),
+	                                        measure_quality(pairs, 1, verified)};
 	double alpha = terms->alpha;
 	struct judgement judgement = {0};
 	struct change primary;
 	json_t *looks = list_looks(pairs, terms, &alpha);
 	(void)pairs_measure(pairs, pairs->count, pair_primary->figure, alpha, terms->seed, &primary);
-	if (!judge_conducts(conducts, labels, json_object_get(run->about, "generator"), &judgement))
+	if (!judge_qualities(qualities, labels, json_object_get(run->about, "generator"), &judgement))
 		judge_latency(&primary, terms, alpha, labels, &judgement);
 	json_t *verdict = json_pack("{s:s, s:s, s:s, s:I}", "outcome", verdict_outcomes[judgement.outcome].name,
 	                            "metric", pair_primary->name, "sentence", judgement.sentence, "more_pairs",
@@ -264,7 +265,7 @@ static json_t *write_document(const struct run *run, const struct pairs *pairs, 
 	return json_pack("{s:i, s:s, s:I, s:f, s:f, s:o, s:[{s:s}{s:s}], s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	                 "format", 1, "design", terms->is_duet ? "duet" : "paired", "pairs", (json_int_t)pairs->count,
 	                 "alpha", alpha, "margin", terms->margin, "verdict", verdict, "arms", "label", labels[0],
-	                 "label", labels[1], "looks", looks, "notes", list_notes(conducts, labels, terms), "metrics",
+	                 "label", labels[1], "looks", looks, "notes", list_notes(qualities, labels, terms), "metrics",
 	                 verdict_list_metrics(pairs, alpha, terms->seed), "quantiles",
 	                 verdict_list_quantiles(pairs, alpha, terms->seed), "blocks", verdict_list_blocks(pairs),
 	                 "stages", verdict_list_stages(run), "slowest", verdict_list_slowest(run), "violations",
@@ -283,8 +284,8 @@ json_t *verdict_compute(const struct run *run, const struct input *input, const 
 		(void)sluice_error_set(error, "%s: there is not one pair of blocks in it", run->path);
 		return NULL;
 	}
-	pairs_init(&pairs, count, run->records, run->count, input, terms.is_signed, terms.patience_ns);
-	pairs_add_sights(&pairs, json_object_get(run->about, "blocks"));
+	pairs_init(&pairs, count, run->records, run->count, input, terms.is_signed, terms.timeout_ns);
+	pairs_add_snapshots(&pairs, json_object_get(run->about, "blocks"));
 	json_t *document = write_document(run, &pairs, &terms, verified);
 	pairs_finish(&pairs);
 	return document;

@@ -3,8 +3,8 @@
  * again.
  *
  * The unit is the pair of blocks. Per pair and metric d = ln(B / A); over the pairs Student's t gives the interval and
- * a sign-flip test the p. Requests whose answer is not the right one count as if it had come at the end of the sender's
- * patience, so that refusing quickly is no way to be fast. docs/internals/statistics.md has the reasons.
+ * a sign-flip test the p. Requests whose answer is not the right one count as if it had come at the end of the
+ * timeout, so that refusing quickly is no way to be fast. docs/internals/statistics.md has the reasons.
  */
 #ifndef LAB_JUDGE_VERDICT_H
 #define LAB_JUDGE_VERDICT_H
@@ -26,7 +26,7 @@ enum verdict_outcome verdict_of_interval(double mean, double low, double high, d
 /* What is asked of a comparison. */
 struct verdict_terms {
 	double alpha, margin;
-	int64_t patience_ns;
+	int64_t timeout_ns;
 	uint64_t seed;
 	bool is_signed, sequential, is_duet;
 };
@@ -37,7 +37,7 @@ struct verdict_terms {
 bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_record *records, size_t count,
                         const struct input *input, size_t pairs);
 
-/* The whole of compare.json, computed with the patience, margin, alpha and seed that run.json has. `verified` is
+/* The whole of compare.json, computed with the timeout, margin, alpha and seed that run.json has. `verified` is
  * verify.json, NULL if there is none. NULL and a sentence if the run is no comparison or a part of it is missing. */
 json_t *verdict_compute(const struct run *run, const struct input *input, const json_t *verified,
                         struct sluice_error *error);

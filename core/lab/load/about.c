@@ -126,40 +126,40 @@ static size_t count_stale(const struct trace_record *records, size_t count)
 }
 
 /* How the generator did. */
-struct conduct {
+struct quality {
 	double lag_p95_ms, p95_ms; /* both 0 if nothing was answered */
 	double busy_share;         /* of its one processor */
 	double cpu_share;          /* of all there are */
 	size_t stale;
 };
 
-static json_t *reasons_against(const struct conduct *conduct)
+static json_t *reasons_against(const struct quality *quality)
 {
 	json_t *reasons = json_array();
-	if (conduct->stale > 0)
+	if (quality->stale > 0)
 		(void)json_array_append_new(
 			reasons,
 			json_sprintf(
 				"%zu events were in the store before they were sent: give them fresh ids (--fresh), or start with an empty store",
-				conduct->stale));
-	if (conduct->lag_p95_ms > ABOUT_LAG_MAX * conduct->p95_ms)
+				quality->stale));
+	if (quality->lag_p95_ms > ABOUT_LAG_MAX * quality->p95_ms)
 		(void)json_array_append_new(
 			reasons,
 			json_sprintf(
 				"the generator was late: its lag has a P95 of %.3f ms, more than %.0f %% of the measured P95 of %.3f ms",
-				conduct->lag_p95_ms, 100 * ABOUT_LAG_MAX, conduct->p95_ms));
-	if (conduct->cpu_share > ABOUT_CPU_SHARE_MAX)
+				quality->lag_p95_ms, 100 * ABOUT_LAG_MAX, quality->p95_ms));
+	if (quality->cpu_share > ABOUT_CPU_SHARE_MAX)
 		(void)json_array_append_new(
 			reasons,
 			json_sprintf(
 				"the generator took %.0f %% of the machine's processors, more than %.0f %%: what it measured is also itself",
-				100 * conduct->cpu_share, 100 * ABOUT_CPU_SHARE_MAX));
-	else if (conduct->busy_share > ABOUT_BUSY_SHARE_MAX)
+				100 * quality->cpu_share, 100 * ABOUT_CPU_SHARE_MAX));
+	else if (quality->busy_share > ABOUT_BUSY_SHARE_MAX)
 		(void)json_array_append_new(
 			reasons,
 			json_sprintf(
 				"the generator was busy %.0f %% of the time, more than %.0f %%: it could not have sent much more",
-				100 * conduct->busy_share, 100 * ABOUT_BUSY_SHARE_MAX));
+				100 * quality->busy_share, 100 * ABOUT_BUSY_SHARE_MAX));
 	return reasons;
 }
 
@@ -187,18 +187,18 @@ json_t *about_generator(const struct trace_record *records, size_t count, double
 	json_t *lag = quantiles_of(records, count, replay_lag_ns);
 	json_t *corrected = quantiles_of(records, count, run_corrected_ns);
 	bool measured = has_answers(records, count);
-	struct conduct conduct = {
+	struct quality quality = {
 		.lag_p95_ms = measured ? member(lag, "p95_ms") : 0,
 		.p95_ms = measured ? member(corrected, "p95_ms") : 0,
 		.busy_share = cpu_share * (double)processors,
 		.cpu_share = cpu_share,
 		.stale = count_stale(records, count),
 	};
-	json_t *reasons = reasons_against(&conduct);
+	json_t *reasons = reasons_against(&quality);
 	json_t *generator = json_pack("{s:b, s:O, s:O, s:O, s:O, s:f}", "valid", json_array_size(reasons) == 0,
 	                              "reasons", reasons, "lag_p50_ms", json_object_get(lag, "p50_ms"), "lag_p95_ms",
 	                              json_object_get(lag, "p95_ms"), "lag_p99_ms", json_object_get(lag, "p99_ms"),
-	                              "cpu_share", conduct.cpu_share);
+	                              "cpu_share", quality.cpu_share);
 	json_decref(reasons);
 	json_decref(lag);
 	json_decref(corrected);

@@ -19,17 +19,17 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/histogram.h"
-#include "lab/load/fleet.h"
+#include "lab/load/connection_set.h"
 #include "lab/load/heap.h"
 #include "lab/load/request.h"
 #include "lab/load/schedule.h"
 #include "lab/run/estimate.h"
 #include "lab/run/run.h"
 
-enum { NONE = -1, EVENTS_MAX = 256, CONNECT_PATIENCE_S = 10 };
+enum { NONE = -1, EVENTS_MAX = 256, CONNECT_TIMEOUT_S = 10 };
 
 /* A year: far enough, and can be added to a time. */
-#define PATIENCE_MAX_NS (365 * 24 * 3600 * NS_PER_S)
+#define TIMEOUT_MAX_NS (365 * 24 * 3600 * NS_PER_S)
 
 const char *const replay_arrivals_names[] = {[REPLAY_UNIFORM] = "uniform", [REPLAY_POISSON] = "poisson", NULL};
 
@@ -49,7 +49,7 @@ struct loop {
 	const struct replay_plan *plan;
 	struct replay_result *result;
 	struct schedule schedule;
-	struct fleet fleets[2];
+	struct connection_set sets[2];
 	struct stream_line *streams;
 	struct waiting *waiting;
 	struct heap later; /* requests to be tried again, by when */
@@ -58,7 +58,7 @@ struct loop {
 	size_t sent, done, in_flight; /* requests; a retried one counts once */
 	int64_t start_ns;             /* monotonic: when the schedule begins */
 	int64_t looked_ns;            /* when the loop was last told of answers */
-	int64_t patience_ns;
+	int64_t timeout_ns;
 	bool stopping; /* nothing more is begun */
 	struct request_writer writer;
 	replay_each_fn each;
@@ -93,9 +93,9 @@ static const struct input_event *event_of(const struct loop *loop, size_t i)
 	return &loop->plan->input->events[loop->plan->first + i];
 }
 
-static struct fleet *fleet_of(struct loop *loop, size_t i)
+static struct connection_set *set_of(struct loop *loop, size_t i)
 {
-	return &loop->fleets[loop->schedule.items[i].target];
+	return &loop->sets[loop->schedule.items[i].target];
 }
 
 /* Times in a record count from the plan's origin. */
@@ -106,7 +106,7 @@ static int64_t stamp(const struct loop *loop, int64_t now_ns)
 
 static void make_ready(struct loop *loop, size_t i)
 {
-	heap_put(&fleet_of(loop, i)->ready, loop->schedule.items[i].due_ns, (uint32_t)i);
+	heap_put(&set_of(loop, i)->ready, loop->schedule.items[i].due_ns, (uint32_t)i);
 }
 
 static void join_stream(struct loop *loop, size_t i)
@@ -147,36 +147,36 @@ static int64_t latest(int64_t a, int64_t b)
 }
 
 /* The request's own times, which further tries do not change. */
-static void stamp_sending(struct loop *loop, struct sender *sender)
+static void stamp_sending(struct loop *loop, struct http_client *client)
 {
-	size_t i = sender->request;
+	size_t i = client->request;
 	struct trace_record *record = &loop->result->records[i];
-	int64_t free_ns = latest(sender->free_ns, loop->waiting[i].stream_free_ns);
+	int64_t free_ns = latest(client->free_ns, loop->waiting[i].stream_free_ns);
 	int64_t due_ns = loop->plan->rate > 0 ? loop->start_ns + loop->schedule.items[i].due_ns : free_ns;
 	record->intended_ns = stamp(loop, due_ns);
 	record->ready_ns = stamp(loop, latest(due_ns, free_ns));
-	record->sent_ns = stamp(loop, sender->since_ns);
+	record->sent_ns = stamp(loop, client->since_ns);
 	if (loop->plan->rate > 0)
-		sender->late_ns = replay_lag_ns(record);
+		client->late_ns = replay_lag_ns(record);
 }
 
-static struct sender *begin(struct loop *loop, struct fleet *fleet, size_t i)
+static struct http_client *begin(struct loop *loop, struct connection_set *set, size_t i)
 {
-	struct sender *sender = fleet_take(fleet);
-	sender->request = (uint32_t)i;
-	loop->result->records[i].connected = sender->state == SENDER_CLOSED;
-	request_write(&loop->writer, i, fleet->target, &sender->out);
-	sender->since_ns = clock_now_ns();
-	sender->late_ns = 0;
+	struct http_client *client = connection_set_take(set);
+	client->request = (uint32_t)i;
+	loop->result->records[i].connected = client->state == HTTP_CLIENT_CLOSED;
+	request_write(&loop->writer, i, set->target, &client->out);
+	client->since_ns = clock_now_ns();
+	client->late_ns = 0;
 	if (loop->result->records[i].tries++ > 0) {
 		loop->result->retried++;
 	} else {
-		stamp_sending(loop, sender);
+		stamp_sending(loop, client);
 		loop->sent++;
 		loop->in_flight++;
 	}
-	sender_send(sender);
-	return sender;
+	http_client_send(client);
+	return client;
 }
 
 static uint64_t key_of(const struct buffer *text)
@@ -211,9 +211,9 @@ static bool is_tried_again(struct loop *loop, size_t i, int status)
 }
 
 /* What the server asks for, or a pause that doubles from 50 ms. */
-static int64_t pause_ns(const struct sender *sender, int status, unsigned tries)
+static int64_t pause_ns(const struct http_client *client, int status, unsigned tries)
 {
-	int64_t asked_s = status == 503 ? sender->response.retry_after_s : -1;
+	int64_t asked_s = status == 503 ? client->response.retry_after_s : -1;
 	return asked_s >= 0 ? asked_s * NS_PER_S : 50 * NS_PER_MS << (tries < 8 ? tries - 1 : 7);
 }
 
@@ -229,37 +229,37 @@ static void conclude(struct loop *loop, size_t i, int64_t free_ns)
 	leave_stream(loop, i, free_ns);
 }
 
-static void finish_request(struct loop *loop, struct sender *sender, int status, int64_t end_ns)
+static void finish_request(struct loop *loop, struct http_client *client, int status, int64_t end_ns)
 {
-	size_t i = sender->request;
+	size_t i = client->request;
 	struct trace_record *record = &loop->result->records[i];
 	record->status = (uint16_t)status;
 	record->answered_ns = status ? stamp(loop, end_ns) : -1;
 	if (is_tried_again(loop, i, status))
-		heap_put(&loop->later, end_ns + pause_ns(sender, status, record->tries), (uint32_t)i);
+		heap_put(&loop->later, end_ns + pause_ns(client, status, record->tries), (uint32_t)i);
 	else
-		conclude(loop, i, sender->free_ns);
+		conclude(loop, i, client->free_ns);
 }
 
 /* When the answer had come. Where there is none, or no word of the system's for it: when the loop was told. */
-static int64_t end_of(const struct loop *loop, const struct sender *sender)
+static int64_t end_of(const struct loop *loop, const struct http_client *client)
 {
-	bool is_known = sender->state == SENDER_ANSWERED && sender->came_ns != 0;
-	return latest(sender->since_ns, is_known ? sender->came_ns : loop->looked_ns);
+	bool is_known = client->state == HTTP_CLIENT_ANSWERED && client->came_ns != 0;
+	return latest(client->since_ns, is_known ? client->came_ns : loop->looked_ns);
 }
 
-/* A sender whose request has come to an end is free again. Had the request been sent in time, it would have been so by
+/* A client whose request has come to an end is free again. Had the request been sent in time, it would have been so by
  * that much earlier: what one that was late makes wait is late, too. */
-static void settle(struct loop *loop, struct sender *sender)
+static void settle(struct loop *loop, struct http_client *client)
 {
-	struct fleet *fleet = &loop->fleets[sender->target];
-	if (sender->state != SENDER_ANSWERED && sender->state != SENDER_FAILED)
+	struct connection_set *set = &loop->sets[client->target];
+	if (client->state != HTTP_CLIENT_ANSWERED && client->state != HTTP_CLIENT_FAILED)
 		return;
-	int64_t end_ns = end_of(loop, sender);
-	sender->free_ns = end_ns - sender->late_ns;
-	finish_request(loop, sender, sender->state == SENDER_ANSWERED ? sender->response.status : 0, end_ns);
-	sender_release(sender);
-	fleet_give_back(fleet, sender);
+	int64_t end_ns = end_of(loop, client);
+	client->free_ns = end_ns - client->late_ns;
+	finish_request(loop, client, client->state == HTTP_CLIENT_ANSWERED ? client->response.status : 0, end_ns);
+	http_client_release(client);
+	connection_set_give_back(set, client);
 }
 
 static void take_what_is_due(struct loop *loop, int64_t now_ns)
@@ -272,31 +272,31 @@ static void take_what_is_due(struct loop *loop, int64_t now_ns)
 }
 
 /* Of those that can send, the one whose request was meant to go first: no target is served before another. */
-static struct fleet *choose_fleet(struct loop *loop)
+static struct connection_set *choose_set(struct loop *loop)
 {
-	struct fleet *chosen = NULL;
+	struct connection_set *chosen = NULL;
 	for (size_t t = 0; t < loop->plan->target_count; t++) {
-		struct fleet *fleet = &loop->fleets[t];
-		if (fleet->free.first && fleet->ready.count > 0 &&
-		    (!chosen || heap_comes_before(&fleet->ready, &chosen->ready)))
-			chosen = fleet;
+		struct connection_set *set = &loop->sets[t];
+		if (set->free.first && set->ready.count > 0 &&
+		    (!chosen || heap_comes_before(&set->ready, &chosen->ready)))
+			chosen = set;
 	}
 	return chosen;
 }
 
 static void send_what_is_ready(struct loop *loop)
 {
-	for (struct fleet *fleet; !loop->stopping && (fleet = choose_fleet(loop)) != NULL;)
-		settle(loop, begin(loop, fleet, heap_take_first(&fleet->ready))); /* it may fail at once */
+	for (struct connection_set *set; !loop->stopping && (set = choose_set(loop)) != NULL;)
+		settle(loop, begin(loop, set, heap_take_first(&set->ready))); /* it may fail at once */
 }
 
 static void give_up_on_the_slow(struct loop *loop)
 {
 	for (size_t t = 0; t < loop->plan->target_count; t++) {
-		const struct sender_list *busy = &loop->fleets[t].busy;
-		while (busy->first && busy->first->since_ns + loop->patience_ns <= loop->looked_ns) {
-			struct sender *slow = busy->first;
-			sender_abandon(slow);
+		const struct client_list *busy = &loop->sets[t].busy;
+		while (busy->first && busy->first->since_ns + loop->timeout_ns <= loop->looked_ns) {
+			struct http_client *slow = busy->first;
+			http_client_abandon(slow);
 			settle(loop, slow);
 		}
 	}
@@ -309,8 +309,8 @@ static void stop(struct loop *loop)
 	while (loop->later.count > 0)
 		conclude(loop, heap_take_first(&loop->later), 0);
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		while (loop->fleets[t].ready.count > 0) {
-			size_t i = heap_take_first(&loop->fleets[t].ready);
+		while (loop->sets[t].ready.count > 0) {
+			size_t i = heap_take_first(&loop->sets[t].ready);
 			if (loop->result->records[i].tries > 0)
 				conclude(loop, i, 0);
 		}
@@ -345,8 +345,8 @@ static int64_t wakes_at_ns(const struct loop *loop)
 	if (!loop->stopping && loop->next < loop->plan->count)
 		at_ns = earliest(at_ns, loop->start_ns + loop->schedule.items[loop->next].due_ns);
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		if (loop->fleets[t].busy.first)
-			at_ns = earliest(at_ns, loop->fleets[t].busy.first->since_ns + loop->patience_ns);
+		if (loop->sets[t].busy.first)
+			at_ns = earliest(at_ns, loop->sets[t].busy.first->since_ns + loop->timeout_ns);
 	return at_ns;
 }
 
@@ -364,9 +364,9 @@ static bool wait_for_answers(struct loop *loop, int64_t until_ns, struct sluice_
 		return sluice_error_set(error, "waiting for answers: %s", strerror(errno));
 	loop->looked_ns = clock_now_ns();
 	for (int i = 0; i < count; i++) {
-		struct sender *sender = events[i].data.ptr;
-		sender_work(sender, (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
-		settle(loop, sender);
+		struct http_client *client = events[i].data.ptr;
+		http_client_work(client, (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+		settle(loop, client);
 	}
 	if (count < EVENTS_MAX) /* else an answer may lie there that has not been looked at */
 		give_up_on_the_slow(loop);
@@ -395,7 +395,7 @@ static bool go_round(struct loop *loop, struct sluice_error *error)
 static bool is_connecting(const struct loop *loop)
 {
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		if (fleet_is_connecting(&loop->fleets[t]))
+		if (connection_set_is_connecting(&loop->sets[t]))
 			return true;
 	return false;
 }
@@ -403,9 +403,10 @@ static bool is_connecting(const struct loop *loop)
 static bool connect_all(struct loop *loop, struct sluice_error *error)
 {
 	const struct replay_plan *plan = loop->plan;
-	int64_t until_ns = clock_now_ns() + CONNECT_PATIENCE_S * NS_PER_S;
+	int64_t until_ns = clock_now_ns() + CONNECT_TIMEOUT_S * NS_PER_S;
 	for (size_t t = 0; t < plan->target_count; t++)
-		if (!fleet_open(&loop->fleets[t], &plan->targets[t], (uint8_t)t, plan->connections, loop->epoll, error))
+		if (!connection_set_open(&loop->sets[t], &plan->targets[t], (uint8_t)t, plan->connections, loop->epoll,
+		                         error))
 			return false;
 	while (is_connecting(loop) && clock_now_ns() < until_ns)
 		if (!wait_for_answers(loop, until_ns, error))
@@ -441,7 +442,7 @@ static bool start(struct loop *loop, struct sluice_error *error)
 	loop->start_ns = loop->reported_ns = loop->looked_ns = now_ns;
 	loop->report_at_ns = now_ns + NS_PER_S;
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		if (!fleet_start(&loop->fleets[t], now_ns, error))
+		if (!connection_set_start(&loop->sets[t], now_ns, error))
 			return false;
 	return true;
 }
@@ -470,7 +471,7 @@ static void sum_up(struct loop *loop)
 static void finish(struct loop *loop)
 {
 	for (size_t t = 0; t < loop->plan->target_count; t++)
-		fleet_finish(&loop->fleets[t]);
+		connection_set_finish(&loop->sets[t]);
 	heap_finish(&loop->later);
 	schedule_finish(&loop->schedule);
 	request_writer_finish(&loop->writer);
@@ -519,7 +520,7 @@ bool replay_run(const struct replay_plan *plan, replay_each_fn each, void *conte
 	                      .epoll = epoll,
 	                      .each = each,
 	                      .context = context,
-	                      .patience_ns = earliest(plan->patience_ns, PATIENCE_MAX_NS),
+	                      .timeout_ns = earliest(plan->timeout_ns, TIMEOUT_MAX_NS),
 	                      .writer = {.plan = plan}};
 	ask_for_punctuality();
 	prepare(loop);

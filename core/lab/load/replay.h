@@ -46,9 +46,9 @@ struct replay_plan {
 	const struct signer *signer; /* NULL: nothing is signed */
 	const char *request_prefix;  /* a request's id is this and its number from request_first on */
 	size_t request_first;
-	unsigned retries;    /* tries beyond the first, for 503 and broken connections, at most 254; 0: none */
-	int64_t patience_ns; /* an answer to one try that takes longer counts as none */
-	int64_t origin_ns;   /* monotonic: what the times of the records count from */
+	unsigned retries;   /* tries beyond the first, for 503 and broken connections, at most 254; 0: none */
+	int64_t timeout_ns; /* an answer to one try that takes longer counts as none */
+	int64_t origin_ns;  /* monotonic: what the times of the records count from */
 };
 
 /* What is known while it runs. */

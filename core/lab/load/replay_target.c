@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECT_PATIENCE_S = 10 };
+enum { CONNECT_TIMEOUT_S = 10 };
 
 /* Copies what comes before any of `stops`, and goes behind it. */
 static bool take_part(const char **at, char *out, size_t room, const char *stops)
@@ -60,11 +60,11 @@ bool replay_target_from_url(const char *url, struct replay_target *target_out, s
 
 static bool accepts(const struct addrinfo *address)
 {
-	struct timeval patience = {.tv_sec = CONNECT_PATIENCE_S};
+	struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_S};
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	bool connected = connect(fd, address->ai_addr, address->ai_addrlen) == 0;
 	int cause = errno;
 	(void)close(fd);

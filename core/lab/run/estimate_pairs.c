@@ -36,12 +36,12 @@ static struct group *make_groups(const double *d, size_t pairs, size_t *count_ou
 	return groups;
 }
 
-static double random_sum(const struct group *groups, size_t count, struct prng *dice)
+static double random_sum(const struct group *groups, size_t count, struct prng *random)
 {
 	double sum = 0;
 	uint64_t bits = 0;
 	for (size_t i = 0; i < count; i++) {
-		bits = i % (64 / GROUP) == 0 ? prng_next(dice) : bits >> GROUP;
+		bits = i % (64 / GROUP) == 0 ? prng_next(random) : bits >> GROUP;
 		sum += groups[i].sums[bits & ((1u << GROUP) - 1)];
 	}
 	return sum;
@@ -59,10 +59,10 @@ static double flip_p(const double *d, size_t pairs, double sum, double size, uin
 			extreme += fabs(groups[0].sums[i & ((1u << GROUP) - 1)] + other) >= least;
 		}
 	} else {
-		struct prng dice;
-		prng_init(&dice, seed);
+		struct prng random;
+		prng_init(&random, seed);
 		for (size_t i = 0; i < flips; i++)
-			extreme += fabs(random_sum(groups, count, &dice)) >= least;
+			extreme += fabs(random_sum(groups, count, &random)) >= least;
 		/* What was seen is one of the flips, too; without it p could be 0 (Phipson and Smyth, 2010). */
 		extreme++;
 		flips++;

@@ -22,7 +22,7 @@
 #include "client/client.h"
 #include "lab/run/run.h"
 
-enum { START_PATIENCE_S = 60, STOP_PATIENCE_S = 60, FLAGS_MAX = 256, LOG_SHOWN = 700 };
+enum { START_TIMEOUT_S = 60, STOP_TIMEOUT_S = 60, FLAGS_MAX = 256, LOG_SHOWN = 700 };
 
 static void fill_arguments(const struct arm *arm, const char **argv)
 {
@@ -113,7 +113,7 @@ static bool prepare(const struct arm *arm, struct sluice_error *error)
 	pid_t child = fork();
 	if (child == 0) {
 		(void)setenv("SLUICE_ARM", arm->plan->letter, 1);
-		(void)setenv("SLUICE_LOCATION", arm->plan->place, 1);
+		(void)setenv("SLUICE_LOCATION", arm->plan->location, 1);
 		(void)setenv("SLUICE_URL", arm->url, 1);
 		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
 		if (!arm->plan->prepare_in || chdir(arm->plan->prepare_in) == 0)
@@ -148,7 +148,7 @@ bool arm_start(struct arm *arm, const struct arm_plan *plan, const char *directo
 	if (arm->process == 0)
 		become_server(arm, out[1]);
 	(void)close(out[1]);
-	bool ready = arm->process > 0 && hear(arm, out[0], clock_now_ns() + START_PATIENCE_S * NS_PER_S);
+	bool ready = arm->process > 0 && hear(arm, out[0], clock_now_ns() + START_TIMEOUT_S * NS_PER_S);
 	(void)close(out[0]);
 	if (!ready)
 		quote_log(arm, "did not start", error);
@@ -159,10 +159,10 @@ bool arm_start(struct arm *arm, const struct arm_plan *plan, const char *directo
 }
 
 /* Whether it has ended within that time; its status is taken. */
-static bool await_end(struct arm *arm, int patience_s, int *status_out)
+static bool await_end(struct arm *arm, int timeout_s, int *status_out)
 {
 	int process = pidfd_open(arm->process, 0);
-	bool over = process >= 0 && await_readable(process, clock_now_ns() + patience_s * NS_PER_S) &&
+	bool over = process >= 0 && await_readable(process, clock_now_ns() + timeout_s * NS_PER_S) &&
 	            process_wait(arm->process, status_out);
 	if (process >= 0)
 		(void)close(process);
@@ -177,7 +177,7 @@ bool arm_stop(struct arm *arm, struct sluice_error *error)
 	if (arm->process <= 0)
 		return true;
 	(void)kill(arm->process, SIGTERM);
-	if (!await_end(arm, STOP_PATIENCE_S, &status)) {
+	if (!await_end(arm, STOP_TIMEOUT_S, &status)) {
 		quote_log(arm, "did not stop in a minute after SIGTERM", error);
 		return false;
 	}

@@ -19,11 +19,11 @@
 /* What an arm's store can do for the laboratory, behind functions that open it for the call: a store shows one moment.
  */
 struct arm_store {
-	bool (*tend)(void *context, struct sluice_error *error);
-	bool (*measure)(void *context, struct sluice_observer *observer, struct sluice_error *error);
+	bool (*maintain)(void *context, struct sluice_error *error);
+	bool (*stats)(void *context, struct sluice_observer *observer, struct sluice_error *error);
 	bool (*scan)(void *context, int64_t after_id, sluice_record_fn each, void *each_context,
 	             struct sluice_error *error);
-	bool (*erase)(void *context, struct sluice_error *error);
+	bool (*drop)(void *context, struct sluice_error *error);
 	void *context;
 };
 
@@ -35,7 +35,7 @@ struct arm_plan {
 	const char *pipeline;      /* the file */
 	const char *optimizations; /* for ENABLE_OPTIMIZATIONS: "false", "true" or names */
 	const char *const *flags;  /* for `sluice run`: --stage-path, --set …; NULL-terminated */
-	const char *place;         /* where its store keeps its rows; what SLUICE_LOCATION says to `prepare` */
+	const char *location;      /* where its store keeps its rows; what SLUICE_LOCATION says to `prepare` */
 	const char *prepare;       /* a shell command, run once its tables exist; NULL: none */
 	const char *prepare_in;    /* the directory it runs in; NULL: where the laboratory does */
 	struct arm_store store;
@@ -65,7 +65,7 @@ void arm_finish(struct arm *arm); /* kills what still runs */
 /* False if it does not run any more. */
 bool arm_get_usage(const struct arm *arm, struct arm_usage *usage_out);
 
-/* GET of a path of its admin door, as JSON or as it is; NULL, or false, and a sentence if that fails. */
+/* GET of a path of its admin listener, as JSON or as it is; NULL, or false, and a sentence if that fails. */
 json_t *arm_ask(const struct arm *arm, const char *path, struct sluice_error *error);
 bool arm_fetch(const struct arm *arm, const char *path, struct buffer *out, struct sluice_error *error);
 

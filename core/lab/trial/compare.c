@@ -152,34 +152,35 @@ static bool start_arms(struct comparison *comparison, struct sluice_error *error
 	return ok;
 }
 
-static bool tend(const struct comparison *comparison, size_t arm, struct sluice_error *error)
+static bool maintain(const struct comparison *comparison, size_t arm, struct sluice_error *error)
 {
 	const struct arm_store *store = &comparison->plan->arms[arm].store;
-	return !store->tend || store->tend(store->context, error);
+	return !store->maintain || store->maintain(store->context, error);
 }
 
 /* What is seen of an arm from outside, before and after a block. */
-struct sight {
+struct snapshot {
 	struct arm_usage usage;
 	double wal_bytes; /* negative: the store does not say */
 };
 
-static bool look(const struct comparison *comparison, size_t arm, struct sight *sight_out, struct sluice_error *error)
+static bool take_snapshot(const struct comparison *comparison, size_t arm, struct snapshot *snapshot_out,
+                          struct sluice_error *error)
 {
 	json_t *figures = store_figures(&comparison->plan->arms[arm].store, error);
 	if (!figures)
 		return false;
-	sight_out->wal_bytes = store_figure(figures, "db_wal_written_bytes");
+	snapshot_out->wal_bytes = store_figure(figures, "db_wal_written_bytes");
 	json_decref(figures);
-	return arm_get_usage(&comparison->arms[arm], &sight_out->usage) ||
+	return arm_get_usage(&comparison->arms[arm], &snapshot_out->usage) ||
 	       sluice_error_set(error, "arm %s (%s) has ended; its log is %s", comparison->plan->arms[arm].letter,
 	                        comparison->plan->arms[arm].label, comparison->arms[arm].log);
 }
 
 /* After a block. The server sees that the sender has closed its connections a moment later: that moment is waited for,
  * a second at most, or its descriptors would seem to grow. */
-static bool look_again(const struct comparison *comparison, size_t arm, const struct sight *before,
-                       struct sight *after_out, struct sluice_error *error)
+static bool take_last_snapshot(const struct comparison *comparison, size_t arm, const struct snapshot *before,
+                               struct snapshot *after_out, struct sluice_error *error)
 {
 	int64_t until_ns = clock_now_ns() + NS_PER_S;
 	struct timespec nap = {.tv_nsec = NS_PER_MS};
@@ -187,11 +188,12 @@ static bool look_again(const struct comparison *comparison, size_t arm, const st
 	while (arm_get_usage(&comparison->arms[arm], &usage) && usage.descriptors > before->usage.descriptors &&
 	       clock_now_ns() < until_ns)
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
-	return look(comparison, arm, after_out, error);
+	return take_snapshot(comparison, arm, after_out, error);
 }
 
 static json_t *describe_block(const struct comparison *comparison, size_t pair, size_t arm, bool first,
-                              const struct replay_result *result, const struct sight *before, const struct sight *after)
+                              const struct replay_result *result, const struct snapshot *before,
+                              const struct snapshot *after)
 {
 	int64_t origin_ns = recording_origin_ns(comparison->recording);
 	json_t *block = json_pack(
@@ -247,7 +249,7 @@ static struct replay_plan plan_block(struct comparison *comparison, const struct
 		.signer = plan->signer,
 		.request_prefix = recording_request_prefix(comparison->recording),
 		.request_first = comparison->sent,
-		.patience_ns = plan->patience_ns,
+		.timeout_ns = plan->timeout_ns,
 		.origin_ns = recording_origin_ns(comparison->recording),
 	};
 	for (size_t i = 0; i < arm_count; i++)
@@ -263,7 +265,7 @@ static bool go_on(void *context, const struct replay_progress *progress)
 	return true; /* a block is finished in any case: half of one says nothing */
 }
 
-/* No answer counts as the whole patience. */
+/* No answer counts as the whole timeout. */
 static double p95_ms(const struct comparison *comparison, const struct replay_result *result, size_t arm)
 {
 	int64_t *latencies = must_calloc(result->count + 1, sizeof(*latencies));
@@ -271,7 +273,7 @@ static double p95_ms(const struct comparison *comparison, const struct replay_re
 	for (size_t i = 0; i < result->count; i++) {
 		int64_t latency_ns = run_corrected_ns(&result->records[i]);
 		if (result->records[i].arm == arm)
-			latencies[count++] = latency_ns < 0 ? comparison->plan->patience_ns : latency_ns;
+			latencies[count++] = latency_ns < 0 ? comparison->plan->timeout_ns : latency_ns;
 	}
 	estimate_sort(latencies, count);
 	double p95 = (double)estimate_quantile(latencies, count, 0.95) / 1e6;
@@ -329,18 +331,18 @@ static bool warm_up(struct comparison *comparison, struct sluice_error *error)
 static bool run_block(struct comparison *comparison, size_t pair, size_t arm, size_t arm_count, bool first,
                       struct sluice_error *error)
 {
-	struct sight before[ARMS], after[ARMS];
+	struct snapshot before[ARMS], after[ARMS];
 	struct replay_result result = {0};
 	bool ok = true;
 	for (size_t i = 0; ok && i < arm_count; i++)
-		ok = tend(comparison, arm + i, error) && look(comparison, arm + i, &before[i], error);
+		ok = maintain(comparison, arm + i, error) && take_snapshot(comparison, arm + i, &before[i], error);
 	if (!ok)
 		return false;
 	struct replay_plan replay = plan_block(comparison, &comparison->input, pair, arm, arm_count);
 	comparison->sent += replay.count;
 	ok = replay_run(&replay, go_on, comparison, &result, error);
 	for (size_t i = 0; ok && i < arm_count; i++)
-		ok = look_again(comparison, arm + i, &before[i], &after[i], error);
+		ok = take_last_snapshot(comparison, arm + i, &before[i], &after[i], error);
 	for (size_t i = 0; ok && i < arm_count; i++) {
 		double *p95 = arm + i == 0 ? &comparison->progress.a_p95_ms : &comparison->progress.b_p95_ms;
 		*p95 = p95_ms(comparison, &result, arm + i);
@@ -367,7 +369,7 @@ static bool is_settled(const struct comparison *comparison, size_t pairs)
 {
 	const struct compare_plan *plan = comparison->plan;
 	struct verdict_terms terms = {.margin = plan->margin,
-	                              .patience_ns = plan->patience_ns,
+	                              .timeout_ns = plan->timeout_ns,
 	                              .seed = plan->seed,
 	                              .is_signed = plan->signer != NULL};
 	return plan->sequential &&
@@ -448,7 +450,7 @@ static void describe(struct comparison *comparison)
 	recording_put(recording, "interrupted", json_boolean(comparison->stopping));
 	recording_put(recording, "comparison",
 	              json_pack("{s:f, s:f, s:f, s:I, s:b, s:I}", "alpha", plan->alpha, "margin", plan->margin,
-	                        "patience_ms", (double)plan->patience_ns / 1e6, "seed", (json_int_t)plan->seed,
+	                        "timeout_ms", (double)plan->timeout_ns / 1e6, "seed", (json_int_t)plan->seed,
 	                        "sequential", plan->sequential, "pairs", (json_int_t)plan->pairs));
 	recording_put(recording, "blocks", json_incref(comparison->blocks));
 	recording_put(recording, "generator",
@@ -485,7 +487,7 @@ static bool erase_stores(const struct comparison *comparison, struct sluice_erro
 	bool ok = true;
 	for (size_t i = 0; i < comparison->arm_count && !comparison->plan->keep_stores; i++) {
 		const struct arm_store *store = &comparison->plan->arms[i].store;
-		if (store->erase && !store->erase(store->context, error))
+		if (store->drop && !store->drop(store->context, error))
 			ok = false;
 	}
 	return ok;

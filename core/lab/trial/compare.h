@@ -43,7 +43,7 @@ struct compare_plan {
 	uint64_t seed;
 	struct generate_recipe recipe; /* of the webhooks; count, seed and first_number are set here */
 	const struct signer *signer;   /* NULL: nothing is signed */
-	int64_t patience_ns;
+	int64_t timeout_ns;
 	double margin; /* a change of P95 smaller than this share does not matter */
 	double alpha;  /* of the intervals */
 	bool rollback; /* afterwards, prove that there is a way back: lab/rollback.h */

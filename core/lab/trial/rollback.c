@@ -11,7 +11,7 @@
 #include "lab/load/replay.h"
 #include "lab/run/run.h"
 
-enum { CONNECTIONS = 10, RATE = 50, PATIENCE_S = 60 };
+enum { CONNECTIONS = 10, RATE = 50, TIMEOUT_S = 60 };
 
 struct attempt {
 	const struct rollback_plan *plan;
@@ -22,24 +22,24 @@ struct attempt {
 };
 
 /* A text without the one difference that there must be: where the rows are. */
-static char *without_place(const char *text, const char *place)
+static char *without_location(const char *text, const char *location)
 {
 	struct buffer out = {0};
-	size_t length = strlen(place);
-	for (const char *found; length > 0 && (found = strstr(text, place)) != NULL; text = found + length)
+	size_t length = strlen(location);
+	for (const char *found; length > 0 && (found = strstr(text, location)) != NULL; text = found + length)
 		buffer_add(&out, text, (size_t)(found - text));
 	buffer_add_text(&out, text);
 	return buffer_take(&out);
 }
 
 /* What is run, and how: the stages with the hashes of their files, then the effective pipeline. */
-static char *describe_pipeline(const json_t *pipeline, const char *place)
+static char *describe_pipeline(const json_t *pipeline, const char *location)
 {
 	char *stages = json_dumps(json_object_get(pipeline, "stages"), JSON_SORT_KEYS | JSON_COMPACT);
 	const char *effective = json_string_value(json_object_get(pipeline, "effective"));
 	struct buffer text = {0};
 	buffer_printf(&text, "%s\n%s", stages ? stages : "", effective ? effective : "");
-	char *plain = without_place(text.data, place);
+	char *plain = without_location(text.data, location);
 	buffer_finish(&text);
 	free(stages);
 	return plain;
@@ -48,8 +48,8 @@ static char *describe_pipeline(const json_t *pipeline, const char *place)
 static bool is_base(const struct attempt *attempt, const json_t *pipeline)
 {
 	const struct rollback_plan *plan = attempt->plan;
-	char *now = describe_pipeline(pipeline, plan->changed->place);
-	char *base = describe_pipeline(plan->base_pipeline, plan->base->place);
+	char *now = describe_pipeline(pipeline, plan->changed->location);
+	char *base = describe_pipeline(plan->base_pipeline, plan->base->location);
 	bool same = strcmp(now, base) == 0;
 	free(now);
 	free(base);
@@ -125,7 +125,7 @@ static bool send_webhooks(struct attempt *attempt, struct sluice_error *error)
 	                             .rate = RATE,
 	                             .signer = attempt->plan->signer,
 	                             .request_prefix = "rollback-",
-	                             .patience_ns = PATIENCE_S * NS_PER_S,
+	                             .timeout_ns = TIMEOUT_S * NS_PER_S,
 	                             .origin_ns = attempt->start_ns};
 	struct generate_recipe recipe = attempt->plan->recipe;
 	recipe.count = ROLLBACK_EVENTS;

@@ -45,7 +45,7 @@ json_t *store_figures(const struct arm_store *store, struct sluice_error *error)
 {
 	struct collector collector = {.observer = {.gauge = take_number, .unhealthy = pass_over, .text = take_text},
 	                              .figures = json_array()};
-	if (!store->measure || store->measure(store->context, &collector.observer, error))
+	if (!store->stats || store->stats(store->context, &collector.observer, error))
 		return collector.figures;
 	json_decref(collector.figures);
 	return NULL;

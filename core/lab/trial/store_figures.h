@@ -1,5 +1,5 @@
 /*
- * What a store says about itself (measure() of its stage), as JSON.
+ * What a store says about itself (stats() of its stage), as JSON.
  */
 #ifndef LAB_TRIAL_STORE_FIGURES_H
 #define LAB_TRIAL_STORE_FIGURES_H

@@ -405,7 +405,7 @@
 	};
 
 	const blockText = ({ pair, arm, p95_ms, requests, errors }) =>
-		`pair ${pair + 1}, ${'AB'[arm]}: P95 ${milliseconds(p95_ms)}, ${requests} requests, ${errors} wrong answers`;
+		`pair ${pair + 1}, ${'AB'[arm]}: P95 ${milliseconds(p95_ms)}, ${requests} requests, ${errors} unexpected responses`;
 
 	const drawBlock = (block, x, y) => {
 		const [cx, cy] = [x((block.start_s + block.end_s) / 2), y(block.p95_ms)];
