@@ -4,7 +4,7 @@
  * A stage lists its extensions in `sluice_stage_ops.extensions`, each an id with a version and a table of functions. The
  * core looks up the ids it knows and ignores the others, so an extension comes or goes without a change to the main
  * table. The layout behind an id is fixed; a changed layout takes the next version in its id. The host offers its own
- * extensions the same way, through sluice_find_extension() in host.h.
+ * extensions the same way, through host->extension().
  *
  *     static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
  *     static const struct sluice_extension extensions[] = {
