@@ -1,6 +1,7 @@
 #include "base/network.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,30 @@ bool ip_address_parse(const char *text, struct ip_address *out)
 		return false;
 	*out = address;
 	return true;
+}
+
+bool ip_address_from_socket(const struct sockaddr *socket_address, struct ip_address *out)
+{
+	switch (socket_address->sa_family) {
+	case AF_INET:
+		memcpy(out->bytes, mapped, sizeof(mapped));
+		memcpy(out->bytes + sizeof(mapped),
+		       &((const struct sockaddr_in *)(const void *)socket_address)->sin_addr, sizeof(struct in_addr));
+		return true;
+	case AF_INET6:
+		memcpy(out->bytes, &((const struct sockaddr_in6 *)(const void *)socket_address)->sin6_addr,
+		       sizeof(out->bytes));
+		return true;
+	default:
+		return false;
+	}
+}
+
+void ip_address_format(const struct ip_address *address, char text[IP_ADDRESS_TEXT_SIZE])
+{
+	bool four = ip_address_is_ipv4(address);
+	(void)inet_ntop(four ? AF_INET : AF_INET6, address->bytes + (four ? sizeof(mapped) : 0), text,
+	                IP_ADDRESS_TEXT_SIZE);
 }
 
 bool ip_address_is_ipv4(const struct ip_address *address)

@@ -13,6 +13,10 @@
 
 #include <sluice/error.h>
 
+enum { IP_ADDRESS_TEXT_SIZE = 46 }; /* with the NUL */
+
+struct sockaddr;
+
 struct ip_address {
 	uint8_t bytes[16];
 };
@@ -29,6 +33,10 @@ struct network_list {
 
 /* "192.0.2.1" or "2001:db8::1"; no name, no port, no brackets, no zone. */
 bool ip_address_parse(const char *text, struct ip_address *out);
+/* As the peer of a socket; false if it is of another family. */
+bool ip_address_from_socket(const struct sockaddr *socket_address, struct ip_address *out);
+/* As text that ip_address_parse() reads: IPv4 with dots, IPv6 in the short form of RFC 5952. */
+void ip_address_format(const struct ip_address *address, char text[IP_ADDRESS_TEXT_SIZE]);
 bool ip_address_is_ipv4(const struct ip_address *address);
 bool ip_address_is_loopback(const struct ip_address *address); /* 127.0.0.0/8 and ::1 */
 

@@ -58,6 +58,7 @@ void connection_close(struct connection *connection)
 		connection->next->previous = connection->previous;
 	roster->count--;
 	(void)pthread_mutex_unlock(&roster->lock);
+	buffer_finish(&connection->target);
 	free(connection);
 }
 

@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
+#include "base/network.h"
+
 enum connection_phase {
 	CONNECTION_IDLE,    /* no request line yet: opened, or kept open after an answer */
 	CONNECTION_HEADERS, /* the request line is there */
@@ -34,6 +37,8 @@ struct connection {
 	struct roster *roster;
 	struct connection *next, *previous; /* under the roster's lock */
 	int fd;
+	struct ip_address peer; /* HTTP thread only */
+	struct buffer target;   /* of the current request, as its request line has it; HTTP thread only */
 	atomic_int phase;
 	_Atomic int64_t deadline_ns;
 	bool served;  /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "serve/forwarded.h"
 #include "serve/request.h"
 #include "serve/service.h"
 
@@ -38,6 +39,11 @@ static const struct refusal bad_framing = {MHD_HTTP_BAD_REQUEST, "", NULL, true}
 static struct sluice_bytes bytes_of(const char *data, size_t size)
 {
 	return (struct sluice_bytes){data ? data : "", size};
+}
+
+static struct sluice_bytes bytes_of_text(const char *text)
+{
+	return (struct sluice_bytes){text, text ? strlen(text) : 0};
 }
 
 static enum MHD_Result add_header(void *head, enum MHD_ValueKind kind, const char *name, size_t name_size,
@@ -75,7 +81,7 @@ static const struct refusal *screen(struct exchange *exchange, const struct requ
 		exchange->asks_health = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 		return exchange->asks_health ? NULL : &not_get;
 	}
-	if (strcmp(path, listen->path) != 0)
+	if (strcmp(path, listen->path) != 0 || exchange->connection->target.data[0] != '/')
 		return &not_found;
 	if (strcmp(method, "POST") != 0)
 		return &not_post;
@@ -103,20 +109,46 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
 	exchange->refusal = refusal;
 }
 
-static void admit(struct exchange *exchange, const struct request_head *head)
+/* The address that the sender used and its own, then all of the request but its body. */
+static bool describe(struct exchange *exchange, const struct request_head *head, const char *method)
 {
-	struct service *service = exchange->service;
-	exchange->event = pipeline_admit(service->pipeline);
+	const struct listen_config *listen = &exchange->service->config->listen;
+	const struct connection *connection = exchange->connection;
+	struct sluice_event *event = &exchange->event->pub;
+	struct forwarded forwarded = forwarded_read(head->headers, head->header_count, &connection->peer,
+	                                            &listen->proxies);
+	char client[IP_ADDRESS_TEXT_SIZE];
+	struct request_facts facts = {
+		.request_id = bytes_of_text(exchange->entry.request_id),
+		.method = bytes_of_text(method),
+	};
+	request_split_target(connection->target.data, &facts.path, &facts.query);
+	if (forwarded.has_client) {
+		ip_address_format(&forwarded.client, client);
+		facts.client_address = bytes_of_text(client);
+	}
+	if (forwarded.authority.data || head->host.size)
+		facts.authority = forwarded.authority.data ? forwarded.authority : head->host;
+	event->scheme = bytes_of_text(forwarded.scheme ? forwarded.scheme : "http");
+	if (listen->public_url) {
+		event->public_url = bytes_of_text(listen->public_url);
+		event->scheme = bytes_of_text(listen->origin.scheme);
+		facts.authority = bytes_of_text(listen->origin.authority);
+	}
+	return request_copy(head, &facts, exchange->event);
+}
+
+static void admit(struct exchange *exchange, const struct request_head *head, const char *method)
+{
+	exchange->event = pipeline_admit(exchange->service->pipeline);
 	if (!exchange->event) {
 		exchange->refusal = &full;
 		return;
 	}
-	exchange->event->pub.path = bytes_of(service->config->listen.path, strlen(service->config->listen.path));
-	struct sluice_bytes id = bytes_of(exchange->entry.request_id, strlen(exchange->entry.request_id));
 	size_t room = BODY_FIRST_ROOM;
 	if (head->has_length && head->length < room)
 		room = (size_t)head->length;
-	if (!request_copy(head, id, exchange->event) || !make_room(exchange, room))
+	if (!describe(exchange, head, method) || !make_room(exchange, room))
 		refuse(exchange, &full);
 }
 
@@ -130,7 +162,7 @@ bool intake_begin(struct exchange *exchange, const char *path, const char *metho
 	exchange->body_length = head.has_length ? head.length : head.chunked ? LENGTH_UNKNOWN : 0;
 	exchange->refusal = screen(exchange, &head, path, method);
 	if (!exchange->refusal && !exchange->asks_health)
-		admit(exchange, &head);
+		admit(exchange, &head, method);
 	const struct refusal *refusal = exchange->refusal;
 	return !refusal || (!refusal->closes && (head.chunked || exchange->body_length <= DISCARD_MAX));
 }

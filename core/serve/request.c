@@ -49,6 +49,13 @@ static void read_encoding(struct request_head *head, struct sluice_bytes value)
 	head->content_encoding = value;
 }
 
+/* Which of two is meant would be anybody's guess (RFC 9112, section 3.2). */
+static void read_host(struct request_head *head, struct sluice_bytes value)
+{
+	head->repeats_host = head->host.data != NULL;
+	head->host = value;
+}
+
 static const struct field {
 	const char *name;
 	size_t size;
@@ -56,7 +63,7 @@ static const struct field {
 } fields[] = {
 	{"Content-Length", 14, read_length},     {"Transfer-Encoding", 17, read_coding},
 	{"X-Request-Id", 12, read_request_id},   {"traceparent", 11, read_traceparent},
-	{"Content-Encoding", 16, read_encoding},
+	{"Content-Encoding", 16, read_encoding}, {"Host", 4, read_host},
 };
 
 /* A token, RFC 9110, section 5.6.2. A space before the colon, say, would hide a field from the next server. */
@@ -102,6 +109,8 @@ const char *request_framing_conflict(const struct request_head *head)
 		return "the header fields do not say in one way how long the body is: expected one Content-Length in digits, or Transfer-Encoding: chunked";
 	if (head->chunked && head->is_http_1_0)
 		return "HTTP/1.0 knows no Transfer-Encoding";
+	if (head->repeats_host)
+		return "expected one Host field, got several";
 	return NULL;
 }
 
@@ -119,8 +128,19 @@ bool request_id_is_usable(struct sluice_bytes id)
 	return id.size >= 1 && id.size <= REQUEST_ID_MAX;
 }
 
+void request_split_target(const char *target, struct sluice_bytes *path_out, struct sluice_bytes *query_out)
+{
+	size_t path = strcspn(target, "?");
+	*path_out = (struct sluice_bytes){target, path};
+	*query_out = (struct sluice_bytes){NULL, 0};
+	if (target[path])
+		*query_out = (struct sluice_bytes){target + path + 1, strlen(target + path + 1)};
+}
+
 static struct sluice_bytes copy(char **at, struct sluice_bytes from)
 {
+	if (!from.data)
+		return from;
 	struct sluice_bytes bytes = {*at, from.size};
 	memcpy(*at, from.data, from.size);
 	(*at)[from.size] = '\0';
@@ -128,22 +148,34 @@ static struct sluice_bytes copy(char **at, struct sluice_bytes from)
 	return bytes;
 }
 
-bool request_copy(const struct request_head *head, struct sluice_bytes request_id, struct event *event)
+bool request_copy(const struct request_head *head, const struct request_facts *facts, struct event *event)
 {
+	struct sluice_event *pub = &event->pub;
+	const struct {
+		struct sluice_bytes from, *to;
+	} texts[] = {
+		{facts->request_id, &pub->request_id}, {facts->method, &pub->method},
+		{facts->authority, &pub->authority},   {facts->path, &pub->path},
+		{facts->query, &pub->query},           {facts->client_address, &pub->client_address},
+	};
+	enum { TEXT_COUNT = sizeof(texts) / sizeof(texts[0]) };
 	/* The 4 bytes counted between fields leave room for the two NULs. */
-	size_t table = head->header_count * sizeof(struct sluice_header);
-	struct sluice_header *headers = event_alloc(event, table + head->header_bytes + request_id.size + 1);
+	size_t table = head->header_count * sizeof(struct sluice_header), size = table + head->header_bytes;
+	for (size_t i = 0; i < TEXT_COUNT; i++)
+		size += texts[i].from.size + 1;
+	struct sluice_header *headers = event_alloc(event, size);
 	if (!headers)
 		return false;
 	char *at = (char *)headers + table;
-	event->pub.request_id = copy(&at, request_id);
+	for (size_t i = 0; i < TEXT_COUNT; i++)
+		*texts[i].to = copy(&at, texts[i].from);
 	for (size_t i = 0; i < head->header_count; i++) {
 		headers[i].name = copy(&at, head->headers[i].name);
 		headers[i].value = copy(&at, head->headers[i].value);
 		if (head->headers[i].value.data == head->traceparent.data)
-			event->pub.traceparent = headers[i].value;
+			pub->traceparent = headers[i].value;
 	}
-	event->pub.headers = headers;
-	event->pub.header_count = head->header_count;
+	pub->headers = headers;
+	pub->header_count = head->header_count;
 	return true;
 }

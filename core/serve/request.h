@@ -31,15 +31,24 @@ struct request_head {
 	bool bad_framing; /* of a single field: an unreadable or second length, an unknown or second coding, a bad name
 	                   */
 	uint64_t length;  /* of the body, with has_length */
-	struct sluice_bytes request_id, traceparent, content_encoding;
+	bool repeats_host;
+	struct sluice_bytes request_id, traceparent, content_encoding, host;
 	struct sluice_header headers[REQUEST_HEADERS_MAX];
+};
+
+/* What an event is told besides the header fields, borrowed as well. */
+struct request_facts {
+	struct sluice_bytes request_id, method, authority, path, query, client_address;
 };
 
 void request_head_init(struct request_head *head);
 void request_add_header(struct request_head *head, struct sluice_bytes name, struct sluice_bytes value);
 
-/* NULL, or the sentence that says why nobody can be sure where the request ends. */
+/* NULL, or the sentence that says why nobody can be sure where the request ends, or whom it is for. */
 const char *request_framing_conflict(const struct request_head *head);
+
+/* Path and query of the target in a request line, "/in?a=b"; the query is absent without a question mark. */
+void request_split_target(const char *target, struct sluice_bytes *path_out, struct sluice_bytes *query_out);
 
 /* Whether the body is sent as it is. */
 bool request_is_identity(const struct request_head *head);
@@ -47,7 +56,7 @@ bool request_is_identity(const struct request_head *head);
 /* Whether the sender's own request id is taken: 1–128 printable ASCII characters. */
 bool request_id_is_usable(struct sluice_bytes id);
 
-/* Copies the head and the request id into the event. False when the bound on the bytes in flight is reached. */
-bool request_copy(const struct request_head *head, struct sluice_bytes request_id, struct event *event);
+/* Copies head and facts into the event. False when the bound on the bytes in flight is reached. */
+bool request_copy(const struct request_head *head, const struct request_facts *facts, struct event *event);
 
 #endif

@@ -54,7 +54,11 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
 	struct connection *connection = *place;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		*place = connection_open(&server->roster, fd, server->listen->header_timeout.ns);
+		connection = connection_open(&server->roster, fd, server->listen->header_timeout.ns);
+		(void)ip_address_from_socket(
+			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+			&connection->peer);
+		*place = connection;
 		return;
 	}
 	if (connection->spare)
@@ -63,12 +67,13 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
 	(void)atomic_fetch_sub(&server->connections, 1);
 }
 
-/* The request line is there. What it returns is the request's context in all further calls. */
-static void *begin_request(void *context, const char *uri, struct MHD_Connection *mhd)
+/* The request line is there, its target still as sent. What it returns is the request's context in all further calls. */
+static void *begin_request(void *context, const char *target, struct MHD_Connection *mhd)
 {
 	const struct server *server = context;
 	struct connection *connection = connection_of(mhd);
-	(void)uri;
+	buffer_empty(&connection->target);
+	buffer_add_text(&connection->target, target);
 	(void)connection_enter(connection, CONNECTION_HEADERS, server->listen->header_timeout.ns);
 	return connection;
 }
@@ -82,6 +87,7 @@ static struct exchange *take_exchange(struct server *server, struct connection *
 	else
 		exchange = exchange_take(server->exchanges);
 	exchange->mhd = mhd;
+	exchange->connection = connection;
 	connection->exchange = exchange;
 	return exchange;
 }

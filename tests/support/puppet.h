@@ -40,6 +40,8 @@ struct pipeline {
 
 	/* Of the last event submitted. */
 	char body[1 << 20], traceparent[128], request_id[129], header[256];
+	char facts[1024];  /* "POST https://AUTHORITY/PATH?QUERY CLIENT PUBLIC_URL"; "-": absent */
+	char fields[8192]; /* "NAME=VALUE;" for each header field */
 	size_t body_size, header_count;
 	int64_t deadline_in_ns;
 };
@@ -87,6 +89,32 @@ static inline void finish_event(struct event *event)
 	free_event(event);
 }
 
+static inline void append(char *text, size_t room, struct sluice_bytes bytes, const char *before)
+{
+	size_t size = strlen(text);
+	if (bytes.data)
+		ck_assert_int_eq(bytes.data[bytes.size], '\0');
+	(void)snprintf(text + size, room - size, "%s%s", before, bytes.data ? bytes.data : "-");
+}
+
+static inline void remember_facts(struct pipeline *pipeline, const struct sluice_event *pub)
+{
+	const struct {
+		const char *before;
+		struct sluice_bytes bytes;
+	} facts[] = {
+		{"", pub->method}, {" ", pub->scheme},         {"://", pub->authority}, {"", pub->path},
+		{"?", pub->query}, {" ", pub->client_address}, {" ", pub->public_url},
+	};
+	pipeline->facts[0] = pipeline->fields[0] = '\0';
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		append(pipeline->facts, sizeof(pipeline->facts), facts[i].bytes, facts[i].before);
+	for (size_t i = 0; i < pub->header_count; i++) {
+		append(pipeline->fields, sizeof(pipeline->fields), pub->headers[i].name, i ? ";" : "");
+		append(pipeline->fields, sizeof(pipeline->fields), pub->headers[i].value, "=");
+	}
+}
+
 static inline void remember(struct pipeline *pipeline, const struct event *event)
 {
 	(void)pthread_mutex_lock(&pipeline->lock);
@@ -95,6 +123,7 @@ static inline void remember(struct pipeline *pipeline, const struct event *event
 	memcpy(pipeline->body, pub->body.data, pub->body.size);
 	pipeline->body_size = pub->body.size;
 	pipeline->header_count = pub->header_count;
+	remember_facts(pipeline, pub);
 	(void)snprintf(pipeline->request_id, sizeof(pipeline->request_id), "%s", pub->request_id.data);
 	(void)snprintf(pipeline->traceparent, sizeof(pipeline->traceparent), "%s",
 	               pub->traceparent.data ? pub->traceparent.data : "");

@@ -1,8 +1,10 @@
 /*
  * The nouns that know no pipeline.
  */
+#include <arpa/inet.h>
 #include <check.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -304,6 +306,38 @@ START_TEST(test_time_is_written_in_utc)
 }
 END_TEST
 
+START_TEST(test_address_of_a_socket_is_written_as_it_is_read)
+{
+	static const struct {
+		int family;
+		const char *socket, *text;
+	} cases[] = {
+		{AF_INET, "203.0.113.7", "203.0.113.7"},
+		{AF_INET6, "2001:DB8:0:0::1", "2001:db8::1"},
+		{AF_INET6, "::ffff:203.0.113.7", "203.0.113.7"},
+		{AF_INET6, "::1", "::1"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		union {
+			struct sockaddr any;
+			struct sockaddr_in in4;
+			struct sockaddr_in6 in6;
+		} name = {.any = {.sa_family = (sa_family_t)cases[i].family}};
+		void *place = cases[i].family == AF_INET ? (void *)&name.in4.sin_addr : (void *)&name.in6.sin6_addr;
+		ck_assert_int_eq(inet_pton(cases[i].family, cases[i].socket, place), 1);
+		struct ip_address address, again;
+		char text[IP_ADDRESS_TEXT_SIZE];
+		ck_assert(ip_address_from_socket(&name.any, &address));
+		ip_address_format(&address, text);
+		ck_assert_str_eq(text, cases[i].text);
+		ck_assert(ip_address_parse(text, &again));
+		ck_assert_mem_eq(&again, &address, sizeof(address));
+	}
+	struct ip_address address;
+	ck_assert(!ip_address_from_socket(&(struct sockaddr){.sa_family = AF_UNIX}, &address));
+}
+END_TEST
+
 START_TEST(test_network_contains_its_addresses_and_no_others)
 {
 	static const struct {
@@ -583,6 +617,7 @@ static Suite *make_suite(void)
 		test_utf8_refuses_what_is_not,
 		test_log_lines_hold_names_and_values,
 		test_time_is_written_in_utc,
+		test_address_of_a_socket_is_written_as_it_is_read,
 		test_network_contains_its_addresses_and_no_others,
 		test_network_refuses_what_is_none,
 		test_loopback_is_known_in_both_families,

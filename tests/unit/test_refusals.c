@@ -18,6 +18,7 @@ START_TEST(test_conflicting_framing_is_refused_and_the_connection_closed)
 		"Transfer-Encoding: chunked, chunked\r\n",
 		"Transfer-Encoding: identity\r\n",
 		"Content-Length : 2\r\n",
+		"Host: y\r\nContent-Length: 0\r\n",
 	};
 	static const char *const methods[] = {"POST", "GET"};
 	char request[512];

@@ -117,6 +117,104 @@ START_TEST(test_event_carries_headers_and_trace_context)
 }
 END_TEST
 
+START_TEST(test_event_has_every_header_field_in_order)
+{
+	open_door();
+	int fd = wire_connect(port);
+	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nX-Sig: one\r\nA: 1\r\nx-sig: two, three\r\nX-Sig:\r\n"
+	             "Content-Length: 0\r\nX-SIG: \t one \t\r\n\r\n");
+	wire_read(fd, &answer);
+	ck_assert_int_eq(answer.status, 202);
+	ck_assert_str_eq(puppet.fields, "Host=x;X-Sig=one;A=1;x-sig=two, three;X-Sig=;Content-Length=0;X-SIG=one");
+	(void)close(fd);
+}
+END_TEST
+
+/* Trusts 127.0.0.0/8, from where the tests send. */
+static void trust_loopback(void)
+{
+	static struct network loopback;
+	struct sluice_error error = {0};
+	ck_assert(network_parse("127.0.0.0/8", &loopback, &error));
+	puppet.config.listen.proxies = (struct network_list){&loopback, 1};
+}
+
+static void assert_facts(int fd, const char *target, const char *fields, const char *facts)
+{
+	wire_post(fd, target, fields, "{}", 2);
+	wire_read(fd, &answer);
+	ck_assert_int_eq(answer.status, 202);
+	ck_assert_str_eq(puppet.facts, facts);
+}
+
+START_TEST(test_event_has_the_target_as_sent)
+{
+	static const struct {
+		const char *target, *facts;
+	} cases[] = {
+		{"/webhooks", "POST http://test/webhooks?- 127.0.0.1 -"},
+		{"/webhooks?", "POST http://test/webhooks? 127.0.0.1 -"},
+		{"/webhooks?a=%2F+b&a=?c%00", "POST http://test/webhooks?a=%2F+b&a=?c%00 127.0.0.1 -"},
+		{"/%77ebhook%73?x", "POST http://test/%77ebhook%73?x 127.0.0.1 -"},
+	};
+	open_door();
+	int fd = wire_connect(port);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_facts(fd, cases[i].target, "", cases[i].facts);
+	wire_post(fd, "%2Fwebhooks", "", "{}", 2);
+	wire_read(fd, &answer);
+	expect_problem(404);
+	(void)close(fd);
+	fd = wire_connect(port);
+	wire_say(fd, "POST /webhooks HTTP/1.0\r\nContent-Length: 0\r\n\r\n");
+	wire_read(fd, &answer);
+	ck_assert_int_eq(answer.status, 202);
+	ck_assert_str_eq(puppet.facts, "POST http://-/webhooks?- 127.0.0.1 -");
+	(void)close(fd);
+}
+END_TEST
+
+#define FORWARDED_BY_PROXY                                                                                             \
+	"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: hooks.example.com\r\n"
+
+START_TEST(test_peer_that_is_no_trusted_proxy_is_not_believed)
+{
+	open_door();
+	int fd = wire_connect(port);
+	assert_facts(fd, "/webhooks", FORWARDED_BY_PROXY, "POST http://test/webhooks?- 127.0.0.1 -");
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(test_trusted_proxy_says_who_the_sender_is)
+{
+	trust_loopback();
+	open_door();
+	int fd = wire_connect(port);
+	assert_facts(fd, "/webhooks", FORWARDED_BY_PROXY, "POST https://hooks.example.com/webhooks?- 203.0.113.7 -");
+	assert_facts(fd, "/webhooks", "Forwarded: for=\"[2001:db8::7]:99\";proto=https\r\n",
+	             "POST https://test/webhooks?- 2001:db8::7 -");
+	assert_facts(fd, "/webhooks", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: unknown\r\n",
+	             "POST http://test/webhooks?- 127.0.0.1 -");
+	assert_facts(fd, "/webhooks", "X-Forwarded-For: 203.0.113.7\r\nForwarded: for=1.2.3.4\r\n",
+	             "POST http://test/webhooks?- - -");
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(test_public_url_goes_before_what_a_proxy_says)
+{
+	trust_loopback();
+	puppet.config.listen.public_url = "https://hooks.example.com:8443/in";
+	puppet.config.listen.origin = (struct url){"https", "hooks.example.com:8443", "/in"};
+	open_door();
+	int fd = wire_connect(port);
+	assert_facts(fd, "/webhooks?q", "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Host: other.example\r\n",
+	             "POST https://hooks.example.com:8443/webhooks?q 203.0.113.7 https://hooks.example.com:8443/in");
+	(void)close(fd);
+}
+END_TEST
+
 START_TEST(test_body_arrives_byte_for_byte)
 {
 	static const size_t sizes[] = {0, 1, 100, 16 * 1024, 16 * 1024 + 1, 100000, 256 * 1024};
@@ -321,6 +419,11 @@ static Suite *suite(void)
 		test_delay_of_stage_becomes_retry_after_in_whole_seconds,
 		test_request_id_of_sender_is_kept_if_printable,
 		test_event_carries_headers_and_trace_context,
+		test_event_has_every_header_field_in_order,
+		test_event_has_the_target_as_sent,
+		test_peer_that_is_no_trusted_proxy_is_not_believed,
+		test_trusted_proxy_says_who_the_sender_is,
+		test_public_url_goes_before_what_a_proxy_says,
 		test_body_arrives_byte_for_byte,
 		test_chunked_body_arrives_byte_for_byte,
 		test_pipelined_requests_are_answered_in_order,
