@@ -44,11 +44,23 @@ static void forget_explanation(struct event *event)
 	event->detail[0] = '\0';
 }
 
+/* A stage's own response goes out only with the verdict that sluice_respond() told it to return. */
+static enum sluice_verdict check_response(struct event *event, enum sluice_verdict verdict)
+{
+	int status = event->response.status;
+	int expected = verdict == SLUICE_DONE ? 2 : verdict == SLUICE_REJECT ? 4 : 0;
+	if (!status || (status / 100 == expected && event->at <= SLUICE_KIND_PARSE))
+		return verdict;
+	event->response.status = 0;
+	return verdict == SLUICE_DONE ? broken_promise(event->pipeline->instances[event->at], event, verdict) : verdict;
+}
+
 /* One event through one stage. */
 static enum sluice_verdict process(struct instance *instance, struct event *event)
 {
 	enum sluice_verdict verdict = SLUICE_FAIL;
 	forget_explanation(event);
+	event->response.status = 0;
 	event->times.stages[event->at].ran = true;
 	process_fn process_one = event->pipeline->process[event->at];
 	if (process_one) {
@@ -176,6 +188,7 @@ void flow_finish(struct event *event, enum sluice_verdict verdict)
 {
 	struct pipeline *pipeline = event->pipeline;
 	unsigned last = event->at < KIND_COUNT ? event->at : KIND_COUNT - 1;
+	verdict = check_response(event, verdict);
 	leave_queue(event, verdict);
 	if (event->pub.acknowledged) {
 		recorder_record_stages(pipeline->recorder, &event->times, SLUICE_KIND_QUEUE, KIND_COUNT - 1);
@@ -216,6 +229,7 @@ static void enqueue(struct instance *instance, struct event *event)
 	struct pipeline *pipeline = event->pipeline;
 	bool acknowledges = pipeline->config->ack == ACK_QUEUED;
 	forget_explanation(event);
+	event->response.status = 0; /* others may have the event when it is acknowledged */
 	event->times.stages[SLUICE_KIND_QUEUE].ran = true;
 	if (acknowledges && !copy_times(event)) {
 		flow_finish(event, sluice_retry(&event->pub, 0, "the bound on bytes in flight is reached"));

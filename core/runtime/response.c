@@ -29,9 +29,11 @@ static bool is_reserved(const char *name)
 	return false;
 }
 
-/* RFC 9110, section 5.5: no control characters but the tab. */
+/* RFC 9110, section 5.5: no control characters but the tab; and not empty, which libmicrohttpd would not send. */
 static bool is_value(const char *text)
 {
+	if (!*text)
+		return false;
 	for (; *text; text++)
 		if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7f)
 			return false;
@@ -51,23 +53,38 @@ static struct response_header *find(struct event *event, const char *name)
 	return header;
 }
 
+static struct response_header *add(struct event *event, const char *name)
+{
+	struct response *response = &event->response;
+	struct response_header *header = event_alloc(event, sizeof(*header));
+	struct sluice_bytes copy = sluice_copy(&event->pub, name, strlen(name));
+	if (!header || !copy.data)
+		return NULL;
+	*header = (struct response_header){.name = copy, .value = {"", 0}, .next = response->headers};
+	response->headers = header;
+	response->header_bytes += copy.size + strlen(": \r\n");
+	return header;
+}
+
 bool event_set_header(struct event *event, const char *name, const char *value)
 {
+	struct response *response = &event->response;
 	if (!response_takes_header(name, value))
 		return false;
-	struct sluice_bytes copy = sluice_copy(&event->pub, value, strlen(value));
-	struct response_header *header = copy.data ? find(event, name) : NULL;
-	if (copy.data && !header) {
-		header = event_alloc(event, sizeof(*header));
-		struct sluice_bytes name_copy = sluice_copy(&event->pub, name, strlen(name));
-		if (!header || !name_copy.data)
-			return false;
-		*header = (struct response_header){.name = name_copy, .next = event->response.headers};
-		event->response.headers = header;
-	}
-	if (header)
-		header->value = copy;
-	return header != NULL;
+	struct response_header *header = find(event, name);
+	size_t size = strlen(value);
+	size_t others = response->header_bytes + (header ? 0 : strlen(name) + strlen(": \r\n")) -
+	                (header ? header->value.size : 0);
+	if (others + size > RESPONSE_HEADER_BYTES_MAX)
+		return false;
+	struct sluice_bytes copy = sluice_copy(&event->pub, value, size);
+	if (copy.data && !header)
+		header = add(event, name);
+	if (!copy.data || !header)
+		return false;
+	header->value = copy;
+	response->header_bytes = others + size;
+	return true;
 }
 
 bool event_respond(struct event *event, int status, const char *type, const void *body, size_t size)

@@ -11,7 +11,11 @@
 
 struct event;
 
-enum { STATUS_CONFLICT = 422 };
+enum {
+	STATUS_CONFLICT = 422,
+	RESPONSE_HEADER_BYTES_MAX =
+		2048, /* bytes of all header fields, as many as surely fit beside the server's own */
+};
 
 struct response_header {
 	struct sluice_bytes name, value; /* each followed by a NUL */
@@ -20,8 +24,9 @@ struct response_header {
 
 struct response {
 	struct response_header *headers; /* no name twice */
-	int status;                      /* of a response of the stage's own; 0: there is none */
-	struct sluice_bytes type, body;  /* followed by a NUL */
+	size_t header_bytes;
+	int status;                     /* of a response of the stage's own; 0: there is none */
+	struct sluice_bytes type, body; /* followed by a NUL */
 };
 
 /* Whether a stage may set this header field: see sluice_set_header(). */

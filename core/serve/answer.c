@@ -3,7 +3,6 @@
  */
 #include "serve/answer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,10 +24,10 @@ static const char *const kept_endings[] = {
 	[ACK_QUEUED] = ",\"ack\":\"queued\"}",
 };
 
-/* RFC 9110 wants a challenge beside 401; a signature has no registered scheme. */
+/* RFC 9110 wants a challenge beside 401, whatever the stage says; a signature has no registered scheme. */
 static const char challenge[] = "Signature";
 
-enum { TIMING_SIZE = 48 * (KIND_COUNT + 1), SECONDS_SIZE = 24 };
+enum { TIMING_SIZE = 48 * (KIND_COUNT + 1) };
 
 static void write_text(struct buffer *out, const char *data, size_t size)
 {
@@ -70,16 +69,6 @@ static const char *write_timing(const struct event_times *times, char text[TIMIN
 	return text;
 }
 
-/* What a 503 tells the sender to wait: what the stage asked for, at least what the config says. */
-static const char *write_retry_after(const struct exchange *exchange, char text[SECONDS_SIZE])
-{
-	const struct listen_config *listen = &exchange->service->config->listen;
-	int64_t ns = exchange->delay_ns > listen->retry_after.ns ? exchange->delay_ns : listen->retry_after.ns;
-	int64_t seconds = (ns + NS_PER_S - 1) / NS_PER_S;
-	(void)snprintf(text, SECONDS_SIZE, "%" PRId64, seconds > 0 ? seconds : 1);
-	return text;
-}
-
 static void take_refusal(struct exchange *exchange, struct reply *reply)
 {
 	const struct refusal *refusal = exchange->refusal;
@@ -95,14 +84,16 @@ enum MHD_Result answer_send(struct exchange *exchange)
 	struct service *service = exchange->service;
 	const struct listen_config *listen = &service->config->listen;
 	struct lineage_entry *entry = &exchange->entry;
-	struct reply reply = {.content_type = REPLY_PROBLEM, .body = &exchange->answer};
-	char timing[TIMING_SIZE], seconds[SECONDS_SIZE];
+	struct reply reply = {.content_type = REPLY_PROBLEM, .body = &exchange->answer, .more = &exchange->headers};
+	char timing[TIMING_SIZE], seconds[REPLY_SECONDS_SIZE];
 	if (exchange->refusal)
 		take_refusal(exchange, &reply);
 	else if (exchange->asks_health)
 		entry->status = health_write(service, &exchange->answer);
 	if (exchange->asks_health) {
 		reply.content_type = REPLY_JSON;
+	} else if (exchange->is_own) {
+		reply.content_type = NULL;
 	} else if (!exchange->refusal && kept_beginnings[entry->outcome]) {
 		reply.content_type = REPLY_JSON;
 		write_kept(exchange);
@@ -111,9 +102,10 @@ enum MHD_Result answer_send(struct exchange *exchange)
 	}
 	reply.status = entry->status;
 	reply_header(&reply, "X-Request-Id", entry->request_id);
-	if (entry->status == MHD_HTTP_SERVICE_UNAVAILABLE)
-		reply_header(&reply, MHD_HTTP_HEADER_RETRY_AFTER, write_retry_after(exchange, seconds));
-	if (entry->status == MHD_HTTP_UNAUTHORIZED)
+	if (entry->status == MHD_HTTP_SERVICE_UNAVAILABLE && !reply_has_more(&reply, MHD_HTTP_HEADER_RETRY_AFTER))
+		reply_header(&reply, MHD_HTTP_HEADER_RETRY_AFTER,
+		             reply_retry_after(listen, exchange->delay_ns, seconds));
+	if (entry->status == MHD_HTTP_UNAUTHORIZED && !reply_has_more(&reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE))
 		reply_header(&reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);
 	if (listen->server_timing && entry->times.ack_ns)
 		reply_header(&reply, "Server-Timing", write_timing(&entry->times, timing));

@@ -29,6 +29,7 @@ void exchange_pool_destroy(struct exchange_pool *pool)
 	while (pool->resting) {
 		struct exchange *exchange = pool->resting;
 		pool->resting = exchange->next;
+		buffer_finish(&exchange->headers);
 		buffer_finish(&exchange->answer);
 		free(exchange);
 	}
@@ -51,6 +52,8 @@ void exchange_reset(struct exchange *exchange)
 	exchange->entry.times = (struct event_times){0};
 	exchange->delay_ns = 0;
 	exchange->detail[0] = '\0';
+	exchange->is_own = false;
+	buffer_empty(&exchange->headers);
 	buffer_empty(&exchange->answer);
 }
 
@@ -110,6 +113,24 @@ static void copy_answer(struct lineage_entry *entry, const struct event_answer *
 		memcpy(entry->message_id, id.data, entry->message_id_size);
 }
 
+static void copy_header(struct exchange *exchange, const char *name, const char *value)
+{
+	buffer_add(&exchange->headers, name, strlen(name) + 1);
+	buffer_add(&exchange->headers, value, strlen(value) + 1);
+}
+
+/* The event may be gone when the response goes out. */
+static void copy_response(struct exchange *exchange, const struct response *response)
+{
+	for (const struct response_header *header = response->headers; header; header = header->next)
+		copy_header(exchange, header->name.data, header->value.data);
+	exchange->is_own = response->status != 0;
+	if (!exchange->is_own)
+		return;
+	copy_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, response->type.data);
+	buffer_add(&exchange->answer, response->body.data, response->body.size);
+}
+
 /* The sender has gone with a 503, but where the time went is worth knowing. */
 static void record_late(struct exchange *exchange, const struct event_answer *answer)
 {
@@ -132,6 +153,7 @@ static void take_answer(void *context, const struct event_answer *answer)
 		size_t size = strnlen(answer->detail, sizeof(exchange->detail) - 1);
 		memcpy(exchange->detail, answer->detail, size);
 		exchange->detail[size] = '\0';
+		copy_response(exchange, answer->response);
 		settle(exchange);
 	} else {
 		record_late(exchange, answer);

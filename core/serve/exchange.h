@@ -56,7 +56,9 @@ struct exchange {
 	struct lineage_entry entry;
 	enum ack ack;
 	int64_t delay_ns;
-	char detail[200]; /* of struct event */
+	char detail[SLUICE_DETAIL_MAX];
+	struct buffer headers; /* that stages add to the response: name, NUL, value, NUL, … */
+	bool is_own;           /* a stage's own response: `answer` is its body, `headers` have its type */
 
 	struct buffer answer; /* the body that goes out */
 };

@@ -3,12 +3,15 @@
  */
 #include "serve/reply.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <zlib.h>
 
+#include "base/clock.h"
 #include "base/json_writer.h"
 
 void reply_header(struct reply *reply, const char *name, const char *value)
@@ -18,6 +21,35 @@ void reply_header(struct reply *reply, const char *name, const char *value)
 	reply->headers[reply->header_count].name = name;
 	reply->headers[reply->header_count].value = value;
 	reply->header_count++;
+}
+
+static const char *next_string(const char *text)
+{
+	return text + strlen(text) + 1;
+}
+
+bool reply_has_more(const struct reply *reply, const char *name)
+{
+	const char *end = reply->more ? reply->more->data + reply->more->size : NULL;
+	for (const char *at = end ? reply->more->data : NULL; at < end; at = next_string(next_string(at)))
+		if (strcasecmp(at, name) == 0)
+			return true;
+	return false;
+}
+
+static void add_more(struct MHD_Response *response, const struct buffer *more)
+{
+	const char *end = more->data + more->size;
+	for (const char *at = more->data; at < end; at = next_string(next_string(at)))
+		(void)MHD_add_response_header(response, at, next_string(at));
+}
+
+const char *reply_retry_after(const struct listen_config *listen, int64_t asked_ns, char text[REPLY_SECONDS_SIZE])
+{
+	int64_t ns = asked_ns > listen->retry_after.ns ? asked_ns : listen->retry_after.ns;
+	int64_t seconds = (ns + NS_PER_S - 1) / NS_PER_S;
+	(void)snprintf(text, REPLY_SECONDS_SIZE, "%" PRId64, seconds > 0 ? seconds : 1);
+	return text;
 }
 
 void *reply_gzip(const void *data, size_t size, int level, size_t *size_out)
@@ -70,7 +102,8 @@ bool reply_accepts_gzip(const char *accept_encoding)
 static struct MHD_Response *compressed(struct MHD_Connection *connection, const struct reply *reply,
                                        const struct listen_config *listen)
 {
-	if (!listen->compression || reply->body->size < listen->compression_threshold)
+	if (!listen->compression || reply->body->size < listen->compression_threshold ||
+	    reply_has_more(reply, MHD_HTTP_HEADER_CONTENT_ENCODING))
 		return NULL;
 	const char *accepted = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
 	                                                   MHD_HTTP_HEADER_ACCEPT_ENCODING);
@@ -99,7 +132,10 @@ enum MHD_Result reply_queue(struct MHD_Connection *connection, const struct repl
 		return MHD_NO;
 	if (listen->compression)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
-	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
+	if (reply->content_type)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
+	if (reply->more)
+		add_more(response, reply->more);
 	for (size_t i = 0; i < reply->header_count; i++)
 		(void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
 	enum MHD_Result queued = MHD_queue_response(connection, (unsigned)reply->status, response);
@@ -120,16 +156,18 @@ void reply_write_problem(struct buffer *out, int status, const char *detail, con
 	jsonw_end_object(&json);
 }
 
-void reply_raw(int fd, int status, const char *detail, const char *request_id)
+void reply_raw(int fd, const struct listen_config *listen, int status, const char *detail, const char *request_id)
 {
 	struct buffer body = {0}, message = {0};
+	char seconds[REPLY_SECONDS_SIZE];
 	reply_write_problem(&body, status, detail, request_id);
 	buffer_printf(&message,
 	              "HTTP/1.1 %d %s\r\nContent-Type: " REPLY_PROBLEM
-	              "\r\nContent-Length: %zu\r\nConnection: close\r\n"
-	              "X-Request-Id: %s\r\n%s\r\n%s",
-	              status, MHD_get_reason_phrase_for((unsigned)status), body.size, request_id,
-	              status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Retry-After: 1\r\n" : "", body.data);
+	              "\r\nContent-Length: %zu\r\nConnection: close\r\nX-Request-Id: %s\r\n",
+	              status, MHD_get_reason_phrase_for((unsigned)status), body.size, request_id);
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		buffer_printf(&message, "Retry-After: %s\r\n", reply_retry_after(listen, 0, seconds));
+	buffer_printf(&message, "\r\n%s", body.data);
 	(void)!send(fd, message.data, message.size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	buffer_finish(&message);
 	buffer_finish(&body);

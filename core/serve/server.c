@@ -101,7 +101,8 @@ static enum MHD_Result refuse_at_once(struct connection *connection)
 	if (!connection_enter(connection, CONNECTION_BUSY, 0))
 		return MHD_NO;
 	entry->status = exchange->refusal->status;
-	reply_raw(connection->fd, entry->status, exchange->refusal->detail, entry->request_id);
+	reply_raw(connection->fd, &exchange->service->config->listen, entry->status, exchange->refusal->detail,
+	          entry->request_id);
 	service_count(exchange->service, entry->status);
 	exchange->responded = true;
 	return MHD_NO;
@@ -204,7 +205,7 @@ static void time_out(void *context, struct connection *connection, bool begun)
 	if (!begun && !has_received(connection->fd))
 		return;
 	digest_uuid7(clock_wall_ns(), id);
-	reply_raw(connection->fd, MHD_HTTP_REQUEST_TIMEOUT, "the request was not complete in time", id);
+	reply_raw(connection->fd, server->listen, MHD_HTTP_REQUEST_TIMEOUT, "the request was not complete in time", id);
 	service_count(server->service, MHD_HTTP_REQUEST_TIMEOUT);
 }
 
@@ -214,7 +215,7 @@ static void turn_away(struct server *server, int fd)
 	digest_uuid7(clock_wall_ns(), id);
 	/* Bytes that nobody has read would turn the close into a reset, which can overtake the answer. */
 	(void)!recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT);
-	reply_raw(fd, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections: try again later", id);
+	reply_raw(fd, server->listen, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections: try again later", id);
 	(void)close(fd);
 	service_count(server->service, MHD_HTTP_SERVICE_UNAVAILABLE);
 }
@@ -265,7 +266,7 @@ static size_t connections_allowed(int64_t wanted)
 
 static struct MHD_Daemon *start_daemon(struct server *server)
 {
-	enum { HEAD_OVERHEAD = 6 * 1024 };
+	enum { HEAD_OVERHEAD = 6 * 1024 + RESPONSE_HEADER_BYTES_MAX };
 	unsigned threads = (unsigned)server->listen->threads;
 	/* Zeroed by libmicrohttpd for every request, so no more than what the fields, their entries and our head need.
 	 */

@@ -29,7 +29,7 @@ struct pipeline {
 	struct arena_budget budget;
 	atomic_int fate;
 	atomic_size_t inside, submitted, discarded;
-	struct event_answer answer; /* its outcome, status, detail and delay */
+	struct event_answer answer; /* its outcome, status, detail, delay and response */
 	const char *unhealthy;
 
 	pthread_mutex_t lock;
@@ -85,6 +85,7 @@ static inline void finish_event(struct event *event)
 	event->times.stages[SLUICE_KIND_AUTH].exit_ns = event->times.ack_ns = clock_now_ns();
 	said.event = &event->pub;
 	said.times = &event->times;
+	said.response = said.response ? said.response : &event->response;
 	event->answer(event->answer_context, &said);
 	free_event(event);
 }

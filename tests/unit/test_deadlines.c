@@ -103,6 +103,29 @@ START_TEST(test_deadline_answers_503_while_the_event_goes_on)
 }
 END_TEST
 
+START_TEST(test_nothing_of_a_stage_is_in_the_503_of_a_deadline)
+{
+	char value[256];
+	struct response_header header = {{"Retry-After", 11}, {"99", 2}, NULL};
+	struct response response = {&header, 0, 200, {"text/plain", 10}, {"late", 4}};
+	puppet.answer.response = &response;
+	puppet.config.listen.deadline.ns = 100 * NS_PER_MS;
+	atomic_store(&puppet.fate, KEPT);
+	open_door();
+	int fd = wire_connect(port);
+	post(fd, "", "{}");
+	expect_problem(503);
+	ck_assert_str_eq(wire_header(&answer, "Retry-After", value), "1");
+	release();
+	wait_for(&puppet.inside, 0);
+	puppet.answer.response = NULL;
+	post(fd, "", "{}");
+	ck_assert_int_eq(answer.status, 202);
+	ck_assert_str_eq(wire_header(&answer, "Retry-After", value), "");
+	(void)close(fd);
+}
+END_TEST
+
 START_TEST(test_sender_that_hung_up_changes_nothing)
 {
 	atomic_store(&puppet.fate, KEPT);
@@ -194,6 +217,7 @@ static Suite *suite(void)
 		test_idle_connection_is_kept_for_keep_alive,
 		test_keep_alive_of_zero_closes_after_each_answer,
 		test_deadline_answers_503_while_the_event_goes_on,
+		test_nothing_of_a_stage_is_in_the_503_of_a_deadline,
 		test_sender_that_hung_up_changes_nothing,
 		test_sender_that_leaves_in_the_body_gives_its_event_back,
 		test_many_idle_and_slow_senders_do_not_stop_service,

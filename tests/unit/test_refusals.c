@@ -195,7 +195,9 @@ END_TEST
 
 START_TEST(test_connection_above_the_limit_is_told_so)
 {
+	char value[256];
 	puppet.config.listen.max_connections = 2;
+	puppet.config.listen.retry_after.ns = 7 * NS_PER_S;
 	open_door();
 	int first = wire_connect(port), second = wire_connect(port);
 	post(first, "", "{}");
@@ -204,6 +206,7 @@ START_TEST(test_connection_above_the_limit_is_told_so)
 	int third = wire_connect(port);
 	wire_read(third, &answer);
 	expect_problem(503);
+	ck_assert_str_eq(wire_header(&answer, "Retry-After", value), "7");
 	ck_assert(wire_is_closed(third));
 	(void)close(second);
 	(void)close(third);

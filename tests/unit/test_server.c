@@ -77,6 +77,100 @@ START_TEST(test_delay_of_stage_becomes_retry_after_in_whole_seconds)
 }
 END_TEST
 
+static struct response_header *add_header(struct response *response, const char *name, const char *value)
+{
+	struct response_header *header = must_alloc(sizeof(*header));
+	*header = (struct response_header){{name, strlen(name)}, {value, strlen(value)}, response->headers};
+	return response->headers = header;
+}
+
+static void free_headers(struct response *response)
+{
+	while (response->headers) {
+		struct response_header *header = response->headers;
+		response->headers = header->next;
+		free(header);
+	}
+}
+
+/* The header fields of a stage stand beside the server's own, or in the place of its defaults. */
+START_TEST(test_stage_adds_header_fields_to_any_response)
+{
+	static const struct {
+		enum event_outcome outcome;
+		int status;
+	} cases[] = {
+		{OUTCOME_ACCEPTED, 202}, {OUTCOME_DUPLICATE, 200}, {OUTCOME_REJECTED, 401},
+		{OUTCOME_REJECTED, 429}, {OUTCOME_FAILED, 503},
+	};
+	char value[256];
+	struct response response = {0};
+	(void)add_header(&response, "www-authenticate", "Bearer realm=\"x\"");
+	(void)add_header(&response, "retry-after", "17");
+	puppet.answer.response = &response;
+	puppet.answer.delay_ns = 2 * NS_PER_S;
+	open_door();
+	int fd = wire_connect(port);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		puppet.answer.outcome = cases[i].outcome;
+		puppet.answer.status = cases[i].status;
+		post(fd, "", "{}");
+		ck_assert_int_eq(answer.status, cases[i].status);
+		ck_assert_str_eq(wire_header(&answer, "WWW-Authenticate", value), "Bearer realm=\"x\"");
+		ck_assert_str_eq(wire_header(&answer, "Retry-After", value), "17");
+		ck_assert_ptr_null(strstr(answer.text, "Signature"));
+		ck_assert_ptr_null(strstr(answer.text, "Retry-After: 2"));
+	}
+	puppet.answer.response = NULL;
+	post(fd, "", "{}"); /* nothing of it is left on the connection */
+	ck_assert_str_eq(wire_header(&answer, "WWW-Authenticate", value), "");
+	ck_assert_str_eq(wire_header(&answer, "Retry-After", value), "2");
+	free_headers(&response);
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(test_response_of_a_stage_goes_out_as_it_is)
+{
+	static const struct {
+		enum event_outcome outcome;
+		int status;
+		const char *type, *body;
+	} cases[] = {
+		{OUTCOME_ANSWERED, 200, "text/plain", "challenge-4711"},
+		{OUTCOME_ANSWERED, 201, "application/xml", "<a/>"},
+		{OUTCOME_ANSWERED, 200, "text/plain", ""},
+		{OUTCOME_REJECTED, 403, "application/json", "{\"verified\":false}"},
+	};
+	char value[256], id[256];
+	struct response response = {0};
+	(void)add_header(&response, "X-Challenge", "yes");
+	puppet.answer.response = &response;
+	open_door();
+	int fd = wire_connect(port);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		response.status = puppet.answer.status = cases[i].status;
+		response.type = (struct sluice_bytes){cases[i].type, strlen(cases[i].type)};
+		response.body = (struct sluice_bytes){cases[i].body, strlen(cases[i].body)};
+		puppet.answer.outcome = cases[i].outcome;
+		post(fd, "X-Request-Id: mine\r\n", "{}");
+		ck_assert_int_eq(answer.status, cases[i].status);
+		ck_assert_str_eq(wire_header(&answer, "Content-Type", value), cases[i].type);
+		ck_assert_str_eq(wire_header(&answer, "X-Request-Id", id), "mine");
+		ck_assert_str_eq(wire_header(&answer, "X-Challenge", value), "yes");
+		ck_assert_uint_eq(answer.body_size, strlen(cases[i].body));
+		ck_assert_str_eq(answer.body, cases[i].body);
+	}
+	puppet.answer.response = NULL;
+	puppet.answer.outcome = OUTCOME_ACCEPTED;
+	puppet.answer.status = 202;
+	post(fd, "", "{}");
+	ck_assert_ptr_nonnull(strstr(answer.body, "\"accepted\""));
+	free_headers(&response);
+	(void)close(fd);
+}
+END_TEST
+
 START_TEST(test_request_id_of_sender_is_kept_if_printable)
 {
 	char field[512], long_id[200], id[256];
@@ -417,6 +511,8 @@ static Suite *suite(void)
 		test_accepted_event_gets_202,
 		test_outcomes_become_answers,
 		test_delay_of_stage_becomes_retry_after_in_whole_seconds,
+		test_stage_adds_header_fields_to_any_response,
+		test_response_of_a_stage_goes_out_as_it_is,
 		test_request_id_of_sender_is_kept_if_printable,
 		test_event_carries_headers_and_trace_context,
 		test_event_has_every_header_field_in_order,

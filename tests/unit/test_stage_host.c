@@ -53,7 +53,7 @@ static struct pipeline *start(int64_t (*tick)(struct sluice_stage *stage))
 
 /* How an event ended; texts are copied, as the event is gone by then. */
 static struct ending {
-	int status;
+	int status, own_status;
 	enum event_outcome outcome;
 	char detail[SLUICE_DETAIL_MAX], headers[256], type[64], body[64];
 } ending;
@@ -66,7 +66,8 @@ static void note(char *out, size_t size, struct sluice_bytes bytes)
 static void take_answer(void *context, const struct event_answer *answer)
 {
 	(void)context;
-	ending = (struct ending){.status = answer->status, .outcome = answer->outcome};
+	ending = (struct ending){
+		.status = answer->status, .own_status = answer->response->status, .outcome = answer->outcome};
 	(void)snprintf(ending.detail, sizeof(ending.detail), "%s", answer->detail);
 	for (const struct response_header *header = answer->response->headers; header; header = header->next) {
 		size_t used = strlen(ending.headers);
@@ -137,6 +138,7 @@ static enum sluice_verdict set_forbidden(struct sluice_stage *stage, struct slui
 		{"A:", "x"},
 		{"A", "x\r\nB: y"},
 		{"A", "\x7f"},
+		{"A", ""},
 	};
 	(void)stage;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -178,6 +180,78 @@ START_TEST(test_a_stage_responds_itself_and_nothing_is_stored)
 	ck_assert_int_eq(ending.outcome, OUTCOME_REJECTED);
 	ck_assert_str_eq(ending.body, "<p>");
 	ck_assert_ptr_null(persist);
+}
+END_TEST
+
+static enum sluice_verdict redirect(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	return sluice_respond(event, 302, "text/plain", "there", 5);
+}
+
+static enum sluice_verdict respond_and_reject(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)shake_hands(stage, event);
+	return sluice_reject(event, 403, "no");
+}
+
+static enum sluice_verdict respond_and_retry(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)shake_hands(stage, event);
+	return sluice_retry(event, 0, "later");
+}
+
+static enum sluice_verdict respond_and_pass(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)shake_hands(stage, event);
+	return SLUICE_PASS;
+}
+
+/* A success of the stage's own would say of an event that is refused or not yet stored that all is well. */
+START_TEST(test_a_response_goes_out_only_with_its_verdict)
+{
+	static const struct {
+		process_fn what;
+		int status;
+		enum event_outcome outcome;
+	} cases[] = {
+		{redirect, 500, OUTCOME_FAILED},
+		{respond_and_reject, 403, OUTCOME_REJECTED},
+		{respond_and_retry, 503, OUTCOME_FAILED},
+		{respond_and_pass, 202, OUTCOME_ACCEPTED},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		send(cases[i].what);
+		ck_assert_int_eq(ending.status, cases[i].status);
+		ck_assert_int_eq(ending.outcome, cases[i].outcome);
+		ck_assert_int_eq(ending.own_status, 0);
+	}
+}
+END_TEST
+
+static enum sluice_verdict set_many(struct sluice_stage *stage, struct sluice_event *event)
+{
+	char large[1501], larger[2049];
+	(void)stage;
+	memset(large, 'a', sizeof(large));
+	large[sizeof(large) - 1] = '\0';
+	memset(larger, 'b', sizeof(larger));
+	larger[sizeof(larger) - 1] = '\0';
+	ck_assert(!sluice_set_header(event, "A", larger));
+	ck_assert(sluice_set_header(event, "A", large));
+	ck_assert(sluice_set_header(event, "A", large));
+	ck_assert(!sluice_set_header(event, "B", large));
+	ck_assert(sluice_set_header(event, "A", "short"));
+	ck_assert(!sluice_set_header(event, "B", larger + 10));
+	ck_assert(sluice_set_header(event, "B", "short, too"));
+	return SLUICE_PASS;
+}
+
+START_TEST(test_header_fields_of_a_response_are_bounded)
+{
+	send(set_many);
+	ck_assert_int_eq(ending.status, 202);
+	ck_assert_str_eq(ending.headers, "B: short, too\nA: short\n");
 }
 END_TEST
 
@@ -313,6 +387,8 @@ static Suite *suite(void)
 	tcase_add_test(all, test_a_challenge_goes_out_with_a_401);
 	tcase_add_test(all, test_headers_of_the_server_and_broken_ones_are_refused);
 	tcase_add_test(all, test_a_stage_responds_itself_and_nothing_is_stored);
+	tcase_add_test(all, test_a_response_goes_out_only_with_its_verdict);
+	tcase_add_test(all, test_header_fields_of_a_response_are_bounded);
 	tcase_add_test(all, test_only_what_is_called_a_conflict_counts_as_one);
 	tcase_add_test(all, test_a_long_sentence_is_cut);
 	tcase_add_test(all, test_a_stage_is_ticked_while_no_event_comes);

@@ -154,7 +154,8 @@ static inline enum sluice_verdict sluice_fail(struct sluice_event *event, const 
 /* Adds a header field to the response, beside those of the server, or replaces the stage's own of that name: Retry-After
  * of a 429, say. It goes out with whatever the response becomes. False, and nothing is added, if the name is no token or
  * one of the server's own (Connection, Content-Length, Content-Type, Date, Server-Timing, Transfer-Encoding,
- * X-Request-Id), the value has control characters, or memory is short. Stages before the queue only. */
+ * X-Request-Id), the value is empty or has control characters, all of them would exceed 2 KiB, or memory is short. Stages
+ * before the queue only. */
 static inline bool sluice_set_header(struct sluice_event *event, const char *name, const char *value)
 {
 	return event->host->set_header(event, name, value);
