@@ -48,6 +48,7 @@ void exchange_reset(struct exchange *exchange)
 	atomic_store_explicit(&exchange->claimed, false, memory_order_relaxed);
 	atomic_store_explicit(&exchange->state, EXCHANGE_RUNNING, memory_order_relaxed);
 	exchange->entry.message_id_size = 0;
+	exchange->entry.credential[0] = '\0';
 	exchange->entry.timed_out = false;
 	exchange->entry.times = (struct event_times){0};
 	exchange->delay_ns = 0;
@@ -108,6 +109,8 @@ static void copy_answer(struct lineage_entry *entry, const struct event_answer *
 	entry->status = answer->status;
 	entry->outcome = answer->outcome;
 	entry->times = *answer->times;
+	if (answer->event->credential.data)
+		credential_label(answer->event->credential, entry->credential);
 	entry->message_id_size = (uint16_t)(id.size <= sizeof(entry->message_id) ? id.size : 0);
 	if (entry->message_id_size)
 		memcpy(entry->message_id, id.data, entry->message_id_size);
@@ -146,6 +149,8 @@ static void record_late(struct exchange *exchange, const struct event_answer *an
 static void take_answer(void *context, const struct event_answer *answer)
 {
 	struct exchange *exchange = context;
+	if (answer->event->credential.data)
+		credentials_add(&exchange->service->credentials, answer->event->credential);
 	if (claim(exchange)) {
 		copy_answer(&exchange->entry, answer);
 		exchange->ack = answer->ack;

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "runtime/config.h"
 #include "runtime/event.h"
+#include "serve/credentials.h"
 #include "serve/request.h"
 
 /* One request, from its arrival to its answer. */
@@ -20,7 +21,8 @@ struct lineage_entry {
 	char request_id[REQUEST_ID_MAX + 1];
 	uint16_t message_id_size; /* bytes; 0: no stage has said */
 	char message_id[SLUICE_NAME_MAX];
-	int status; /* of HTTP */
+	char credential[CREDENTIAL_LABEL_MAX + 1]; /* that authenticated it; "": no stage has said */
+	int status;                                /* of HTTP */
 	enum event_outcome outcome;
 	bool timed_out;  /* the sender's deadline came first: the event went on without an answer to give */
 	int64_t sent_ns; /* monotonic: the answer was sent */

@@ -68,7 +68,10 @@ void lineage_write_text(const struct lineage_entry *entry, struct buffer *out)
 		write_time(out, entry, steps[i].at_ns);
 		buffer_add_text(out, i > 0 ? " (+" : " (");
 		write_duration(out, i > 0 ? steps[i].at_ns - steps[i - 1].at_ns : 0);
-		buffer_add_text(out, ")\n");
+		buffer_add_text(out, ")");
+		if (steps[i].kind == SLUICE_KIND_AUTH && entry->credential[0])
+			buffer_printf(out, " [%s]", entry->credential);
+		buffer_add_text(out, "\n");
 	}
 	buffer_add_text(out, "  TOTAL: ");
 	write_duration(out, total_of(entry));
@@ -122,6 +125,8 @@ void lineage_write_json(const struct lineage_entry *entry, const struct config *
 	jsonw_text(&json, "request_id", entry->request_id);
 	if (entry->message_id_size)
 		jsonw_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
+	if (entry->credential[0])
+		jsonw_text(&json, "credential", entry->credential);
 	jsonw_int(&json, "status", entry->status);
 	jsonw_text(&json, "outcome", entry->timed_out ? "timed_out" : event_outcome_names[entry->outcome]);
 	jsonw_text(&json, "received_at", received);

@@ -108,6 +108,25 @@ static void write_answers(struct service *service, struct buffer *out)
 	}
 }
 
+static void write_credential(struct buffer *out, const struct credential *credential)
+{
+	uint64_t count = atomic_load_explicit(&credential->requests, memory_order_relaxed);
+	if (count == 0)
+		return;
+	write_label(out, "webhook_auth_credentials_total{", "credential", credential->label);
+	buffer_printf(out, "} %" PRIu64 "\n", count);
+}
+
+static void write_credentials(const struct credentials *credentials, struct buffer *out)
+{
+	head(out, "webhook_auth_credentials_total", "counter",
+	     "Authenticated requests, by the credential that matched.");
+	size_t count = atomic_load(&credentials->count);
+	for (size_t i = 0; i < count; i++)
+		write_credential(out, &credentials->items[i]);
+	write_credential(out, &credentials->other);
+}
+
 static void write_pipeline(struct service *service, struct buffer *out)
 {
 	struct pipeline_stats now;
@@ -234,6 +253,7 @@ void metrics_write(struct service *service, struct buffer *out)
 		write_database(service, out);
 	write_pipeline(service, out);
 	write_answers(service, out);
+	write_credentials(&service->credentials, out);
 	write_observation(service, out);
 	write_info(service, out);
 	write_process(service, out);

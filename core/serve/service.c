@@ -19,6 +19,7 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 	service->lineage = lineage_create((size_t)config->observability.lineage_recent,
 	                                  (size_t)config->observability.lineage_slowest);
 	service->stats = stats_create(pipeline);
+	credentials_init(&service->credentials);
 	service->trace = trace;
 	service->generation = 1;
 	service->started_ns = clock_now_ns();
@@ -27,6 +28,7 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 
 void service_finish(struct service *service)
 {
+	credentials_finish(&service->credentials);
 	stats_destroy(service->stats);
 	lineage_destroy(service->lineage);
 }

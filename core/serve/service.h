@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "runtime/pipeline.h"
+#include "serve/credentials.h"
 #include "serve/lineage.h"
 #include "serve/stats.h"
 #include "trace/trace.h"
@@ -22,6 +23,7 @@ struct service {
 	struct recorder *recorder;
 	struct lineage *lineage;
 	struct stats *stats;
+	struct credentials credentials;
 	struct trace_writer *trace; /* NULL: none is written */
 	bool keeps_lineage;
 	int64_t generation; /* of the pipeline; the first is 1 */

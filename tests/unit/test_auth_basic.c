@@ -57,6 +57,29 @@ START_TEST(test_known_users_get_in_and_nobody_else)
 }
 END_TEST
 
+START_TEST(test_user_is_the_credential_and_the_secret_is_not)
+{
+	static const struct {
+		const char *authorization, *user; /* NULL: nobody */
+	} cases[] = {
+		{"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Aladdin"},
+		{"Basic YTpiOmM=", "a"},
+		{"Basic QWxhZGRpbjo=", NULL},
+	};
+	struct harness *h = harness_open(SLUICE_KIND_AUTH, "basic", users);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sluice_event *event = harness_event(h);
+		harness_header(event, "Authorization", cases[i].authorization);
+		(void)harness_process(h, event);
+		ck_assert_int_eq(event->credential.data != NULL, cases[i].user != NULL);
+		ck_assert_uint_eq(event->credential.size, cases[i].user ? strlen(cases[i].user) : 0);
+		ck_assert(!cases[i].user || memcmp(event->credential.data, cases[i].user, strlen(cases[i].user)) == 0);
+		harness_free(event);
+	}
+	harness_close(h);
+}
+END_TEST
+
 START_TEST(test_every_changed_bit_is_refused)
 {
 	struct harness *h = harness_open(SLUICE_KIND_AUTH, "basic", users);
@@ -89,6 +112,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("auth/basic");
 	TCase *basic = tcase_create("basic");
 	tcase_add_test(basic, test_known_users_get_in_and_nobody_else);
+	tcase_add_test(basic, test_user_is_the_credential_and_the_secret_is_not);
 	tcase_add_test(basic, test_every_changed_bit_is_refused);
 	tcase_add_test(basic, test_user_without_name_or_secret_is_refused);
 	suite_add_tcase(suite, basic);

@@ -513,6 +513,54 @@ START_TEST(test_secret_file_holds_one_secret_without_its_newline)
 }
 END_TEST
 
+/* Signs with `key` for X-Hub-Signature-256 and expects the label; NULL: refused, and none. */
+static void assert_credential(struct harness *h, const char *key, const char *label)
+{
+	char text[100];
+	struct sluice_event *event = harness_event(h);
+	harness_header(event, "X-Hub-Signature-256", format(text, sizeof(text), "sha256=%s%s", sign(key, "{}"), ""));
+	harness_body(event, "{}", 2);
+	ck_assert_int_eq(harness_process(h, event), label ? SLUICE_PASS : SLUICE_REJECT);
+	ck_assert_uint_eq(event->credential.size, label ? strlen(label) : 0);
+	ck_assert(!label || memcmp(event->credential.data, label, strlen(label)) == 0);
+	ck_assert_ptr_null(event->authenticated_id.data);
+	harness_free(event);
+}
+
+START_TEST(test_secret_that_matched_is_named)
+{
+	char option[80];
+	const char *path = secret_file("filed\n");
+	struct harness *h = harness_open(SLUICE_KIND_AUTH, "hmac",
+	                                 (const char *[]){"scheme=github", "secrets=new, old, old",
+	                                                  format(option, sizeof(option), "secret_files=%s%s", path, ""),
+	                                                  NULL});
+	assert_credential(h, "new", "secret-1");
+	assert_credential(h, "old", "secret-2");
+	assert_credential(h, "filed", strrchr(path, '/') + 1);
+	assert_credential(h, "none", NULL);
+	harness_close(h);
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
+START_TEST(test_id_that_is_signed_is_the_authenticated_one)
+{
+	struct harness *h = open_standard();
+	for (size_t i = 0; i < 2; i++) {
+		struct sluice_event *event = harness_event(h);
+		for (const char *const *header = standard.headers; *header; header += 2)
+			harness_header(event, header[0], header[1]);
+		harness_body(event, i ? "{}" : standard.body, i ? 2 : strlen(standard.body));
+		ck_assert_int_eq(harness_process(h, event), i ? SLUICE_REJECT : SLUICE_PASS);
+		ck_assert_uint_eq(event->authenticated_id.size, i ? 0 : strlen(STANDARD_ID));
+		ck_assert(i || memcmp(event->authenticated_id.data, STANDARD_ID, strlen(STANDARD_ID)) == 0);
+		harness_free(event);
+	}
+	harness_close(h);
+}
+END_TEST
+
 static void assert_not_created(const char *const *options, const char *sentence)
 {
 	struct sluice_error error = {0};
@@ -648,6 +696,8 @@ static Suite *suite(void)
 	TCase *secrets = tcase_create("secrets");
 	tcase_add_test(secrets, test_any_of_several_secrets_may_have_signed);
 	tcase_add_test(secrets, test_secret_file_holds_one_secret_without_its_newline);
+	tcase_add_test(secrets, test_secret_that_matched_is_named);
+	tcase_add_test(secrets, test_id_that_is_signed_is_the_authenticated_one);
 	tcase_add_test(secrets, test_config_that_cannot_verify_is_refused);
 	tcase_add_test(secrets, test_log_says_why_without_secrets_or_signatures);
 	suite_add_tcase(suite, secrets);

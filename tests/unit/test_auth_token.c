@@ -14,6 +14,7 @@ static enum sluice_verdict send(struct harness *h, const char *authorization)
 	if (authorization)
 		harness_header(event, "Authorization", authorization);
 	enum sluice_verdict verdict = harness_process(h, event);
+	ck_assert_int_eq(event->credential.data != NULL, verdict == SLUICE_PASS);
 	if (verdict != SLUICE_PASS) {
 		ck_assert_int_eq(harness_status(event), 401);
 		ck_assert_str_eq(harness_detail(event), "the bearer token is missing or wrong");
@@ -49,6 +50,25 @@ START_TEST(test_known_tokens_get_in_and_nothing_else)
 }
 END_TEST
 
+START_TEST(test_token_that_matched_is_named_by_its_place)
+{
+	static const char *const authorizations[] = {"Bearer open", "Bearer sesame", "Bearer again"};
+	struct harness *h = harness_open(SLUICE_KIND_AUTH, "token",
+	                                 (const char *[]){"tokens=open, sesame, again", NULL});
+	for (size_t i = 0; i < 3; i++) {
+		char label[16];
+		struct sluice_event *event = harness_event(h);
+		harness_header(event, "Authorization", authorizations[i]);
+		ck_assert_int_eq(harness_process(h, event), SLUICE_PASS);
+		(void)snprintf(label, sizeof(label), "token-%zu", i + 1);
+		ck_assert_uint_eq(event->credential.size, strlen(label));
+		ck_assert_mem_eq(event->credential.data, label, strlen(label));
+		harness_free(event);
+	}
+	harness_close(h);
+}
+END_TEST
+
 START_TEST(test_every_changed_bit_is_refused)
 {
 	struct harness *h = harness_open(SLUICE_KIND_AUTH, "token", (const char *[]){"tokens=0123456789abcdef", NULL});
@@ -77,6 +97,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("auth/token");
 	TCase *tokens = tcase_create("tokens");
 	tcase_add_test(tokens, test_known_tokens_get_in_and_nothing_else);
+	tcase_add_test(tokens, test_token_that_matched_is_named_by_its_place);
 	tcase_add_test(tokens, test_every_changed_bit_is_refused);
 	tcase_add_test(tokens, test_empty_token_is_refused);
 	suite_add_tcase(suite, tokens);

@@ -185,6 +185,21 @@ START_TEST(test_tree_is_the_documented_one)
 }
 END_TEST
 
+START_TEST(test_credential_stands_with_the_auth_stage)
+{
+	static const struct config config = {.name = "x"};
+	struct buffer text = {0};
+	struct lineage_entry entry = example();
+	(void)strcpy(entry.credential, "secret-2");
+	lineage_write_text(&entry, &text);
+	ck_assert_ptr_nonnull(strstr(text.data, "\n  ├─ auth: 20:00:00.008 (+8ms) [secret-2]\n  ├─ idempotency:"));
+	buffer_empty(&text);
+	lineage_write_json(&entry, &config, &text);
+	ck_assert_ptr_nonnull(strstr(text.data, "\"credential\":\"secret-2\""));
+	buffer_finish(&text);
+}
+END_TEST
+
 START_TEST(test_tree_of_a_quick_request_shows_microseconds)
 {
 	struct buffer text = {0};
@@ -260,6 +275,7 @@ static Suite *make_suite(void)
 	tcase_add_test(ring, test_threads_add_and_look_at_once);
 	TCase *text = tcase_create("text");
 	tcase_add_test(text, test_tree_is_the_documented_one);
+	tcase_add_test(text, test_credential_stands_with_the_auth_stage);
 	tcase_add_test(text, test_tree_of_a_quick_request_shows_microseconds);
 	tcase_add_test(text, test_stage_behind_an_early_answer_ends_at_the_ack_point);
 	tcase_add_test(text, test_document_holds_each_stage);

@@ -165,6 +165,21 @@ START_TEST(test_metrics_count_what_happened)
 }
 END_TEST
 
+START_TEST(test_credentials_are_counted_by_label)
+{
+	get("/metrics", "");
+	ck_assert_ptr_null(strstr(answer.body, "\nwebhook_auth_credentials_total"));
+	credentials_add(&service.credentials, (struct sluice_bytes){"secret-2", 8});
+	credentials_add(&service.credentials, (struct sluice_bytes){"secret-2", 8});
+	credentials_add(&service.credentials, (struct sluice_bytes){"a\"b", 3});
+	credentials_add(&service.credentials, (struct sluice_bytes){"\xff", 1});
+	get("/metrics", "");
+	ck_assert_double_eq(sample("webhook_auth_credentials_total{credential=\"secret-2\"}"), 2);
+	ck_assert_double_eq(sample("webhook_auth_credentials_total{credential=\"a\\\"b\"}"), 1);
+	ck_assert_double_eq(sample("webhook_auth_credentials_total{credential=\"other\"}"), 1);
+}
+END_TEST
+
 START_TEST(test_buckets_grow_and_end_at_the_count)
 {
 	for (int i = 0; i < 50; i++) {
@@ -371,6 +386,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(doors, open_doors, close_doors);
 	tcase_set_timeout(doors, 60);
 	tcase_add_test(doors, test_metrics_count_what_happened);
+	tcase_add_test(doors, test_credentials_are_counted_by_label);
 	tcase_add_test(doors, test_buckets_grow_and_end_at_the_count);
 	tcase_add_test(doors, test_promtool_finds_nothing_but_the_unit);
 	tcase_add_test(doors, test_stats_tell_each_stage_since_start_and_lately);

@@ -92,9 +92,11 @@ sluice_verdict process(sluice_stage *stage, sluice_event *event) noexcept
 	bool known = false;
 	for (std::size_t i = 0; given && i < config->users.count; i++)
 		known |= same(*given, config->users.items[i]);
-	return known ? SLUICE_PASS
-	             : sluice_unauthorized(event, "Basic realm=\"webhooks\", charset=\"UTF-8\"",
-	                                   "the user or the secret is missing or wrong");
+	if (!known)
+		return sluice_unauthorized(event, "Basic realm=\"webhooks\", charset=\"UTF-8\"",
+		                           "the user or the secret is missing or wrong");
+	event->credential = {given->data(), given->find(':')};
+	return SLUICE_PASS;
 }
 
 constexpr sluice_option options[] = {

@@ -44,10 +44,14 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	if (given.size <= scheme_size || strncasecmp(given.data, scheme, scheme_size) != 0)
 		return sluice_unauthorized(event, "Bearer", "the bearer token is missing or wrong");
 	given = (struct sluice_bytes){given.data + scheme_size, given.size - scheme_size};
-	bool known = false;
+	size_t number = 0;
 	for (size_t i = 0; i < config->tokens.count; i++)
-		known |= same(given, config->tokens.items[i]);
-	return known ? SLUICE_PASS : sluice_unauthorized(event, "Bearer", "the bearer token is missing or wrong");
+		number = same(given, config->tokens.items[i]) ? i + 1 : number;
+	if (number == 0)
+		return sluice_unauthorized(event, "Bearer", "the bearer token is missing or wrong");
+	char label[32];
+	event->credential = sluice_copy(event, label, (size_t)snprintf(label, sizeof(label), "token-%zu", number));
+	return event->credential.data ? SLUICE_PASS : sluice_retry(event, 0, "the bound on bytes in flight is reached");
 }
 
 static const struct sluice_auth_ops ops = {.process = process};

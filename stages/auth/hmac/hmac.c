@@ -231,13 +231,33 @@ static struct signed_request read_request(const struct scheme *scheme, const str
 	return request;
 }
 
+/* The keys are those of `secrets` and then those of `secret_files`. A file goes by its name without the folder. */
+static struct sluice_bytes copy_label(struct sluice_event *event, const struct config *config, size_t key)
+{
+	char text[32];
+	const char *label = text;
+	if (key < config->secrets.count) {
+		(void)snprintf(text, sizeof(text), "secret-%zu", key + 1);
+	} else {
+		const char *path = config->secret_files.items[key - config->secrets.count];
+		const char *slash = strrchr(path, '/');
+		label = slash ? slash + 1 : path;
+	}
+	return sluice_copy(event, label, strlen(label));
+}
+
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	const struct state *state = stage->state;
 	struct signed_request request = read_request(&state->scheme, event);
-	const char *flaw = verifier_find_flaw(state->verifier, &request);
-	if (!flaw)
-		return SLUICE_PASS;
+	size_t key;
+	const char *flaw = verifier_find_flaw(state->verifier, &request, &key);
+	if (!flaw) {
+		event->authenticated_id = request.id;
+		event->credential = copy_label(event, stage->config, key);
+		return event->credential.data ? SLUICE_PASS
+		                              : sluice_retry(event, 0, "the bound on bytes in flight is reached");
+	}
 	sluice_log(stage, SLUICE_LOG_DEBUG, "signature_refused", sluice_text("why", flaw));
 	return sluice_reject(event, 401, "the signature is missing, wrong, too old or too far ahead");
 }
@@ -261,8 +281,9 @@ static bool example_holds(const struct scheme *scheme, struct sluice_error *erro
 		.received_at_ns = example->timestamp ? atoll(example->timestamp) * scheme->unit_ns : 0,
 	};
 	const char *flaw = NULL;
+	size_t key;
 	if (verifier_add_secret(verifier, bytes_of(example->secret), error))
-		flaw = verifier_find_flaw(verifier, &request);
+		flaw = verifier_find_flaw(verifier, &request, &key);
 	verifier_destroy(verifier);
 	if (flaw)
 		sluice_error_set(error, "the published signature of scheme %s is refused: %s", scheme->name, flaw);

@@ -196,7 +196,7 @@ static struct sluice_bytes unpadded(enum encoding encoding, struct sluice_bytes 
 	return text;
 }
 
-const char *verifier_find_flaw(const struct verifier *verifier, const struct signed_request *request)
+const char *verifier_find_flaw(const struct verifier *verifier, const struct signed_request *request, size_t *key_out)
 {
 	const struct scheme *scheme = verifier->scheme;
 	struct signatures found = {.count = 0};
@@ -212,13 +212,16 @@ const char *verifier_find_flaw(const struct verifier *verifier, const struct sig
 		return flaw;
 	struct signed_values values = {
 		{[PART_ID] = request->id, [PART_TIMESTAMP] = signed_request.timestamp, [PART_BODY] = request->body}};
-	unsigned matches = 0;
-	for (size_t i = 0; i < verifier->key_count; i++) {
+	*key_out = verifier->key_count;
+	for (size_t i = verifier->key_count; i-- > 0;) {
 		char expected[ENCODED_MAX];
 		size_t size = signing_key_sign(verifier->keys[i], verifier->parts, verifier->part_count, &values,
 		                               scheme->encoding, expected);
+		unsigned matches = 0;
 		for (size_t j = 0; j < found.count; j++)
 			matches |= signature_equals(unpadded(scheme->encoding, found.items[j]), expected, size);
+		if (matches)
+			*key_out = i;
 	}
-	return matches ? NULL : "no signature is that of a secret";
+	return *key_out < verifier->key_count ? NULL : "no signature is that of a secret";
 }

@@ -28,8 +28,9 @@ struct signed_request {
 	int64_t received_at_ns; /* wall clock */
 };
 
-/* NULL: signed with one of the keys, in time. Otherwise why it is not, for the operator's eyes. The signatures are
- * compared in constant time, and all of them with all keys. From any thread. */
-const char *verifier_find_flaw(const struct verifier *verifier, const struct signed_request *request);
+/* NULL: signed with one of the keys, in time; *key_out is then the first of these, in the order they were added.
+ * Otherwise why it is not, for the operator's eyes. The signatures are compared in constant time, and all of them with
+ * all keys. From any thread. */
+const char *verifier_find_flaw(const struct verifier *verifier, const struct signed_request *request, size_t *key_out);
 
 #endif
