@@ -44,23 +44,25 @@ void credential_label(struct sluice_bytes given, char label[CREDENTIAL_LABEL_MAX
 	label[size] = '\0';
 }
 
-static struct credential *find(struct credentials *credentials, const char *label)
+static bool find(struct credentials *credentials, const char *label, struct credential **found_out)
 {
 	size_t count = atomic_load_explicit(&credentials->count, memory_order_acquire);
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(credentials->items[i].label, label) == 0)
-			return &credentials->items[i];
-	return strcmp(label, OTHER) == 0 || count == CREDENTIALS_MAX ? &credentials->other : NULL;
+	for (size_t i = 0; i < count; i++) {
+		*found_out = &credentials->items[i];
+		if (strcmp((*found_out)->label, label) == 0)
+			return true;
+	}
+	*found_out = &credentials->other;
+	return count == CREDENTIALS_MAX || strcmp(label, OTHER) == 0;
 }
 
 static struct credential *find_or_add(struct credentials *credentials, const char *label)
 {
-	struct credential *found = find(credentials, label);
-	if (found)
+	struct credential *found;
+	if (find(credentials, label, &found))
 		return found;
 	(void)pthread_mutex_lock(&credentials->lock);
-	found = find(credentials, label);
-	if (!found) {
+	if (!find(credentials, label, &found)) {
 		size_t count = atomic_load_explicit(&credentials->count, memory_order_relaxed);
 		found = &credentials->items[count];
 		memcpy(found->label, label, strlen(label) + 1);

@@ -30,8 +30,10 @@ static const char *next_string(const char *text)
 
 bool reply_has_more(const struct reply *reply, const char *name)
 {
-	const char *end = reply->more ? reply->more->data + reply->more->size : NULL;
-	for (const char *at = end ? reply->more->data : NULL; at < end; at = next_string(next_string(at)))
+	if (!reply->more || !reply->more->data)
+		return false;
+	const char *end = reply->more->data + reply->more->size;
+	for (const char *at = reply->more->data; at < end; at = next_string(next_string(at)))
 		if (strcasecmp(at, name) == 0)
 			return true;
 	return false;
@@ -39,6 +41,8 @@ bool reply_has_more(const struct reply *reply, const char *name)
 
 static void add_more(struct MHD_Response *response, const struct buffer *more)
 {
+	if (!more->data)
+		return;
 	const char *end = more->data + more->size;
 	for (const char *at = more->data; at < end; at = next_string(next_string(at)))
 		(void)MHD_add_response_header(response, at, next_string(at));

@@ -56,6 +56,7 @@ function parse(bytes, hasNoBody, ended) {
   return [response, at + size];
 }
 
+/** A field with an array of values is sent once for each. */
 export function render({ method = 'POST', path = '/webhooks', headers = {}, body }) {
   const bytes = body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(body);
   const lines = [`${method} ${path} HTTP/1.1`];
@@ -63,7 +64,7 @@ export function render({ method = 'POST', path = '/webhooks', headers = {}, body
   const named = Object.keys(fields).map((name) => name.toLowerCase());
   if (bytes && !named.includes('content-length') && !named.includes('transfer-encoding'))
     fields['Content-Length'] = bytes.length;
-  for (const [name, value] of Object.entries(fields)) lines.push(`${name}: ${value}`);
+  for (const [name, values] of Object.entries(fields)) for (const value of [values].flat()) lines.push(`${name}: ${value}`);
   const head = Buffer.from(lines.join('\r\n') + '\r\n\r\n');
   return bytes ? Buffer.concat([head, bytes]) : head;
 }
