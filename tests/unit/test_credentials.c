@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "serve/credentials.h"
+#include "support/unit.h"
 
 static struct credentials credentials;
 
@@ -122,7 +123,7 @@ START_TEST(test_threads_that_meet_new_labels_lose_no_request)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("credentials");
 	TCase *all = tcase_create("all");
@@ -132,9 +133,7 @@ int main(void)
 	tcase_add_test(all, test_other_is_no_label_of_its_own);
 	tcase_add_test(all, test_threads_that_meet_new_labels_lose_no_request);
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite;
 }
+
+UNIT_SUITE(test_credentials, make_suite)

@@ -7,6 +7,7 @@
 
 #include "base/prng.h"
 #include "serve/forwarded.h"
+#include "support/unit.h"
 
 enum { FIELDS_MAX = 8 };
 
@@ -318,7 +319,7 @@ START_TEST(test_garbage_neither_crashes_nor_forges)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("forwarded");
 	TCase *fields = tcase_create("fields");
@@ -333,9 +334,7 @@ int main(void)
 	tcase_add_test(fields, test_scheme_and_authority_are_those_of_the_proxy_farthest_out);
 	tcase_add_test(fields, test_garbage_neither_crashes_nor_forges);
 	suite_add_tcase(suite, fields);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite;
 }
+
+UNIT_SUITE(test_forwarded, make_suite)
