@@ -59,7 +59,7 @@ static bool set_options(void *config, const struct sluice_option *table, const c
 static bool refused(const char *what, const struct sluice_error *error)
 {
 	if (!error->text[0])
-		bench_breach("%s without a sentence", what);
+		bench_breach("%s without an error text", what);
 	return false;
 }
 

@@ -28,8 +28,8 @@ struct bench *bench_create(const struct plugin *plugin, const char *const *optio
 void bench_close(struct bench *bench);
 
 /* `breach` is called, from whichever thread it happens on, when a stage does what no stage may: times a span that it
- * has not declared, fails without a sentence. It does not return. Without one the process ends with the sentence on
- * stderr. */
+ * has not declared, sets a response header that is the server's, fails without a sentence. It does not return. Without
+ * one the process ends with the sentence on stderr. */
 void bench_on_breach(void (*breach)(const char *sentence));
 
 /* Both clocks stand still from the first call on: monotonic at 1000 s, wall clock as given. */
@@ -55,13 +55,15 @@ void bench_process_batch(struct bench *bench, struct sluice_event *const *events
 void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct sluice_event *const *events,
                       enum sluice_verdict *verdicts, size_t count);
 
-/* What the stage said with its last verdict. */
 /* Begins a new epoch of the store: what stages have learnt of it is in doubt (sluice_store_epoch()). */
 void bench_doubt_store(void);
 
+/* What the stage said with its last verdict. */
 int bench_status(const struct sluice_event *event);
-bool bench_conflicts(const struct sluice_event *event);
+bool bench_conflicts(const struct sluice_event *event);                                /* sluice_conflict() */
+bool bench_responds(const struct sluice_event *event);                                 /* sluice_respond() */
 const char *bench_response_header(const struct sluice_event *event, const char *name); /* NULL: not set */
+size_t bench_response_headers(const struct sluice_event *event);                       /* how many are set */
 const char *bench_detail(const struct sluice_event *event);
 int64_t bench_delay_ns(const struct sluice_event *event);
 int64_t bench_span_ns(const struct sluice_event *event, unsigned span);

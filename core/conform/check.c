@@ -78,7 +78,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 	(void)context;
 	static const struct record touched = {
 		.outcome = CHECK_BROKEN,
-		.sentence = "the stage touched memory of an event that had ended: what it needs later it must copy"};
+		.sentence = "the stage used the memory of an event that had ended: copy what is needed later"};
 	if (pages_have_ended(info->si_addr))
 		end(current, &touched);
 	(void)sigaction(number, &before_us[number], NULL); /* and the instruction is tried again */
@@ -100,7 +100,7 @@ void check_main(const struct conform *conform, const struct check_entry *entry, 
 	struct check check = {.conform = conform, .entry = entry, .folder = folder, .out = out, .output = output};
 	digest_random(&check.unique, sizeof(check.unique));
 	current = &check;
-	(void)mallopt(M_ARENA_MAX, 1); /* so that toll.c can trust the C library's account */
+	(void)mallopt(M_ARENA_MAX, 1); /* so that leak.c can trust the allocator's figures */
 	bench_on_breach(on_breach);
 	catch_faults();
 	entry->run(&check);
@@ -124,7 +124,7 @@ static struct bench *must_open(struct check *check, const char *const *extra, bo
 	struct sluice_error error = {0};
 	struct bench *bench = open_stage(check, extra, read_only, &error);
 	if (!bench)
-		check_fail(check, __FILE__, __LINE__, "the stage could not be created%s%s: %s", extra ? " with " : "",
+		check_fail(check, __FILE__, __LINE__, "cannot create the stage%s%s: %s", extra ? " with " : "",
 		           extra ? extra[0] : "", error.text);
 	return bench;
 }
@@ -200,10 +200,10 @@ int check_in_process(struct check *check, int (*work)(struct check *check, int o
 {
 	int ends[2], status;
 	if (pipe(ends) != 0)
-		check_skip(check, "no pipe: %s", strerror(errno));
+		check_skip(check, "cannot create a pipe: %s", strerror(errno));
 	pid_t child = fork();
 	if (child < 0)
-		check_skip(check, "no process: %s", strerror(errno));
+		check_skip(check, "cannot start a process: %s", strerror(errno));
 	if (child == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)close(ends[0]);

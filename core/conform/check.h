@@ -40,8 +40,7 @@ struct check_entry {
 
 enum check_flags {
 	CHECK_NEEDS_DURABLE = 1u << 0, /* skipped unless the stage declares SLUICE_QUEUE_DURABLE */
-	CHECK_NEEDS_BATCH = 1u << 1,   /* skipped unless it has process_batch() */
-	CHECK_NEEDS_OPTIONS = 1u << 2, /* skipped unless it has an option table */
+	CHECK_NEEDS_OPTIONS = 1u << 1, /* skipped unless it has an option table */
 };
 
 /* The suites, each ending with a NULL name: what every stage promises, then by kind. */
@@ -69,7 +68,7 @@ const char *check_request(const struct check *check);
 /* What has come out of the process on stdout and stderr since it started; the caller frees it. */
 char *check_get_output(struct check *check);
 
-/* Ends the check: it holds, it does not, or it cannot be told here. */
+/* Ends the check: the promise is kept, is broken, or cannot be checked here. */
 #define check_that(check, holds, ...) ((holds) ? (void)0 : check_fail((check), __FILE__, __LINE__, __VA_ARGS__))
 _Noreturn __attribute__((format(printf, 4, 5))) void check_fail(struct check *check, const char *file, int line,
                                                                 const char *format, ...);

@@ -109,7 +109,7 @@ static bool start(struct run *run, const struct conform *conform, const struct c
 		return sluice_error_set(error, "%s: %s", run->folder, strerror(errno));
 	run->output = memfd_create("output", MFD_CLOEXEC);
 	if (run->output < 0 || pipe2(ends, O_CLOEXEC) != 0)
-		return sluice_error_set(error, "no descriptors: %s", strerror(errno));
+		return sluice_error_set(error, "cannot create a pipe: %s", strerror(errno));
 	run->in = ends[0];
 	(void)fflush(NULL);
 	run->process = fork();
@@ -118,7 +118,7 @@ static bool start(struct run *run, const struct conform *conform, const struct c
 	(void)close(ends[1]);
 	if (run->process > 0)
 		run->process_fd = pidfd_open(run->process, 0);
-	return run->process_fd >= 0 || sluice_error_set(error, "no process: %s", strerror(errno));
+	return run->process_fd >= 0 || sluice_error_set(error, "cannot start a process: %s", strerror(errno));
 }
 
 static char *read_output(const struct run *run)
@@ -156,7 +156,7 @@ static void add_excerpt(const char *output, struct check_result *result)
 	size = strcspn(line, "\n");
 	size_t used = strlen(result->sentence);
 	if (size)
-		(void)snprintf(result->sentence + used, sizeof(result->sentence) - used, "; it said: %.*s",
+		(void)snprintf(result->sentence + used, sizeof(result->sentence) - used, "; output: %.*s",
 		               (int)(size < EXCERPT_MAX ? size : EXCERPT_MAX), line);
 }
 
@@ -168,7 +168,7 @@ static void judge_silence(const struct run *run, int status, struct check_result
 		               strsignal(WTERMSIG(status)), sigabbrev_np(WTERMSIG(status)));
 	else
 		(void)snprintf(result->sentence, sizeof(result->sentence),
-		               "the process ended in the middle of it, with exit status %d", WEXITSTATUS(status));
+		               "the process exited with status %d during the check", WEXITSTATUS(status));
 	char *output = read_output(run);
 	add_excerpt(output, result);
 	free(output);
@@ -180,7 +180,7 @@ static void judge_output(const struct run *run, struct check_result *result)
 	char *output = read_output(run);
 	if (find_alarm(output)) {
 		result->outcome = CHECK_BROKEN;
-		(void)snprintf(result->sentence, sizeof(result->sentence), "a sanitizer has found something");
+		(void)snprintf(result->sentence, sizeof(result->sentence), "a sanitizer reported an error");
 		add_excerpt(output, result);
 	}
 	free(output);
@@ -193,7 +193,7 @@ static void judge(const struct run *run, int64_t timeout_ns, struct check_result
 	int64_t left;
 	while ((left = until - clock_now_ns()) > 0 && poll(&over, 1, (int)(left / NS_PER_MS) + 1) <= 0)
 		;
-	bool hung = left <= 0;
+	bool timed_out = left <= 0;
 	int status = 0;
 	(void)kill(-run->process, SIGKILL); /* and what it has started */
 	(void)kill(run->process, SIGKILL);
@@ -206,9 +206,9 @@ static void judge(const struct run *run, int64_t timeout_ns, struct check_result
 		memcpy(result->where, record.where, sizeof(record.where));
 		if (record.outcome == CHECK_KEPT)
 			judge_output(run, result);
-	} else if (hung) {
+	} else if (timed_out) {
 		result->outcome = CHECK_BROKEN;
-		(void)snprintf(result->sentence, sizeof(result->sentence), "hung: not through after %g s",
+		(void)snprintf(result->sentence, sizeof(result->sentence), "timed out after %g s",
 		               (double)timeout_ns / (double)NS_PER_S);
 	} else {
 		judge_silence(run, status, result);
@@ -229,9 +229,7 @@ static void finish(struct run *run)
 static const char *lacks(const struct sluice_stage_ops *ops, unsigned flags)
 {
 	if ((flags & CHECK_NEEDS_DURABLE) && !(ops->of.queue->flags & SLUICE_QUEUE_DURABLE))
-		return "it does not declare itself durable";
-	if ((flags & CHECK_NEEDS_BATCH) && !ops->of.persist->store)
-		return "it has no process_batch()";
+		return "it does not declare SLUICE_QUEUE_DURABLE";
 	if ((flags & CHECK_NEEDS_OPTIONS) && ops->options->type == SLUICE_TYPE_END)
 		return "it takes no options";
 	return NULL;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "lab/judge/audit.h"
 
-#define PATIENCE_NS (10 * NS_PER_S)
+#define SETTLE_NS (10 * NS_PER_S)
 
 enum { NAME_SIZE = 160 };
 
@@ -24,7 +24,7 @@ struct sluice_event *delivery_add(struct delivery *delivery, const char *name, c
 {
 	static atomic_uint number;
 	char prefix[NAME_SIZE], id[2 * NAME_SIZE];
-	check_that(delivery->check, delivery->count < DELIVERY_MAX, "the check itself is wrong: too many events");
+	check_that(delivery->check, delivery->count < DELIVERY_MAX, "conform: a check has too many events");
 	struct sluice_event *event = bench_event(delivery->bench);
 	name_of_check(delivery->check, prefix);
 	(void)snprintf(id, sizeof(id), "%s%d-%u", prefix, (int)getpid(), atomic_fetch_add(&number, 1));
@@ -62,10 +62,10 @@ static void judge_words(const struct delivery *delivery, size_t i)
 	enum sluice_verdict verdict = delivery->verdicts[i];
 	int status = bench_status(event);
 	check_that(check, verdict != SLUICE_WAIT && (unsigned)verdict <= SLUICE_FAIL,
-	           "event %zu of %zu got %s, which a persist stage may not give", i, delivery->count,
+	           "event %zu of %zu got %s, which a persist stage may not return", i, delivery->count,
 	           verdict_name(verdict));
 	check_that(check, verdict != SLUICE_FAIL || status == 500,
-	           "event %zu of %zu got FAIL without a reason: it was given no verdict, or not by sluice_fail()", i,
+	           "event %zu of %zu got FAIL without a reason: no verdict was set, or not with sluice_fail()", i,
 	           delivery->count);
 	check_that(check, verdict != SLUICE_RETRY || status == 503,
 	           "event %zu of %zu got RETRY without a reason: see sluice_retry()", i, delivery->count);
@@ -85,35 +85,15 @@ static size_t overtaker_of(const struct delivery *delivery, size_t i)
 	return 0;
 }
 
-/* The core sends the events of a stream to process() only as long as none is to be retried. */
-static void send_one_by_one(struct delivery *delivery)
-{
-	for (size_t i = 0; i < delivery->count; i++) {
-		bool held = false;
-		for (size_t earlier = 0; earlier < i && !held; earlier++)
-			held = delivery->verdicts[earlier] == SLUICE_RETRY &&
-			       same_stream(delivery->events[earlier], delivery->events[i]);
-		if (held)
-			delivery->verdicts[i] = sluice_retry(delivery->events[i], 0, "one before it is to be retried");
-		else
-			bench_process_on(delivery->bench, delivery->worker, &delivery->events[i],
-			                 &delivery->verdicts[i], 1);
-	}
-}
-
 void delivery_send(struct delivery *delivery)
 {
-	if (delivery->bench->ops->of.persist->store)
-		bench_process_on(delivery->bench, delivery->worker, delivery->events, delivery->verdicts,
-		                 delivery->count);
-	else
-		send_one_by_one(delivery);
+	bench_process_on(delivery->bench, delivery->worker, delivery->events, delivery->verdicts, delivery->count);
 	for (size_t i = 0; i < delivery->count; i++) {
 		judge_words(delivery, i);
 		size_t overtaker = delivery->verdicts[i] == SLUICE_RETRY ? overtaker_of(delivery, i) : 0;
 		check_that(
 			delivery->check, overtaker == 0,
-			"event %zu of the batch is to be retried, and event %zu of the same stream was stored before it",
+			"event %zu of the batch got RETRY, and event %zu of the same stream was stored",
 			i, overtaker);
 	}
 }
@@ -141,12 +121,12 @@ static bool send_rest(struct delivery *delivery, struct delivery *rest)
 void delivery_send_until_settled(struct delivery *delivery)
 {
 	struct timespec moment = {.tv_nsec = 2 * NS_PER_MS};
-	int64_t until_ns = clock_now_ns() + PATIENCE_NS;
+	int64_t until_ns = clock_now_ns() + SETTLE_NS;
 	struct delivery rest;
 	delivery_send(delivery);
 	while (send_rest(delivery, &rest)) {
 		check_that(delivery->check, clock_now_ns() < until_ns,
-		           "nothing is in the way any more, and after 10 s an event still gets RETRY: %s",
+		           "the trouble is over, and after 10 s an event still gets RETRY: %s",
 		           bench_detail(rest.events[0]));
 		(void)nanosleep(&moment, NULL);
 	}
@@ -155,7 +135,7 @@ void delivery_send_until_settled(struct delivery *delivery)
 void delivery_expect(const struct delivery *delivery, size_t i, enum sluice_verdict verdict)
 {
 	check_that(delivery->check, delivery->verdicts[i] == verdict,
-	           "event %zu of %zu was expected to get %s, and got %s%s%s", i, delivery->count, verdict_name(verdict),
+	           "event %zu of %zu: expected %s, got %s%s%s", i, delivery->count, verdict_name(verdict),
 	           verdict_name(delivery->verdicts[i]), bench_detail(delivery->events[i])[0] ? ": " : "",
 	           bench_detail(delivery->events[i]));
 }
@@ -214,7 +194,7 @@ struct store_image store_read(struct check *check, struct bench *bench)
 	struct reading reading = {{{0}, NULL, 0, 0}, ""};
 	struct sluice_error error = {0};
 	if (!bench->ops->of.persist->scan)
-		check_fail(check, __FILE__, __LINE__, "it has no scan(): what it stores cannot be seen");
+		check_fail(check, __FILE__, __LINE__, "it has no scan(), so nothing it stores can be verified");
 	arena_init(&reading.image.arena, 65536, NULL);
 	name_of_check(check, reading.prefix);
 	bool ok = bench->ops->of.persist->scan(&bench->stage, 0, keep_ours, &reading, &error);
@@ -257,7 +237,7 @@ void store_expect(const struct store_image *image, const struct delivery *delive
 	for (size_t i = 0; i < delivery->count; i++) {
 		struct sluice_event *event = delivery->events[i];
 		size_t count = store_count(image, event);
-		check_that(delivery->check, count == 1, "event %zu of %zu got %s, and is in the store %zu times", i,
+		check_that(delivery->check, count == 1, "event %zu of %zu got %s: expected it in the store once, found it %zu times", i,
 		           delivery->count, verdict_name(delivery->verdicts[i]), count);
 		const struct sluice_record *record = store_find(image, event);
 		check_that(delivery->check,
@@ -268,7 +248,7 @@ void store_expect(const struct store_image *image, const struct delivery *delive
 			const struct sluice_record *behind = same_stream(event, other) ? store_find(image, other)
 			                                                               : NULL;
 			check_that(delivery->check, !behind || behind->id >= record->id,
-			           "events %zu and %zu of %zu are of one stream, and stored with the ids %lld and %lld",
+			           "events %zu and %zu of %zu are of one stream, and have the ids %lld and %lld in the store",
 			           i, later, delivery->count, (long long)record->id, (long long)behind->id);
 		}
 	}
@@ -299,10 +279,10 @@ static void tell(void *context, const struct audit_finding *finding)
 	const char *phrase = audit_violation_words[finding->violation].phrase;
 	if (finding->writer.data)
 		check_fail(check, __FILE__, __LINE__,
-		           "the audit trail does not hold: writer %.*s, position %lld, event %lld: %s",
+		           "the audit trail is broken: writer %.*s, position %lld, event %lld: %s",
 		           (int)finding->writer.size, finding->writer.data, (long long)finding->position,
 		           (long long)finding->event_id, phrase);
-	check_fail(check, __FILE__, __LINE__, "the audit trail does not hold: event %lld: %s",
+	check_fail(check, __FILE__, __LINE__, "the audit trail is broken: event %lld: %s",
 	           (long long)finding->event_id, phrase);
 }
 
@@ -315,7 +295,7 @@ void store_expect_audited(struct check *check)
 	struct audit_result result;
 	struct sluice_error error = {0};
 	bool ok = audit_verify(&source, NULL, 0, tell, check, &result, &error);
-	check_that(check, ok, "the audit trail could not be read: %s", error.text);
+	check_that(check, ok, "cannot read the audit trail: %s", error.text);
 	check_that(check, result.events == 0 || result.rows > 0,
 	           "%llu events are stored, and the audit trail has no row", (unsigned long long)result.events);
 	audit_result_finish(&result);

@@ -19,6 +19,7 @@ enum { RESPONSE_HEADERS_MAX = 8 };
 struct own_event {
 	struct sluice_event pub; /* must be first */
 	struct pages pages;
+	enum sluice_kind kind; /* of the stage that has it */
 	bool starved;
 	bool digest_known;
 	uint8_t digest[SLUICE_DIGEST_SIZE];
@@ -26,7 +27,7 @@ struct own_event {
 	/* What the stage said. */
 	int status;
 	int64_t delay_ns;
-	bool conflicts;
+	bool conflicts, responds;
 	char detail[SLUICE_DETAIL_MAX];
 	struct sluice_header response_headers[RESPONSE_HEADERS_MAX];
 	size_t response_header_count;
@@ -45,11 +46,12 @@ static struct own_event *own_of(const struct sluice_event *event)
 	return (struct own_event *)(void *)event;
 }
 
-static struct sluice_event *event_new(void)
+static struct sluice_event *event_new(const struct sluice_stage *stage)
 {
 	struct pages pages = {0};
 	struct own_event *own = pages_alloc(&pages, sizeof(*own));
 	own->pages = pages;
+	own->kind = stage->ops->kind;
 	own->pub.host = &bench_host;
 	own->pub.received_at_ns = bench_wall_ns();
 	own->pub.deadline_ns = bench_now_ns() + 10 * NS_PER_S;
@@ -79,8 +81,7 @@ static struct sluice_bytes keep_bytes(struct sluice_event *event, struct sluice_
 
 struct sluice_event *bench_event(struct bench *bench)
 {
-	(void)bench;
-	struct sluice_event *event = event_new();
+	struct sluice_event *event = event_new(&bench->stage);
 	char id[UUID_TEXT_SIZE];
 	digest_uuid7(event->received_at_ns, id);
 	event->request_id = keep_text(event, id);
@@ -131,6 +132,16 @@ void bench_starve(struct sluice_event *event)
 bool bench_conflicts(const struct sluice_event *event)
 {
 	return own_of(event)->conflicts;
+}
+
+bool bench_responds(const struct sluice_event *event)
+{
+	return own_of(event)->responds;
+}
+
+size_t bench_response_headers(const struct sluice_event *event)
+{
+	return own_of(event)->response_header_count;
 }
 
 const char *bench_response_header(const struct sluice_event *event, const char *name)
@@ -214,7 +225,7 @@ void bench_event_explain(struct sluice_event *event, int status, int64_t delay_n
 	struct own_event *own = own_of(event);
 	own->status = status;
 	own->delay_ns = delay_ns;
-	own->conflicts = false;
+	own->conflicts = own->responds = false;
 	(void)snprintf(own->detail, sizeof(own->detail), "%.*s", (int)size, text);
 	bench_note_sentence(own->detail);
 }
@@ -228,6 +239,10 @@ void bench_event_conflict(struct sluice_event *event, const char *text, size_t s
 bool bench_event_set_header(struct sluice_event *event, const char *name, const char *value)
 {
 	struct own_event *own = own_of(event);
+	if (own->kind > SLUICE_KIND_IDEMPOTENCY)
+		bench_breach("a stage behind the queue set the response header %s", name);
+	if (!response_takes_name(name))
+		bench_breach("\"%s\" is not a response header that a stage may set: see sluice_set_header()", name);
 	if (own->starved || !response_takes_header(name, value))
 		return false;
 	size_t i = 0;
@@ -235,6 +250,7 @@ bool bench_event_set_header(struct sluice_event *event, const char *name, const 
 		i++;
 	if (i == RESPONSE_HEADERS_MAX)
 		return false;
+	bench_note_sentence(value);
 	own->response_headers[i] = (struct sluice_header){keep_text(event, name), keep_text(event, value)};
 	if (i == own->response_header_count)
 		own->response_header_count++;
@@ -244,12 +260,20 @@ bool bench_event_set_header(struct sluice_event *event, const char *name, const 
 bool bench_event_respond(struct sluice_event *event, int status, const char *type, const void *body, size_t size)
 {
 	struct own_event *own = own_of(event);
+	if (own->kind > SLUICE_KIND_PARSE)
+		bench_breach("only an auth or parse stage may respond itself: see sluice_respond()");
 	if ((status < 200 || status > 299) && (status < 400 || status > 499))
-		bench_breach("a stage responded itself with status %d: expected 200 to 299 or 400 to 499", status);
-	if (!*type || (size && !body))
-		bench_breach("a stage responded itself without a media type or without its body");
+		bench_breach("a response of the stage's own has status %d, expected 200–299 or 400–499", status);
+	if (!type || !response_takes_header("X", type) || !strchr(type, '/'))
+		bench_breach("a response of the stage's own has the type \"%s\", expected a media type",
+		             type ? type : "");
+	if (size && !body)
+		bench_breach("a response of the stage's own has %zu bytes of body at NULL", size);
+	if (own->starved)
+		return false;
 	own->status = status;
-	return !own->starved;
+	own->responds = true;
+	return true;
 }
 
 void bench_event_forget_words(struct sluice_event *event)
@@ -257,7 +281,7 @@ void bench_event_forget_words(struct sluice_event *event)
 	struct own_event *own = own_of(event);
 	own->status = 0;
 	own->delay_ns = 0;
-	own->conflicts = false;
+	own->conflicts = own->responds = false;
 	own->response_header_count = 0;
 	own->detail[0] = '\0';
 }
@@ -266,7 +290,7 @@ void bench_event_resume(struct sluice_event *event, enum sluice_verdict verdict)
 {
 	struct own_event *own = own_of(event);
 	if (verdict == SLUICE_WAIT)
-		bench_breach("an event was resumed to wait");
+		bench_breach("sluice_resume() with WAIT: expected another verdict");
 	(void)pthread_mutex_lock(&resume_lock);
 	if (own->resumes++ == 0)
 		own->resumed_with = verdict;
@@ -281,15 +305,14 @@ void bench_event_span(struct sluice_stage *stage, struct sluice_event *const *ev
 	while (stage->ops->spans && stage->ops->spans[declared])
 		declared++;
 	if (span >= declared)
-		bench_breach("span %u was timed, %u are declared", span, declared);
+		bench_breach("sluice_span() of span %u: the stage declares %u spans", span, declared);
 	for (size_t i = 0; i < count; i++)
 		own_of(events[i])->spans_ns[span] += ns;
 }
 
 struct sluice_event *bench_event_restore(struct sluice_stage *stage, const struct sluice_record *record)
 {
-	(void)stage;
-	struct sluice_event *event = event_new();
+	struct sluice_event *event = event_new(stage);
 	struct own_event *own = own_of(event);
 	event->acknowledged = true;
 	event->received_at_ns = record->received_at_ns;

@@ -134,10 +134,10 @@ void bench_doubt_store(void)
 static void bench_announce_store(struct sluice_stage *stage, const char *identity)
 {
 	if (stage->ops->kind != SLUICE_KIND_PERSIST)
-		bench_breach("a stage of kind %s announced a store, which only persist may",
+		bench_breach("a stage of kind %s called sluice_announce_store(), which only persist may",
 		             kind_names[stage->ops->kind]);
 	if (identity && !*identity)
-		bench_breach("a store was announced with an empty identity");
+		bench_breach("sluice_announce_store() got an empty identity: expected text, or NULL for doubt");
 	bench_doubt_store();
 }
 

@@ -115,7 +115,7 @@ void report_result(const struct conform *conform, const struct check_result *res
 		buffer_add_text(&text, "\n");
 	}
 	if (result->outcome == CHECK_BROKEN) {
-		buffer_printf(&text, "  %-8s %-22s see it again: ", "", "");
+		buffer_printf(&text, "  %-8s %-22s reproduce: ", "", "");
 		add_command(conform, entry->name, &text);
 		buffer_add_text(&text, "\n");
 	}

@@ -73,13 +73,17 @@ bool sample_is_processed(const struct check *check)
 	return check_ops(check)->kind != SLUICE_KIND_QUEUE;
 }
 
-enum sluice_verdict sample_run(struct check *check, struct bench *bench, struct sluice_event *event)
+enum sluice_verdict sample_wait(struct check *check, struct sluice_event *event, enum sluice_verdict verdict)
 {
-	enum sluice_verdict verdict = bench_process(bench, event);
 	if (verdict == SLUICE_WAIT)
 		check_that(check, bench_wait_resumed(event, RESUME_TIMEOUT_S * NS_PER_S, &verdict),
-		           "an event that was parked was expected to be resumed, and was not in %d s",
-		           RESUME_TIMEOUT_S);
+		           "process() returned WAIT: expected a resume within %d s, got none", RESUME_TIMEOUT_S);
+	return verdict;
+}
+
+enum sluice_verdict sample_run(struct check *check, struct bench *bench, struct sluice_event *event)
+{
+	enum sluice_verdict verdict = sample_wait(check, event, bench_process(bench, event));
 	bench_settle(bench, event, verdict);
 	return verdict;
 }
@@ -87,5 +91,5 @@ enum sluice_verdict sample_run(struct check *check, struct bench *bench, struct 
 void sample_need_front(struct check *check)
 {
 	if (check_ops(check)->kind > SLUICE_KIND_IDEMPOTENCY)
-		check_skip(check, "the checks of its kind have their own way to do that");
+		check_skip(check, "the checks of its kind do this in their own way");
 }

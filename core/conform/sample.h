@@ -17,6 +17,9 @@ enum { SAMPLE_SORTS = 10 };
 /* Whether process() is how events get into the stage. */
 bool sample_is_processed(const struct check *check);
 
+/* The verdict, or if it is WAIT, the one that the event is resumed with. Ends the check if that does not come. */
+enum sluice_verdict sample_wait(struct check *check, struct sluice_event *event, enum sluice_verdict verdict);
+
 /* Processes and settles it, waiting for its resume if it is parked; the verdict that settled it. Ends the check if
  * that does not come: it must not be parked behind an event that the same thread has yet to settle. */
 enum sluice_verdict sample_run(struct check *check, struct bench *bench, struct sluice_event *event);

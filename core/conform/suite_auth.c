@@ -1,5 +1,5 @@
 /*
- * What an auth stage promises: what was signed goes through, and nothing else does.
+ * What an auth stage promises: a valid request passes, and no other does.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -7,29 +7,47 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "conform/check.h"
-#include "conform/crowd.h"
+#include "conform/concurrent.h"
+#include "conform/sample.h"
 #include "conform/valid.h"
+#include "yaml/option.h"
 
-enum { THREADS = 4, ROUNDS = 300, UNAUTHORIZED = 401 };
+enum { THREADS = 4, ROUNDS = 300, UNAUTHORIZED = 401, FORBIDDEN = 403 };
 
-/* Expects what is `how` to be refused as such. */
+/* RFC 9110, section 11.6.1: a scheme, and what may follow it behind a space. */
+static bool is_challenge(const char *text)
+{
+	size_t size = text ? strcspn(text, " ") : 0;
+	for (size_t i = 0; i < size; i++) {
+		if (!isalnum((unsigned char)text[i]) && !strchr("-_.", text[i]))
+			return false;
+	}
+	return size > 0;
+}
+
+static void expect_challenge(struct check *check, const struct sluice_event *event, const char *how)
+{
+	check_that(check, is_challenge(bench_response_header(event, "WWW-Authenticate")),
+	           "%s: rejected with 401 without a challenge in WWW-Authenticate: see sluice_unauthorized()", how);
+}
+
+/* Expects the request to be rejected, for want of a proof or of a right. */
 static void expect_refused(struct check *check, struct bench *bench, const struct valid *valid, const char *how)
 {
 	struct sluice_event *event = valid_event(bench, valid);
-	enum sluice_verdict verdict = bench_process(bench, event);
-	check_that(check, verdict == SLUICE_REJECT, "%s: expected REJECT, got verdict %d", how, (int)verdict);
-	check_that(check, bench_status(event) == UNAUTHORIZED, "%s: expected status 401, got %d", how,
-	           bench_status(event));
+	enum sluice_verdict verdict = sample_wait(check, event, bench_process(bench, event));
+	int status = bench_status(event);
+	check_that(check, verdict == SLUICE_REJECT, "%s: expected REJECT, got %s", how, verdict_name(verdict));
+	check_that(check, status == UNAUTHORIZED || status == FORBIDDEN, "%s: expected status 401 or 403, got %d", how,
+	           status);
 	bench_settle(bench, event, verdict);
 }
 
-static bool passes(struct bench *bench, const struct valid *valid)
+static bool passes(struct check *check, struct bench *bench, const struct valid *valid)
 {
-	struct sluice_event *event = valid_event(bench, valid);
-	enum sluice_verdict verdict = bench_process(bench, event);
-	bench_settle(bench, event, verdict);
-	return verdict == SLUICE_PASS;
+	return sample_run(check, bench, valid_event(bench, valid)) == SLUICE_PASS;
 }
 
 static void valid_passes(struct check *check)
@@ -37,7 +55,7 @@ static void valid_passes(struct check *check)
 	struct valid valid;
 	struct bench *bench = valid_open(check, &valid);
 	for (int i = 0; i < 3; i++)
-		check_that(check, passes(bench, &valid), "a valid request was expected to pass again");
+		check_that(check, passes(check, bench, &valid), "a valid request passed once and then no more");
 }
 
 static void header_case(struct check *check)
@@ -53,7 +71,7 @@ static void header_case(struct check *check)
 				*c = (char)cases[i]((unsigned char)*c);
 			other.headers[h].name = name;
 		}
-		check_that(check, passes(bench, &other), "with header names in %s case the request did not pass",
+		check_that(check, passes(check, bench, &other), "a valid request with header names in %s case: expected PASS",
 		           i ? "upper" : "lower");
 	}
 }
@@ -87,23 +105,23 @@ static void changed_body(struct check *check)
 	size_t bits = valid.body.size * 8, passed = 0, first_passed = 0;
 	for (size_t bit = 0; bit < bits; bit++) {
 		valid.body.data[bit / 8] ^= (char)(1 << bit % 8);
-		if (passes(bench, &valid) && passed++ == 0)
+		if (passes(check, bench, &valid) && passed++ == 0)
 			first_passed = bit;
 		valid.body.data[bit / 8] ^= (char)(1 << bit % 8);
 	}
 	if (passed == bits && !valid.signs_body)
-		check_skip(check, "the body is not part of what it verifies");
-	check_that(check, passed == 0, "of %zu one-bit changes of the body %zu passed, the first in byte %zu", bits,
-	           passed, first_passed / 8);
+		check_skip(check, "it does not verify the body");
+	check_that(check, passed == 0, "%zu of %zu one-bit changes of the body passed, the first in byte %zu", passed,
+	           bits, first_passed / 8);
 	struct buffer whole = valid.body, longer = {0};
 	buffer_add(&longer, whole.data, whole.size);
 	buffer_add(&longer, "", 1);
 	for (size_t size = 0; size < whole.size; size++) {
 		valid.body.size = size;
-		expect_refused(check, bench, &valid, "with the body cut short");
+		expect_refused(check, bench, &valid, "with a truncated body");
 	}
 	valid.body = longer;
-	expect_refused(check, bench, &valid, "with a NUL behind the body");
+	expect_refused(check, bench, &valid, "with a NUL after the body");
 	buffer_finish(&longer);
 	struct buffer spaced = {0};
 	buffer_printf(&spaced, " %s\n", whole.data);
@@ -152,9 +170,9 @@ static void cut_header(struct check *check)
 			struct buffer part = {0};
 			buffer_add(&part, value->data, size);
 			cut.headers[i].value = part;
-			(void)snprintf(how, sizeof(how), "with %s cut to %zu bytes", valid.headers[i].name, size);
+			(void)snprintf(how, sizeof(how), "with %s truncated to %zu bytes", valid.headers[i].name, size);
 			/* Padding may be left out. */
-			if (value->data[size] != '=' || !passes(bench, &cut))
+			if (value->data[size] != '=' || !passes(check, bench, &cut))
 				expect_refused(check, bench, &cut, how);
 			buffer_finish(&part);
 		}
@@ -166,16 +184,16 @@ static void stale(struct check *check)
 	struct valid valid;
 	struct bench *bench = valid_open(check, &valid);
 	if (!valid.has_time)
-		check_skip(check, "what it verifies has no time that is known");
+		check_skip(check, "conform knows of no time in what it verifies");
 	bench_advance_clock(48 * 3600 * NS_PER_S);
 	expect_refused(check, bench, &valid, "two days old");
 	bench_advance_clock(-96 * 3600 * NS_PER_S);
 	expect_refused(check, bench, &valid, "two days ahead");
 	bench_advance_clock(48 * 3600 * NS_PER_S);
-	check_that(check, passes(bench, &valid), "back in time, the request was expected to pass again");
+	check_that(check, passes(check, bench, &valid), "with the clock set back, a valid request was rejected");
 }
 
-static void one_answer(struct check *check)
+static void same_response(struct check *check)
 {
 	struct valid valid;
 	struct bench *bench = valid_open(check, &valid);
@@ -194,19 +212,77 @@ static void one_answer(struct check *check)
 		*last ^= 2;
 		char *wrong = bench_take_sentences();
 		check_that(check, strcmp(missing, wrong) == 0,
-		           "the sender was expected to be told the same whatever is wrong, and was told: %.200s",
-		           wrong);
+		           "expected the same reason whatever is wrong, got %.200s", wrong);
 		free(wrong);
 	}
 	free(missing);
 }
 
-/* Whether `event` is as it was before the stage had it, but for the stage's own word. */
+static void challenge(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	size_t count = 0;
+	for (unsigned long i = 0; i < SAMPLE_SORTS; i++) {
+		struct sluice_event *event = sample_event(check, bench, i);
+		enum sluice_verdict verdict = sample_wait(check, event, bench_process(bench, event));
+		if (verdict == SLUICE_REJECT && bench_status(event) == UNAUTHORIZED) {
+			expect_challenge(check, event, "a request without a proof");
+			count++;
+		}
+		bench_settle(bench, event, verdict);
+	}
+	if (count == 0)
+		check_skip(check, "it rejects nothing with 401");
+}
+
+/* No value of a secret option may be in it. */
+static void expect_no_secret(struct check *check, struct sluice_bytes label)
+{
+	for (const struct sluice_option *option = check_ops(check)->options; option->type != SLUICE_TYPE_END;
+	     option++) {
+		const char *given = option->flags & SLUICE_OPTION_SECRET ? check_option(check, option->name) : NULL;
+		char *copy = given ? strdup(given) : NULL, *rest = copy;
+		for (char *item; (item = strsep(&rest, ","));)
+			check_that(check, !*item || !memmem(label.data, label.size, item, strlen(item)),
+			           "the credential is a label, and has the secret itself in it");
+		free(copy);
+	}
+}
+
+static void credential(struct check *check)
+{
+	struct valid valid;
+	struct bench *bench = valid_open(check, &valid);
+	struct sluice_event *event = valid_event(bench, &valid), *again = valid_event(bench, &valid);
+	struct sluice_bytes label, id;
+	(void)sample_wait(check, event, bench_process(bench, event));
+	(void)sample_wait(check, again, bench_process(bench, again));
+	label = event->credential;
+	id = event->authenticated_id;
+	check_that(check, bench_same_bytes(label, again->credential),
+	           "the same request twice: expected the same credential");
+	check_that(check, bench_same_bytes(id, again->authenticated_id),
+	           "the same request twice: expected the same authenticated_id");
+	check_that(check, !id.data || (id.size > 0 && id.size <= SLUICE_NAME_MAX && utf8_valid(id.data, id.size)),
+	           "authenticated_id: expected 1 to %d bytes of UTF-8, got %zu bytes", SLUICE_NAME_MAX, id.size);
+	check_that(check, !label.data || (label.size > 0 && utf8_valid(label.data, label.size)),
+	           "credential: expected a label, got %zu bytes", label.size);
+	if (label.data)
+		expect_no_secret(check, label);
+	bench_settle(bench, event, SLUICE_PASS);
+	bench_settle(bench, again, SLUICE_PASS);
+	if (!label.data && !id.data)
+		check_skip(check, "it sets neither credential nor authenticated_id");
+}
+
+/* Whether `event` is as it was before the stage had it, but for what is the stage's to write. */
 static bool is_untouched(const struct sluice_event *before, const struct sluice_event *event)
 {
 	struct sluice_event now;
 	memcpy(&now, event, sizeof(now)); /* with its padding, as `before` was */
 	memcpy(now.local, before->local, sizeof(now.local));
+	now.credential = before->credential;
+	now.authenticated_id = before->authenticated_id;
 	// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
 	return memcmp(before, &now, sizeof(now)) == 0;
 }
@@ -219,37 +295,37 @@ static void untouched(struct check *check)
 		struct sluice_event *event = valid_event(bench, &valid);
 		struct sluice_event before;
 		memcpy(&before, event, sizeof(before));
-		(void)bench_process(bench, event);
+		(void)sample_wait(check, event, bench_process(bench, event));
 		check_that(check, is_untouched(&before, event),
-		           "a field of the event was changed, which is not its to change");
+		           "it changed a field of the event other than credential and authenticated_id");
 		check_that(check,
 		           event->body.size == 0 || memcmp(event->body.data, valid.body.data, event->body.size) == 0,
-		           "the bytes of the body were changed");
+		           "it changed the bytes of the body");
 		for (size_t i = 0; i < valid.header_count; i++)
 			check_that(check,
 			           event->headers[i].value.size == valid.headers[i].value.size &&
 			                   memcmp(event->headers[i].value.data, valid.headers[i].value.data,
 			                          valid.headers[i].value.size) == 0,
-			           "the value of a header was changed");
+			           "it changed the value of a header");
 		bench_free(event);
-		valid.body.data[0] ^= 1; /* and one that is refused */
+		valid.body.data[0] ^= 1; /* and one that is rejected */
 	}
 }
 
-struct visitors {
+struct senders {
 	struct check *check;
 	struct bench *bench;
 	const struct valid *good, *bad;
 };
 
-static void visit(void *context, unsigned number)
+static void send_many(void *context, unsigned number)
 {
-	const struct visitors *visitors = context;
+	const struct senders *senders = context;
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		bool good = (i + number) % 2;
-		check_that(visitors->check, passes(visitors->bench, good ? visitors->good : visitors->bad) == good,
-		           "with %d threads at once a %s request %s", THREADS, good ? "valid" : "forged",
-		           good ? "was refused" : "passed");
+		check_that(senders->check, passes(senders->check, senders->bench, good ? senders->good : senders->bad) == good,
+		           "on %d threads at once a %s request %s", THREADS, good ? "valid" : "forged",
+		           good ? "was rejected" : "passed");
 	}
 }
 
@@ -258,7 +334,7 @@ static void many_threads(struct check *check)
 	struct valid valid;
 	struct bench *bench = valid_open(check, &valid);
 	struct valid forged = valid;
-	struct visitors visitors = {check, bench, &valid, &forged};
+	struct senders senders = {check, bench, &valid, &forged};
 	for (size_t i = 0; i < forged.header_count; i++) {
 		struct buffer copy = {0};
 		buffer_add(&copy, forged.headers[i].value.data, forged.headers[i].value.size);
@@ -266,19 +342,21 @@ static void many_threads(struct check *check)
 			copy.data[copy.size - 2] ^= 1;
 		forged.headers[i].value = copy;
 	}
-	crowd_run(check, THREADS, visit, &visitors);
+	concurrent_run(check, THREADS, send_many, &senders);
 }
 
 const struct check_entry suite_auth[] = {
 	{"valid-passes", "a valid request passes, and passes again", valid_passes, 0},
-	{"header-case", "the case of header names does not matter", header_case, 0},
-	{"missing-header", "without the header, or with an empty one, it is refused with 401", missing_header, 0},
-	{"changed-body", "each one-bit change of the body, and each cut, is refused", changed_body, 0},
-	{"changed-header", "each one-bit change of what proves it is refused", changed_header, 0},
-	{"cut-header", "each cut of what proves it is refused", cut_header, 0},
-	{"stale", "what is too old or too far ahead is refused", stale, 0},
-	{"one-answer", "the sender is never told which part was wrong", one_answer, 0},
-	{"untouched", "the event stays as it was", untouched, 0},
-	{"many-threads", "with several threads at once no forged request passes", many_threads, 0},
+	{"header-case", "header names are matched in any case", header_case, 0},
+	{"missing-header", "without the header, or with an empty one, it is rejected with 401 or 403", missing_header, 0},
+	{"challenge", "a 401 carries a challenge in WWW-Authenticate", challenge, 0},
+	{"changed-body", "every one-bit change and every truncation of the body is rejected", changed_body, 0},
+	{"changed-header", "every one-bit change of the proof is rejected", changed_header, 0},
+	{"cut-header", "every truncation of the proof is rejected", cut_header, 0},
+	{"stale", "a request too old or too far in the future is rejected", stale, 0},
+	{"same-response", "a rejection does not tell which part was wrong", same_response, 0},
+	{"credential", "the credential label is stable and holds no secret", credential, 0},
+	{"untouched", "it changes no field of the event but its own", untouched, 0},
+	{"many-threads", "on several threads at once no forged request passes", many_threads, 0},
 	{NULL, NULL, NULL, 0},
 };

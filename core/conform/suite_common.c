@@ -1,5 +1,5 @@
 /*
- * What every stage promises, whatever its kind: here, of the events that go through it.
+ * What every stage promises, whatever its kind: here, about the events that go through it.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -7,29 +7,30 @@
 
 #include "base/clock.h"
 #include "conform/check.h"
-#include "conform/crowd.h"
+#include "conform/concurrent.h"
 #include "conform/sample.h"
 #include "conform/suite_common.h"
-#include "conform/toll.h"
+#include "conform/leak.h"
 
 enum {
 	EVENTS = 400,
 	THREADS = 4,
-	OBSERVE_MAX_MS = 500, /* sanitizers and a busy machine included */
+	QUICK_MS = 500, /* sanitizers and a busy machine included */
 };
 
 static void expect_verdict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict)
 {
 	const char *name = verdict_name(verdict);
-	check_that(check, verdict_fits(verdict, check_ops(check)->kind), "%s (%d) is no verdict of its kind", name,
-	           (int)verdict);
+	bool responds = bench_responds(event);
+	check_that(check, verdict_fits(verdict, check_ops(check)->kind) || (verdict == SLUICE_DONE && responds),
+	           "a stage of its kind may not return %s (%d)", name, (int)verdict);
 	int status = bench_status(event);
 	if (verdict == SLUICE_REJECT)
 		check_that(check, status >= 400 && status <= 499,
-		           "REJECT was expected with a status of 400 to 499, got %d", status);
-	if (verdict >= SLUICE_REJECT)
-		check_that(check, bench_detail(event)[0], "%s was expected with a sentence, got none", name);
-	check_that(check, bench_delay_ns(event) >= 0, "%s came with a delay of %lld ns", name,
+		           "REJECT: expected a status of 400 to 499, got %d: see sluice_reject()", status);
+	if (verdict >= SLUICE_REJECT && !responds)
+		check_that(check, bench_detail(event)[0], "%s: expected a reason, got none", name);
+	check_that(check, bench_delay_ns(event) >= 0, "%s: expected a delay of 0 or more, got %lld ns", name,
 	           (long long)bench_delay_ns(event));
 }
 
@@ -37,14 +38,34 @@ static void verdicts(struct check *check)
 {
 	struct bench *bench = check_open(check);
 	if (!sample_is_processed(check))
-		check_skip(check, "it has no process()");
+		check_skip(check, "a queue stage has put() instead: the checks of its kind look at that");
 	for (unsigned long i = 0; i < EVENTS; i++) {
 		/* Now and then one comes again. */
 		struct sluice_event *event = sample_event(check, bench, i % 7 ? i : i / 7);
 		enum sluice_verdict verdict = bench_process(bench, event);
 		expect_verdict(check, event, verdict);
+		bench_settle(bench, event, sample_wait(check, event, verdict));
+	}
+}
+
+/* What is illegal in itself is a breach: see event.c. */
+static void response(struct check *check)
+{
+	sample_need_front(check);
+	struct bench *bench = check_open(check);
+	size_t set = 0;
+	for (unsigned long i = 0; i < 2 * SAMPLE_SORTS; i++) {
+		struct sluice_event *event = sample_event(check, bench, i % SAMPLE_SORTS);
+		enum sluice_verdict verdict = sample_wait(check, event, bench_process(bench, event));
+		enum sluice_verdict fitting = bench_status(event) < 400 ? SLUICE_DONE : SLUICE_REJECT;
+		check_that(check, !bench_responds(event) || verdict == fitting,
+		           "a response of its own with status %d: expected the verdict %s, got %s", bench_status(event),
+		           verdict_name(fitting), verdict_name(verdict));
+		set += bench_responds(event) + bench_response_headers(event);
 		bench_settle(bench, event, verdict);
 	}
+	if (set == 0)
+		check_skip(check, "it sets nothing in the response");
 }
 
 static void starved(struct check *check)
@@ -58,11 +79,11 @@ static void starved(struct check *check)
 		bench_starve(event);
 		enum sluice_verdict verdict = sample_run(check, bench, event);
 		check_that(check, verdict == usual || verdict == SLUICE_RETRY,
-		           "when sluice_alloc() gives NULL, RETRY was expected, got verdict %d", (int)verdict);
+		           "sluice_alloc() returned NULL: expected RETRY, got %s", verdict_name(verdict));
 		verdict = sample_run(check, bench, sample_event(check, bench, 2 * SAMPLE_SORTS + i));
 		check_that(check, verdict == usual,
-		           "after an event without memory the next one was expected to get verdict %d, got %d",
-		           (int)usual, (int)verdict);
+		           "after an event without memory the next one: expected %s, got %s", verdict_name(usual),
+		           verdict_name(verdict));
 	}
 }
 
@@ -84,8 +105,8 @@ static void settled(struct check *check)
 {
 	sample_need_front(check);
 	struct bench *bench = check_open(check), *other = check_open(check);
-	toll_expect_none(check, EVENTS, run_once, bench, "process() and settle()");
-	toll_expect_none(check, EVENTS, fail_one_after_it_passed, other, "process() and settle() with every verdict");
+	leak_expect_none(check, EVENTS, run_once, bench, "process() and settle()");
+	leak_expect_none(check, EVENTS, fail_one_after_it_passed, other, "process() and settle() with every verdict");
 }
 
 static void keeps_nothing(struct check *check)
@@ -113,10 +134,10 @@ static void work(void *context_, unsigned thread)
 		unsigned long number = (1 + thread) * 100000 + i;
 		struct sluice_event *event = sample_event(context->check, context->bench, number);
 		struct sluice_bytes body = event->body;
-		enum sluice_verdict verdict = bench_process(context->bench, event);
+		enum sluice_verdict verdict = sample_wait(context->check, event, bench_process(context->bench, event));
 		check_that(context->check, verdict == context->expected[number % SAMPLE_SORTS],
-		           "with %d threads an event got verdict %d, alone %d", THREADS, (int)verdict,
-		           (int)context->expected[number % SAMPLE_SORTS]);
+		           "on %d threads an event got %s, and the same on one thread %s", THREADS,
+		           verdict_name(verdict), verdict_name(context->expected[number % SAMPLE_SORTS]));
 		check_that(context->check, event->body.data == body.data && event->body.size == body.size,
 		           "the body of an event was replaced");
 		bench_settle(context->bench, event, verdict);
@@ -138,7 +159,7 @@ static void threads(struct check *check)
 	struct bench *bench = check_open(check);
 	struct worker_context context = {check, bench, expected};
 	learn_expected(check, bench, expected);
-	crowd_run(check, THREADS, work, &context);
+	concurrent_run(check, THREADS, work, &context);
 	bench_close(bench);
 }
 
@@ -163,7 +184,7 @@ static void drains(struct check *check)
 	struct bench *bench = check_open(check);
 	struct worker_context context = {check, bench, expected};
 	learn_expected(check, bench, expected);
-	crowd_run(check, THREADS, drain_soon, &context);
+	concurrent_run(check, THREADS, drain_soon, &context);
 	work(&context, THREADS); /* what is inside still goes through */
 	if (check_ops(check)->destroy)
 		check_ops(check)->destroy(&bench->stage);
@@ -178,7 +199,7 @@ static void expect_names(struct check *check, const char *name, const char *labe
 {
 	check_that(check, common_is_name(name) && !strpbrk(name, ".-"),
 	           "gauge \"%s\": expected a name of a-z, 0-9 and _", name ? name : "");
-	check_that(check, !label == !label_value, "gauge %s: expected a label with a value, or neither", name);
+	check_that(check, !label == !label_value, "gauge %s: expected a label and its value, or neither", name);
 }
 
 static void see_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
@@ -197,12 +218,12 @@ static void see_text(struct sluice_observer *observer, const char *name, const c
 	struct check *check = watcher_of(observer)->check;
 	(void)help;
 	expect_names(check, name, label, label_value);
-	check_that(check, value != NULL, "text %s: expected one, got NULL", name);
+	check_that(check, value != NULL, "text %s: expected a value, got NULL", name);
 }
 
 static void see_unhealthy(struct sluice_observer *observer, const char *reason)
 {
-	check_that(watcher_of(observer)->check, reason && *reason, "observe() said unhealthy without a reason");
+	check_that(watcher_of(observer)->check, reason && *reason, "observe() called unhealthy() without a reason");
 }
 
 struct watcher common_watch_observe(struct check *check)
@@ -215,6 +236,13 @@ struct watcher common_watch_stats(struct check *check)
 	struct watcher watcher = common_watch_observe(check);
 	watcher.pub.text = see_text;
 	return watcher;
+}
+
+static void expect_quick(struct check *check, const char *what, int64_t began_ns)
+{
+	int64_t took_ms = (clock_now_ns() - began_ns) / NS_PER_MS;
+	check_that(check, took_ms <= QUICK_MS, "%s: expected at most %d ms, took %lld ms", what, QUICK_MS,
+	           (long long)took_ms);
 }
 
 static void watch_and_work(void *context_, unsigned thread)
@@ -230,9 +258,7 @@ static void watch_and_work(void *context_, unsigned thread)
 		}
 		int64_t began = clock_now_ns();
 		bench->ops->observe((struct sluice_stage *)&bench->stage, &watcher.pub);
-		int64_t took_ms = (clock_now_ns() - began) / NS_PER_MS;
-		check_that(context->check, took_ms <= OBSERVE_MAX_MS,
-		           "observe() was expected to be quick, and took %lld ms", (long long)took_ms);
+		expect_quick(context->check, "observe()", began);
 	}
 }
 
@@ -242,23 +268,66 @@ static void observes(struct check *check)
 		check_skip(check, "it has no observe()");
 	struct bench *bench = check_open(check);
 	struct worker_context context = {check, bench, NULL};
-	crowd_run(check, 2, watch_and_work, &context);
+	concurrent_run(check, 2, watch_and_work, &context);
+	bench_close(bench);
+}
+
+static void expect_tick(struct check *check, struct bench *bench)
+{
+	int64_t began_ns = clock_now_ns();
+	int64_t pause_ns = check_ops(check)->tick(&bench->stage);
+	expect_quick(check, "tick()", began_ns);
+	check_that(check, pause_ns > 0, "tick(): expected a time above 0 until the next call, got %lld ns",
+	           (long long)pause_ns);
+}
+
+/* The first thread ticks, the others work: with `expected` known, every event must come out as it does alone. */
+static void tick_or_work(void *context_, unsigned thread)
+{
+	struct worker_context *context = context_;
+	if (thread > 0 && context->expected) {
+		work(context, thread);
+		return;
+	}
+	for (unsigned long i = 0; i < EVENTS; i++) {
+		if (thread == 0)
+			expect_tick(context->check, context->bench);
+		else if (sample_is_processed(context->check))
+			(void)sample_run(context->check, context->bench,
+			                 sample_event(context->check, context->bench, thread * 100000 + i));
+	}
+}
+
+static void ticks(struct check *check)
+{
+	if (!check_ops(check)->tick)
+		check_skip(check, "it has no tick()");
+	bool is_front = check_ops(check)->kind <= SLUICE_KIND_IDEMPOTENCY;
+	enum sluice_verdict expected[SAMPLE_SORTS];
+	struct bench *bench = check_open(check);
+	struct worker_context context = {check, bench, is_front ? expected : NULL};
+	expect_tick(check, bench); /* before any event */
+	if (is_front)
+		learn_expected(check, bench, expected);
+	concurrent_run(check, is_front ? THREADS : 2, tick_or_work, &context);
 	bench_close(bench);
 }
 
 const struct check_entry suite_common[] = {
-	{"table", "its table tells people and tools what they need", common_has_a_sound_table, 0},
-	{"self-test", "what it proves of itself holds", common_proves_itself, 0},
-	{"bounds", "every option takes both its bounds", common_takes_its_bounds, CHECK_NEEDS_OPTIONS},
-	{"create-destroy", "what create() makes, destroy() frees", common_destroys_what_it_creates, 0},
+	{"table", "its table describes it: name, version, summary, options", common_has_a_sound_table, 0},
+	{"self-test", "self_test() succeeds", common_proves_itself, 0},
+	{"bounds", "every option accepts both its bounds", common_takes_its_bounds, CHECK_NEEDS_OPTIONS},
+	{"create-destroy", "destroy() frees what create() made", common_destroys_what_it_creates, 0},
 	{"create-fails", "a create() that fails leaves nothing behind", common_fails_without_trace, 0},
-	{"secrets", "what is secret is never printed", common_keeps_its_secrets, CHECK_NEEDS_OPTIONS},
-	{"verdicts", "its verdicts are those of its kind, with what belongs to them", verdicts, 0},
-	{"no-memory", "without memory for an event it says RETRY, and the next one passes", starved, 0},
-	{"settled", "an event that is through costs nothing any more", settled, 0},
-	{"keeps-nothing", "it keeps no memory of an event past its end", keeps_nothing, 0},
-	{"threads", "several threads at once get what each gets alone", threads, 0},
-	{"observe", "observe() is quick and sound, whatever else runs", observes, 0},
-	{"drain", "drain() while busy harms nothing that is inside", drains, 0},
+	{"secrets", "secret options appear in no output", common_keeps_its_secrets, CHECK_NEEDS_OPTIONS},
+	{"verdicts", "it returns only verdicts of its kind, with the status and reason they need", verdicts, 0},
+	{"response", "what it sets in the response is legal and fits its verdict", response, 0},
+	{"no-memory", "without memory for an event it returns RETRY, and the next event passes", starved, 0},
+	{"settled", "a settled event leaves nothing behind", settled, 0},
+	{"keeps-nothing", "it does not touch the memory of an event that has ended", keeps_nothing, 0},
+	{"threads", "on several threads events get the same verdicts as on one", threads, 0},
+	{"observe", "observe() is quick and valid while events are processed", observes, 0},
+	{"tick", "tick() is quick, returns a time, and can run beside process()", ticks, 0},
+	{"drain", "drain() under load harms no event inside", drains, 0},
 	{NULL, NULL, NULL, 0},
 };

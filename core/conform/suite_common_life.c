@@ -9,9 +9,9 @@
 
 #include "base/buffer.h"
 #include "conform/check.h"
+#include "conform/leak.h"
 #include "conform/sample.h"
 #include "conform/suite_common.h"
-#include "conform/toll.h"
 #include "yaml/option.h"
 #include "yaml/quantity.h"
 
@@ -39,7 +39,7 @@ void common_has_a_sound_table(struct check *check)
 	const struct sluice_stage_ops *ops = check_ops(check);
 	check_that(check, common_is_name(ops->name), "name: expected lower-case letters, digits and _, got \"%s\"",
 	           ops->name);
-	check_that(check, ops->version && *ops->version, "version: expected the stage's own, got nothing");
+	check_that(check, ops->version && *ops->version, "version: expected the version of the stage, got nothing");
 	check_that(check, is_phrase(ops->summary), "summary: expected a phrase without a full stop, got \"%s\"",
 	           ops->summary ? ops->summary : "");
 	for (const struct sluice_option *option = ops->options; option->type != SLUICE_TYPE_END; option++) {
@@ -57,8 +57,7 @@ void common_proves_itself(struct check *check)
 		check_skip(check, "it has no self_test()");
 	for (int i = 0; i < 2; i++) {
 		struct sluice_error error = {0};
-		check_that(check, ops->self_test(&error), "self_test() was expected to say yes, and said: %s",
-		           error.text);
+		check_that(check, ops->self_test(&error), "self_test() failed: %s", error.text);
 	}
 }
 
@@ -74,7 +73,7 @@ static void live_once(struct check *check, void *context, size_t round)
 
 void common_destroys_what_it_creates(struct check *check)
 {
-	toll_expect_none(check, CYCLES, live_once, NULL, "create() and destroy()");
+	leak_expect_none(check, CYCLES, live_once, NULL, "create() and destroy()");
 }
 
 /* No descriptor more than there are. */
@@ -107,15 +106,15 @@ static bool fails_with(struct check *check, const char *setting)
 static void fail_once(struct check *check, void *setting, size_t round)
 {
 	(void)round;
-	check_that(check, fails_with(check, setting), "creating it failed once and then no more");
+	check_that(check, fails_with(check, setting), "create() failed at first and then succeeded with the same options");
 }
 
 static void fail_often(struct check *check, char *setting)
 {
 	struct buffer what = {0};
-	buffer_printf(&what, "failing to create it %s%s", setting ? "with " : "without descriptors",
+	buffer_printf(&what, "a failing create() %s%s", setting ? "with " : "without descriptors",
 	              setting ? setting : "");
-	toll_expect_none(check, CYCLES, fail_once, setting, what.data);
+	leak_expect_none(check, CYCLES, fail_once, setting, what.data);
 	buffer_finish(&what);
 }
 
@@ -144,7 +143,7 @@ void common_fails_without_trace(struct check *check)
 		ways++;
 	}
 	if (ways == 0)
-		check_skip(check, "no way is known to make its create() fail");
+		check_skip(check, "conform knows no way to make its create() fail");
 }
 
 /* The bound as the option takes it; false for types that have none. */
@@ -186,7 +185,7 @@ static void try_setting(struct check *check, const char *setting)
 	struct bench *bench = check_try(check, (const char *[]){setting, NULL}, &error);
 	/* A store may have its own reasons, which come from where it is connected to. */
 	check_that(check, bench || ops->kind == SLUICE_KIND_PERSIST || names_an_option(ops, error.text),
-	           "%s is within its bounds: expected it to be taken, or refused with the option's name, got: %s",
+	           "%s is within its bounds: expected it to be accepted, or rejected with the name of the option, got: %s",
 	           setting, error.text);
 	for (unsigned long i = 0; bench && ops->kind <= SLUICE_KIND_IDEMPOTENCY && i < SAMPLE_SORTS; i++)
 		(void)sample_run(check, bench, sample_event(check, bench, i));
@@ -227,14 +226,14 @@ static void expect_unseen(struct check *check, const char *secret, const char *t
 
 static void expect_unseen_anywhere(struct check *check, const char *secret, struct bench *bench)
 {
-	static const char *const places[] = {"its log", "what it says with a verdict", "what observe() shows",
-	                                     "what stats() shows or says", "what the process has printed"};
+	static const char *const outputs[] = {"its log", "a reason or a response header", "what observe() shows",
+	                                      "what stats() shows", "what the process printed"};
 	struct sluice_error error = {0};
 	char *figures = bench_maintenance(bench->ops)->stats ? bench_stats(bench, &error) : NULL;
 	char *texts[] = {bench_take_log(), bench_take_sentences(), bench_observe(bench),
 	                 figures ? figures : strdup(error.text), check_get_output(check)};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		expect_unseen(check, secret, texts[i], places[i]);
+		expect_unseen(check, secret, texts[i], outputs[i]);
 		free(texts[i]);
 	}
 }
@@ -256,7 +255,7 @@ static void look_for_secret(struct check *check, const struct sluice_option *opt
 	struct sluice_error error = {0};
 	buffer_printf(&setting, "%s=%s", option->name, value);
 	struct bench *bench = check_try(check, (const char *[]){setting.data, NULL}, &error);
-	expect_unseen(check, MARK, error.text, "the sentence that refuses it");
+	expect_unseen(check, MARK, error.text, "the error that rejects it");
 	buffer_finish(&setting);
 	if (!bench)
 		return;
@@ -286,5 +285,5 @@ void common_keeps_its_secrets(struct check *check)
 		bench_close(bench);
 	}
 	if (count == 0)
-		check_skip(check, "none of its options is secret");
+		check_skip(check, "it has no secret option");
 }

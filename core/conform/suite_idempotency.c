@@ -1,5 +1,5 @@
 /*
- * What an idempotency stage promises: of all events with one id one is on its way, and its fate is that of the others.
+ * What an idempotency stage promises: of all events with one id, one is in flight, and the others share its fate.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -9,10 +9,10 @@
 
 #include "base/clock.h"
 #include "conform/check.h"
-#include "conform/crowd.h"
+#include "conform/concurrent.h"
 #include "yaml/option.h"
 
-enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, CONFLICT = 422, RESUME_TIMEOUT_S = 5 };
+enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, RESUME_TIMEOUT_S = 5 };
 
 #define CONTENT "{\"total\":1}"
 #define OTHER_CONTENT "{\"total\":2}"
@@ -32,8 +32,7 @@ static struct sluice_event *event_of(struct check *check, struct bench *bench, c
 
 static void expect(struct check *check, enum sluice_verdict seen, enum sluice_verdict expected, const char *what)
 {
-	check_that(check, seen == expected, "%s: expected %s, got %s", what, verdict_name(expected),
-	           verdict_name(seen));
+	check_that(check, seen == expected, "%s: expected %s, got %s", what, verdict_name(expected), verdict_name(seen));
 }
 
 /* Sends one through; what it gets, if it passes, at its end is `end`. Returns what process() said. */
@@ -42,7 +41,7 @@ static enum sluice_verdict send_one(struct check *check, struct bench *bench, co
 {
 	struct sluice_event *event = event_of(check, bench, id, content);
 	enum sluice_verdict verdict = bench_process(bench, event);
-	check_that(check, verdict != SLUICE_WAIT, "an event was parked, though none with its id is in flight");
+	check_that(check, verdict != SLUICE_WAIT, "process() returned WAIT, and no event of that id is in flight");
 	bench_settle(bench, event, verdict == SLUICE_PASS ? end : verdict);
 	return verdict;
 }
@@ -60,14 +59,14 @@ static void first_passes(struct check *check)
 	static const char *const ids[] = {"a", "A", "aa", "a ", "b", "a\n", "é", "e\xcc\x81"};
 	struct bench *bench = check_open(check);
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		expect(check, send_one(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS, "the first of an id");
+		expect(check, send_one(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS, "the first event of an id");
 	char longest[220];
 	for (int last = 'x'; last <= 'z'; last++) {
 		memset(longest, 'l', sizeof(longest));
 		longest[sizeof(longest) - 2] = (char)last;
 		longest[sizeof(longest) - 1] = '\0';
 		expect(check, send_one(check, bench, longest, CONTENT, SLUICE_PASS), SLUICE_PASS,
-		       "of two long ids that differ in the last byte, the second");
+		       "the second of two long ids that differ in their last byte");
 	}
 }
 
@@ -76,11 +75,11 @@ static void duplicate(struct check *check)
 	struct bench *bench = check_open(check);
 	static const enum sluice_verdict ends[] = {SLUICE_PASS, SLUICE_DONE};
 	for (size_t i = 0; i < 2; i++) {
-		const char *id = i ? "stored already" : "kept";
-		expect(check, send_one(check, bench, id, CONTENT, ends[i]), SLUICE_PASS, "the first of an id");
+		const char *id = i ? "stored before" : "stored";
+		expect(check, send_one(check, bench, id, CONTENT, ends[i]), SLUICE_PASS, "the first event of an id");
 		for (int again = 0; again < 3; again++)
 			expect(check, send_one(check, bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
-			       "an exact duplicate of a kept event");
+			       "an exact duplicate of a stored event");
 	}
 }
 
@@ -99,6 +98,14 @@ static struct sluice_event *variant(struct check *check, struct bench *bench, in
 	return event;
 }
 
+static void expect_conflict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict,
+                            const char *difference)
+{
+	check_that(check, verdict == SLUICE_REJECT && bench_conflicts(event),
+	           "a stored id with %s: expected a conflict, got %s with %d: see sluice_conflict()", difference,
+	           verdict_name(verdict), bench_status(event));
+}
+
 static void conflict(struct check *check)
 {
 	static const char *const what[] = {"another payload", "another event type", "another stream",
@@ -108,13 +115,11 @@ static void conflict(struct check *check)
 	for (int i = 0; i < 4; i++) {
 		struct sluice_event *event = variant(check, bench, i);
 		enum sluice_verdict verdict = bench_process(bench, event);
-		check_that(check, verdict == SLUICE_REJECT && bench_status(event) == CONFLICT,
-		           "a kept id with %s: expected REJECT with 422, got %s with %d", what[i],
-		           verdict_name(verdict), bench_status(event));
+		expect_conflict(check, event, verdict, what[i]);
 		bench_settle(bench, event, verdict);
 	}
 	expect(check, send_one(check, bench, "conflict", CONTENT, SLUICE_PASS), SLUICE_DONE,
-	       "after conflicts, an exact duplicate");
+	       "an exact duplicate after conflicts");
 }
 
 /* A first event in flight and some behind it. */
@@ -125,7 +130,7 @@ struct flight {
 static struct flight take_off(struct check *check, struct bench *bench, const char *id)
 {
 	struct flight flight = {.first = event_of(check, bench, id, CONTENT)};
-	expect(check, bench_process(bench, flight.first), SLUICE_PASS, "the first of an id");
+	expect(check, bench_process(bench, flight.first), SLUICE_PASS, "the first event of an id");
 	for (size_t i = 0; i < WAITERS; i++) {
 		flight.waiters[i] = event_of(check, bench, id, CONTENT);
 		expect(check, bench_process(bench, flight.waiters[i]), SLUICE_WAIT,
@@ -141,10 +146,11 @@ static void one_in_flight(struct check *check)
 	struct sluice_event *other = event_of(check, bench, "flight", OTHER_CONTENT);
 	enum sluice_verdict verdict = bench_process(bench, other);
 	check_that(check, verdict != SLUICE_PASS && verdict != SLUICE_DONE,
-	           "an event with the id of one in flight and other content: got %s", verdict_name(verdict));
+	           "an event with the id of one in flight and other content: expected WAIT or a conflict, got %s",
+	           verdict_name(verdict));
 	for (size_t i = 0; i < WAITERS; i++)
 		check_that(check, bench_resumes(flight.waiters[i]) == 0,
-		           "a duplicate was resumed before the fate of the first was known");
+		           "a duplicate was resumed before the first event was settled");
 	expect(check, send_one(check, bench, "another", CONTENT, SLUICE_PASS), SLUICE_PASS, "another id meanwhile");
 }
 
@@ -153,30 +159,28 @@ static void expect_resumed_once(struct check *check, const struct flight *flight
 {
 	for (size_t i = 0; i < WAITERS; i++)
 		check_that(check, bench_resumes(flight->waiters[i]) == 1,
-		           "an event was resumed %u times instead of once", bench_resumes(flight->waiters[i]));
+		           "an event was resumed %u times, expected once", bench_resumes(flight->waiters[i]));
 }
 
 static void waiters_share_fate(struct check *check)
 {
 	struct bench *bench = check_open(check);
-	struct flight flight = take_off(check, bench, "kept");
-	struct sluice_event *other = event_of(check, bench, "kept", OTHER_CONTENT);
+	struct flight flight = take_off(check, bench, "stored");
+	struct sluice_event *other = event_of(check, bench, "stored", OTHER_CONTENT);
 	bool parked = bench_process(bench, other) == SLUICE_WAIT;
 	bench_settle(bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
-		expect(check, wait_for(check, flight.waiters[i], "a duplicate of what is now kept"), SLUICE_DONE,
-		       "a duplicate of what is now kept");
+		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate of an event now stored"), SLUICE_DONE,
+		       "a waiting duplicate of an event now stored");
 	if (parked) {
-		expect(check, wait_for(check, other, "a conflict with what is now kept"), SLUICE_REJECT,
-		       "a conflict with what is now kept");
-		check_that(check, bench_status(other) == CONFLICT, "a conflict: expected status 422, got %d",
-		           bench_status(other));
+		enum sluice_verdict verdict = wait_for(check, other, "a waiting event that conflicts with it");
+		expect_conflict(check, other, verdict, "other content, which waited");
 	}
 	expect_resumed_once(check, &flight);
 	for (size_t i = 0; i < WAITERS && check_ops(check)->settle; i++)
 		check_ops(check)->settle(&bench->stage, flight.waiters[i], SLUICE_DONE);
 	expect_resumed_once(check, &flight);
-	expect(check, send_one(check, bench, "kept", CONTENT, SLUICE_PASS), SLUICE_DONE, "a duplicate afterwards");
+	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE, "a duplicate afterwards");
 }
 
 /* The index of the one waiter that is resumed with PASS while all others stay. */
@@ -188,13 +192,13 @@ static size_t find_heir(struct check *check, const struct flight *flight, const 
 			enum sluice_verdict verdict;
 			if (gone[i] || !bench_wait_resumed(flight->waiters[i], NS_PER_MS, &verdict))
 				continue;
-			expect(check, verdict, SLUICE_PASS, "the one that takes the place of a failed first");
+			expect(check, verdict, SLUICE_PASS, "a duplicate that takes the place of a failed event");
 			heir = i;
 			count++;
 		}
 	}
-	check_that(check, count > 0, "the first failed: expected a waiting duplicate to take its place, none did");
-	check_that(check, count == 1, "the first failed: expected one duplicate to take its place, %zu did", count);
+	check_that(check, count > 0, "the first event failed: expected one waiting duplicate to take its place, none did");
+	check_that(check, count == 1, "the first event failed: expected one waiting duplicate to take its place, %zu did", count);
 	return heir;
 }
 
@@ -214,10 +218,10 @@ static void heir(struct check *check)
 	for (size_t i = 0; i < WAITERS; i++) {
 		if (gone[i])
 			continue;
-		expect(check, wait_for(check, flight.waiters[i], "behind an heir that is kept"), SLUICE_DONE,
-		       "behind an heir that is kept");
+		expect(check, wait_for(check, flight.waiters[i], "a duplicate behind an heir that is stored"), SLUICE_DONE,
+		       "a duplicate behind an heir that is stored");
 		check_that(check, bench_resumes(flight.waiters[i]) == 1,
-		           "an event was resumed %u times instead of once", bench_resumes(flight.waiters[i]));
+		           "an event was resumed %u times, expected once", bench_resumes(flight.waiters[i]));
 	}
 }
 
@@ -226,29 +230,29 @@ static void released(struct check *check)
 	struct bench *bench = check_open(check);
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		char what[64];
-		(void)snprintf(what, sizeof(what), "after one of its id ended with %s", verdict_name(failures[i]));
+		(void)snprintf(what, sizeof(what), "after an event of the id ended with %s", verdict_name(failures[i]));
 		(void)send_one(check, bench, "released", CONTENT, failures[i]);
 		struct sluice_event *event = event_of(check, bench, "released", CONTENT);
 		expect(check, bench_process(bench, event), SLUICE_PASS, what);
 		bench_settle(bench, event, SLUICE_FAIL);
 	}
 	expect(check, send_one(check, bench, "released", OTHER_CONTENT, SLUICE_PASS), SLUICE_PASS,
-	       "what failed binds nobody to its content");
+	       "other content after a failure");
 }
 
-/* Many threads send one id; how many hold it at the same time is counted. */
+/* Many threads send one id; those in flight at the same time are counted. */
 struct rush {
 	struct check *check;
 	struct bench *bench;
-	atomic_int on_their_way;
+	atomic_int in_flight;
 };
 
 static void hold(struct rush *rush, struct sluice_event *event)
 {
-	int others = atomic_fetch_add(&rush->on_their_way, 1);
-	check_that(rush->check, others == 0, "%d events of one id were on their way at once", others + 1);
+	int others = atomic_fetch_add(&rush->in_flight, 1);
+	check_that(rush->check, others == 0, "%d events of one id were in flight at once", others + 1);
 	(void)sched_yield();
-	atomic_fetch_sub(&rush->on_their_way, 1);
+	atomic_fetch_sub(&rush->in_flight, 1);
 	bench_settle(rush->bench, event, SLUICE_FAIL);
 }
 
@@ -261,10 +265,10 @@ static void send_many(void *context, unsigned number)
 		struct sluice_event *event = event_of(rush->check, rush->bench, id, CONTENT);
 		enum sluice_verdict verdict = bench_process(rush->bench, event);
 		if (verdict == SLUICE_WAIT)
-			verdict = wait_for(rush->check, event, "with several threads at once");
+			verdict = wait_for(rush->check, event, "on several threads at once");
 		check_that(rush->check, verdict == SLUICE_PASS || verdict == SLUICE_DONE,
-		           "with %d threads at once: expected PASS or DONE, got %s", THREADS, verdict_name(verdict));
-		/* Every other thread keeps what it holds. */
+		           "on %d threads at once: expected PASS or DONE, got %s", THREADS, verdict_name(verdict));
+		/* On every other thread the event is stored. */
 		bench_settle(rush->bench, event, verdict == SLUICE_PASS && number % 2 ? SLUICE_FAIL : verdict);
 	}
 }
@@ -277,7 +281,7 @@ static void send_the_same(void *context, unsigned number)
 		struct sluice_event *event = event_of(rush->check, rush->bench, "same", CONTENT);
 		enum sluice_verdict verdict = bench_process(rush->bench, event);
 		if (verdict == SLUICE_WAIT)
-			verdict = wait_for(rush->check, event, "with several threads at once");
+			verdict = wait_for(rush->check, event, "on several threads at once");
 		if (verdict == SLUICE_PASS)
 			hold(rush, event);
 		else
@@ -288,13 +292,13 @@ static void send_the_same(void *context, unsigned number)
 static void many_threads(struct check *check)
 {
 	struct rush rush = {.check = check, .bench = check_open(check)};
-	crowd_run(check, THREADS, send_the_same, &rush);
-	crowd_run(check, THREADS, send_many, &rush);
+	concurrent_run(check, THREADS, send_the_same, &rush);
+	concurrent_run(check, THREADS, send_many, &rush);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		char id[32];
 		(void)snprintf(id, sizeof(id), "rush-%u", i);
 		expect(check, send_one(check, rush.bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
-		       "a duplicate of what several threads have sent and one has kept");
+		       "a duplicate of an event that several threads sent and one stored");
 	}
 }
 
@@ -310,12 +314,12 @@ static void expiry(struct check *check)
 	bench_set_clock(INT64_C(1700000000) * NS_PER_S);
 	struct bench *bench = check_open_with(check, (const char *const[]){"ttl=60s", NULL});
 	struct sluice_event *in_flight = event_of(check, bench, "in flight", CONTENT);
-	expect(check, bench_process(bench, in_flight), SLUICE_PASS, "the first of an id");
-	(void)send_one(check, bench, "kept", CONTENT, SLUICE_PASS);
+	expect(check, bench_process(bench, in_flight), SLUICE_PASS, "the first event of an id");
+	(void)send_one(check, bench, "stored", CONTENT, SLUICE_PASS);
 	bench_advance_clock(59 * NS_PER_S);
-	expect(check, send_one(check, bench, "kept", CONTENT, SLUICE_PASS), SLUICE_DONE, "with ttl=60s, after 59 s");
+	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE, "with ttl=60s, after 59 s");
 	bench_advance_clock(62 * NS_PER_S);
-	expect(check, send_one(check, bench, "kept", CONTENT, SLUICE_PASS), SLUICE_PASS, "with ttl=60s, after 121 s");
+	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_PASS, "with ttl=60s, after 121 s");
 	struct sluice_event *late = event_of(check, bench, "in flight", CONTENT);
 	check_that(check, bench_process(bench, late) != SLUICE_PASS, "the claim of an event in flight has expired");
 }
@@ -335,22 +339,46 @@ static void capacity(struct check *check)
 		if (verdict == SLUICE_RETRY)
 			continue;
 		struct sluice_event *twin = event_of(check, bench, id, CONTENT);
-		check_that(check, bench_process(bench, twin) != SLUICE_PASS, "with capacity=8, claim %d was forgotten",
+		check_that(check, bench_process(bench, twin) != SLUICE_PASS, "with capacity=8, claim %d was dropped",
 		           i);
 	}
 	struct bench *other = check_open_with(check, (const char *const[]){"capacity=8", NULL});
 	for (int i = 0; i < IDS; i++) {
-		(void)snprintf(id, sizeof(id), "kept-%d", i);
+		(void)snprintf(id, sizeof(id), "stored-%d", i);
 		expect(check, send_one(check, other, id, CONTENT, SLUICE_PASS), SLUICE_PASS,
-		       "beyond its capacity, a new id");
+		       "a new id beyond its capacity");
 	}
 	for (int i = IDS - CAPACITY; i < IDS; i++) {
-		(void)snprintf(id, sizeof(id), "kept-%d", i);
+		(void)snprintf(id, sizeof(id), "stored-%d", i);
 		expect(check, send_one(check, other, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
-		       "one of the newest that its capacity holds");
+		       "one of the newest ids within its capacity");
 	}
-	expect(check, send_one(check, other, "kept-0", CONTENT, SLUICE_PASS), SLUICE_PASS,
+	expect(check, send_one(check, other, "stored-0", CONTENT, SLUICE_PASS), SLUICE_PASS,
 	       "the oldest of five times its capacity");
+}
+
+/* What was learnt of the store before the doubt is for the store to decide; who waits goes on waiting. */
+static void store_doubted(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	struct flight flight = take_off(check, bench, "flight");
+	(void)send_one(check, bench, "stored", CONTENT, SLUICE_PASS);
+	(void)send_one(check, bench, "other", CONTENT, SLUICE_PASS);
+	bench_doubt_store();
+	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_DONE), SLUICE_PASS,
+	       "a duplicate of an event stored before the store came into doubt");
+	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
+	       "a duplicate of an event that the store has confirmed since");
+	expect(check, send_one(check, bench, "other", OTHER_CONTENT, SLUICE_REJECT), SLUICE_PASS,
+	       "other content for an id stored before the store came into doubt");
+	expect(check, bench_process(bench, event_of(check, bench, "flight", CONTENT)), SLUICE_WAIT,
+	       "a duplicate of an event in flight while the store is in doubt");
+	bench_settle(bench, flight.first, SLUICE_PASS);
+	for (size_t i = 0; i < WAITERS; i++)
+		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate after the store came into doubt"),
+		       SLUICE_DONE, "a waiting duplicate after the store came into doubt");
+	expect(check, send_one(check, bench, "flight", CONTENT, SLUICE_DONE), SLUICE_PASS,
+	       "a duplicate of an event that was in flight when the store came into doubt");
 }
 
 static void without_id(struct check *check)
@@ -361,7 +389,7 @@ static void without_id(struct check *check)
 		bench_set_body(event, CONTENT, strlen(CONTENT));
 		enum sluice_verdict verdict = bench_process(bench, event);
 		check_that(check, verdict != SLUICE_WAIT && verdict != SLUICE_DONE,
-		           "an event without an id was taken for a duplicate: got %s", verdict_name(verdict));
+		           "a second event without an id: expected no WAIT and no DONE, got %s", verdict_name(verdict));
 		if (i == 0) /* and still in flight */
 			continue;
 		bench_settle(bench, event, verdict);
@@ -369,16 +397,18 @@ static void without_id(struct check *check)
 }
 
 const struct check_entry suite_idempotency[] = {
-	{"first-passes", "the first event of an id passes, however alike the ids", first_passes, 0},
-	{"duplicate", "an exact duplicate of a kept event is DONE", duplicate, 0},
-	{"conflict", "a kept id with other content is REJECT with 422, and changes nothing", conflict, 0},
+	{"first-passes", "the first event of an id passes, however similar the ids", first_passes, 0},
+	{"duplicate", "an exact duplicate of a stored event is DONE", duplicate, 0},
+	{"conflict", "a stored id with other content is a conflict, and changes nothing", conflict, 0},
 	{"one-in-flight", "while an event is in flight, its duplicates wait", one_in_flight, 0},
-	{"shared-fate", "when it is kept, each of its duplicates is resumed once, with DONE", waiters_share_fate, 0},
+	{"shared-fate", "when it is stored, each of its duplicates is resumed once, with DONE", waiters_share_fate, 0},
 	{"heir", "when it fails, one of its duplicates takes its place", heir, 0},
-	{"released", "when it fails, the next one of its id passes", released, 0},
-	{"many-threads", "with several threads at once one event of an id is on its way", many_threads, 0},
-	{"expiry", "a kept id is remembered for its ttl and no longer, a claim always", expiry, 0},
-	{"capacity", "the newest kept ids are remembered, and claims are never forgotten", capacity, 0},
-	{"without-id", "events without an id are no duplicates of each other", without_id, 0},
+	{"released", "when it fails, the next event of its id passes", released, 0},
+	{"many-threads", "on several threads at once, one event of an id is in flight", many_threads, 0},
+	{"expiry", "a stored id is remembered for its ttl and no longer; a claim never expires", expiry, 0},
+	{"capacity", "the newest stored ids are remembered, and no claim is dropped", capacity, 0},
+	{"store-doubted", "in a new epoch of the store a remembered id passes, so that the store decides", store_doubted,
+         0},
+	{"without-id", "events without an id are not duplicates of each other", without_id, 0},
 	{NULL, NULL, NULL, 0},
 };

@@ -1,6 +1,6 @@
 /*
- * What a persist stage promises: what it says of what it stores, and how that is read. Further checks are in
- * suite_persist_content.c, suite_persist_company.c and suite_persist_trouble.c.
+ * What a persist stage promises: its verdicts, and how what it stored is read. Further checks are in
+ * suite_persist_content.c, suite_persist_concurrency.c, suite_persist_trouble.c and suite_persist_locations.c.
  */
 #include "conform/suite_persist.h"
 
@@ -42,7 +42,7 @@ static void expect_verdict(struct check *check, struct bench *bench, const char 
 	delivery_expect(&delivery, 0, verdict);
 	struct store_image image = store_read(check, bench);
 	size_t count = store_count(&image, delivery.events[0]);
-	check_that(check, count == 1, "a message id was sent more than once, and is in the store %zu times", count);
+	check_that(check, count == 1, "a message id was sent more than once: expected it in the store once, found it %zu times", count);
 	store_image_finish(&image);
 	delivery_end(&delivery);
 }
@@ -82,7 +82,7 @@ static void knows_twins(struct check *check)
 		delivery_expect(&delivery, i, events[i].verdict);
 		size_t count = store_count(&image, delivery.events[i]);
 		check_that(check, count == 1,
-		           "a message id stands in one batch more than once, and is in the store %zu times", count);
+		           "a message id came more than once in one batch: expected it in the store once, found it %zu times", count);
 	}
 	store_image_finish(&image);
 	delivery_end(&delivery);
@@ -129,10 +129,11 @@ static void refuses_conflicts(struct check *check)
 		struct sluice_event *event = delivery_add(&delivery, "conflict", "s", "{\"a\": 1}");
 		changes[i].change(event);
 		delivery_send(&delivery);
-		check_that(check, delivery.verdicts[0] == SLUICE_REJECT && bench_status(event) == 422,
-		           "same id, other %s: expected REJECT with 422, got %s with %d", changes[i].field,
+		check_that(check, delivery.verdicts[0] == SLUICE_REJECT && bench_conflicts(event),
+		           "same id, other %s: expected a conflict, got %s with %d: see sluice_conflict()",
+		           changes[i].field,
 		           verdict_name(delivery.verdicts[0]), bench_status(event));
-		check_that(check, !strstr(bench_detail(event), "{\"a\""), "the payload stands in the reason: \"%s\"",
+		check_that(check, !strstr(bench_detail(event), "{\"a\""), "the reason contains the payload: \"%s\"",
 		           bench_detail(event));
 		delivery_end(&delivery);
 	}
@@ -140,7 +141,7 @@ static void refuses_conflicts(struct check *check)
 	struct store_image image = store_read(check, bench);
 	const struct sluice_record *record = store_find(&image, original.events[0]);
 	check_that(check, record->payload_rewritten || sluice_bytes_equal(record->payload, original.events[0]->payload),
-	           "a conflicting event was refused, and the stored one has its payload now");
+	           "a conflicting event was rejected, and the stored event has its payload now");
 	persist_expect_record(check, "after the conflicts", original.events[0], record);
 	store_image_finish(&image);
 	delivery_end(&original);
@@ -194,11 +195,11 @@ struct walk {
 static bool step(void *context, const struct sluice_record *record)
 {
 	struct walk *walk = context;
-	check_that(walk->check, !walk->ended, "scan() was told to end, and went on");
-	check_that(walk->check, record->id > walk->after_id, "scan() of what is behind id %lld gave id %lld",
+	check_that(walk->check, !walk->ended, "scan() went on after the callback returned false");
+	check_that(walk->check, record->id > walk->after_id, "scan() after id %lld yielded id %lld",
 	           (long long)walk->after_id, (long long)record->id);
 	check_that(walk->check, walk->count == 0 || record->id > walk->last_id,
-	           "scan() gave id %lld behind id %lld: it is to go by id", (long long)record->id,
+	           "scan() yielded id %lld after id %lld: expected ascending ids", (long long)record->id,
 	           (long long)walk->last_id);
 	walk->last_id = record->id;
 	walk->ended = ++walk->count == walk->enough;
@@ -218,7 +219,7 @@ static struct walk walk_from(struct check *check, struct bench *bench, int64_t a
 static void scans_in_order(struct check *check)
 {
 	struct bench *bench = open_with_twenty(check);
-	check_that(check, walk_from(check, bench, 0, 0).count >= 20, "20 events are stored, and scan() gave fewer");
+	check_that(check, walk_from(check, bench, 0, 0).count >= 20, "20 events are stored, and scan() yielded fewer");
 	bench_close(bench);
 }
 
@@ -229,10 +230,10 @@ static void scans_from_an_id(struct check *check)
 	for (size_t i = 0; i < image.count; i++) {
 		int64_t id = image.records[i].id;
 		size_t count = walk_from(check, bench, id, 0).count;
-		check_that(check, count >= image.count - 1 - i, "%zu events have ids above %lld, and scan() gave %zu",
+		check_that(check, count >= image.count - 1 - i, "%zu events have ids above %lld, and scan() yielded %zu",
 		           image.count - 1 - i, (long long)id, count);
 		check_that(check, walk_from(check, bench, id - 1, 1).last_id == id,
-		           "scan() of what is behind id %lld was to begin with id %lld", (long long)id - 1,
+		           "scan() after id %lld: expected id %lld first", (long long)id - 1,
 		           (long long)id);
 	}
 	store_image_finish(&image);
@@ -244,14 +245,14 @@ static void scan_ends_early(struct check *check)
 	struct bench *bench = open_with_twenty(check);
 	for (size_t enough = 1; enough < 20; enough += 6)
 		check_that(check, walk_from(check, bench, 0, enough).count == enough,
-		           "scan() ended before it was told to");
+		           "scan() ended before the callback returned false");
 	bench_close(bench);
 }
 
 static void is_audited(struct check *check)
 {
 	if (!check_ops(check)->of.persist->audit_scan)
-		check_skip(check, "it keeps no audit trail");
+		check_skip(check, "it has no audit_scan()");
 	bench_close(open_with_twenty(check));
 	struct bench *bench = check_open(check);
 	expect_verdict(check, bench, "another life", "{\"a\": 1}", SLUICE_PASS);
@@ -285,7 +286,7 @@ void persist_expect_folder(struct check *check, const char *before, const char *
 	char *after = persist_look_into_folder(check);
 	check_that(
 		check, strcmp(before, after) == 0,
-		"%s: a stage that is read_only was expected to create and change nothing, and its folder has changed",
+		"%s: a read_only stage must not create or change anything, and its folder has changed",
 		what);
 	free(after);
 }
@@ -304,7 +305,7 @@ static void only_reads(struct check *check)
 	before = persist_look_into_folder(check);
 	bench = check_open_read_only(check);
 	struct store_image image = store_read(check, bench);
-	check_that(check, image.count == 20, "20 events are stored, and a stage that is read_only sees %zu",
+	check_that(check, image.count == 20, "20 events are stored, and a read_only stage sees %zu",
 	           image.count);
 	store_image_finish(&image);
 	bench_close(bench);
@@ -313,7 +314,7 @@ static void only_reads(struct check *check)
 	free(before);
 }
 
-static void keeps_the_dead_apart(struct check *check)
+static void keeps_dead_letters_apart(struct check *check)
 {
 	if (!check_ops(check)->of.persist->dead_letter)
 		check_skip(check, "it has no dead_letter()");
@@ -325,13 +326,13 @@ static void keeps_the_dead_apart(struct check *check)
 		event->acknowledged = true;
 		for (int time = 0; time < 2; time++)
 			check_that(check,
-			           bench->ops->of.persist->dead_letter(&bench->stage, event, "the check wants it so",
+			           bench->ops->of.persist->dead_letter(&bench->stage, event, "a reason of the check's own",
 			                                               &error),
-			           "dead_letter() of an event failed, %s: %s",
-			           time || i ? "not for the first time" : "the first time", error.text);
+			           "dead_letter() failed %s: %s",
+			           time || i ? "for an event it has already" : "for the first time", error.text);
 	}
 	struct store_image image = store_read(check, bench);
-	check_that(check, image.count == 0, "an event was buried, and scan() gives it as a stored one");
+	check_that(check, image.count == 0, "scan() yields a dead letter as a stored event");
 	store_image_finish(&image);
 	for (size_t i = 0; i < delivery.count; i++)
 		bench_free(delivery.events[i]);
@@ -343,38 +344,37 @@ static void keeps_the_dead_apart(struct check *check)
 
 const struct check_entry suite_persist[] = {
 	{"batch-sizes", "batches of 1 to 256 events are stored, with a verdict for each", takes_every_batch_size, 0},
-	{"readable-at-once", "what it passed is there for another process at once", persist_is_readable_at_once, 0},
-	{"exact-bytes", "a payload comes out with the bytes that went in", persist_keeps_exact_bytes, 0},
-	{"fields", "every field comes out as it went in, absent or present", persist_keeps_all_fields, 0},
-	{"digest", "the digest is stored with the event", persist_stores_the_digest, 0},
-	{"duplicate", "an event that is stored already is DONE, also after a new start", knows_duplicates, 0},
-	{"twins", "the same id more than once in one batch is stored once", knows_twins, 0},
-	{"conflict", "same id, other content: REJECT with 422, and the stored event stays", refuses_conflicts, 0},
+	{"readable-at-once", "another process can read an event as soon as it has PASS", persist_is_readable_at_once, 0},
+	{"exact-bytes", "payloads are read exactly as they were stored", persist_keeps_exact_bytes, 0},
+	{"fields", "every field is read as it was stored, absent ones included", persist_keeps_all_fields, 0},
+	{"digest", "the digest of the whole event is stored", persist_stores_the_digest, 0},
+	{"duplicate", "an event stored before is DONE, also after a restart", knows_duplicates, 0},
+	{"twins", "an id that comes more than once in one batch is stored once", knows_twins, 0},
+	{"conflict", "a stored id with other content is a conflict, and the stored event stays", refuses_conflicts, 0},
 	{"poison", "an event that the store refuses fails alone", persist_isolates_poison, 0},
 	{"order", "ids grow in the order of the batch within a stream", keeps_order, 0},
-	{"retry-holds", "behind an event to be retried none of its stream is stored",
-         persist_stays_in_order_when_retried, CHECK_NEEDS_BATCH},
-	{"scan-order", "scan() goes by id", scans_in_order, 0},
-	{"scan-after", "scan() begins behind the id it is given", scans_from_an_id, 0},
-	{"scan-ends", "scan() ends when it is told to", scan_ends_early, 0},
-	{"audit", "the audit trail covers every event, and its chains hold", is_audited, 0},
-	{"read-only", "opened to be read it creates and changes nothing", only_reads, 0},
-	{"dead-letters", "what is buried is no stored event, and burying it again does no harm", keeps_the_dead_apart,
-         0},
+	{"retry-holds", "after RETRY for one event, no later event of its stream is stored",
+         persist_stays_in_order_when_retried, 0},
+	{"scan-order", "scan() yields ascending ids", scans_in_order, 0},
+	{"scan-after", "scan() begins after the id it is given", scans_from_an_id, 0},
+	{"scan-ends", "scan() ends when the callback returns false", scan_ends_early, 0},
+	{"audit", "the audit trail covers every event, and its chains are intact", is_audited, 0},
+	{"read-only", "a read_only stage creates and changes nothing", only_reads, 0},
+	{"dead-letters", "a dead letter is not a stored event, and may be added twice", keeps_dead_letters_apart, 0},
 	{"many-threads", "workers that store different streams at once lose nothing", persist_stores_from_many_threads,
          0},
 	{"one-id-at-once", "one id from several threads at once is stored once", persist_stores_one_id_once, 0},
-	{"survives-kill", "what it passed is there after kill -9", persist_survives_kill, 0},
-	{"full-disk", "what could not be written gets RETRY, and is stored when sent again",
-         persist_survives_a_full_disk, 0},
-	{"lost-connection", "a connection that is cut in a batch loses and doubles nothing",
+	{"survives-kill", "an event with PASS survives kill -9", persist_survives_kill, 0},
+	{"full-disk", "on a full disk events get RETRY, and are stored when sent again", persist_survives_a_full_disk,
+         0},
+	{"lost-connection", "a connection cut during a batch loses and doubles nothing",
          persist_survives_lost_connections, 0},
-	{"unreachable", "a store that is not there is refused, and nothing stays behind",
+	{"unreachable", "create() fails if the store cannot be reached, and leaves nothing behind",
          persist_refuses_an_unreachable_store, 0},
-	{"place", "pipelines with different places share nothing", persist_keeps_locations_apart, 0},
-	{"maintain", "maintain() leaves every row as it was", persist_comes_to_rest, 0},
-	{"stats", "stats() shows figures and changes nothing", persist_shows_figures, 0},
-	{"drop", "drop() leaves nothing of a location made for a laboratory", persist_drops_its_location, 0},
+	{"location", "pipelines with different locations share nothing", persist_keeps_locations_apart, 0},
+	{"maintain", "maintain() changes no row", persist_maintains, 0},
+	{"stats", "stats() shows figures and changes nothing", persist_shows_stats, 0},
+	{"drop", "drop() removes all of a location made for a laboratory", persist_drops_its_location, 0},
 	{"drop-refused", "drop() refuses any other location, and leaves it as it is", persist_refuses_to_drop, 0},
 	{NULL, NULL, NULL, 0},
 };

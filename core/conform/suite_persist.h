@@ -13,7 +13,7 @@ void persist_stores_the_digest(struct check *check);
 void persist_expect_record(struct check *check, const char *name, const struct sluice_event *event,
                            const struct sluice_record *record);
 
-/* suite_persist_company.c */
+/* suite_persist_concurrency.c */
 void persist_isolates_poison(struct check *check);
 void persist_stores_from_many_threads(struct check *check);
 void persist_stores_one_id_once(struct check *check);
@@ -26,10 +26,10 @@ void persist_survives_lost_connections(struct check *check);
 void persist_stays_in_order_when_retried(struct check *check);
 void persist_refuses_an_unreachable_store(struct check *check);
 
-/* suite_persist_places.c */
+/* suite_persist_locations.c */
 void persist_keeps_locations_apart(struct check *check);
-void persist_comes_to_rest(struct check *check);
-void persist_shows_figures(struct check *check);
+void persist_maintains(struct check *check);
+void persist_shows_stats(struct check *check);
 void persist_drops_its_location(struct check *check);
 void persist_refuses_to_drop(struct check *check);
 

@@ -44,15 +44,15 @@ static void expect_payload(const struct delivery *delivery, size_t i, const char
 	if (must)
 		delivery_expect(delivery, i, SLUICE_PASS);
 	check_that(check, delivery->verdicts[i] == SLUICE_PASS || delivery->verdicts[i] == SLUICE_FAIL,
-	           "payload \"%s\" was expected to be stored (PASS) or refused (FAIL), and got %s", name,
+	           "payload \"%s\": expected PASS or FAIL, got %s", name,
 	           verdict_name(delivery->verdicts[i]));
 	bool is_stored = delivery->verdicts[i] == SLUICE_PASS;
 	check_that(check, store_count(&image, event) == is_stored,
-	           "payload \"%s\" got %s, and is in the store %zu times", name, verdict_name(delivery->verdicts[i]),
+	           "payload \"%s\": got %s, and is in the store %zu times", name, verdict_name(delivery->verdicts[i]),
 	           store_count(&image, event));
 	const struct sluice_record *record = store_find(&image, event);
 	check_that(check, !record || record->payload_rewritten || sluice_bytes_equal(record->payload, event->payload),
-	           "payload \"%s\" went in with %zu bytes, and comes out with %zu and not the same", name,
+	           "payload \"%s\": stored %zu bytes, read %zu bytes that differ", name,
 	           event->payload.size, record->payload.size);
 	store_image_finish(&image);
 }
@@ -135,16 +135,16 @@ void persist_expect_record(struct check *check, const char *name, const struct s
 	};
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		check_that(check, bench_same_bytes(fields[i].was, fields[i].is),
-		           "%s: %s went in %s (%zu bytes), and comes out %s (%zu bytes)", name, fields[i].name,
+		           "%s: %s was stored %s (%zu bytes) and read %s (%zu bytes)", name, fields[i].name,
 		           fields[i].was.data ? "present" : "absent", fields[i].was.size,
 		           fields[i].is.data ? "present" : "absent", fields[i].is.size);
-	check_that(check, record->has_sequence == event->has_sequence, "%s: sequence went in %s, and comes out %s",
+	check_that(check, record->has_sequence == event->has_sequence, "%s: the sequence was stored %s and read %s",
 	           name, event->has_sequence ? "present" : "absent", record->has_sequence ? "present" : "absent");
 	check_that(check, !event->has_sequence || record->sequence == event->sequence,
-	           "%s: sequence went in as %lld, and comes out as %lld", name, (long long)event->sequence,
+	           "%s: the sequence was stored as %lld and read as %lld", name, (long long)event->sequence,
 	           (long long)record->sequence);
 	check_that(check, record->received_at_ns / 1000 == event->received_at_ns / 1000,
-	           "%s: received_at went in as %lld ns, and comes out as %lld ns", name,
+	           "%s: received_at_ns was stored as %lld and read as %lld", name,
 	           (long long)event->received_at_ns, (long long)record->received_at_ns);
 }
 
@@ -170,7 +170,7 @@ void persist_keeps_all_fields(struct check *check)
 		delivery_expect(&delivery, 0, SLUICE_PASS);
 		struct store_image image = store_read(check, bench);
 		const struct sluice_record *record = store_find(&image, event);
-		check_that(check, record, "%s: it got PASS, and is not in the store", dresses[i].name);
+		check_that(check, record, "%s: got PASS, and is not in the store", dresses[i].name);
 		persist_expect_record(check, dresses[i].name, event, record);
 		store_image_finish(&image);
 		delivery_end(&delivery);
@@ -195,7 +195,7 @@ void persist_stores_the_digest(struct check *check)
 		uint8_t digest[SLUICE_DIGEST_SIZE];
 		bench->stage.host->record_digest(record, digest);
 		check_that(check, record->payload_rewritten || memcmp(digest, record->digest, SLUICE_DIGEST_SIZE) == 0,
-		           "event %zu: the stored digest does not follow from what is stored", i);
+		           "event %zu: the stored digest is not that of the stored fields", i);
 	}
 	store_image_finish(&image);
 	delivery_end(&delivery);

@@ -1,6 +1,6 @@
 /*
- * What a persist stage promises those who compare: that its locations are apart, and that maintain(), stats() and drop() do
- * what they are for and nothing else.
+ * What a persist stage promises for comparisons: its locations are separate, and maintain(), stats() and drop() do what
+ * they are for and nothing else.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,11 +40,11 @@ static struct bench *open_location(struct check *check, const char *setting)
 	return check_open_with(check, (const char *[]){setting, NULL});
 }
 
-static void do_drop(struct check *check, struct bench *bench)
+static void drop(struct check *check, struct bench *bench)
 {
 	struct sluice_error error = {0};
 	check_that(check, bench_maintenance(check_ops(check))->drop(&bench->stage, &error),
-	           "drop() of a location made for it failed: %s", error.text);
+	           "drop() of a location made for a laboratory failed: %s", error.text);
 }
 
 /* Sends the same events to whichever bench, and expects that they are new to it and then there. */
@@ -61,9 +61,9 @@ static struct delivery deliver(struct check *check, struct bench *bench)
 void persist_keeps_locations_apart(struct check *check)
 {
 	if (!find_location(check))
-		check_skip(check, "none of its options names a location");
+		check_skip(check, "it has no option with SLUICE_OPTION_LOCATION");
 	if (!bench_maintenance(check_ops(check))->drop && !(find_location(check)->flags & SLUICE_OPTION_FILE))
-		check_skip(check, "it has no drop(), so what this made would stay");
+		check_skip(check, "it has no drop(), so what the check stores would stay");
 	static const char *const names[] = {"a", "b"};
 	struct bench *benches[2];
 	struct delivery deliveries[2];
@@ -76,7 +76,7 @@ void persist_keeps_locations_apart(struct check *check)
 	for (int i = 0; i < 2; i++) {
 		delivery_end(&deliveries[i]);
 		if (bench_maintenance(check_ops(check))->drop)
-			do_drop(check, benches[i]);
+			drop(check, benches[i]);
 		bench_close(benches[i]);
 	}
 }
@@ -84,7 +84,7 @@ void persist_keeps_locations_apart(struct check *check)
 static void expect_same(struct check *check, const struct store_image *before, struct bench *bench, const char *what)
 {
 	struct store_image after = store_read(check, bench);
-	check_that(check, after.count == before->count, "%zu events were stored, and after %s it is %zu", before->count,
+	check_that(check, after.count == before->count, "%zu events were stored, and after %s there are %zu", before->count,
 	           what, after.count);
 	for (size_t i = 0; i < before->count; i++) {
 		const struct sluice_record *old = &before->records[i], *now = &after.records[i];
@@ -92,12 +92,12 @@ static void expect_same(struct check *check, const struct store_image *before, s
 		           old->id == now->id && bench_same_bytes(old->payload, now->payload) &&
 		                   bench_same_bytes(old->message_id, now->message_id) &&
 		                   memcmp(old->digest, now->digest, SLUICE_DIGEST_SIZE) == 0,
-		           "after %s the event with id %lld is another", what, (long long)old->id);
+		           "after %s the event with id %lld has changed", what, (long long)old->id);
 	}
 	store_image_finish(&after);
 }
 
-static void do_maintain(struct check *check, struct bench *bench, const struct store_image *before, const char *what)
+static void maintain(struct check *check, struct bench *bench, const struct store_image *before, const char *what)
 {
 	struct sluice_error error = {0};
 	check_that(check, bench_maintenance(check_ops(check))->maintain(&bench->stage, &error), "%s failed: %s", what,
@@ -105,51 +105,51 @@ static void do_maintain(struct check *check, struct bench *bench, const struct s
 	expect_same(check, before, bench, what);
 }
 
-void persist_comes_to_rest(struct check *check)
+void persist_maintains(struct check *check)
 {
 	if (!bench_maintenance(check_ops(check))->maintain)
 		check_skip(check, "it has no maintain()");
 	struct bench *bench = check_open(check);
 	struct delivery delivery = deliver(check, bench);
 	struct store_image image = store_read(check, bench);
-	do_maintain(check, bench, &image, "maintain()");
+	maintain(check, bench, &image, "maintain()");
 	struct bench *reader = check_open_read_only(check);
-	do_maintain(check, reader, &image, "maintain() of another stage that is read_only");
+	maintain(check, reader, &image, "maintain() of a second, read_only stage");
 	bench_close(reader);
 	delivery_end(&delivery);
 	bench_close(bench);
 	reader = check_open_read_only(check);
-	do_maintain(check, reader, &image, "maintain() of a stage that is read_only");
+	maintain(check, reader, &image, "maintain() of a read_only stage");
 	bench_close(reader);
 	store_image_finish(&image);
 	store_expect_audited(check);
 }
 
-static void do_stats(struct check *check, struct bench *bench)
+static void show_stats(struct check *check, struct bench *bench)
 {
 	struct watcher watcher = common_watch_stats(check);
 	struct sluice_error error = {0};
 	check_that(check, bench_maintenance(check_ops(check))->stats(&bench->stage, &watcher.pub, &error),
 	           "stats() failed: %s", error.text);
-	check_that(check, watcher.gauges > 0, "stats() was expected to show at least one gauge, and showed none");
+	check_that(check, watcher.gauges > 0, "stats(): expected at least one gauge, got none");
 }
 
-void persist_shows_figures(struct check *check)
+void persist_shows_stats(struct check *check)
 {
 	if (!bench_maintenance(check_ops(check))->stats)
 		check_skip(check, "it has no stats()");
 	struct bench *bench = check_open(check);
 	struct delivery delivery = deliver(check, bench);
 	struct store_image image = store_read(check, bench);
-	do_stats(check, bench);
+	show_stats(check, bench);
 	expect_same(check, &image, bench, "stats()");
 	delivery_end(&delivery);
 	bench_close(bench);
 	char *before = persist_look_into_folder(check);
 	bench = check_open_read_only(check);
-	do_stats(check, bench);
+	show_stats(check, bench);
 	bench_close(bench);
-	persist_expect_folder(check, before, "opened, measured and closed");
+	persist_expect_folder(check, before, "opened, with stats() called, and closed");
 	free(before);
 	store_image_finish(&image);
 	store_expect_audited(check);
@@ -162,12 +162,12 @@ void persist_drops_its_location(struct check *check)
 	struct bench *neighbour = check_open(check);
 	struct delivery delivery = deliver(check, neighbour);
 	char setting[SETTING_SIZE];
-	name_location(check, "erased", setting);
+	name_location(check, "dropped", setting);
 	for (int life = 0; life < 2; life++) { /* in the second all events are new again */
 		struct bench *bench = open_location(check, setting);
 		struct delivery own = deliver(check, bench);
 		delivery_end(&own);
-		do_drop(check, bench);
+		drop(check, bench);
 		bench_close(bench);
 	}
 	store_expect_in(&delivery);
@@ -181,13 +181,13 @@ void persist_refuses_to_drop(struct check *check)
 		check_skip(check, "it has no drop()");
 	const char *given = check_option(check, find_location(check)->name);
 	if (given && sluice_is_lab_location(given))
-		check_skip(check, "the location given is one that may be dropped");
+		check_skip(check, "the location given with --set may be dropped");
 	struct bench *bench = check_open(check);
 	struct delivery delivery = deliver(check, bench);
 	struct sluice_error error = {0};
 	check_that(check, !bench_maintenance(check_ops(check))->drop(&bench->stage, &error),
 	           "drop() of a location whose name does not begin with " SLUICE_LAB_PREFIX " succeeded");
-	check_that(check, error.text[0], "drop() refused without a sentence");
+	check_that(check, error.text[0], "drop() failed without an error text");
 	store_expect_in(&delivery);
 	delivery_end(&delivery);
 	bench_close(bench);

@@ -1,7 +1,6 @@
 /*
- * What a persist stage promises when somebody pulls the plug: the process is killed, the disk takes no more,
- * connections are cut, several threads want the same at once, an event cannot be stored. The trouble is made from
- * within, with what every process can do to itself (a limit on file sizes, shutdown() of its sockets), so it needs no
+ * What a persist stage promises under failure: the process is killed, the disk is full, connections are cut, the store
+ * cannot be reached. The process fails itself (a limit on file sizes, shutdown() of its sockets), which needs no
  * knowledge of the store.
  */
 #include "conform/suite_persist.h"
@@ -40,7 +39,7 @@ static uint64_t random_below(uint64_t limit)
 	return number % limit;
 }
 
-static void wait_for_the_end(void)
+static void wait_for_kill(void)
 {
 	for (;;)
 		(void)pause();
@@ -55,7 +54,7 @@ static int store_and_tell(struct check *check, int out, void *context)
 	delivery_send(&delivery);
 	delivery_expect_all(&delivery, SLUICE_PASS);
 	if (write(out, "+", 1) == 1)
-		wait_for_the_end();
+		wait_for_kill();
 	return 1;
 }
 
@@ -76,8 +75,8 @@ void persist_is_readable_at_once(struct check *check)
 {
 	size_t count = 0;
 	int end = check_in_process(check, store_and_tell, &count, look_from_outside);
-	check_that(check, end > 256, "the process that stores ended by itself, with %d", end);
-	check_that(check, count == 5, "5 events got PASS, and another process that opens the store then sees %zu",
+	check_that(check, end > 256, "the process that stores exited with %d before it was killed", end);
+	check_that(check, count == 5, "5 events got PASS, and another process that opens the store sees %zu",
 	           count);
 }
 
@@ -102,7 +101,7 @@ static int store_until_killed(struct check *check, int out, void *context)
 		if (round == ROUNDS && write(out, "+", 1) != 1)
 			return 1;
 	}
-	wait_for_the_end();
+	wait_for_kill();
 	return 1;
 }
 
@@ -118,7 +117,7 @@ void persist_survives_kill(struct check *check)
 	atomic_size_t *passed = mmap(NULL, sizeof(*passed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	check_that(check, passed != MAP_FAILED, "no memory");
 	int end = check_in_process(check, store_until_killed, passed, wait_for_word);
-	check_that(check, end > 256, "the process that stores was to be killed, and ended by itself with %d", end);
+	check_that(check, end > 256, "the process that stores exited with %d before it was killed", end);
 	struct bench *bench = check_open(check);
 	struct store_image image = store_read(check, bench);
 	for (size_t round = 0; round < atomic_load(passed); round++) {
@@ -213,7 +212,7 @@ static bool store_on_a_full_disk(struct check *check)
 		limit_files(RLIM_INFINITY);
 		for (size_t i = 0; i < delivery.count; i++) {
 			check_that(check, delivery.verdicts[i] == SLUICE_PASS || delivery.verdicts[i] == SLUICE_RETRY,
-			           "the disk took no more, and event %zu got %s: that is temporary, so RETRY", i,
+			           "the disk is full, and event %zu got %s: that is temporary, so RETRY", i,
 			           verdict_name(delivery.verdicts[i]));
 			retried = retried || delivery.verdicts[i] == SLUICE_RETRY;
 		}
@@ -221,7 +220,7 @@ static bool store_on_a_full_disk(struct check *check)
 		for (size_t i = 0; i < delivery.count; i++)
 			check_that(check,
 			           store_count(&image, delivery.events[i]) >= (delivery.verdicts[i] == SLUICE_PASS),
-			           "the disk took no more, and event %zu got PASS and is not in the store", i);
+			           "the disk is full, and event %zu got PASS and is not in the store", i);
 		store_image_finish(&image);
 		delivery_send_until_settled(&delivery);
 		store_expect_in(&delivery);
@@ -235,13 +234,13 @@ static bool store_on_a_full_disk(struct check *check)
 void persist_survives_a_full_disk(struct check *check)
 {
 	if (!store_on_a_full_disk(check))
-		check_skip(check, "it stored everything: this process writes no files for it");
+		check_skip(check, "it stored everything: it writes no files from this process");
 }
 
 void persist_stays_in_order_when_retried(struct check *check)
 {
 	if (!store_on_a_full_disk(check))
-		check_skip(check, "nothing that this process can do to itself gets RETRY");
+		check_skip(check, "no event got RETRY: it writes no files from this process");
 }
 
 /* Whoever cuts the connections: all sockets that were not there before. */
@@ -296,7 +295,7 @@ void persist_survives_lost_connections(struct check *check)
 	pthread_t thread;
 	walk_descriptors(mark_foreign, &cutter);
 	struct bench *bench = check_open(check);
-	check_that(check, pthread_create(&thread, NULL, cut_in_each_batch, &cutter) == 0, "no thread could be made");
+	check_that(check, pthread_create(&thread, NULL, cut_in_each_batch, &cutter) == 0, "cannot start a thread");
 	for (size_t round = 0; round < ROUNDS; round++) {
 		deliveries[round] = (struct delivery){.check = check, .bench = bench};
 		delivery_add_batch(&deliveries[round], "cut", round, 16);
@@ -330,7 +329,7 @@ void persist_survives_lost_connections(struct check *check)
 	bench_close(bench);
 	store_expect_audited(check);
 	if (cutter.cuts == 0)
-		check_skip(check, "it has no connection that could be cut");
+		check_skip(check, "it has no connection to cut");
 }
 
 /* An option that makes the stage look where nothing is, or false. */
@@ -371,8 +370,8 @@ static void expect_refusal(struct check *check, const char *option)
 {
 	struct sluice_error error = {0};
 	struct bench *bench = check_try(check, (const char *[]){option, NULL}, &error);
-	check_that(check, !bench, "create() was sent to a store that is not there, and succeeded");
-	check_that(check, error.text[0] != '\0', "create() failed without a sentence");
+	check_that(check, !bench, "create() succeeded with a store that does not exist");
+	check_that(check, error.text[0] != '\0', "create() failed without an error text");
 }
 
 void persist_refuses_an_unreachable_store(struct check *check)
@@ -386,10 +385,10 @@ void persist_refuses_an_unreachable_store(struct check *check)
 	for (int i = 0; i < 3; i++)
 		expect_refusal(check, option);
 	walk_descriptors(count_one, &now);
-	check_that(check, now == descriptors, "create() failed 3 times, and %zd descriptors stay open",
+	check_that(check, now == descriptors, "create() failed 3 times and left %zd descriptors open",
 	           (ssize_t)now - (ssize_t)descriptors);
 	for (int64_t until_ns = clock_now_ns() + 2 * NS_PER_S; count_threads() > threads && clock_now_ns() < until_ns;)
 		wait_a_moment(NS_PER_MS);
-	check_that(check, count_threads() <= threads, "create() failed 3 times, and %zu threads still run",
+	check_that(check, count_threads() <= threads, "create() failed 3 times and left %zu threads running",
 	           count_threads() - threads);
 }

@@ -36,14 +36,14 @@ enum sluice_verdict queue_put(struct check *check, struct bench *bench, struct s
 		check_that(check, bench_wait_resumed(event, PATIENCE_NS, &verdict),
 		           "put() returned WAIT and did not resume the event within 3 s");
 	check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY,
-	           "put() is to give PASS or RETRY, and gave %s", verdict_name(verdict));
+	           "put(): expected PASS or RETRY, got %s", verdict_name(verdict));
 	return verdict;
 }
 
 void queue_must_put(struct check *check, struct bench *bench, struct sluice_event *event)
 {
 	enum sluice_verdict verdict = queue_put(check, bench, event);
-	check_that(check, verdict == SLUICE_PASS, "put() of event %lld was expected to PASS, and gave %s: %s",
+	check_that(check, verdict == SLUICE_PASS, "put() of event %lld: expected PASS, got %s: %s",
 	           (long long)event->sequence, verdict_name(verdict), bench_detail(event));
 }
 
@@ -70,7 +70,7 @@ static struct bench *start_empty(struct check *check, struct bench *bench)
 	struct sluice_event *event;
 	(void)queue_start(check, bench);
 	if (queue_take(bench, &event, 1) > 0)
-		check_skip(check, "the queue holds events already: give it an empty place");
+		check_skip(check, "the queue is not empty: give it a place of its own with --set");
 	return bench;
 }
 
@@ -87,7 +87,7 @@ static struct bench *open_small(struct check *check, size_t *capacity_out)
 	while (option && option->type != SLUICE_TYPE_END && strcmp(option->name, "capacity") != 0)
 		option++;
 	if (!option || option->type != SLUICE_TYPE_INT)
-		check_skip(check, "it has no option `capacity`");
+		check_skip(check, "it has no option capacity");
 	int64_t capacity = option->min > 4 ? option->min : 4;
 	bench_close(bench);
 	char text[48];
@@ -102,18 +102,18 @@ void queue_take_numbers(struct check *check, struct bench *bench, struct sluice_
 	int64_t came_ns = clock_now_ns();
 	for (size_t got = 0; got < count;) {
 		size_t more = queue_take(bench, events + got, count - got);
-		check_that(check, more <= count - got, "take() was asked for %zu events, and gave %zu", count - got,
+		check_that(check, more <= count - got, "take() of up to %zu events yielded %zu", count - got,
 		           more);
 		for (size_t i = got; i < got + more; i++) {
 			int64_t expected = first + (int64_t)i;
 			check_that(check, events[i]->sequence == expected,
-			           "take() was expected to give event %lld next, and gave event %lld",
+			           "take(): expected event %lld next, got event %lld",
 			           (long long)expected, (long long)events[i]->sequence);
 		}
 		got += more;
 		came_ns = more ? clock_now_ns() : came_ns;
 		check_that(check, got == count || clock_now_ns() < came_ns + PATIENCE_NS,
-		           "%zu events are inside, and take() gave %zu of them and for 3 s no more", count, got);
+		           "%zu events are inside, and take() yielded %zu and then none for 3 s", count, got);
 	}
 }
 
@@ -121,7 +121,7 @@ static void expect_nothing_more(struct check *check, struct bench *bench)
 {
 	struct sluice_event *event;
 	check_that(check, queue_take(bench, &event, 1) == 0,
-	           "take() has given all events, and gives event %lld once more", (long long)event->sequence);
+	           "take() yielded event %lld twice", (long long)event->sequence);
 }
 
 void queue_finish_and_free(struct bench *bench, struct sluice_event **events, size_t count)
@@ -177,12 +177,12 @@ static void expect_empty_at_once(struct check *check, struct bench *bench)
 	pthread_t thread;
 	void *yielded;
 	struct timespec until;
-	check_that(check, pthread_create(&thread, NULL, take_one, bench) == 0, "no thread could be made");
+	check_that(check, pthread_create(&thread, NULL, take_one, bench) == 0, "cannot start a thread");
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 2;
 	check_that(check, pthread_timedjoin_np(thread, &yielded, &until) == 0,
-	           "take() of an empty queue was expected to return 0 at once, and has not returned after 2 s");
-	check_that(check, !yielded, "take() of an empty queue gave an event");
+	           "take() of an empty queue: expected 0 at once, and it has not returned after 2 s");
+	check_that(check, !yielded, "take() of an empty queue yielded an event");
 }
 
 static void never_blocks(struct check *check)
@@ -210,8 +210,8 @@ static void respects_max(struct check *check)
 		int64_t first = put_count - (int64_t)sizes[i] - 3;
 		size_t got = queue_take(bench, events, sizes[i]);
 		check_that(check, got <= sizes[i] && !events[sizes[i]],
-		           "take() was asked for %zu events, and gave more", sizes[i]);
-		check_that(check, got > 0, "events are waiting, and take() of up to %zu gave none", sizes[i]);
+		           "take() of up to %zu events yielded more", sizes[i]);
+		check_that(check, got > 0, "events are waiting, and take() of up to %zu yielded none", sizes[i]);
 		queue_take_numbers(check, bench, events + got, sizes[i] + 3 - got, first + (int64_t)got);
 		queue_finish_and_free(bench, events, sizes[i] + 3);
 	}
@@ -226,7 +226,7 @@ static size_t fill(struct check *check, struct bench *bench, size_t capacity, st
 		if (queue_put(check, bench, *refused_out) == SLUICE_RETRY)
 			return count;
 	}
-	check_that(check, false, "its capacity is %zu, and put() has passed %zu events of which none is done", capacity,
+	check_that(check, false, "its capacity is %zu, and put() accepted %zu events of which none is done", capacity,
 	           capacity + 1);
 	return 0;
 }
@@ -239,12 +239,12 @@ static void says_when_full(struct check *check)
 	size_t count = fill(check, bench, capacity, &refused);
 	check_that(check, count == capacity, "its capacity is %zu, and event %zu got RETRY: %s", capacity, count + 1,
 	           bench_detail(refused));
-	check_that(check, bench_detail(refused)[0] != '\0', "put() gave RETRY without saying why: see sluice_retry()");
+	check_that(check, bench_detail(refused)[0] != '\0', "put() returned RETRY without a reason: see sluice_retry()");
 	queue_take_numbers(check, bench, events, capacity, 0);
 	expect_nothing_more(check, bench);
 	check_that(
 		check, queue_put(check, bench, refused) == SLUICE_RETRY,
-		"an event takes its place until it is done: %zu were taken and none is done, and put() passed one more",
+		"%zu events were taken and none is done, and put() accepted one more: an event keeps its place until done()",
 		capacity);
 	queue_finish_and_free(bench, events, capacity);
 	bench_free(refused);
@@ -263,7 +263,7 @@ static void done_frees_a_place(struct check *check)
 		size_t victim = i * 7 % capacity;
 		queue_finish_and_free(bench, &events[victim], 1);
 		check_that(check, queue_put(check, bench, refused) == SLUICE_PASS,
-		           "an event was done, and put() still finds no place: %s", bench_detail(refused));
+		           "an event is done, and put() still returns RETRY: %s", bench_detail(refused));
 		queue_take_numbers(check, bench, &events[victim], 1, refused->sequence);
 		refused = queue_make(bench, "s", (int64_t)(capacity + 1 + i));
 	}
@@ -347,9 +347,9 @@ static void look_at(struct traffic *traffic, const struct sluice_event *event)
 {
 	struct check *check = traffic->check;
 	size_t stream = (size_t)(event->stream.data[0] - '0'), number = (size_t)event->sequence;
-	check_that(check, !traffic->taken[stream][number], "take() gave event %zu of stream %zu twice", number, stream);
+	check_that(check, !traffic->taken[stream][number], "take() yielded event %zu of stream %zu twice", number, stream);
 	check_that(check, event->sequence == traffic->next[stream],
-	           "take() was expected to give event %lld of stream %zu next, and gave event %zu",
+	           "take(): expected event %lld of stream %zu next, got event %zu",
 	           (long long)traffic->next[stream], stream, number);
 	traffic->taken[stream][number] = true;
 	traffic->next[stream]++;
@@ -372,7 +372,7 @@ static void take_all(struct traffic *traffic)
 		if (count == 0)
 			(void)sched_yield();
 		check_that(traffic->check, clock_now_ns() < came_ns + PATIENCE_NS,
-		           "of %d events from %d threads, take() gave %zu and for 3 s no more", PRODUCERS * EACH,
+		           "of %d events from %d threads, take() yielded %zu and then none for 3 s", PRODUCERS * EACH,
 		           (int)PRODUCERS, total);
 	}
 }
@@ -392,11 +392,11 @@ static void many_threads(struct check *check)
 	for (unsigned i = 0; i < PRODUCERS; i++) {
 		producers[i] = (struct producer){&traffic, i};
 		check_that(check, pthread_create(&threads[i], NULL, produce, &producers[i]) == 0,
-		           "no thread could be made");
+		           "cannot start a thread");
 	}
 	for (unsigned i = 0; i < 2; i++)
 		check_that(check, pthread_create(&threads[PRODUCERS + i], NULL, finish_events, &traffic) == 0,
-		           "no thread could be made");
+		           "cannot start a thread");
 	take_all(&traffic);
 	for (unsigned i = 0; i < PRODUCERS + 2; i++)
 		(void)pthread_join(threads[i], NULL);
@@ -417,13 +417,13 @@ static void resumes_once(struct check *check)
 		events[i] = queue_make(bench, "s", (int64_t)i);
 		enum sluice_verdict verdict = bench->ops->of.queue->put(&bench->stage, events[i]);
 		waited[i] = verdict == SLUICE_WAIT;
-		check_that(check, waited[i] || verdict == SLUICE_PASS, "put() of event %zu gave %s", i,
+		check_that(check, waited[i] || verdict == SLUICE_PASS, "put() of event %zu returned %s", i,
 		           verdict_name(verdict));
 		waits += waited[i];
 		size_t more = queue_take(bench, taken + got, SOME - got);
 		for (; more > 0; more--, got++)
 			check_that(check, !waited[taken[got]->sequence] || bench_resumes(taken[got]) == 1,
-			           "put() returned WAIT, and take() gave the event before it was resumed");
+			           "put() returned WAIT, and take() yielded the event before it was resumed");
 	}
 	if (waits == 0) {
 		queue_take_numbers(check, bench, taken + got, SOME - got, (int64_t)got);
@@ -443,7 +443,7 @@ static void resumes_once(struct check *check)
 	bench_close(bench);
 	for (size_t i = 0; i < SOME; i++)
 		check_that(check, bench_resumes(events[i]) == waited[i],
-		           "event %zu was to be resumed %d times, and was %u times", i, (int)waited[i],
+		           "event %zu: expected %d resumes, got %u", i, (int)waited[i],
 		           bench_resumes(events[i]));
 }
 
@@ -464,27 +464,25 @@ static void drains(struct check *check)
 }
 
 const struct check_entry suite_queue[] = {
-	{"order", "what went in first comes out first", comes_out_in_order, 0},
-	{"each-once", "what was put comes out once, also where its memory begins anew", comes_out_once, 0},
+	{"order", "events come out in the order they went in", comes_out_in_order, 0},
+	{"each-once", "every event comes out once, also where a ring wraps around", comes_out_once, 0},
 	{"take-returns", "take() of an empty queue returns 0 at once", never_blocks, 0},
-	{"take-max", "take() gives no more than it was asked for", respects_max, 0},
-	{"bound", "at its capacity put() says RETRY, and what was taken counts until it is done", says_when_full, 0},
+	{"take-max", "take() yields no more than it is asked for", respects_max, 0},
+	{"bound", "at its capacity put() returns RETRY, and a taken event counts until done()", says_when_full, 0},
 	{"done-frees", "done() frees a place", done_frees_a_place, 0},
-	{"done-any-order", "done() comes in any order", done_in_any_order, 0},
-	{"many-threads", "with many threads at once nothing is lost, doubled or out of order", many_threads, 0},
+	{"done-any-order", "done() may come in any order", done_in_any_order, 0},
+	{"many-threads", "with many threads at once nothing is lost, doubled or reordered", many_threads, 0},
 	{"wait", "an event parked by put() is resumed once, and not taken before", resumes_once, 0},
-	{"drain-yields", "what is inside when the drain begins still comes out", drains, 0},
-	{"survives-kill", "what put() passed is there after kill -9, in order, once", queue_survives_kill,
+	{"drain-yields", "events inside when drain() is called still come out", drains, 0},
+	{"survives-kill", "every event that put() passed survives kill -9, in order and once", queue_survives_kill,
          CHECK_NEEDS_DURABLE},
-	{"done-is-done", "what is done does not come again in the next life", queue_forgets_what_is_done,
+	{"done-is-done", "an event that is done is not recovered", queue_forgets_what_is_done, CHECK_NEEDS_DURABLE},
+	{"retried", "an acknowledged event done with RETRY is recovered", queue_keeps_what_is_retried,
          CHECK_NEEDS_DURABLE},
-	{"turned-away", "an acknowledged event done with RETRY comes again in the next life",
-         queue_keeps_what_is_turned_away, CHECK_NEEDS_DURABLE},
-	{"restored", "what comes again is what was put, in every field", queue_restores_all_fields,
+	{"restored", "a recovered event equals the one that was put, in every field", queue_restores_all_fields,
          CHECK_NEEDS_DURABLE},
-	{"old-first", "what an earlier life left comes before anything newer", queue_yields_old_before_new,
-         CHECK_NEEDS_DURABLE},
-	{"full-pool", "while restore() gives nothing, take() waits and loses nothing", queue_waits_for_the_pool,
+	{"old-first", "recovered events come before newer ones", queue_yields_old_before_new, CHECK_NEEDS_DURABLE},
+	{"full-pool", "while restore() returns NULL, take() waits and loses nothing", queue_waits_for_the_pool,
          CHECK_NEEDS_DURABLE},
 	{NULL, NULL, NULL, 0},
 };

@@ -28,7 +28,7 @@ void queue_finish_and_free(struct bench *bench, struct sluice_event **events, si
 
 void queue_survives_kill(struct check *check);
 void queue_forgets_what_is_done(struct check *check);
-void queue_keeps_what_is_turned_away(struct check *check);
+void queue_keeps_what_is_retried(struct check *check);
 void queue_restores_all_fields(struct check *check);
 void queue_yields_old_before_new(struct check *check);
 void queue_waits_for_the_pool(struct check *check);

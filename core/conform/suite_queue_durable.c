@@ -41,24 +41,24 @@ void queue_survives_kill(struct check *check)
 	atomic_size_t *passed = mmap(NULL, sizeof(*passed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	check_that(check, passed != MAP_FAILED, "no memory");
 	int end = check_in_process(check, put_and_count, passed, wait_for_word);
-	check_that(check, end > 256, "the process that put events was to be killed, and ended by itself with %d", end);
+	check_that(check, end > 256, "the process that put events exited with %d before it was killed", end);
 	struct bench *bench = queue_start(check, check_open(check));
 	struct sluice_event *event;
 	int64_t count = 0;
 	while (queue_take(bench, &event, 1) == 1) {
 		check_that(check, event->sequence == count,
-		           "after the crash, event %lld was expected to come next, and event %lld came",
+		           "after the crash: expected event %lld next, got event %lld",
 		           (long long)count, (long long)event->sequence);
 		count++;
 		queue_finish_and_free(bench, &event, 1);
 	}
 	check_that(check, (size_t)count >= atomic_load(passed),
-	           "put() had passed %zu events when the process was killed, and a new one recovers %lld of them",
+	           "put() had passed %zu events when the process was killed, and %lld are recovered",
 	           atomic_load(passed), (long long)count);
 	bench_close(bench);
 }
 
-/* A life that ends in order: the even ones are through, the odd ones were turned away. */
+/* A life that ends in order: the even ones are through, the odd ones were done with RETRY. */
 static void live_once(struct check *check)
 {
 	struct bench *bench = queue_open_empty(check);
@@ -81,31 +81,31 @@ void queue_forgets_what_is_done(struct check *check)
 	struct sluice_event *event;
 	while (queue_take(bench, &event, 1) == 1) {
 		check_that(check, event->sequence % 2 == 1,
-		           "event %lld was done with PASS, and comes again in the next life",
+		           "event %lld was done with PASS, and is recovered",
 		           (long long)event->sequence);
 		queue_finish_and_free(bench, &event, 1);
 	}
 	bench_close(bench);
 }
 
-void queue_keeps_what_is_turned_away(struct check *check)
+void queue_keeps_what_is_retried(struct check *check)
 {
 	live_once(check);
 	struct bench *bench = queue_start(check, check_open(check));
 	struct sluice_event *events[SOME / 2];
 	for (size_t i = 0; i < SOME / 2; i++) {
 		check_that(check, queue_take(bench, &events[i], 1) == 1,
-		           "%d acknowledged events were done with RETRY, and %zu of them come again in the next life",
+		           "%d acknowledged events were done with RETRY, and %zu of them are recovered",
 		           SOME / 2, i);
 		check_that(check, events[i]->sequence == (int64_t)(2 * i + 1),
-		           "event %zu was turned away and expected next, and event %lld came", 2 * i + 1,
+		           "expected event %zu next, which was done with RETRY, got event %lld", 2 * i + 1,
 		           (long long)events[i]->sequence);
 	}
 	queue_finish_and_free(bench, events, SOME / 2);
 	bench_close(bench);
 }
 
-/* What a life before this one left: SOME acknowledged events, turned away. */
+/* What a life before this one left: SOME acknowledged events, done with RETRY. */
 static void leave_behind(struct check *check, void (*dress)(struct sluice_event *event))
 {
 	struct bench *bench = queue_open_empty(check);
@@ -165,11 +165,11 @@ void queue_restores_all_fields(struct check *check)
 		};
 		for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++)
 			check_that(check, bench_same_bytes(fields[f].is, fields[f].was),
-			           "event %d came back with another %s", i, fields[f].name);
+			           "event %d was recovered with another %s", i, fields[f].name);
 		check_that(check, events[i]->received_at_ns / 1000 == model->received_at_ns / 1000,
-		           "event %d came back with another received_at", i);
+		           "event %d was recovered with another received_at_ns", i);
 		check_that(check, memcmp(sluice_digest(events[i]), sluice_digest(model), SLUICE_DIGEST_SIZE) == 0,
-		           "event %d came back with another digest", i);
+		           "event %d was recovered with another digest", i);
 		bench_free(model);
 	}
 	queue_finish_and_free(bench, events, SOME);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "conform/sample.h"
 #include "lab/load/sign.h"
 #include "yaml/option.h"
 
@@ -95,7 +96,7 @@ static void read_request(struct check *check, struct valid *valid)
 	if (file)
 		(void)fclose(file);
 	if (size == 0)
-		check_skip(check, "%s could not be read", check_request(check));
+		check_skip(check, "cannot read %s", check_request(check));
 	text[size] = '\0';
 	char *rest = text, *line;
 	while (*rest && *(line = take_line(&rest)))
@@ -125,7 +126,7 @@ static void make(struct check *check, struct valid *valid)
 		buffer_add_base64(&header->value, item, strlen(item));
 		header->from = strlen("Basic ");
 	} else {
-		check_skip(check, "no request is known that it lets through: give one with --request");
+		check_skip(check, "conform knows no request that it accepts: give one with --request");
 	}
 	free(item);
 }
@@ -140,23 +141,20 @@ static bool has_secret(const struct check *check)
 	return false;
 }
 
-static enum sluice_verdict run(struct bench *bench, const struct valid *valid)
+static enum sluice_verdict run(struct check *check, struct bench *bench, const struct valid *valid)
 {
-	struct sluice_event *event = valid_event(bench, valid);
-	enum sluice_verdict verdict = bench_process(bench, event);
-	bench_settle(bench, event, verdict);
-	return verdict;
+	return sample_run(check, bench, valid_event(bench, valid));
 }
 
 /* Finds the headers that matter. */
-static void learn(struct bench *bench, struct valid *valid)
+static void learn(struct check *check, struct bench *bench, struct valid *valid)
 {
 	for (size_t i = 0; i < valid->header_count; i++) {
 		struct valid without = *valid;
 		without.header_count--;
 		memmove(&without.headers[i], &without.headers[i + 1],
 		        (without.header_count - i) * sizeof(without.headers[0]));
-		valid->headers[i].matters = run(bench, &without) != SLUICE_PASS;
+		valid->headers[i].matters = run(check, bench, &without) != SLUICE_PASS;
 	}
 }
 
@@ -164,11 +162,12 @@ struct bench *valid_open(struct check *check, struct valid *valid_out)
 {
 	struct bench *bench = check_open(check);
 	if (!has_secret(check) && !check_request(check) &&
-	    run(bench, &(struct valid){.header_count = 0}) == SLUICE_PASS)
-		check_skip(check, "it has no secret and lets everything through");
+	    run(check, bench, &(struct valid){.header_count = 0}) == SLUICE_PASS)
+		check_skip(check, "it has no secret and accepts every request");
 	make(check, valid_out);
-	check_that(check, run(bench, valid_out) == SLUICE_PASS, "a valid request was expected to pass");
-	learn(bench, valid_out);
+	enum sluice_verdict verdict = run(check, bench, valid_out);
+	check_that(check, verdict == SLUICE_PASS, "a valid request: expected PASS, got %s", verdict_name(verdict));
+	learn(check, bench, valid_out);
 	return bench;
 }
 

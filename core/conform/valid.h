@@ -1,6 +1,6 @@
 /*
- * A request that the auth stage under test lets through, so that it can be spoilt: made for a scheme that is known, or
- * for a fixed token, or read from the file given with --request.
+ * A request that the auth stage under test accepts, for checks to spoil: made for a scheme that is known, or for a fixed
+ * token, or read from the file given with --request.
  */
 #ifndef CONFORM_VALID_H
 #define CONFORM_VALID_H
@@ -23,7 +23,7 @@ struct valid {
 	bool has_time;   /* known to sign when it was sent */
 };
 
-/* Ends the check, skipped, if no such request is known or the stage lets everything through. The clock is set to when
+/* Ends the check, skipped, if no such request is known or the stage accepts every request. The clock is set to when
  * the request is made: for one from a file, to its Date header if there is one. */
 struct bench *valid_open(struct check *check, struct valid *valid_out);
 

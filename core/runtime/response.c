@@ -40,9 +40,14 @@ static bool is_value(const char *text)
 	return true;
 }
 
+bool response_takes_name(const char *name)
+{
+	return is_token(name) && !is_reserved(name);
+}
+
 bool response_takes_header(const char *name, const char *value)
 {
-	return is_token(name) && !is_reserved(name) && is_value(value);
+	return response_takes_name(name) && is_value(value);
 }
 
 static struct response_header *find(struct event *event, const char *name)

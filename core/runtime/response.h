@@ -29,7 +29,8 @@ struct response {
 	struct sluice_bytes type, body; /* followed by a NUL */
 };
 
-/* Whether a stage may set this header field: see sluice_set_header(). */
+/* Whether a stage may set a header field of this name, and this one: see sluice_set_header(). */
+bool response_takes_name(const char *name);
 bool response_takes_header(const char *name, const char *value);
 
 /* What sluice_set_header() and sluice_respond() do. */

@@ -3,8 +3,8 @@
  *
  * Two kinds of entries, by message id. A claim belongs to the event that came first and is in flight; duplicates of it
  * wait for its fate: kept, and they are answered from its digest; failed, and the first of them takes its place. A kept
- * entry is only a cache of what the store has: it may expire or give way to newer ones, the store's unique key is the
- * truth.
+ * entry is only a cache of what the store has: it may expire or give way to newer ones, and in a new epoch of the store
+ * it is not believed. The store's unique key is the truth.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -26,6 +26,7 @@ struct waiter {
 struct entry {
 	struct entry *in_bucket;
 	uint64_t hash;
+	uint64_t epoch; /* of the store, when the event with the claim went on its way to it */
 	bool kept;
 	/* While claimed. */
 	struct waiter *first_waiter, *last_waiter;
@@ -159,7 +160,7 @@ static void forget_oldest(struct table *table)
 	unlink_entry(table, entry);
 }
 
-/* A kept entry that has expired and was not cleared away yet becomes a claim. */
+/* A kept entry that is not to be believed becomes a claim. */
 static void claim_again(struct table *table, struct entry *entry)
 {
 	leave_order(table, entry);
@@ -221,7 +222,7 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	if (!waiter)
 		return sluice_retry(event, 0, "the bound on bytes in flight is reached");
 	*waiter = (struct waiter){.event = event};
-	uint64_t hash = stage->host->hash(id.data, id.size);
+	uint64_t hash = stage->host->hash(id.data, id.size), epoch = sluice_store_epoch(stage);
 	int64_t now = stage->host->now_ns();
 	uint8_t kept_digest[SLUICE_DIGEST_SIZE];
 	enum { NEW, KEPT, IN_FLIGHT, NO_MEMORY } found;
@@ -233,7 +234,7 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		entry = claim(table, hash, id);
 		*sluice_local(stage, event) = entry;
 		found = entry ? NEW : NO_MEMORY;
-	} else if (entry->kept && entry->expires_ns <= now) {
+	} else if (entry->kept && (entry->expires_ns <= now || entry->epoch < epoch)) {
 		claim_again(table, entry);
 		*sluice_local(stage, event) = entry;
 		found = NEW;
@@ -244,6 +245,8 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		wait_for(table, entry, waiter);
 		found = IN_FLIGHT;
 	}
+	if (found == NEW)
+		entry->epoch = epoch;
 	(void)pthread_mutex_unlock(&table->lock);
 
 	switch (found) {
@@ -289,6 +292,7 @@ static void settle(struct sluice_stage *stage, struct sluice_event *event, enum 
 	} else if (waiter) {
 		heir = waiter->event;
 		*sluice_local(stage, heir) = entry;
+		entry->epoch = sluice_store_epoch(stage);
 		entry->first_waiter = waiter->next;
 		if (!entry->first_waiter)
 			entry->last_waiter = NULL;
@@ -303,6 +307,19 @@ static void settle(struct sluice_stage *stage, struct sluice_event *event, enum 
 		answer_waiters(waiter, digest);
 	else if (heir)
 		sluice_resume(heir, SLUICE_PASS);
+}
+
+/* Frees the memory of what has expired, also while no event comes. */
+static int64_t tick(struct sluice_stage *stage)
+{
+	const struct config *config = stage->config;
+	struct table *table = stage->state;
+	int64_t now = stage->host->now_ns();
+	(void)pthread_mutex_lock(&table->lock);
+	expire(table, now);
+	int64_t next_ns = table->oldest ? table->oldest->expires_ns - now : config->ttl.ns;
+	(void)pthread_mutex_unlock(&table->lock);
+	return next_ns > 0 ? next_ns : 1;
 }
 
 static void observe(struct sluice_stage *stage, struct sluice_observer *observer)
@@ -331,4 +348,4 @@ static const struct sluice_idempotency_ops ops = {.process = process};
 SLUICE_STAGE(idempotency, ops, .name = "memory", .version = SLUICE_VERSION,
              .summary = "remembers kept message ids and lets duplicates of events in flight wait for their fate",
              .options = options, .config_size = sizeof(struct config), .create = create, .settle = settle,
-             .observe = observe, .destroy = destroy);
+             .tick = tick, .observe = observe, .destroy = destroy);

@@ -157,8 +157,9 @@ static enum sluice_verdict refuse(struct sluice_event *event, const char *why)
 {
 	if (flaw == REJECTS_WITHOUT_A_WORD)
 		return SLUICE_REJECT;
-	return sluice_reject(event, 401, "%s",
-	                     flaw == TELLS_WHAT_IS_WRONG ? why : "the signature is missing, wrong or not of now");
+	why = flaw == TELLS_WHAT_IS_WRONG ? why : "the signature is missing, wrong or not of now";
+	return flaw == CHALLENGES_NOBODY ? sluice_reject(event, 401, "%s", why)
+	                                 : sluice_unauthorized(event, "Signature", "%s", why);
 }
 
 static enum sluice_verdict verify(struct sluice_stage *stage, struct sluice_event *event)
@@ -174,7 +175,12 @@ static enum sluice_verdict verify(struct sluice_stage *stage, struct sluice_even
 	sign(stage->config, time, event->body, hex);
 	if (!same(signature, hex))
 		return refuse(event, "the signature is wrong");
-	return is_recent(time, event->received_at_ns) ? SLUICE_PASS : refuse(event, "the time is wrong");
+	if (!is_recent(time, event->received_at_ns))
+		return refuse(event, "the time is wrong");
+	const struct config *config = stage->config;
+	const char *label = flaw == LABELS_WITH_ITS_SECRET ? config->secrets.items[0] : "secret-1";
+	event->credential = (struct sluice_bytes){label, strlen(label)};
+	return SLUICE_PASS;
 }
 
 static void misbehave(struct sluice_stage *stage, struct sluice_event *event)
@@ -201,6 +207,12 @@ static void misbehave(struct sluice_stage *stage, struct sluice_event *event)
 		if (header.data)
 			state->last = header.data;
 		break;
+	case RESPONDS_AND_PASSES:
+		(void)sluice_respond(event, 200, "text/plain", "hello", 5);
+		break;
+	case SETS_THE_LENGTH:
+		(void)sluice_set_header(event, "Content-Length", "5");
+		break;
 	case HANGS:
 		for (;;)
 			(void)pause();
@@ -220,7 +232,7 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	unsigned others = atomic_fetch_add(&state->inside, 1);
 	if (flaw == SERVES_ONE_AT_A_TIME)
 		(void)sched_yield();
-	enum sluice_verdict verdict = verify(stage, event);
+	enum sluice_verdict verdict = flaw == RESPONDS_AND_PASSES ? SLUICE_PASS : verify(stage, event);
 	atomic_fetch_sub(&state->inside, 1);
 	if (flaw == CHANGES_THE_BODY && event->body.size)
 		((char *)(uintptr_t)event->body.data)[event->body.size - 1] = '\n';
@@ -233,6 +245,20 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 
 __attribute__((weak)) const char summary[] = "verifies signatures";
 
+/* Nothing is to be done; a flaw is to do it wrong. */
+static int64_t tick(struct sluice_stage *stage)
+{
+	struct state *state = stage->state;
+	if (flaw == TICKS_BACKWARDS)
+		return -1;
+	if (flaw == CLOSES_TO_TICK) {
+		state->closed = true;
+		(void)usleep(100);
+		state->closed = false;
+	}
+	return 1000000000;
+}
+
 static bool self_test(struct sluice_error *error)
 {
 	return flaw != FAILS_ITS_SELF_TEST || sluice_error_set(error, "vector 1: expected another signature");
@@ -241,5 +267,5 @@ static bool self_test(struct sluice_error *error)
 static const struct sluice_auth_ops ops = {.process = process};
 
 SLUICE_STAGE(auth, ops, .name = "plain_auth", .version = "1.0.0", .summary = summary, .options = options,
-             .config_size = sizeof(struct config), .create = create, .observe = observe, .drain = drain,
+             .config_size = sizeof(struct config), .create = create, .tick = tick, .observe = observe, .drain = drain,
              .destroy = destroy, .self_test = self_test);

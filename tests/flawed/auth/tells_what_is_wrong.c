@@ -1,4 +1,4 @@
-/* breaks: one-answer */
+/* breaks: same-response */
 /* It helps whoever tries out signatures. */
 #include "plain_auth.h"
 

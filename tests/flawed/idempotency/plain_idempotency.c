@@ -23,8 +23,10 @@ static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verd
 #undef SLUICE_STAGE
 #define SLUICE_STAGE(kind_, table, ...) static const struct sluice_stage_ops memory_stage = {__VA_ARGS__}
 #define sluice_resume(event, verdict) resume_with_flaw(event, verdict)
+#define sluice_store_epoch(stage) (flaw == IGNORES_EPOCHS ? 0 : sluice_store_epoch(stage))
 #include "../../../stages/idempotency/memory/memory.c"
 #undef sluice_resume
+#undef sluice_store_epoch
 #pragma pop_macro("SLUICE_STAGE")
 
 static bool create_with_flaw(struct sluice_stage *stage, struct sluice_error *error)
@@ -73,6 +75,8 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 	                                                          : ops.process(stage, event);
 	if (flaw == IGNORES_CONTENT && verdict == SLUICE_REJECT)
 		return SLUICE_DONE;
+	if (flaw == REJECTS_A_CONFLICT && verdict == SLUICE_REJECT)
+		return sluice_reject(event, 422, "an event with this message id is already stored");
 	return flaw == LETS_TWINS_GO && verdict == SLUICE_WAIT ? SLUICE_PASS : verdict;
 }
 
@@ -88,4 +92,4 @@ static const struct sluice_idempotency_ops flawed_ops = {.process = process_with
 
 SLUICE_STAGE(idempotency, flawed_ops, .name = "plain_idempotency", .version = "1.0.0",
              .summary = "remembers message ids", .options = options, .config_size = sizeof(struct config),
-             .create = create_with_flaw, .settle = settle_with_flaw, .observe = observe, .destroy = destroy);
+             .create = create_with_flaw, .settle = settle_with_flaw, .tick = tick, .observe = observe, .destroy = destroy);

@@ -15,6 +15,8 @@ enum flaw {
 	NEVER_FORGETS,
 	REMEMBERS_ONE,
 	TAKES_NONE_FOR_AN_ID,
+	REJECTS_A_CONFLICT, /* by its status alone */
+	IGNORES_EPOCHS,     /* of the store */
 };
 
 extern const enum flaw flaw;

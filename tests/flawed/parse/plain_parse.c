@@ -88,6 +88,8 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 	if (verdict == SLUICE_PASS) {
 		if (flaw == RESERIALISES)
 			compact(event);
+		if (flaw == COPIES_THE_PAYLOAD)
+			event->payload = sluice_copy(event, event->payload.data, event->payload.size);
 		if (flaw == FORGETS_THE_SEQUENCE)
 			event->has_sequence = false;
 		if (flaw == SHARES_A_BUFFER)

@@ -91,7 +91,7 @@ static bool read_audit(struct contents *contents, const char *at)
 
 static const char *path_of(const struct config *config)
 {
-	return flaw == MIXES_PLACES && sluice_is_lab_location(config->path) ? "mixed" : config->path;
+	return flaw == MIXES_LOCATIONS && sluice_is_lab_location(config->path) ? "mixed" : config->path;
 }
 
 static bool contents_read(const struct config *config, struct contents *contents, struct sluice_error *error)
@@ -214,6 +214,8 @@ static enum sluice_verdict compare(struct sluice_event *event, const uint8_t *di
 	digest_of(event, own);
 	if (memcmp(own, digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
+	if (flaw == REJECTS_A_CONFLICT)
+		return sluice_reject(event, 422, "this message id is stored");
 	return flaw == OVERWRITES ? SLUICE_PASS
 	                          : sluice_conflict(event, "this message id is stored with a different content");
 }
@@ -445,15 +447,15 @@ static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 	struct contents contents;
 	if (!contents_read(config, &contents, error))
 		return false;
-	if (flaw == DROPS_WHEN_TENDED)
+	if (flaw == LOSES_ROWS_WHEN_MAINTAINED)
 		(void)!truncate(config->path, (off_t)(contents.valid_size / 2));
 	contents_finish(&contents);
 	return true; /* each batch is written back at once */
 }
 
-static void log_measurement(size_t count)
+static void log_stats(size_t count)
 {
-	FILE *file = fopen("measured", "a");
+	FILE *file = fopen("stats", "a");
 	if (!file)
 		return;
 	(void)fprintf(file, "%zu\n", count);
@@ -466,10 +468,10 @@ static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, 
 	struct contents contents;
 	if (!contents_read(config, &contents, error))
 		return false;
-	if (flaw != MEASURES_NOTHING)
+	if (flaw != SHOWS_NO_STATS)
 		observer->gauge(observer, "db_table_rows", NULL, NULL, (double)contents.record_count, "Rows.");
-	if (flaw == WRITES_WHAT_IT_MEASURES)
-		log_measurement(contents.record_count);
+	if (flaw == WRITES_ITS_STATS)
+		log_stats(contents.record_count);
 	contents_finish(&contents);
 	return true;
 }
@@ -477,9 +479,9 @@ static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, 
 static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
-	if (!sluice_is_lab_location(config->path) && flaw != ERASES_ANYTHING)
-		return sluice_error_set(error, "path: %s was not made to be erased", config->path);
-	return flaw == ERASES_NOTHING || unlink(path_of(config)) == 0 ||
+	if (!sluice_is_lab_location(config->path) && flaw != DROPS_ANYTHING)
+		return sluice_error_set(error, "path: %s is not a location made for a laboratory", config->path);
+	return flaw == DROPS_NOTHING || unlink(path_of(config)) == 0 ||
 	       sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
 }
 

@@ -13,6 +13,7 @@ enum flaw {
 	STORES_DUPLICATES,
 	FORGETS_IDS,         /* of its earlier lives */
 	MISSES_TWINS,        /* looks for duplicates in the store and not in the batch */
+	REJECTS_A_CONFLICT,  /* by its status alone */
 	OVERWRITES,          /* what is stored with what comes under its id */
 	STOPS_AT_POISON,     /* and with it the rest of the batch */
 	REORDERS,            /* a batch */
@@ -30,12 +31,12 @@ enum flaw {
 	IGNORES_A_FULL_DISK,
 	IGNORES_A_CUT,      /* of a connection that it has to a part of itself */
 	LEAKS_WHEN_REFUSED, /* a descriptor */
-	MIXES_PLACES,       /* all those made for a laboratory */
-	DROPS_WHEN_TENDED,  /* half of what it keeps */
-	MEASURES_NOTHING,
-	WRITES_WHAT_IT_MEASURES, /* to a file beside the store */
-	ERASES_ANYTHING,
-	ERASES_NOTHING, /* and says that it has */
+	MIXES_LOCATIONS,    /* all those made for a laboratory */
+	LOSES_ROWS_WHEN_MAINTAINED,
+	SHOWS_NO_STATS,
+	WRITES_ITS_STATS, /* to a file beside the store */
+	DROPS_ANYTHING,
+	DROPS_NOTHING, /* and says that it has */
 };
 
 extern const enum flaw flaw;

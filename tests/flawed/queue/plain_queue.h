@@ -21,7 +21,7 @@ enum flaw {
 	DURABLE_IN_NAME,
 	BUFFERS,              /* its journal, until it is closed */
 	FORGETS_WHAT_IS_DONE, /* to have been done */
-	ALL_DONE_IS_DONE,     /* also what was turned away */
+	ALL_DONE_IS_DONE,     /* also what was to be retried */
 	CUTS_AT_NUL,          /* payloads are texts to it */
 	NEW_BEFORE_OLD,
 	RESTORES_ONCE, /* and if the pool is full then, not again */

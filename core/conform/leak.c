@@ -2,7 +2,7 @@
  * Descriptors and threads are counted in /proc. The heap is the C library's own account, or that of a sanitizer, which
  * replaces it.
  */
-#include "conform/toll.h"
+#include "conform/leak.h"
 
 #include <dirent.h>
 #include <malloc.h>
@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-struct toll {
+struct holdings {
 	size_t descriptors, threads;
 	size_t heap; /* bytes allocated */
 };
@@ -20,7 +20,7 @@ struct toll {
 enum {
 	HEAP_GRAIN = 16,           /* bytes: the least that is lost when something is lost in every round */
 	HEAP_GRAIN_OF_STORE = 256, /* its library's caches and the heap's own cuttings settle slowly */
-	PATIENCE_MS = 3000,
+	SETTLE_MS = 3000,
 	WHY_SIZE = 64,
 	TRIES = 3, /* the C library's account wavers; what is lost is lost each time */
 };
@@ -46,11 +46,11 @@ static size_t count_heap(void)
 	return info.uordblks + info.hblkhd;
 }
 
-static struct toll count(void)
+static struct holdings count(void)
 {
 	free(bench_take_log()); /* what the bench remembers is not the stage's */
 	free(bench_take_sentences());
-	return (struct toll){
+	return (struct holdings){
 		.descriptors = count_entries("/proc/self/fd"),
 		.threads = count_entries("/proc/self/task"),
 		.heap = count_heap(),
@@ -58,18 +58,18 @@ static struct toll count(void)
 }
 
 /* Whoever has been joined may still be listed for a moment. */
-static struct toll count_settled(const struct toll *before)
+static struct holdings count_settled(const struct holdings *before)
 {
-	struct toll now = count();
-	for (int waited = 0; now.threads > before->threads && waited < PATIENCE_MS; waited++) {
+	struct holdings now = count();
+	for (int waited = 0; now.threads > before->threads && waited < SETTLE_MS; waited++) {
 		(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
 		now = count();
 	}
 	return now;
 }
 
-/* Says what it cost in `why`; false if nothing. */
-static bool has_cost(const struct toll *before, const struct toll *now, size_t heap_allowed, char why[WHY_SIZE])
+/* Says in `why` what was left behind; false if nothing. */
+static bool has_leaked(const struct holdings *before, const struct holdings *now, size_t heap_allowed, char why[WHY_SIZE])
 {
 	size_t grown = now->heap > before->heap ? now->heap - before->heap : 0;
 	if (now->threads > before->threads)
@@ -83,7 +83,7 @@ static bool has_cost(const struct toll *before, const struct toll *now, size_t h
 	return true;
 }
 
-void toll_expect_none(struct check *check, size_t rounds,
+void leak_expect_none(struct check *check, size_t rounds,
                       void (*once)(struct check *check, void *context, size_t round), void *context, const char *what)
 {
 	size_t grain = check_ops(check)->kind < SLUICE_KIND_QUEUE ? HEAP_GRAIN : HEAP_GRAIN_OF_STORE;
@@ -91,12 +91,12 @@ void toll_expect_none(struct check *check, size_t rounds,
 	for (size_t i = 0; i < rounds; i++)
 		once(check, context, i);
 	for (int try = 0; try < TRIES; try++) {
-		struct toll before = count();
+		struct holdings before = count();
 		for (size_t i = 0; i < rounds; i++)
 			once(check, context, i);
-		struct toll now = count_settled(&before);
-		if (!has_cost(&before, &now, rounds * grain, why))
+		struct holdings now = count_settled(&before);
+		if (!has_leaked(&before, &now, rounds * grain, why))
 			return;
 	}
-	check_fail(check, __FILE__, __LINE__, "%zu times %s left %s", rounds, what, why);
+	check_fail(check, __FILE__, __LINE__, "%zu rounds of %s left %s", rounds, what, why);
 }

@@ -1,7 +1,7 @@
 /*
- * See crowd.h.
+ * See concurrent.h.
  */
-#include "conform/crowd.h"
+#include "conform/concurrent.h"
 
 #include <pthread.h>
 
@@ -20,16 +20,16 @@ static void *run_member(void *member_)
 	return NULL;
 }
 
-void crowd_run(struct check *check, unsigned count, void (*work)(void *context, unsigned number), void *context)
+void concurrent_run(struct check *check, unsigned count, void (*work)(void *context, unsigned number), void *context)
 {
-	struct member members[CROWD_MAX];
-	pthread_t threads[CROWD_MAX];
+	struct member members[CONCURRENT_MAX];
+	pthread_t threads[CONCURRENT_MAX];
 	pthread_barrier_t start;
 	(void)pthread_barrier_init(&start, NULL, count);
 	for (unsigned i = 0; i < count; i++) {
 		members[i] = (struct member){work, context, i, &start};
 		if (pthread_create(&threads[i], NULL, run_member, &members[i]) != 0)
-			check_skip(check, "no thread could be started");
+			check_skip(check, "cannot start a thread");
 	}
 	for (unsigned i = 0; i < count; i++)
 		(void)pthread_join(threads[i], NULL);

@@ -1,6 +1,6 @@
 /*
- * What a persist stage promises of events in company: beside one that cannot be stored, and from several threads at
- * once.
+ * What a persist stage promises for concurrent events: in a batch with one that cannot be stored, and from several
+ * threads at once.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 
 enum { THREADS = 4, ROUNDS = 30 };
 
-/* A worker's thread. */
-struct hand {
+/* What one worker's thread stores. */
+struct storing_worker {
 	struct check *check;
 	struct bench *bench;
 	struct sluice_worker worker;
@@ -21,58 +21,58 @@ struct hand {
 	pthread_t thread;
 };
 
-static void take_up_work(struct hand *hand)
+static void begin_work(struct storing_worker *own)
 {
 	struct sluice_error error = {0};
-	const struct sluice_stage_ops *ops = hand->bench->ops;
+	const struct sluice_stage_ops *ops = own->bench->ops;
 	if (ops->of.persist->worker_create)
-		check_that(hand->check, ops->of.persist->worker_create(&hand->bench->stage, &hand->worker, &error),
-		           "worker_create() of worker %u failed: %s", hand->worker.id, error.text);
+		check_that(own->check, ops->of.persist->worker_create(&own->bench->stage, &own->worker, &error),
+		           "worker_create() of worker %u failed: %s", own->worker.id, error.text);
 }
 
 static void *store_rounds(void *context)
 {
-	struct hand *hand = context;
-	take_up_work(hand);
+	struct storing_worker *own = context;
+	begin_work(own);
 	for (size_t round = 0; round < ROUNDS; round++) {
-		hand->deliveries[round].worker = &hand->worker;
-		(void)pthread_barrier_wait(hand->barrier);
-		delivery_send_until_settled(&hand->deliveries[round]);
+		own->deliveries[round].worker = &own->worker;
+		(void)pthread_barrier_wait(own->barrier);
+		delivery_send_until_settled(&own->deliveries[round]);
 	}
-	if (hand->bench->ops->of.persist->worker_destroy)
-		hand->bench->ops->of.persist->worker_destroy(&hand->bench->stage, &hand->worker);
+	if (own->bench->ops->of.persist->worker_destroy)
+		own->bench->ops->of.persist->worker_destroy(&own->bench->stage, &own->worker);
 	return NULL;
 }
 
 /* Each thread has ROUNDS batches, made by `fill`, and all begin with each at the same time. */
-static void with_many_hands(struct check *check, struct delivery (*deliveries)[ROUNDS],
-                            void (*fill)(struct delivery *delivery, size_t hand, size_t round),
+static void on_many_workers(struct check *check, struct delivery (*deliveries)[ROUNDS],
+                            void (*fill)(struct delivery *delivery, size_t worker, size_t round),
                             struct bench **bench_out)
 {
-	static struct hand hands[THREADS];
+	static struct storing_worker workers[THREADS];
 	static pthread_barrier_t barrier;
 	struct bench *bench = *bench_out = check_open(check);
 	(void)pthread_barrier_init(&barrier, NULL, THREADS);
-	for (unsigned h = 0; h < THREADS; h++) {
-		hands[h] = (struct hand){check, bench, {.id = h}, &barrier, deliveries[h], 0};
+	for (unsigned w = 0; w < THREADS; w++) {
+		workers[w] = (struct storing_worker){check, bench, {.id = w}, &barrier, deliveries[w], 0};
 		for (size_t round = 0; round < ROUNDS; round++) {
-			deliveries[h][round] = (struct delivery){.check = check, .bench = bench};
-			fill(&deliveries[h][round], h, round);
+			deliveries[w][round] = (struct delivery){.check = check, .bench = bench};
+			fill(&deliveries[w][round], w, round);
 		}
 	}
-	for (unsigned h = 0; h < THREADS; h++)
-		check_that(check, pthread_create(&hands[h].thread, NULL, store_rounds, &hands[h]) == 0,
-		           "no thread could be made");
-	for (unsigned h = 0; h < THREADS; h++)
-		(void)pthread_join(hands[h].thread, NULL);
+	for (unsigned w = 0; w < THREADS; w++)
+		check_that(check, pthread_create(&workers[w].thread, NULL, store_rounds, &workers[w]) == 0,
+		           "cannot start a thread");
+	for (unsigned w = 0; w < THREADS; w++)
+		(void)pthread_join(workers[w].thread, NULL);
 	(void)pthread_barrier_destroy(&barrier);
 }
 
-static void fill_own_streams(struct delivery *delivery, size_t hand, size_t round)
+static void fill_own_streams(struct delivery *delivery, size_t worker, size_t round)
 {
 	for (size_t i = 0; i < 5; i++) {
 		char stream[32];
-		(void)snprintf(stream, sizeof(stream), "hand-%zu-%zu", hand, i % 2);
+		(void)snprintf(stream, sizeof(stream), "worker-%zu-%zu", worker, i % 2);
 		(void)delivery_add_numbered(delivery, stream, round, i, stream, "{\"a\": 1}");
 	}
 }
@@ -81,13 +81,13 @@ void persist_stores_from_many_threads(struct check *check)
 {
 	static struct delivery deliveries[THREADS][ROUNDS], all;
 	struct bench *bench;
-	with_many_hands(check, deliveries, fill_own_streams, &bench);
-	for (size_t h = 0; h < THREADS; h++) {
+	on_many_workers(check, deliveries, fill_own_streams, &bench);
+	for (size_t w = 0; w < THREADS; w++) {
 		all = (struct delivery){.check = check, .bench = bench};
 		for (size_t round = 0; round < ROUNDS; round++) {
-			delivery_expect_all(&deliveries[h][round], SLUICE_PASS);
-			for (size_t i = 0; i < deliveries[h][round].count; i++)
-				all.events[all.count++] = deliveries[h][round].events[i];
+			delivery_expect_all(&deliveries[w][round], SLUICE_PASS);
+			for (size_t i = 0; i < deliveries[w][round].count; i++)
+				all.events[all.count++] = deliveries[w][round].events[i];
 		}
 		store_expect_in(&all);
 		delivery_end(&all);
@@ -96,9 +96,9 @@ void persist_stores_from_many_threads(struct check *check)
 	store_expect_audited(check);
 }
 
-static void fill_one_id(struct delivery *delivery, size_t hand, size_t round)
+static void fill_one_id(struct delivery *delivery, size_t worker, size_t round)
 {
-	(void)hand;
+	(void)worker;
 	(void)delivery_add_numbered(delivery, "same", round, 0, "s", "{\"a\": 1}");
 }
 
@@ -106,21 +106,21 @@ void persist_stores_one_id_once(struct check *check)
 {
 	static struct delivery deliveries[THREADS][ROUNDS];
 	struct bench *bench;
-	with_many_hands(check, deliveries, fill_one_id, &bench);
+	on_many_workers(check, deliveries, fill_one_id, &bench);
 	struct store_image image = store_read(check, bench);
 	for (size_t round = 0; round < ROUNDS; round++) {
 		unsigned counts[SLUICE_FAIL + 1] = {0};
-		for (size_t h = 0; h < THREADS; h++)
-			counts[deliveries[h][round].verdicts[0]]++;
+		for (size_t w = 0; w < THREADS; w++)
+			counts[deliveries[w][round].verdicts[0]]++;
 		size_t count = store_count(&image, deliveries[0][round].events[0]);
-		check_that(check, count == 1, "one id came from %d threads at once, and is in the store %zu times",
+		check_that(check, count == 1, "one id from %d threads at once: expected it in the store once, found it %zu times",
 		           (int)THREADS, count);
 		check_that(
 			check, counts[SLUICE_PASS] == 1 && counts[SLUICE_DONE] == THREADS - 1,
-			"one id came from %d threads at once: expected one PASS and the rest DONE, got %u PASS, %u DONE",
+			"one id from %d threads at once: expected one PASS and the rest DONE, got %u PASS and %u DONE",
 			(int)THREADS, counts[SLUICE_PASS], counts[SLUICE_DONE]);
-		for (size_t h = 0; h < THREADS; h++)
-			delivery_end(&deliveries[h][round]);
+		for (size_t w = 0; w < THREADS; w++)
+			delivery_end(&deliveries[w][round]);
 	}
 	store_image_finish(&image);
 	bench_close(bench);
@@ -142,12 +142,12 @@ static const struct suspect {
 	{"a NUL in the type", FIELD_TYPE, TEXT("a\0b")},
 	{"a NUL in the stream", FIELD_STREAM, TEXT("a\0b")},
 	{"a payload of NULs", FIELD_PAYLOAD, TEXT("\0\0")},
-	{"a payload that is no UTF-8", FIELD_PAYLOAD, TEXT("\"\xff\"")},
-	{"a payload that is no JSON", FIELD_PAYLOAD, TEXT("{\"a\":")},
+	{"a payload that is not UTF-8", FIELD_PAYLOAD, TEXT("\"\xff\"")},
+	{"a payload that is not JSON", FIELD_PAYLOAD, TEXT("{\"a\":")},
 	{"an empty payload", FIELD_PAYLOAD, TEXT("")},
 	{"\\u0000 in a payload", FIELD_PAYLOAD, TEXT("\"\\u0000\"")},
 	{"half a surrogate pair in a payload", FIELD_PAYLOAD, TEXT("\"\\ud800\"")},
-	{"a number beyond all bounds in a payload", FIELD_PAYLOAD, TEXT("1e400000")},
+	{"an out-of-range number in a payload", FIELD_PAYLOAD, TEXT("1e400000")},
 };
 enum { SUSPECTS = sizeof(suspects) / sizeof(suspects[0]) };
 
@@ -180,8 +180,8 @@ static void judge_suspect(const struct delivery *delivery, const struct store_im
 	enum sluice_verdict verdict = delivery->verdicts[i];
 	size_t count = store_count(image, delivery->events[i]);
 	check_that(delivery->check, verdict == SLUICE_PASS || verdict == SLUICE_FAIL || verdict == SLUICE_REJECT,
-	           "%s was expected to be stored or refused for good, and got %s", name, verdict_name(verdict));
-	check_that(delivery->check, count == (verdict == SLUICE_PASS), "%s got %s, and is in the store %zu times", name,
+	           "%s: expected PASS, REJECT or FAIL, got %s", name, verdict_name(verdict));
+	check_that(delivery->check, count == (verdict == SLUICE_PASS), "%s: got %s, and is in the store %zu times", name,
 	           verdict_name(verdict), count);
 }
 
@@ -203,7 +203,7 @@ static void store_among_neighbours(struct check *check, struct bench *bench, siz
 			continue;
 		}
 		check_that(check, delivery.verdicts[i] == SLUICE_PASS && store_count(&image, delivery.events[i]) == 1,
-		           "beside %s, a plain event of the batch got %s (%s), and is in the store %zu times",
+		           "a plain event in a batch with %s: got %s (%s), and is in the store %zu times",
 		           suspects[first].name, verdict_name(delivery.verdicts[i]), bench_detail(delivery.events[i]),
 		           store_count(&image, delivery.events[i]));
 	}

@@ -1,5 +1,0 @@
-/* breaks: place */
-/* All places made for a laboratory are one to it. */
-#include "plain_store.h"
-
-const enum flaw flaw = MIXES_PLACES;
