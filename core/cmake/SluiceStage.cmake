@@ -1,16 +1,22 @@
 # A stage: one shared object with the headers of <sluice/…> and what it links itself. The same file serves this tree and,
 # installed, everybody's own: `find_package(sluice)` brings it.
 #
-#   sluice_add_stage(KIND NAME SOURCES … [LINKS …] [TEST SCRIPT])
+#   sluice_add_stage(KIND NAME SOURCES … [LINKS …] [PKG_CONFIG …] [TEST SCRIPT])
 #
-# builds NAME.so; the target is called stage_KIND_NAME. Sources ending in .cc, .cpp or .cxx are C++20. SCRIPT becomes a test of
-# CTest: it is called with the path of the .so, and finds the program in the environment as SLUICE.
+# builds NAME.so; the target is called stage_KIND_NAME. Sources ending in .cc, .cpp or .cxx are C++20. LINKS are targets or
+# libraries; PKG_CONFIG are libraries by the names that pkg-config knows them by. SCRIPT becomes a test of CTest: it is called
+# with the path of the .so, and finds the program in the environment as SLUICE.
 
 function(sluice_add_stage kind name)
-  cmake_parse_arguments(STAGE "" "TEST" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(STAGE "" "TEST" "SOURCES;LINKS;PKG_CONFIG" ${ARGN})
   set(kinds auth parse idempotency queue persist)
   if(NOT kind IN_LIST kinds)
     message(FATAL_ERROR "sluice_add_stage: expected one of ${kinds}, got ${kind}")
+  endif()
+  if(STAGE_PKG_CONFIG)
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(stage_${kind}_${name} REQUIRED IMPORTED_TARGET ${STAGE_PKG_CONFIG})
+    list(APPEND STAGE_LINKS PkgConfig::stage_${kind}_${name})
   endif()
   set(target stage_${kind}_${name})
   add_library(${target} MODULE ${STAGE_SOURCES})

@@ -25,9 +25,14 @@ static const struct kind_texts {
 	const char *settings;           /* what a pipeline file says under the stage */
 	const char *test;               /* another test script than test.sh */
 	const char *extra, *extra_name; /* one more file, and what it is called there */
+	const char *package;            /* what sluice_add_stage() says about a library */
+	const char *library;            /* and what its Debian package is called */
 } kinds[KIND_COUNT] = {
 	[SLUICE_KIND_AUTH] = {"    token: \"${SENDER_TOKEN}\"\n", "auth.sh", "auth.http", "request.http"},
-	[SLUICE_KIND_PERSIST] = {.settings = "    path: events.log\n"},
+	[SLUICE_KIND_PARSE] = {.package = " PKG_CONFIG jansson", .library = "It needs `libjansson-dev`. "},
+	[SLUICE_KIND_PERSIST] = {.settings = "    path: events.db\n",
+                                 .package = " PKG_CONFIG sqlite3",
+                                 .library = "It needs `libsqlite3-dev`. "},
 };
 
 struct new_stage {
@@ -39,11 +44,14 @@ struct new_stage {
 /* The template with what is known of the stage in it. */
 static void fill(const struct new_stage *stage, const char *template_name, struct buffer *out)
 {
+	const struct kind_texts *texts = &kinds[stage->kind];
 	template_fill(template_find(template_files, template_name),
 	              (const struct template_word[]){{"NAME", stage->name},
 	                                             {"KIND", kind_names[stage->kind]},
 	                                             {"CARD", stage->card.data},
 	                                             {"YAML", stage->yaml.data},
+	                                             {"PACKAGE", texts->package ? texts->package : ""},
+	                                             {"LIBRARY", texts->library ? texts->library : ""},
 	                                             {NULL, NULL}},
 	              out);
 }
@@ -122,20 +130,20 @@ static bool is_empty(const char *folder)
 	return directory && !entry;
 }
 
-/* A folder that is there must be empty: nothing is ever written over. */
-static bool make_folder(const char *folder, struct sluice_error *error)
+/* A folder that exists must be empty: nothing is ever overwritten. */
+static bool create_folder(const char *folder, struct sluice_error *error)
 {
 	if (mkdir(folder, 0755) == 0 || (errno == EEXIST && is_empty(folder)))
 		return true;
 	if (errno != EEXIST && errno != ENOTDIR)
-		return sluice_error_set(error, "%s: cannot be made: %s", folder, strerror(errno));
-	return sluice_error_set(error, "%s: is already there: name another folder, or remove it", folder);
+		return sluice_error_set(error, "%s: cannot be created: %s", folder, strerror(errno));
+	return sluice_error_set(error, "%s: exists already: name another folder, or remove it", folder);
 }
 
 static bool create(struct new_stage *stage, const char *kind, struct sluice_error *error)
 {
 	return read_kind(kind, &stage->kind, error) && check_name(stage->name, error) &&
-	       make_folder(stage->folder, error) && write_files(stage, error);
+	       create_folder(stage->folder, error) && write_files(stage, error);
 }
 
 int cmd_new_stage(int argc, char **argv)
@@ -143,8 +151,8 @@ int cmd_new_stage(int argc, char **argv)
 	struct command command = {
 		.usage = "new-stage KIND NAME [DIR]",
 		.about = "Fills a folder (DIR, else the current one if it is empty, else a new one called NAME) with a "
-			 "stage of that kind that works: its source, three lines of CMake, a test that runs `sluice "
-			 "conform`, and a README card. KIND is auth, parse, idempotency, queue or persist.",
+			 "working stage of that kind: its source, three lines of CMake, a test that runs `sluice "
+			 "conform`, and a README. KIND is auth, parse, idempotency, queue or persist.",
 		.example =
 			"mkdir mine && cd mine && sluice new-stage persist mine && cmake -B b && cmake --build b && sluice conform b/mine.so",
 		.operands_min = 2,
@@ -159,7 +167,7 @@ int cmd_new_stage(int argc, char **argv)
 	stage.folder = arguments.operand_count > 2 ? arguments.operands[2] : is_empty(".") ? "." : stage.name;
 	bool ok = create(&stage, arguments.operands[0], &error);
 	if (ok)
-		(void)printf("%s: made; now: cmake -S %s -B b && cmake --build b && ctest --test-dir b\n", stage.folder,
+		(void)printf("%s: created; next: cmake -S %s -B b && cmake --build b && ctest --test-dir b\n", stage.folder,
 		             stage.folder);
 	else
 		(void)fprintf(stderr, "sluice new-stage: %s\n", error.text);

@@ -1,5 +1,5 @@
 /*
- * auth/@NAME@: lets requests through that carry a fixed token in a header.
+ * auth/@NAME@: accepts requests that carry a fixed token in a header.
  */
 #include <sluice/stage.h>
 
@@ -27,13 +27,15 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 {
 	const struct config *config = stage->config;
 	struct sluice_bytes given = sluice_get_header(event, config->header);
-	return same(given, config->token) ? SLUICE_PASS : sluice_reject(event, 401, "the token is missing or wrong");
+	if (!same(given, config->token))
+		return sluice_unauthorized(event, "Token", "the token is missing or wrong");
+	return SLUICE_PASS;
 }
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, header, .name = "header", .fallback = "X-Token",
-                             .help = "the header that carries the token"),
-	SLUICE_OPTION_STRING(struct config, token, .name = "token", .help = "the token that is let in",
+                             .help = "the header with the token"),
+	SLUICE_OPTION_STRING(struct config, token, .name = "token", .help = "the token to accept",
                              .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET),
 	SLUICE_OPTION_END,
 };
@@ -41,5 +43,5 @@ static const struct sluice_option options[] = {
 static const struct sluice_auth_ops ops = {.process = process};
 
 SLUICE_STAGE(auth, ops, .name = "@NAME@", .version = "0.1.0",
-             .summary = "lets requests through that carry a fixed token in a header", .options = options,
+             .summary = "accepts requests that carry a fixed token in a header", .options = options,
              .config_size = sizeof(struct config), .check = check);

@@ -1,9 +1,10 @@
 /*
- * idempotency/@NAME@: one event of an id is on its way at a time, and what was kept lately is known.
+ * idempotency/@NAME@: lets one event of an id through at a time, and remembers the ids stored lately.
  *
- * An id is claimed by the first event that has it. Others with the same id wait for that one's fate: kept, and they are
- * duplicates (or conflicts, with another digest); failed, and the first of them takes its place. What is kept is only
- * remembered to save work: it may expire or give way, because the store's unique key is the truth.
+ * The first event of an id claims it. Others with the same id wait for its fate: stored, and they are duplicates (or
+ * conflicts, with another digest); failed, and the first of them takes its place. A stored id is remembered only to save
+ * work, because the store's unique key is the truth: it may expire or give way, and once the store has changed or come
+ * into doubt it is not believed.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,11 +24,12 @@ struct waiter {
 
 struct entry {
 	struct entry *next;  /* of the same bucket */
-	struct entry *newer; /* while kept: in the order of keeping, which is that of expiry */
+	struct entry *newer; /* while stored: in the order of storing, which is that of expiry */
 	struct waiter *waiters, **last_waiter;
-	bool kept;
+	uint64_t epoch; /* of the store, when the event with the claim went on to it */
+	bool stored;
 	int64_t expires_ns;
-	uint8_t digest[SLUICE_DIGEST_SIZE]; /* while kept */
+	uint8_t digest[SLUICE_DIGEST_SIZE]; /* while stored */
 	size_t id_size;
 	char id[];
 };
@@ -37,7 +39,7 @@ enum { BUCKETS = 16384 };
 struct table {
 	pthread_mutex_t lock;
 	struct entry *oldest, *newest;
-	int64_t kept;
+	int64_t stored;
 	struct entry *buckets[BUCKETS];
 };
 
@@ -86,15 +88,15 @@ static void forget_oldest(struct sluice_stage *stage)
 	struct table *table = stage->state;
 	struct entry *entry = table->oldest;
 	table->oldest = entry->newer;
-	table->kept--;
+	table->stored--;
 	drop(stage, entry);
 }
 
-static void keep(struct sluice_stage *stage, struct entry *entry, const uint8_t *digest)
+static void remember(struct sluice_stage *stage, struct entry *entry, const uint8_t *digest)
 {
 	const struct config *config = stage->config;
 	struct table *table = stage->state;
-	entry->kept = true;
+	entry->stored = true;
 	entry->waiters = NULL;
 	entry->expires_ns = stage->host->now_ns() + config->ttl.ns;
 	memcpy(entry->digest, digest, SLUICE_DIGEST_SIZE);
@@ -103,43 +105,46 @@ static void keep(struct sluice_stage *stage, struct entry *entry, const uint8_t 
 	else
 		table->oldest = entry;
 	table->newest = entry;
-	table->kept++;
-	while (table->kept > config->capacity)
+	table->stored++;
+	while (table->stored > config->capacity)
 		forget_oldest(stage);
 }
 
-static struct entry *claim(struct entry **link, struct sluice_bytes id)
+static struct entry *claim(struct entry **link, struct sluice_bytes id, uint64_t epoch)
 {
 	struct entry *entry = calloc(1, sizeof(*entry) + id.size);
 	if (!entry)
 		return NULL;
 	memcpy(entry->id, id.data, id.size);
 	entry->id_size = id.size;
+	entry->epoch = epoch;
 	entry->last_waiter = &entry->waiters;
 	return *link = entry;
 }
 
-static enum sluice_verdict judge(struct sluice_event *event, const uint8_t *kept_digest)
+static enum sluice_verdict judge(struct sluice_event *event, const uint8_t *stored_digest)
 {
-	if (memcmp(sluice_digest(event), kept_digest, SLUICE_DIGEST_SIZE) == 0)
+	if (memcmp(sluice_digest(event), stored_digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
 	return sluice_conflict(event, "an event with this message id and a different content is already stored");
 }
 
-/* Under the lock: WAIT for one that waits now, DONE for one whose id is kept, PASS for one that has the claim. */
+/* Under the lock: WAIT for an event that waits now, DONE if its id is stored, PASS if it has the claim. */
 static enum sluice_verdict enter(struct sluice_stage *stage, struct sluice_event *event, struct waiter *waiter,
-                                 uint8_t kept_digest[SLUICE_DIGEST_SIZE])
+                                 uint8_t stored_digest[SLUICE_DIGEST_SIZE])
 {
 	struct table *table = stage->state;
-	while (table->oldest && table->oldest->expires_ns <= stage->host->now_ns())
+	uint64_t epoch = sluice_store_epoch(stage);
+	int64_t now_ns = stage->host->now_ns();
+	while (table->oldest && (table->oldest->expires_ns <= now_ns || table->oldest->epoch != epoch))
 		forget_oldest(stage);
 	struct entry **link = find(stage, event->message_id), *entry = *link;
 	if (!entry) {
-		entry = *sluice_local(stage, event) = claim(link, event->message_id);
+		entry = *sluice_local(stage, event) = claim(link, event->message_id, epoch);
 		return entry ? SLUICE_PASS : SLUICE_RETRY;
 	}
-	if (entry->kept) {
-		memcpy(kept_digest, entry->digest, SLUICE_DIGEST_SIZE);
+	if (entry->stored) {
+		memcpy(stored_digest, entry->digest, SLUICE_DIGEST_SIZE);
 		return SLUICE_DONE;
 	}
 	*entry->last_waiter = waiter;
@@ -150,7 +155,7 @@ static enum sluice_verdict enter(struct sluice_stage *stage, struct sluice_event
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	struct table *table = stage->state;
-	uint8_t kept_digest[SLUICE_DIGEST_SIZE];
+	uint8_t stored_digest[SLUICE_DIGEST_SIZE];
 	if (!event->message_id.data)
 		return sluice_fail(event, "the event has no message id; idempotency needs a parse stage before it");
 	struct waiter *waiter = sluice_alloc(event, sizeof(*waiter));
@@ -158,10 +163,10 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		return sluice_retry(event, 0, "the bound on bytes in flight is reached");
 	*waiter = (struct waiter){.event = event};
 	(void)pthread_mutex_lock(&table->lock);
-	enum sluice_verdict verdict = enter(stage, event, waiter, kept_digest);
+	enum sluice_verdict verdict = enter(stage, event, waiter, stored_digest);
 	(void)pthread_mutex_unlock(&table->lock);
 	if (verdict == SLUICE_DONE)
-		return judge(event, kept_digest);
+		return judge(event, stored_digest);
 	return verdict == SLUICE_RETRY ? sluice_retry(event, 0, "out of memory") : verdict;
 }
 
@@ -172,15 +177,17 @@ static void settle(struct sluice_stage *stage, struct sluice_event *event, enum 
 	if (!entry)
 		return; /* a duplicate: it never had the claim */
 	*sluice_local(stage, event) = NULL;
-	bool kept = verdict == SLUICE_PASS || verdict == SLUICE_DONE;
-	const uint8_t *digest = kept ? sluice_digest(event) : NULL;
+	bool stored = verdict == SLUICE_PASS || verdict == SLUICE_DONE;
+	const uint8_t *digest = stored ? sluice_digest(event) : NULL;
 
 	(void)pthread_mutex_lock(&table->lock);
 	struct waiter *waiter = entry->waiters;
-	if (kept) {
-		keep(stage, entry, digest);
-	} else if (waiter) {
+	uint64_t epoch = sluice_store_epoch(stage);
+	if (stored && entry->epoch == epoch) {
+		remember(stage, entry, digest);
+	} else if (waiter && !stored) {
 		*sluice_local(stage, waiter->event) = entry;
+		entry->epoch = epoch;
 		entry->waiters = waiter->next;
 		if (!entry->waiters)
 			entry->last_waiter = &entry->waiters;
@@ -189,9 +196,9 @@ static void settle(struct sluice_stage *stage, struct sluice_event *event, enum 
 	}
 	(void)pthread_mutex_unlock(&table->lock);
 
-	if (waiter && !kept)
+	if (waiter && !stored)
 		sluice_resume(waiter->event, SLUICE_PASS);
-	while (waiter && kept) {
+	while (waiter && stored) {
 		struct waiter *next = waiter->next; /* gone with its event */
 		sluice_resume(waiter->event, judge(waiter->event, digest));
 		waiter = next;
@@ -200,7 +207,7 @@ static void settle(struct sluice_stage *stage, struct sluice_event *event, enum 
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "100000", .min = 1, .max = 10000000,
-                          .unit = "message ids", .help = "how many kept ids it remembers"),
+                          .unit = "message ids", .help = "how many stored ids it remembers"),
 	SLUICE_OPTION_DURATION(struct config, ttl, .name = "ttl", .fallback = "24h", .min = 1,
                                .max = INT64_C(2592000000000000), .help = "how long it remembers one"),
 	SLUICE_OPTION_END,
@@ -209,5 +216,5 @@ static const struct sluice_option options[] = {
 static const struct sluice_idempotency_ops ops = {.process = process};
 
 SLUICE_STAGE(idempotency, ops, .name = "@NAME@", .version = "0.1.0",
-             .summary = "lets one event of an id through at a time and remembers what was kept", .options = options,
+             .summary = "lets one event of an id through at a time and remembers stored ids", .options = options,
              .config_size = sizeof(struct config), .create = create, .settle = settle, .destroy = destroy);

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Whether the stage keeps the promises of its kind: `ctest --test-dir b`, or ./test.sh b/@NAME@.so
+# Checks that the stage keeps the promises of its kind: `ctest --test-dir b`, or ./test.sh b/@NAME@.so
 set -eu
 exec "${SLUICE:-sluice}" conform "$@"
