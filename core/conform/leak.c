@@ -22,7 +22,7 @@ enum {
 	HEAP_GRAIN_OF_STORE = 256, /* its library's caches and the heap's own cuttings settle slowly */
 	SETTLE_MS = 3000,
 	WHY_SIZE = 64,
-	TRIES = 3, /* the C library's account wavers; what is lost is lost each time */
+	TRIES = 6, /* caches of the allocator settle slowly; what is lost is lost each time */
 };
 
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));

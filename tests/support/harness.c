@@ -178,7 +178,7 @@ void harness_free(struct sluice_event *event)
 	bench_free(event);
 }
 
-char *harness_measure(struct harness *harness)
+char *harness_stats(struct harness *harness)
 {
 	struct sluice_error error = {0};
 	char *figures = bench_stats(bench_of(harness), &error);

@@ -46,7 +46,7 @@ void harness_fields(struct sluice_event *event, const char *message_id, const ch
                     const char *payload);
 
 enum sluice_verdict harness_process(struct harness *harness, struct sluice_event *event);
-/* Through process_batch() (or process() one by one); verdicts[] is filled. */
+/* Through store() of a persist stage, process() one by one of any other; verdicts[] is filled. */
 void harness_process_batch(struct harness *harness, struct sluice_event **events, enum sluice_verdict *verdicts,
                            size_t count);
 
@@ -63,8 +63,8 @@ bool harness_is_resumed(const struct sluice_event *event);
 void harness_settle(struct harness *harness, struct sluice_event *event, enum sluice_verdict verdict);
 void harness_free(struct sluice_event *event);
 
-/* What measure() shows, as bench_measure() writes it; the caller frees it. */
-char *harness_measure(struct harness *harness);
+/* What stats() shows, as bench_stats() writes it; the caller frees it. */
+char *harness_stats(struct harness *harness);
 
 /* The log lines that the stages of this process have written since the last call; the caller frees it. */
 char *harness_take_log(void);

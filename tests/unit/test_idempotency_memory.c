@@ -3,9 +3,11 @@
  */
 #include <check.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "conform/bench.h"
 #include "support/harness.h"
 #include "support/unit.h"
 
@@ -31,6 +33,15 @@ static struct sluice_event *event(const char *id, const char *payload)
 	struct sluice_event *e = harness_event(h);
 	harness_fields(e, id, "type", NULL, payload);
 	return e;
+}
+
+static int count_kept(void)
+{
+	char *gauges = bench_observe((struct bench *)h);
+	int count = -1;
+	ck_assert_int_eq(sscanf(gauges, "idempotency_entries{state=\"kept\"} %d", &count), 1);
+	free(gauges);
+	return count;
 }
 
 /* Sends one through to its end. */
@@ -125,6 +136,55 @@ START_TEST(test_kept_ids_expire)
 	ck_assert_int_eq(pass_through("m", "{}", SLUICE_PASS), SLUICE_DONE);
 	harness_advance_clock(1);
 	ck_assert_int_eq(pass_through("m", "{}", SLUICE_PASS), SLUICE_PASS);
+}
+END_TEST
+
+START_TEST(test_tick_frees_what_has_expired_while_no_event_comes)
+{
+	close_stage();
+	harness_set_clock(INT64_C(1700000000) * NS_PER_S);
+	open_with((const char *const[]){"ttl=10s", NULL});
+	ck_assert_int_eq(h->ops->tick(&h->stage), 10 * NS_PER_S);
+	pass_through("m", "{}", SLUICE_PASS);
+	harness_advance_clock(4 * NS_PER_S);
+	ck_assert_int_eq(h->ops->tick(&h->stage), 6 * NS_PER_S);
+	ck_assert_int_eq(count_kept(), 1);
+	harness_advance_clock(6 * NS_PER_S);
+	ck_assert_int_eq(h->ops->tick(&h->stage), 10 * NS_PER_S);
+	ck_assert_int_eq(count_kept(), 0);
+}
+END_TEST
+
+START_TEST(test_in_a_new_epoch_the_store_decides_anew)
+{
+	struct sluice_event *in_flight = event("flight", "{}"), *waiting = event("flight", "{}");
+	enum sluice_verdict verdict;
+	ck_assert_int_eq(harness_process(h, in_flight), SLUICE_PASS);
+	ck_assert_int_eq(harness_process(h, waiting), SLUICE_WAIT);
+	pass_through("m", "{}", SLUICE_PASS);
+	bench_doubt_store();
+	ck_assert_int_eq(pass_through("m", "{}", SLUICE_FAIL), SLUICE_PASS);
+	ck_assert_int_eq(pass_through("m", "{\"other\":1}", SLUICE_PASS), SLUICE_PASS);
+	ck_assert_int_eq(pass_through("m", "{\"other\":1}", SLUICE_PASS), SLUICE_DONE);
+	harness_settle(h, in_flight, SLUICE_PASS);
+	ck_assert(harness_wait_resumed(waiting, &verdict));
+	ck_assert_int_eq(verdict, SLUICE_DONE);
+	harness_settle(h, waiting, SLUICE_DONE);
+	ck_assert_int_eq(pass_through("flight", "{}", SLUICE_DONE), SLUICE_PASS);
+	ck_assert_int_eq(pass_through("flight", "{}", SLUICE_PASS), SLUICE_DONE);
+}
+END_TEST
+
+START_TEST(test_heir_of_a_new_epoch_is_believed)
+{
+	struct sluice_event *first = event("m", "{}"), *second = event("m", "{}");
+	ck_assert_int_eq(harness_process(h, first), SLUICE_PASS);
+	ck_assert_int_eq(harness_process(h, second), SLUICE_WAIT);
+	bench_doubt_store();
+	harness_settle(h, first, SLUICE_RETRY);
+	ck_assert(harness_wait_resumed(second, NULL));
+	harness_settle(h, second, SLUICE_PASS);
+	ck_assert_int_eq(pass_through("m", "{}", SLUICE_PASS), SLUICE_DONE);
 }
 END_TEST
 
@@ -230,6 +290,9 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_duplicate_of_failed_original_takes_its_place);
 	tcase_add_test(all, test_what_the_store_had_already_is_kept);
 	tcase_add_test(all, test_kept_ids_expire);
+	tcase_add_test(all, test_tick_frees_what_has_expired_while_no_event_comes);
+	tcase_add_test(all, test_in_a_new_epoch_the_store_decides_anew);
+	tcase_add_test(all, test_heir_of_a_new_epoch_is_believed);
 	tcase_add_test(all, test_claims_do_not_expire);
 	tcase_add_test(all, test_at_capacity_the_oldest_gives_way);
 	tcase_add_test(all, test_many_ids_are_all_known);

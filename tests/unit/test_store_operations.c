@@ -70,7 +70,7 @@ static void expect_refusal_to_drop(struct harness *h, const char *sentence)
 /* The figure called `name`, label and all; it must be there. */
 static double figure(struct harness *h, const char *name)
 {
-	char *figures = harness_measure(h), *line = figures;
+	char *figures = harness_stats(h), *line = figures;
 	double value = -1;
 	size_t size = strlen(name);
 	while (line && !(strncmp(line, name, size) == 0 && line[size] == ' ')) {
@@ -84,7 +84,7 @@ static double figure(struct harness *h, const char *name)
 
 static void expect_shown(struct harness *h, const char *text, bool expected)
 {
-	char *figures = harness_measure(h);
+	char *figures = harness_stats(h);
 	ck_assert_msg((strstr(figures, text) != NULL) == expected, "%s \"%s\" in:\n%.2000s",
 	              expected ? "no" : "there is", text, figures);
 	free(figures);
