@@ -1,5 +1,5 @@
 /*
- * sluice conform: whether a stage keeps the promises of its kind.
+ * sluice conform: checks that a stage keeps the promises of its kind.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "conform/report.h"
 #include "yaml/quantity.h"
 
-enum { TIMEOUT_DEFAULT_S = 20 };
+enum { TIMEOUT_DEFAULT_S = 60 };
 
 /* What has been found so far, and who is told of it as it comes. */
 struct session {
@@ -58,7 +58,7 @@ static int run(const struct conform *conform, bool as_json)
 	free(session.results);
 	if (totals.counts[CHECK_BROKEN])
 		return STATUS_NO;
-	/* What was asked for in particular and could not be told is no yes. */
+	/* The one check asked for was not made: that is not a yes. */
 	return conform->only && totals.counts[CHECK_SKIPPED] ? STATUS_CANNOT : STATUS_YES;
 }
 
@@ -82,7 +82,7 @@ static int conform_file(const char *file, const struct conform *wanted, bool as_
 	if (conform.only && !conform_has(plugin->ops.kind, conform.only, &error))
 		status = refuse("", error.text);
 	else if (!conform_can_create(&conform, &error))
-		status = refuse("the stage cannot be created with what --set gives: ", error.text);
+		status = refuse("cannot create the stage with the options given by --set: ", error.text);
 	else
 		status = run(&conform, as_json);
 	loader_close(plugin);
@@ -94,15 +94,15 @@ int cmd_conform(int argc, char **argv)
 	const char *only = NULL, *timeout = NULL, *request = NULL;
 	const struct flag flags[] = {
 		{"only", "CHECK", "run this check alone", NULL, &only},
-		{"request", "FILE", "auth: a request to be let through, HTTP head and body", NULL, &request},
-		{"timeout", "20s", "how long one check may take", NULL, &timeout},
+		{"request", "FILE", "auth: a request that the stage accepts, HTTP head and body", NULL, &request},
+		{"timeout", "60s", "how long one check may take", NULL, &timeout},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	struct command command = {
 		.usage = "conform FILE.so",
-		.about = "Checks whether a stage keeps the promises of its kind, each check in a process and a folder\n"
-			 "of its own. A store is written to: give it a database of its own.\n\n"
-			 "Exit status: 0 it does, 1 something is broken, 2 it could not be told.",
+		.about = "Checks that a stage keeps the promises of its kind, each check in a process and a folder\n"
+			 "of its own. It writes to the store: give it a database of its own.\n\n"
+			 "Exit status: 0 all promises kept, 1 a promise broken, 2 not checked.",
 		.example = "sluice conform build/stages/auth/hmac.so --set scheme=github --set secrets=s",
 		.flags = flags,
 		.common = FLAGS_OPTIONS | FLAGS_JSON,
@@ -118,9 +118,9 @@ int cmd_conform(int argc, char **argv)
 	char *request_path = request ? realpath(request, NULL) : NULL;
 	conform.request = request_path;
 	if (timeout && (!quantity_parse_duration(timeout, &conform.timeout_ns) || conform.timeout_ns <= 0))
-		status = refuse("--timeout: expected a duration such as 20s, got ", timeout);
+		status = refuse("--timeout: expected a duration such as 60s, got ", timeout);
 	else if (request && !request_path)
-		status = refuse("--request: there is no file ", request);
+		status = refuse("--request: no such file: ", request);
 	else
 		status = conform_file(arguments.operands[0], &conform, arguments.json);
 	free(request_path);
