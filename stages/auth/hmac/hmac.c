@@ -259,7 +259,7 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		                              : sluice_retry(event, 0, "the bound on bytes in flight is reached");
 	}
 	sluice_log(stage, SLUICE_LOG_DEBUG, "signature_refused", sluice_text("why", flaw));
-	return sluice_reject(event, 401, "the signature is missing, wrong, too old or too far ahead");
+	return sluice_unauthorized(event, "Signature", "the signature is missing, wrong, too old or too far ahead");
 }
 
 static struct sluice_bytes bytes_of(const char *text)
