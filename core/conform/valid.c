@@ -108,12 +108,12 @@ static void make(struct check *check, struct valid *valid)
 {
 	const char *secrets = check_option(check, "secrets"), *tokens = check_option(check, "tokens");
 	const char *users = check_option(check, "users");
-	char *item = NULL;
+	char *secret = secrets ? first_item(secrets) : NULL, *item = NULL;
 	*valid = (struct valid){0};
 	buffer_add_text(&valid->body, check_request(check) ? "" : BODY);
 	if (check_request(check)) {
 		read_request(check, valid);
-	} else if (secrets && sign(check, valid, item = first_item(secrets))) {
+	} else if (secret && sign(check, valid, secret)) {
 		/* signed */
 	} else if (tokens) {
 		struct valid_header *header = add_header(valid, "Authorization");
@@ -128,6 +128,7 @@ static void make(struct check *check, struct valid *valid)
 	} else {
 		check_skip(check, "conform knows no request that it accepts: give one with --request");
 	}
+	free(secret);
 	free(item);
 }
 

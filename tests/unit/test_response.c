@@ -151,6 +151,25 @@ START_TEST(test_connection_that_ends_within_a_response_breaks_it)
 }
 END_TEST
 
+START_TEST(test_body_is_added_where_it_is_wanted)
+{
+	static const char *const texts[] = {
+		OK "Content-Length: 5\r\n\r\nhello",
+		OK "Transfer-Encoding: chunked\r\n\r\n2;x\r\nhe\r\n3\r\nllo\r\n0\r\nTrailer: y\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\n" OK "\r\nhello",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct buffer body = {0};
+		response.body = &body;
+		buffer_add_text(&body, "> ");
+		(void)feed(texts[i], strlen(texts[i]), 0);
+		ck_assert_str_eq(body.data, "> hello");
+		response.body = NULL;
+		buffer_finish(&body);
+	}
+}
+END_TEST
+
 START_TEST(test_nul_in_a_head_or_a_chunk_size_is_broken_and_in_a_body_is_not)
 {
 	static const char in_head[] = OK "X: a\0b\r\n\r\n",
@@ -223,6 +242,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, test_response_without_a_length_lasts_as_long_as_the_connection, 0, COUNT_OF(until_eof));
 	tcase_add_loop_test(tc, test_what_is_no_response_is_broken, 0, COUNT_OF(broken));
 	tcase_add_loop_test(tc, test_connection_that_ends_within_a_response_breaks_it, 0, COUNT_OF(goods));
+	tcase_add_test(tc, test_body_is_added_where_it_is_wanted);
 	tcase_add_test(tc, test_nul_in_a_head_or_a_chunk_size_is_broken_and_in_a_body_is_not);
 	tcase_add_test(tc, test_head_over_its_bound_is_broken);
 	tcase_add_test(tc, test_body_of_any_size_needs_no_room);
