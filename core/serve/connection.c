@@ -49,6 +49,8 @@ struct connection *connection_open(struct roster *roster, int fd, int64_t timeou
 void connection_close(struct connection *connection)
 {
 	struct roster *roster = connection->roster;
+	/* From here on the sweeper does not take it any more. */
+	(void)connection_enter(connection, CONNECTION_EXPIRED, 0);
 	(void)pthread_mutex_lock(&roster->lock);
 	if (connection->previous)
 		connection->previous->next = connection->next;
@@ -86,85 +88,95 @@ static bool is_overdue(const struct connection *connection, int64_t now_ns)
 	return atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) <= now_ns;
 }
 
-/* The connection is HELD; returns the phase it goes back to. */
-static int end_answer(struct connection *connection, int64_t now_ns)
+/* What is done to connections from outside of their HTTP threads. */
+struct action {
+	unsigned phases; /* bits: whom it concerns */
+	bool only_overdue;
+	/* Without the lock, the connection HELD, so that it cannot be closed; returns the phase it goes on with. */
+	int (*apply)(struct connection *connection, int phase, int64_t now_ns);
+};
+
+static bool hold(struct connection *connection, const struct action *action, int phase, int64_t now_ns)
 {
-	const struct roster *roster = connection->roster;
-	if (roster->settle(roster->context, connection) || !connection->overdue) {
-		connection->overdue = true;
-		atomic_store_explicit(&connection->deadline_ns, now_ns + roster->grace_ns, memory_order_relaxed);
-		return CONNECTION_BUSY;
-	}
-	(void)shutdown(connection->fd, SHUT_RDWR);
-	return CONNECTION_EXPIRED;
+	return action->phases >> phase & 1 && (!action->only_overdue || is_overdue(connection, now_ns)) &&
+	       atomic_compare_exchange_strong(&connection->phase, &phase, CONNECTION_HELD);
 }
 
-/* The connection is HELD; returns the phase it goes back to. */
-static int end_request(struct connection *connection, int phase)
-{
-	if (phase != CONNECTION_IDLE || !connection->served)
-		connection->roster->time_out(connection->roster->context, connection, phase != CONNECTION_IDLE);
-	(void)shutdown(connection->fd, SHUT_RDWR);
-	return CONNECTION_EXPIRED;
-}
-
-static bool hold(struct connection *connection, int phase)
-{
-	return phase < CONNECTION_HELD && atomic_compare_exchange_strong(&connection->phase, &phase, CONNECTION_HELD);
-}
-
-static void sweep_one(struct connection *connection, int64_t now_ns)
-{
-	int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
-	if (!is_overdue(connection, now_ns) || !hold(connection, phase))
-		return;
-	if (is_overdue(connection, now_ns))
-		phase = phase == CONNECTION_BUSY ? end_answer(connection, now_ns) : end_request(connection, phase);
-	atomic_store(&connection->phase, phase);
-}
-
-void roster_sweep(struct roster *roster, int64_t now_ns)
-{
-	atomic_store_explicit(&roster->now_ns, now_ns, memory_order_relaxed);
-	(void)pthread_mutex_lock(&roster->lock);
-	for (struct connection *connection = roster->first; connection; connection = connection->next)
-		sweep_one(connection, now_ns);
-	(void)pthread_mutex_unlock(&roster->lock);
-}
-
-static void dismiss(struct roster *roster, int last_phase)
+static void for_each(struct roster *roster, const struct action *action, int64_t now_ns)
 {
 	(void)pthread_mutex_lock(&roster->lock);
 	for (struct connection *connection = roster->first; connection; connection = connection->next) {
 		int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
-		if (phase > last_phase || !hold(connection, phase))
+		if (!hold(connection, action, phase, now_ns))
 			continue;
-		(void)shutdown(connection->fd, SHUT_RDWR);
-		atomic_store(&connection->phase, CONNECTION_EXPIRED);
+		(void)pthread_mutex_unlock(&roster->lock);
+		phase = action->apply(connection, phase, now_ns);
+		(void)pthread_mutex_lock(&roster->lock);
+		atomic_store(&connection->phase, phase);
 	}
 	(void)pthread_mutex_unlock(&roster->lock);
+}
+
+static int end(struct connection *connection, int phase, int64_t now_ns)
+{
+	(void)phase, (void)now_ns;
+	(void)shutdown(connection->fd, SHUT_RDWR);
+	return CONNECTION_EXPIRED;
+}
+
+static int settle(struct connection *connection, int phase, int64_t now_ns)
+{
+	(void)now_ns;
+	(void)connection->roster->settle(connection->roster->context, connection);
+	return phase;
+}
+
+static int end_overdue(struct connection *connection, int phase, int64_t now_ns)
+{
+	const struct roster *roster = connection->roster;
+	if (!is_overdue(connection, now_ns)) /* it went on just before it was HELD */
+		return phase;
+	if (phase == CONNECTION_BUSY) {
+		if (!roster->settle(roster->context, connection) && connection->overdue)
+			return end(connection, phase, now_ns);
+		connection->overdue = true;
+		atomic_store_explicit(&connection->deadline_ns, now_ns + roster->grace_ns, memory_order_relaxed);
+		return phase;
+	}
+	if (phase != CONNECTION_IDLE || !connection->served)
+		roster->time_out(roster->context, connection, phase != CONNECTION_IDLE);
+	return end(connection, phase, now_ns);
+}
+
+enum {
+	IDLE = 1 << CONNECTION_IDLE,
+	UNFINISHED = IDLE | 1 << CONNECTION_HEADERS | 1 << CONNECTION_BODY,
+	BUSY = 1 << CONNECTION_BUSY,
+};
+
+void roster_sweep(struct roster *roster, int64_t now_ns)
+{
+	static const struct action action = {.phases = UNFINISHED | BUSY, .only_overdue = true, .apply = end_overdue};
+	atomic_store_explicit(&roster->now_ns, now_ns, memory_order_relaxed);
+	for_each(roster, &action, now_ns);
 }
 
 void roster_dismiss_idle(struct roster *roster)
 {
-	dismiss(roster, CONNECTION_IDLE);
+	static const struct action action = {.phases = IDLE, .apply = end};
+	for_each(roster, &action, 0);
 }
 
 void roster_dismiss_unfinished(struct roster *roster)
 {
-	dismiss(roster, CONNECTION_BODY);
+	static const struct action action = {.phases = UNFINISHED, .apply = end};
+	for_each(roster, &action, 0);
 }
 
 void roster_settle_all(struct roster *roster)
 {
-	(void)pthread_mutex_lock(&roster->lock);
-	for (struct connection *connection = roster->first; connection; connection = connection->next) {
-		if (!hold(connection, CONNECTION_BUSY))
-			continue;
-		(void)roster->settle(roster->context, connection);
-		atomic_store(&connection->phase, CONNECTION_BUSY);
-	}
-	(void)pthread_mutex_unlock(&roster->lock);
+	static const struct action action = {.phases = BUSY, .apply = settle};
+	for_each(roster, &action, 0);
 }
 
 size_t roster_count(struct roster *roster)

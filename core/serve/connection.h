@@ -7,7 +7,8 @@
  *
  * The phase is also the lock between the two. To look closer the sweeper takes the connection out of its phase for a
  * moment (HELD); the HTTP thread's next step waits that moment out. So neither needs a mutex, and what the sweeper
- * finds in a connection that it holds stays there.
+ * finds in a connection that it holds stays there. The lock of the list is free meanwhile: nobody who opens or closes
+ * another connection waits for a system call.
  */
 #ifndef SERVE_CONNECTION_H
 #define SERVE_CONNECTION_H
