@@ -105,7 +105,7 @@ bool digest_file(const char *path, uint8_t digest[SLUICE_DIGEST_SIZE], struct sl
 	end(context, digest);
 	bool failed = ferror(file);
 	(void)fclose(file);
-	return failed ? sluice_error_set(error, "%s: cannot be read to its end", path) : true;
+	return failed ? sluice_error_set(error, "%s: reading stopped before its end", path) : true;
 }
 
 void digest_hex(const uint8_t digest[SLUICE_DIGEST_SIZE], char text[DIGEST_HEX_SIZE])
@@ -154,7 +154,7 @@ void digest_random(void *buffer, size_t size)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			(void)fputs("sluice: the system gives no random bytes\n", stderr);
+			(void)fputs("sluice: the system provides no random bytes\n", stderr);
 			abort();
 		}
 		at += got;

@@ -42,7 +42,7 @@ int program_main(const struct program *program, int argc, char **argv)
 		if (strcmp(name, each->name) == 0)
 			return each->run ? each->run(argc - 1, argv + 1) : sibling_become(SIBLING_LAB, argv);
 	if (name[0])
-		(void)fprintf(stderr, "sluice: there is no subcommand '%s'\n\n", name);
+		(void)fprintf(stderr, "sluice: unknown subcommand '%s'\n\n", name);
 	program->print_usage(stderr);
 	return STATUS_CANNOT;
 }

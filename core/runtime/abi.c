@@ -42,10 +42,10 @@ static bool version_fits(const struct preamble *stage, struct sluice_error *erro
 	if (stage->abi_major == SLUICE_ABI_MAJOR && stage->abi_minor <= SLUICE_ABI_MINOR)
 		return true;
 	bool newer = stage->abi_major >= SLUICE_ABI_MAJOR;
-	return sluice_error_set(error, "is built for stage ABI %u.%u, this sluice has %d.%d: %s", stage->abi_major,
+	return sluice_error_set(error, "is built for stage ABI %u.%u, this sluice supports %d.%d: %s", stage->abi_major,
 	                        stage->abi_minor, SLUICE_ABI_MAJOR, SLUICE_ABI_MINOR,
-	                        newer ? "update sluice, or build the stage against the headers of this one"
-	                              : "build the stage again, against the headers of this sluice");
+	                        newer ? "update sluice, or rebuild the stage against this sluice's headers"
+	                              : "rebuild the stage against the headers of this sluice");
 }
 
 static bool sizes_fit(const struct preamble *stage, size_t symbol_size, struct sluice_error *error)
@@ -101,7 +101,7 @@ bool abi_copy(struct sluice_stage_ops *ops_out, union kind_table *kind_out, cons
 	struct preamble stage;
 	if (size < sizeof(stage))
 		return sluice_error_set(error, "has a " SLUICE_STAGE_SYMBOL
-		                               " that is no stage table: define it with SLUICE_STAGE()");
+		                               " that is not a stage table: define it with SLUICE_STAGE()");
 	memcpy(&stage, symbol, sizeof(stage));
 	if (!version_fits(&stage, error) || !sizes_fit(&stage, size, error))
 		return false;
@@ -147,7 +147,7 @@ static bool functions_fit(const struct sluice_stage_ops *ops, struct sluice_erro
 		return sluice_error_set(error, "has no %s(), which a stage of kind %s must have", missing,
 		                        kind_names[ops->kind]);
 	if (ops->kind == SLUICE_KIND_QUEUE && (ops->of.queue->flags & SLUICE_QUEUE_DURABLE) && !ops->of.queue->recover)
-		return sluice_error_set(error, "calls itself durable, which only a queue with recover() can be");
+		return sluice_error_set(error, "declares itself durable but has no recover()");
 	return true;
 }
 
@@ -211,18 +211,18 @@ static const char *option_flaw(const struct sluice_stage_ops *ops, const struct 
 	if (size > ops->config_size || option->offset > ops->config_size - size)
 		return "lies outside the config struct: set .config_size to its size";
 	if (option->type == SLUICE_TYPE_CHOICE && !option->choices)
-		return "has no choices to choose from";
+		return "has no .choices";
 	if ((option->flags & SLUICE_OPTION_REQUIRED) && option->fallback)
-		return "is required and has a default: it can be one of the two";
+		return "is both required and has a default: choose one";
 	if ((option->flags & SLUICE_OPTION_FILE) && option->type != SLUICE_TYPE_STRING)
-		return "is a file, which only a text can be";
+		return "is a file: only a STRING can be one";
 	if ((option->flags & SLUICE_OPTION_LOCATION) &&
 	    (option->type != SLUICE_TYPE_STRING || ops->kind != SLUICE_KIND_PERSIST))
-		return "is a location, which only a text of a stage of kind persist can be";
+		return "is a location: only a STRING of a persist stage can be one";
 	if ((option->flags & SLUICE_OPTION_LOCATION) && find_location(ops->options) != option)
-		return "is a second location: there can be one";
+		return "is a second location: a stage has at most one";
 	if (option_find(ops->options, option->name) != option)
-		return "stands in the table twice";
+		return "is in the table twice";
 	return NULL;
 }
 
@@ -238,8 +238,7 @@ static bool options_fit(const struct sluice_stage_ops *ops, struct sluice_error 
 	const struct sluice_store_maintenance *maintenance = abi_maintenance(ops);
 	if (maintenance && maintenance->drop && !find_location(ops->options))
 		return sluice_error_set(error,
-		                        "has drop() and no option with SLUICE_OPTION_LOCATION, so it cannot be told "
-		                        "what may be dropped");
+		                        "has drop() but no option with SLUICE_OPTION_LOCATION that names what to drop");
 	struct sluice_error cause = {0};
 	struct arena arena;
 	arena_init(&arena, 1024, NULL);

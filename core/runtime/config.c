@@ -135,7 +135,7 @@ static bool check_listen(const struct load *load)
 	if (listen->retry_after.ns % 1000000000 != 0)
 		return yaml_fail(
 			place_of(load, "listen.retry_after"), error,
-			"listen.retry_after: expected whole seconds; HTTP's Retry-After knows nothing smaller");
+			"listen.retry_after: expected whole seconds; Retry-After has no smaller unit");
 	return true;
 }
 
@@ -155,7 +155,7 @@ static bool check_admin(const struct load *load)
 			admin->address);
 	if (admin->port && admin->port == listen->port && strcmp(admin->address, listen->address) == 0)
 		return yaml_fail(place_of(load, "admin.port"), error,
-		                 "admin.port: %lld is listen.port, too; choose another", (long long)admin->port);
+		                 "admin.port: %lld is also listen.port; choose another", (long long)admin->port);
 	return true;
 }
 
@@ -167,7 +167,7 @@ static bool check_events(const struct load *load)
 		return true;
 	return yaml_fail(
 		place_of(load, "events.max_bytes"), load->error,
-		"events.max_bytes: is less than one event may need: listen.max_body and events.arena together are %llu bytes",
+		"events.max_bytes must be at least listen.max_body plus events.arena, %llu bytes",
 		(unsigned long long)largest);
 }
 
@@ -225,7 +225,7 @@ static bool ask_stage(struct load *load, enum sluice_kind kind)
 	if (ops->check && !ops->check(stage->options, &cause))
 		return yaml_fail(load->unresolved.stages[kind].place, load->error, "%s/%s: %s", kind_names[kind],
 		                 ops->name,
-		                 cause.text[0] ? cause.text : "the stage refuses its settings and does not say why");
+		                 cause.text[0] ? cause.text : "the stage rejects its settings without a reason");
 	if (ops->self_test && !ops->self_test(&cause))
 		return yaml_fail(load->unresolved.stages[kind].place, load->error, "%s/%s: fails its self-test: %s",
 		                 kind_names[kind], ops->name, cause.text);
@@ -301,15 +301,15 @@ static bool check_ack(const struct load *load)
 	if (config->ack == ACK_STORED && !config->stages[SLUICE_KIND_PERSIST].present)
 		return yaml_fail(
 			place, load->error,
-			"ack: stored needs a persist stage, and there is none; add one, such as `- persist: sqlite`");
+			"ack: stored requires a persist stage; add one, such as `- persist: sqlite`");
 	if (config->ack == ACK_QUEUED && !queue->present)
 		return yaml_fail(
 			place, load->error,
-			"ack: queued needs a durable queue stage, and there is no queue; add one, or write `ack: stored`");
+			"ack: queued requires a durable queue stage; add one, or write `ack: stored`");
 	if (config->ack == ACK_QUEUED && !(queue->plugin->ops.of.queue->flags & SLUICE_QUEUE_DURABLE))
 		return yaml_fail(
 			place, load->error,
-			"ack: queued needs a durable queue stage, and queue/%s forgets its events in a crash; write `ack: stored`, or use a queue that keeps them",
+			"ack: queued requires a durable queue stage, and queue/%s loses its events in a crash; use a durable queue, or write `ack: stored`",
 			queue->plugin->ops.name);
 	return true;
 }

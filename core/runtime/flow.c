@@ -32,8 +32,8 @@ static void stamp(struct event *event, int64_t *spent)
 static enum sluice_verdict broken_promise(struct instance *instance, struct event *event, enum sluice_verdict verdict)
 {
 	log_event(SLUICE_LOG_ERROR, instance->label, "stage_broke_contract", sluice_int("verdict", verdict),
-	          sluice_text("expected", "a verdict that this stage may give here"));
-	return sluice_fail(&event->pub, "the %s stage gave a verdict it must not give", kind_names[event->at]);
+	          sluice_text("expected", "a verdict allowed for this stage"));
+	return sluice_fail(&event->pub, "the %s stage returned an invalid verdict", kind_names[event->at]);
 }
 
 static void forget_explanation(struct event *event)

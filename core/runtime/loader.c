@@ -181,7 +181,7 @@ static char *find_file(char *const *stage_path, enum sluice_kind kind, const cha
 		for (char *const *folder = stage_path; *folder; folder++)
 			buffer_printf(&folders, "%s%s", folder == stage_path ? "" : ":", *folder);
 		const char *close = option_did_you_mean(use, list.count, found_name_at, list.items);
-		sluice_error_set(error, "there is no stage %s/%s on the stage path %s%s%s%s", kind_names[kind], use,
+		sluice_error_set(error, "stage %s/%s not found on the stage path %s%s%s%s", kind_names[kind], use,
 		                 folders.data ? folders.data : "",
 		                 close ? "; did you mean \"" : ": build it there, or give the path of its .so file",
 		                 close ? close : "", close ? "\"?" : "");

@@ -105,13 +105,13 @@ static const char *find_flaw(const uint8_t *bytes, size_t size)
 {
 	if (size < SELFMAG || memcmp(bytes, ELFMAG, SELFMAG) != 0)
 		return "is not a shared object: build the stage and name its .so file";
-	static const char cut[] = "is cut short: build or copy it again";
+	static const char cut[] = "is truncated: build or copy it again";
 	ElfW(Ehdr) head;
 	if (size < sizeof(head))
 		return cut;
 	memcpy(&head, bytes, sizeof(head));
 	if (head.e_ident[EI_CLASS] != ELF_BITS || head.e_ident[EI_DATA] != ELF_ORDER)
-		return "is built for another kind of machine: build it on this one";
+		return "is built for another architecture: build it for this one";
 	if (head.e_type != ET_DYN)
 		return "is not a shared object: link it with -shared";
 	if (head.e_phentsize != sizeof(ElfW(Phdr)) ||
@@ -133,7 +133,7 @@ static bool inspect_copy(int fd, size_t size, char sha256[DIGEST_HEX_SIZE], stru
 		return sluice_error_set(error, "is empty: build or copy it again");
 	void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
-		return sluice_error_set(error, "cannot be looked at: %s", strerror(errno));
+		return sluice_error_set(error, "cannot be inspected: %s", strerror(errno));
 	const char *flaw = find_flaw(bytes, size);
 	if (!flaw) {
 		uint8_t digest[SLUICE_DIGEST_SIZE];
@@ -153,9 +153,9 @@ static int make_copy(const char *path, char sha256[DIGEST_HEX_SIZE], struct slui
 		return -1;
 	int copy = memory_file(path);
 	if (copy < 0)
-		sluice_error_set(error, "cannot be copied: no memory file: %s", strerror(errno));
+		sluice_error_set(error, "cannot be copied to memory: %s", strerror(errno));
 	else if (!copy_bytes(source, copy, size))
-		sluice_error_set(error, "cannot be read to its end: wait until it is written, then try again");
+		sluice_error_set(error, "is incomplete: wait until it is written, then try again");
 	else if (inspect_copy(copy, size, sha256, error))
 		goto copied;
 	if (copy >= 0)
@@ -196,7 +196,7 @@ struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struc
 	module.handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
 	if (!module.handle) {
 		sluice_error_set(error,
-		                 "cannot be linked: %s: install the library that has it, and link the stage with it",
+		                 "cannot be linked: %s: install the missing library, and link the stage with it",
 		                 link_error(copy));
 		close(module.fd);
 		return NULL;

@@ -47,14 +47,14 @@ static bool refuse_name(const struct unresolved_config *config, const struct yam
 {
 	const char *close = count ? option_did_you_mean(name, count, name_at, config->optimizations) : NULL;
 	if (count == 0)
-		return yaml_fail(place, error, "%sthere is no optimization \"%s\"; the file has none", where, name);
+		return yaml_fail(place, error, "%sunknown optimization \"%s\"; the file has none", where, name);
 	if (close)
-		return yaml_fail(place, error, "%sthere is no optimization \"%s\"; did you mean \"%s\"?", where, name,
+		return yaml_fail(place, error, "%sunknown optimization \"%s\"; did you mean \"%s\"?", where, name,
 		                 close);
 	const char *all = "";
 	for (size_t i = 0; i < count; i++)
 		all = arena_printf(config->arena, "%s%s%s", all, i ? ", " : "", name_at(config->optimizations, i));
-	return yaml_fail(place, error, "%sthere is no optimization \"%s\"; expected one of: %s", where, name, all);
+	return yaml_fail(place, error, "%sunknown optimization \"%s\"; expected one of: %s", where, name, all);
 }
 
 /* Switches each of "a, b"; `origin` says where the names come from. */
@@ -183,7 +183,7 @@ static bool check_key(struct choice *choice, const struct yaml_node *member, con
 	unsigned allowed = SETTINGS_IN_OVERLAY | SETTINGS_OF_OVERLAY, places = settings_places(member->key);
 	struct arena *arena = choice->config->arena;
 	if (!(places & allowed) && (places & SETTINGS_IN_FILE))
-		return yaml_fail_at_key(member, error, "%s%s: an optimization cannot change this, only: %s", where,
+		return yaml_fail_at_key(member, error, "%s%s: an optimization cannot change this; it can change: %s", where,
 		                        member->key, join(arena, settings_names(SETTINGS_IN_OVERLAY, arena)));
 	if (!(places & allowed))
 		return unresolved_refuse_key(member, where, settings_names(allowed, arena), error);
@@ -210,10 +210,10 @@ static bool check_overlays(struct choice *choice, struct sluice_error *error)
 		    strcmp(overlay->key, "all") == 0 || strpbrk(overlay->key, ", "))
 			return yaml_fail_at_key(
 				overlay, error,
-				"optimizations: \"%s\" cannot be a name; expected one word, and none of all, true, false, on, off, yes, no",
+				"optimizations: \"%s\" is not a valid name; expected one word other than all, true, false, on, off, yes, no",
 				overlay->key);
 		if (overlay->type != YAML_MAP)
-			return yaml_fail(overlay, error, "%sexpected a map of what it changes, got %s", where,
+			return yaml_fail(overlay, error, "%sexpected a map of the settings it changes, got %s", where,
 			                 yaml_describe(overlay));
 		if (!yaml_rename(overlay, "", settings_renamed, arena, error) ||
 		    !yaml_rename(yaml_get(overlay, "stages"), "", settings_renamed, arena, error))
@@ -257,7 +257,7 @@ static bool agree(const struct choice *choice, const struct yaml_node *one, cons
 		if (!same)
 			return yaml_fail(
 				b, error,
-				"optimizations \"%s\" and \"%s\" are both on and set %s to different values (the first in line %u); disable one of them",
+				"optimizations \"%s\" and \"%s\" are both enabled and set %s to different values (the first in line %u); disable one of them",
 				names[0], names[1], place, a->line);
 	}
 	return true;

@@ -67,10 +67,10 @@ static bool start_queue(struct pipeline *pipeline, struct sluice_error *error)
 	if (!queue)
 		return true;
 	if (!persist)
-		return sluice_error_set(error, "%s: there is no persist stage behind the queue", queue->label);
+		return sluice_error_set(error, "%s: the queue requires a persist stage", queue->label);
 	bool (*recover)(struct sluice_stage *, struct sluice_error *) = queue->stage.ops->of.queue->recover;
 	if ((pipeline->config->ack == ACK_QUEUED || recover) && !persist->stage.ops->of.persist->dead_letter)
-		return sluice_error_set(error, "%s keeps no dead letters, which what %s has acknowledged needs",
+		return sluice_error_set(error, "%s keeps no dead letters, which %s requires",
 		                        persist->label, queue->label);
 	pipeline->dispatcher = dispatcher_create(&(struct dispatcher_setup){.config = pipeline->config,
 	                                                                    .queue = queue,
@@ -104,7 +104,7 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 	pipeline->recorder = recorder_create();
 	pipeline->pool = event_pool_create(&config->events, pipeline);
 	if (!pipeline->recorder)
-		sluice_error_set(error, "no thread-specific key is left for the histograms");
+		sluice_error_set(error, "out of thread-specific keys for the histograms");
 	else if ((pipeline->resume_thread = resume_thread_create(flow_carry_on, error)) &&
 	         create_stages(pipeline, error) && start_queue(pipeline, error) && start_ticker(pipeline, error))
 		return pipeline;
@@ -115,7 +115,7 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error)
 {
 	if (!config->stages[SLUICE_KIND_PERSIST].present) {
-		sluice_error_set(error, "%s: has no persist stage, so there is no store to read", config->file);
+		sluice_error_set(error, "%s: the pipeline has no persist stage, so there is no store to read", config->file);
 		return NULL;
 	}
 	struct instance *instance = create_instance(config, SLUICE_KIND_PERSIST, NULL, true, error);

@@ -442,7 +442,7 @@ static void write_overlay(struct json_writer *json, const struct found *found)
 static void write_overlays(struct json_writer *json, const struct found *found)
 {
 	jsonw_object(json, "optimizations");
-	jsonw_text(json, "description", "named overlays, each one thing that can be proven or rolled back");
+	jsonw_text(json, "description", "named overlays, each proven or rolled back on its own");
 	jsonw_text(json, "type", "object");
 	jsonw_object(json, "additionalProperties");
 	write_overlay(json, found);

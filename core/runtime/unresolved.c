@@ -20,10 +20,10 @@ bool unresolved_refuse_key(const struct yaml_node *node, const char *where, cons
 		buffer_printf(&expected, "%s%s", count ? ", " : "", names[count]);
 	const char *close = option_did_you_mean(node->key, count, item_at, names);
 	if (close)
-		yaml_fail_at_key(node, error, "%s%s: there is no such setting; did you mean \"%s\"?", where, node->key,
+		yaml_fail_at_key(node, error, "%s%s: unknown setting; did you mean \"%s\"?", where, node->key,
 		                 close);
 	else
-		yaml_fail_at_key(node, error, "%s%s: there is no such setting; expected one of: %s", where, node->key,
+		yaml_fail_at_key(node, error, "%s%s: unknown setting; expected one of: %s", where, node->key,
 		                 expected.data);
 	buffer_finish(&expected);
 	return false;
@@ -32,7 +32,7 @@ bool unresolved_refuse_key(const struct yaml_node *node, const char *where, cons
 bool unresolved_refuse_kind(const struct yaml_node *node, const char *where, struct sluice_error *error)
 {
 	const char *close = option_did_you_mean(node->key, KIND_COUNT, item_at, kind_names);
-	return yaml_fail_at_key(node, error, "%s%s: there is no such kind of stage; %s%s%s", where, node->key,
+	return yaml_fail_at_key(node, error, "%s%s: unknown kind of stage; %s%s%s", where, node->key,
 	                        close ? "did you mean \"" : "expected one of: auth, parse, idempotency, queue, persist",
 	                        close ? close : "", close ? "\"?" : "");
 }
@@ -74,12 +74,12 @@ static bool read_options(struct unresolved_stage *stage, const struct yaml_node 
 		if (kind_from_name(member->key, &kind))
 			return yaml_fail_at_key(
 				member, error,
-				"stages: %s: is a stage of its own; begin its line with `- ` as the others do",
+				"stages: %s: is a separate stage; begin its line with `- `",
 				member->key);
 		if (strcmp(member->key, "use") == 0)
 			return yaml_fail_at_key(
 				member, error,
-				"%s: use: stands in overlays only; here the implementation follows the kind: `%s: %s`",
+				"%s: use: is for overlays only; here write `%s: %s`",
 				item->first->key, item->first->key, member->type == YAML_TEXT ? member->text : "NAME");
 		if (strcmp(member->key, "sha256") == 0)
 			stage->sha256 = yaml_copy(arena, member);
@@ -99,7 +99,7 @@ static bool read_stage(struct unresolved_config *config, const struct yaml_node 
 	struct unresolved_stage *stage = &config->stages[kind];
 	if (stage->place)
 		return yaml_fail_at_key(item->first, error,
-		                        "stages: %s: stands twice, first in line %u; each kind stands at most once",
+		                        "stages: %s: is given twice, first in line %u; each kind may appear once",
 		                        kind_names[kind], stage->place->line);
 	if ((int)kind < *last_kind)
 		return yaml_fail_at_key(
@@ -116,7 +116,7 @@ static bool read_stages(struct unresolved_config *config, const struct yaml_node
 {
 	const struct yaml_node *stages = yaml_get(file, "stages");
 	if (!stages)
-		return yaml_fail(file, error, "stages: is missing; expected a list of stages, such as `- parse: json`");
+		return yaml_fail(file, error, "stages: missing; expected a list of stages, such as `- parse: json`");
 	if (stages->type != YAML_LIST || !stages->first)
 		return yaml_fail(stages, error, "stages: expected a list of stages, each beginning with `- `, got %s",
 		                 stages->type == YAML_LIST ? "an empty one" : yaml_describe(stages));
@@ -214,7 +214,7 @@ bool unresolved_patch_stage(struct unresolved_config *config, enum sluice_kind k
 	if (use && !change_use(config, kind, patch, use, error))
 		return false;
 	if (!stage->place)
-		return yaml_fail(patch, error, "%s: the pipeline has no such stage to change; add one with `use: NAME`",
+		return yaml_fail(patch, error, "%s: the pipeline has no stage of this kind; add one with `use: NAME`",
 		                 kind_names[kind]);
 	const struct yaml_node *sha256 = yaml_get(patch, "sha256");
 	if (sha256)

@@ -53,7 +53,7 @@ int listener_open(const char *address, int64_t port, struct sluice_error *error)
 	if (fd >= 0)
 		return fd;
 	(void)sluice_error_set(error, "cannot listen on %s port %lld: %s%s", address, (long long)port, strerror(cause),
-	                       cause == EADDRINUSE ? "; another program has it, or use port 0 for any free one" : "");
+	                       cause == EADDRINUSE ? "; another program uses it; port 0 picks a free one" : "");
 	return -1;
 }
 

@@ -1,5 +1,5 @@
 /*
- * A signature scheme: what a sender signs, how the signature is written, and in which headers all of it comes. Schemes
+ * A signature scheme: what a sender signs, the encoding of the signature, and in which headers all of it comes. Schemes
  * with a name and those that a user describes are the same struct. auth/hmac verifies by it, the laboratory signs by it.
  */
 #ifndef SIGN_SCHEME_H

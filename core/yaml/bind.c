@@ -81,15 +81,15 @@ static bool refuse_unknown(const struct bind *bind, const struct yaml_node *node
 	const struct yaml_node *place = layered ? layered : node;
 	const char *dot = strchr(node->key, '.');
 	if (dot && bind_find(bind, node->key))
-		return yaml_fail_at_key(place, error, "%s: a dot is a level: write %.*s: { %s: … }", name,
+		return yaml_fail_at_key(place, error, "%s: write a level for each dot: %.*s: { %s: … }", name,
 		                        (int)(dot - node->key), node->key, dot + 1);
 	if (close)
-		return yaml_fail_at_key(place, error, "%s: there is no such setting%s; did you mean \"%s\"?", name, by,
+		return yaml_fail_at_key(place, error, "%s: unknown setting%s; did you mean \"%s\"?", name, by,
 		                        close);
 	if (known.count == 0)
-		return yaml_fail_at_key(place, error, "%s: there is no such setting%s; nothing can be set here", name,
+		return yaml_fail_at_key(place, error, "%s: unknown setting%s; nothing can be set here", name,
 		                        by);
-	return yaml_fail_at_key(place, error, "%s: there is no such setting%s; expected one of: %s", name, by,
+	return yaml_fail_at_key(place, error, "%s: unknown setting%s; expected one of: %s", name, by,
 	                        join(&known, bind->arena));
 }
 

@@ -341,7 +341,7 @@ static bool refuse(const struct sluice_option *option, const char *text, struct 
 		close = option_did_you_mean(text, count, choice_at, option->choices);
 	}
 	if (option->flags & SLUICE_OPTION_SECRET)
-		sluice_error_set(error, "expected %s; what it got is secret and not shown", expected.data);
+		sluice_error_set(error, "expected %s; the value is secret and not shown", expected.data);
 	else if (!*text)
 		sluice_error_set(error, "expected %s, got an empty text", expected.data);
 	else
@@ -429,7 +429,7 @@ bool option_set(const struct sluice_option *options, void *config, const char *n
 		while (options[count].type != SLUICE_TYPE_END)
 			count++;
 		const char *close = option_did_you_mean(name, count, option_name_at, options);
-		return sluice_error_set(error, "there is no option %s%s%s%s", name, close ? "; did you mean \"" : "",
+		return sluice_error_set(error, "unknown option %s%s%s%s", name, close ? "; did you mean \"" : "",
 		                        close ? close : "", close ? "\"?" : "");
 	}
 	struct sluice_error cause = {0};

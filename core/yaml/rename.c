@@ -73,7 +73,7 @@ bool yaml_rename(struct yaml_node *map, const char *prefix, const struct yaml_re
 		if (!old || !can_put_at(map, here.to, arena))
 			continue;
 		if (bind_get(map, here.to))
-			return yaml_fail_at_key(old, error, "%s is the old name of %s, which is set, too; remove %s",
+			return yaml_fail_at_key(old, error, "%s is the old name of %s, which is also set; remove %s",
 			                        row->from, row->to, row->from);
 		struct sluice_error warning = {0};
 		yaml_fail_at_key(old, &warning, "%s is deprecated; use %s instead", row->from, row->to);

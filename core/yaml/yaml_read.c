@@ -142,13 +142,13 @@ static struct yaml_node *read_alias(struct reader *reader, const yaml_event_t *e
 	while (anchor && strcmp(anchor->name, name) != 0)
 		anchor = anchor->next;
 	if (!anchor)
-		return refuse(reader, event->start_mark, "*%s: there is no &%s before it", name, name);
+		return refuse(reader, event->start_mark, "*%s: no &%s precedes it", name, name);
 	reader->nodes += count_nodes(anchor->node);
 	if (reader->nodes > YAML_NODES_MAX)
-		return refuse(reader, event->start_mark, "*%s: with it there are more than %d values", name,
+		return refuse(reader, event->start_mark, "*%s: exceeds the limit of %d values", name,
 		              YAML_NODES_MAX);
 	if (depth + depth_of(anchor->node) > YAML_DEPTH_MAX + 1)
-		return refuse(reader, event->start_mark, "*%s: with it there are more than %d levels", name,
+		return refuse(reader, event->start_mark, "*%s: exceeds the limit of %d levels", name,
 		              YAML_DEPTH_MAX);
 	return yaml_copy(reader->arena, anchor->node);
 }
@@ -158,7 +158,7 @@ static struct yaml_node *read_text(struct reader *reader, const yaml_event_t *ev
 	const char *text = (const char *)event->data.scalar.value;
 	size_t size = event->data.scalar.length;
 	if (memchr(text, '\0', size))
-		return refuse(reader, event->start_mark, "a text here may not contain a NUL");
+		return refuse(reader, event->start_mark, "a NUL is not allowed here");
 	struct yaml_node *node = new_node(reader, YAML_TEXT, event->start_mark);
 	if (!node)
 		return NULL;
@@ -193,16 +193,16 @@ static bool key_is_fit(struct reader *reader, const struct yaml_node *map, const
 {
 	yaml_mark_t mark = event->start_mark;
 	if (event->type != YAML_SCALAR_EVENT)
-		return refuse(reader, mark, "expected a text as key, got a list, a map or an alias");
+		return refuse(reader, mark, "expected a string as key, got a list, a map or an alias");
 	const char *key = (const char *)event->data.scalar.value;
 	if (strcmp(key, "<<") == 0)
 		return refuse(
 			reader, mark,
-			"merge keys (<<) are not taken; write the settings out, or make them an overlay under `optimizations`");
+			"merge keys (<<) are not supported; write the settings out, or make them an overlay under `optimizations`");
 	if (count == YAML_ITEMS_MAX)
 		return refuse(reader, mark, "more than %d keys in a map", YAML_ITEMS_MAX);
 	if (event->data.scalar.tag)
-		return refuse(reader, mark, "tags such as %s are not taken", (const char *)event->data.scalar.tag);
+		return refuse(reader, mark, "tags such as %s are not supported", (const char *)event->data.scalar.tag);
 	if (!*key || memchr(key, '\0', event->data.scalar.length))
 		return refuse(reader, mark, "expected a key, got an empty one");
 	const struct yaml_node *earlier = yaml_get(map, key);
@@ -265,7 +265,7 @@ static struct yaml_node *read_node(struct reader *reader, const yaml_event_t *ev
 {
 	struct yaml_node *node;
 	if (tag_of(event))
-		return refuse(reader, event->start_mark, "tags such as %s are not taken", (const char *)tag_of(event));
+		return refuse(reader, event->start_mark, "tags such as %s are not supported", (const char *)tag_of(event));
 	switch (event->type) {
 	case YAML_ALIAS_EVENT:
 		return read_alias(reader, event, depth);
@@ -332,7 +332,7 @@ struct yaml_node *yaml_read_text(const char *origin, const char *text, size_t si
 	if (!is_utf8(&reader))
 		return NULL;
 	if (!yaml_parser_initialize(&reader.parser)) {
-		sluice_error_set(error, "%s: no memory to read it", origin);
+		sluice_error_set(error, "%s: out of memory", origin);
 		return NULL;
 	}
 	yaml_parser_set_input_string(&reader.parser, (const yaml_char_t *)text, size);

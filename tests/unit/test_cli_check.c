@@ -76,7 +76,7 @@ START_TEST(test_bad_pipeline_is_1_with_a_sentence)
 	write_pipeline("stages: [{persist: config_batch, ulr: x}]\n");
 	ck_assert_int_eq(run("check p.yaml"), 1);
 	ck_assert_str_eq(output.data,
-	                 "p.yaml:1:34: persist/config_batch: ulr: there is no such setting; did you mean \"url\"?\n");
+	                 "p.yaml:1:34: persist/config_batch: ulr: unknown setting; did you mean \"url\"?\n");
 }
 END_TEST
 

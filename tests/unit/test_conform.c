@@ -301,7 +301,7 @@ START_TEST(test_what_cannot_be_told_is_2)
 		{TEST_BUILD_DIR "/stages/auth/hmac.so", "cannot create the stage with the options given by --set: secrets: "},
 		{TEST_BUILD_DIR "/plugins/auth/token.so", "tokens: is required"},
 		{TEST_BUILD_DIR "/stages/auth/hmac.so --set secret=x",
-	         "there is no option secret; did you mean \"secrets\""},
+	         "unknown option secret; did you mean \"secrets\""},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ck_assert_msg(sluice_conform(cases[i].arguments) == 2, "%s: %s", cases[i].arguments, output.data);

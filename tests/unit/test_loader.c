@@ -110,16 +110,16 @@ END_TEST
 START_TEST(test_newer_major_is_refused)
 {
 	assert_refused(FIXTURES "/auth/newer_major.so",
-	               "is built for stage ABI 2.0, this sluice has " VERSION_TEXT
-	               ": update sluice, or build the stage against the headers of this one");
+	               "is built for stage ABI 2.0, this sluice supports " VERSION_TEXT
+	               ": update sluice, or rebuild the stage against this sluice's headers");
 }
 END_TEST
 
 START_TEST(test_newer_minor_is_refused)
 {
 	assert_refused(FIXTURES "/auth/newer_minor.so",
-	               "is built for stage ABI 1.99, this sluice has " VERSION_TEXT
-	               ": update sluice, or build the stage against the headers of this one");
+	               "is built for stage ABI 1.99, this sluice supports " VERSION_TEXT
+	               ": update sluice, or rebuild the stage against this sluice's headers");
 }
 END_TEST
 
@@ -189,7 +189,7 @@ START_TEST(test_undefined_symbol_is_refused)
 {
 	assert_refused(
 		FIXTURES "/auth/undefined_symbol.so",
-		"cannot be linked: undefined symbol: defined_nowhere: install the library that has it, and link the stage with it");
+		"cannot be linked: undefined symbol: defined_nowhere: install the missing library, and link the stage with it");
 }
 END_TEST
 
@@ -237,7 +237,7 @@ START_TEST(test_other_machine_is_refused)
 	read_all(FIXTURES "/auth/first.so", &bytes);
 	bytes.data[4] = (char)(bytes.data[4] ^ 3); /* EI_CLASS: 32 or 64 bits */
 	assert_refused(write_file("other.so", bytes.data, bytes.size),
-	               "is built for another kind of machine: build it on this one");
+	               "is built for another architecture: build it for this one");
 	buffer_finish(&bytes);
 }
 END_TEST
@@ -251,7 +251,7 @@ START_TEST(test_file_cut_anywhere_is_refused)
 		if (size < 4)
 			assert_refused(path, "is not a shared object: build the stage and name its .so file");
 		else
-			assert_refused(path, "is cut short: build or copy it again");
+			assert_refused(path, "is truncated: build or copy it again");
 	}
 	buffer_finish(&bytes);
 }
@@ -273,7 +273,7 @@ static void assert_not_found(char *const *path, enum sluice_kind kind, const cha
 START_TEST(test_unknown_name_is_refused_with_the_nearest_one)
 {
 	assert_not_found((char *[]){STAGES, FIXTURES, NULL}, SLUICE_KIND_AUTH, "older-minro",
-	                 "there is no stage auth/older-minro on the stage path " STAGES ":" FIXTURES
+	                 "stage auth/older-minro not found on the stage path " STAGES ":" FIXTURES
 	                 "; did you mean \"older_minor\"?");
 }
 END_TEST
@@ -281,7 +281,7 @@ END_TEST
 START_TEST(test_name_like_no_other_is_refused_with_the_way_out)
 {
 	assert_not_found((char *[]){STAGES, NULL}, SLUICE_KIND_AUTH, "zzzzzzz",
-	                 "there is no stage auth/zzzzzzz on the stage path " STAGES
+	                 "stage auth/zzzzzzz not found on the stage path " STAGES
 	                 ": build it there, or give the path of its .so file");
 }
 END_TEST
@@ -493,13 +493,13 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		{{.kind = SLUICE_KIND_PARSE, .of.parse = &no_parse, NAMED},
 	         "has no process(), which a stage of kind parse must have"},
 		{{QUEUE(no_done)}, "has no done(), which a stage of kind queue must have"},
-		{{QUEUE(no_recover)}, "calls itself durable, which only a queue with recover() can be"},
+		{{QUEUE(no_recover)}, "declares itself durable but has no recover()"},
 		{{PERSIST(no_store)}, "has no store(), which a stage of kind persist must have"},
 		{{PERSIST(persist), .spans = (const char *const[]){"a", "b", "c", "d", "e", NULL}},
 	         "declares 5 spans: at most 4 can be timed"},
 		{{AUTH, OPTIONS(NUMBER(.help = "x"))}, "has an option without a name"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n"), NUMBER(.name = "m"), NUMBER(.name = "n"))},
-	         "has a wrong option table: n stands in the table twice"},
+	         "has a wrong option table: n is in the table twice"},
 		{{AUTH, .config_size = 8, .options = (struct sluice_option[]){NUMBER(.name = "n"), SLUICE_OPTION_END}},
 	         "has a wrong option table: n lies outside the config struct: set .config_size to its size"},
 		{{AUTH, .options = (struct sluice_option[]){NUMBER(.name = "n"), SLUICE_OPTION_END}},
@@ -507,20 +507,20 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		{{AUTH, OPTIONS({.type = (enum sluice_option_type)99, .name = "n"})},
 	         "has a wrong option table: n is of a type that this sluice does not know"},
 		{{AUTH, OPTIONS(SLUICE_OPTION_CHOICE(struct numbers, choice, .name = "n"))},
-	         "has a wrong option table: n has no choices to choose from"},
+	         "has a wrong option table: n has no .choices"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .fallback = "1", .flags = SLUICE_OPTION_REQUIRED))},
-	         "has a wrong option table: n is required and has a default: it can be one of the two"},
+	         "has a wrong option table: n is both required and has a default: choose one"},
 		{{PERSIST(persist), .extensions = extensions},
-	         "has drop() and no option with SLUICE_OPTION_LOCATION, so it cannot be told what may be dropped"},
+	         "has drop() but no option with SLUICE_OPTION_LOCATION that names what to drop"},
 		{{PERSIST(persist), OPTIONS(NUMBER(.name = "n", .flags = SLUICE_OPTION_LOCATION))},
-	         "has a wrong option table: n is a location, which only a text of a stage of kind persist can be"},
+	         "has a wrong option table: n is a location: only a STRING of a persist stage can be one"},
 		{{AUTH, OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_LOCATION))},
-	         "has a wrong option table: n is a location, which only a text of a stage of kind persist can be"},
+	         "has a wrong option table: n is a location: only a STRING of a persist stage can be one"},
 		{{PERSIST(persist), OPTIONS(TEXT(text, .name = "n", .flags = SLUICE_OPTION_LOCATION),
 	                                    TEXT(other, .name = "m", .flags = SLUICE_OPTION_LOCATION))},
-	         "has a wrong option table: m is a second location: there can be one"},
+	         "has a wrong option table: m is a second location: a stage has at most one"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .flags = SLUICE_OPTION_FILE))},
-	         "has a wrong option table: n is a file, which only a text can be"},
+	         "has a wrong option table: n is a file: only a STRING can be one"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n", .fallback = "0", .min = 1, .max = 9))},
 	         "has a wrong option table: n: the stage's own default is wrong: expected 1..9, got 0"},
 	};
@@ -563,7 +563,7 @@ START_TEST(test_table_of_impossible_size_is_refused)
 	struct sluice_error error = {0};
 	union kind_table kind;
 	ck_assert(!abi_copy(&(struct sluice_stage_ops){0}, &kind, "1234", 4, &error));
-	ck_assert_str_eq(error.text, "has a sluice_stage that is no stage table: define it with SLUICE_STAGE()");
+	ck_assert_str_eq(error.text, "has a sluice_stage that is not a stage table: define it with SLUICE_STAGE()");
 }
 END_TEST
 

@@ -176,14 +176,14 @@ static const struct {
 	{"share", "inf%", "share: expected a percentage of 0%..100%, got inf%"},
 	{"text", "", "text: expected text of 1..10 bytes, got an empty text"},
 	{"text", "0123456789a", "text: expected text of 1..10 bytes, got 0123456789a"},
-	{"token", "hu", "token: expected text of 4..8 bytes; what it got is secret and not shown"},
-	{"token", "hush-hush", "token: expected text of 4..8 bytes; what it got is secret and not shown"},
+	{"token", "hu", "token: expected text of 4..8 bytes; the value is secret and not shown"},
+	{"token", "hush-hush", "token: expected text of 4..8 bytes; the value is secret and not shown"},
 	{"color", "gren", "color: expected one of: red, green, blue, got gren; did you mean \"green\"?"},
 	{"color", "purple", "color: expected one of: red, green, blue, got purple"},
 	{"color", "Red", "color: expected one of: red, green, blue, got Red; did you mean \"red\"?"},
 	{"list", "a,b,c,d", "list: expected a list of 0..3 texts, got 4"},
-	{"cuont", "1", "there is no option cuont; did you mean \"count\"?"},
-	{"nothing_like_it", "1", "there is no option nothing_like_it"},
+	{"cuont", "1", "unknown option cuont; did you mean \"count\"?"},
+	{"nothing_like_it", "1", "unknown option nothing_like_it"},
 };
 
 START_TEST(test_bad_text_is_refused_and_changes_nothing)
@@ -323,7 +323,7 @@ START_TEST(test_both_names_are_refused)
 {
 	struct sluice_error error = {0};
 	ck_assert(!bind_renamed("pause: { max: 5s }\nrest: 5s\n", NULL, &error));
-	ck_assert_str_eq(error.text, "f:2:1: persist.rest is the old name of persist.pause.max, which is set, too; "
+	ck_assert_str_eq(error.text, "f:2:1: persist.rest is the old name of persist.pause.max, which is also set; "
 	                             "remove persist.rest");
 }
 END_TEST
@@ -361,7 +361,7 @@ START_TEST(test_stage_that_knows_the_old_name_keeps_it)
 	ck_assert(yaml_rename(map, "persist.", renamed, &arena, &error));
 	yaml_rename_undo(map, "persist.", renamed, &bind);
 	ck_assert(!bind_map(&bind, map, map, &error));
-	ck_assert_int_eq(strncmp(error.text, "f:2:1: nowhere: there is no such setting", 40), 0);
+	ck_assert_int_eq(strncmp(error.text, "f:2:1: nowhere: unknown setting", 31), 0);
 }
 END_TEST
 

@@ -275,16 +275,16 @@ START_TEST(test_wrong_field_is_named_with_what_was_expected)
 		{WRAPPED("null"), "payload: expected a value, got nothing"},
 		{WRAPPED("1,\"stream\":\"\""), "stream: expected a non-empty string, got an empty one"},
 		{WRAPPED("1,\"stream\":false"), "stream: expected a non-empty string, got a boolean"},
-		{WRAPPED("1,\"sequence\":\"1\""), "sequence: expected an integer of 64 bits, got a string"},
-		{WRAPPED("1,\"sequence\":1.0"), "sequence: expected an integer of 64 bits, got a number"},
+		{WRAPPED("1,\"sequence\":\"1\""), "sequence: expected a 64-bit integer, got a string"},
+		{WRAPPED("1,\"sequence\":1.0"), "sequence: expected a 64-bit integer, got a number"},
 		{WRAPPED("1,\"sequence\":9223372036854775808"),
-	         "sequence: expected an integer of 64 bits, got something else"},
+	         "sequence: expected a 64-bit integer, got something else"},
 		{WRAPPED("1,\"sequence\":-9223372036854775809"),
-	         "sequence: expected an integer of 64 bits, got something else"},
-		{WRAPPED("1,\"payload\":2"), "the body: expected each key once in the outermost object, got one twice"},
+	         "sequence: expected a 64-bit integer, got something else"},
+		{WRAPPED("1,\"payload\":2"), "the body: expected each key once in the outermost object, got a duplicate"},
 		{WRAPPED("1,\"x\":2,\"\\u0078\":3"),
-	         "the body: expected each key once in the outermost object, got one twice"},
-		{WRAPPED("1,\"\":2,\"\":3"), "the body: expected each key once in the outermost object, got one twice"},
+	         "the body: expected each key once in the outermost object, got a duplicate"},
+		{WRAPPED("1,\"\":2,\"\":3"), "the body: expected each key once in the outermost object, got a duplicate"},
 	};
 	struct harness *h = open_plain();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

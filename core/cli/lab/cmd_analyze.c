@@ -118,7 +118,7 @@ static void say_what_was_read(const struct request *request, const struct sample
 		(void)fprintf(stderr, "%s: %zu of %zu requests are in the server's trace\n", samples->path,
 		              samples->joined, samples->run->count);
 	if (samples->log.broken > 0)
-		(void)fprintf(stderr, "%s: %zu lines were passed over that cannot be read; the first: %s\n",
+		(void)fprintf(stderr, "%s: skipped %zu unreadable lines; the first: %s\n",
 		              samples->path, samples->log.broken, samples->log.first.text);
 }
 
@@ -192,9 +192,9 @@ int cmd_analyze(int argc, char **argv)
 	const struct flag flags[] = {
 		{"export", "FORMAT", "write the requests as csv, jsonl, perfetto or hgrm instead", NULL,
 	         &values.export},
-		{"output", "FILE", "where the export goes; standard output unless given", NULL, &values.output},
-		{"trace", "FILE", "the server's trace, to be joined with the run's requests", NULL, &values.trace},
-		{"arm", "a|b", "look at one arm only", NULL, &values.arm},
+		{"output", "FILE", "the file to export to; default: standard output", NULL, &values.output},
+		{"trace", "FILE", "the server's trace, to join with the run's requests", NULL, &values.trace},
+		{"arm", "a|b", "analyze one arm only", NULL, &values.arm},
 		{"pipeline", "FILE", "recommend the overlays of this pipeline by their names", NULL, &values.pipeline},
 		{NULL, NULL, NULL, NULL, NULL},
 	};

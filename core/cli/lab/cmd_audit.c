@@ -99,7 +99,7 @@ static void print_result(const struct audit_result *result)
 	if (result->unproven)
 		printf("%-10s %10" PRIu64 "  (the store keeps their payload in another form)\n", "unproven",
 		       result->unproven);
-	printf("%s\n", result->violation_count ? "The trail and the events do NOT agree." : "The trail is intact.");
+	printf("%s\n", result->violation_count ? "The trail and the events do NOT match." : "The trail is intact.");
 }
 
 /* "A,B": heads as the log shows them. */

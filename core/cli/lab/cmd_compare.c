@@ -45,7 +45,7 @@ static bool show_progress(void *context, const struct compare_progress *progress
 		(void)fprintf(stderr, ", P95 %s and %s in the last", figure_of(progress->a_p95_ms, "ms").text,
 		              figure_of(progress->b_p95_ms, "ms").text);
 	if (interrupted)
-		(void)fprintf(stderr, ": ending after this pair");
+		(void)fprintf(stderr, ": stopping after this pair");
 	return !interrupted;
 }
 
@@ -201,7 +201,7 @@ static size_t list_trials(const char *pipeline, struct trial trials[TRIALS_MAX],
 	const struct yaml_node *top = yaml_read_file(pipeline, arena, error);
 	const struct yaml_node *overlays = yaml_get(top, "optimizations"), *enabled = yaml_get(top, "enable");
 	if (top && (!overlays || !overlays->first))
-		(void)yaml_fail(top, error, "there is no overlay under optimizations to compare");
+		(void)yaml_fail(top, error, "the pipeline has no overlays to compare");
 	for (const struct yaml_node *one = overlays ? overlays->first : NULL; one && count < TRIALS_MAX;
 	     one = one->next)
 		trials[count++] = (struct trial){one->key, "none", one->key};
@@ -241,7 +241,7 @@ static int compare_trial(const struct comparison_request *request, const struct 
 	one.settings = &settings;
 	json_t *document = compare(&one, watch);
 	if (!document) {
-		(void)printf("%-32s could not be done\n", trial->name);
+		(void)printf("%-32s failed to run\n", trial->name);
 		return STATUS_CANNOT;
 	}
 	int status = status_of(document);

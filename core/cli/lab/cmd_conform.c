@@ -93,7 +93,7 @@ int cmd_conform(int argc, char **argv)
 {
 	const char *only = NULL, *timeout = NULL, *request = NULL;
 	const struct flag flags[] = {
-		{"only", "CHECK", "run this check alone", NULL, &only},
+		{"only", "CHECK", "run only this check", NULL, &only},
 		{"request", "FILE", "auth: a request that the stage accepts, HTTP head and body", NULL, &request},
 		{"timeout", "60s", "how long one check may take", NULL, &timeout},
 		{NULL, NULL, NULL, NULL, NULL},

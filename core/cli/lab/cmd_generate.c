@@ -22,21 +22,21 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
                           .help = "the same seed gives the same bytes"),
 	SLUICE_OPTION_PERCENT(struct settings, duplicates, .name = "duplicates", .fallback = "2%", .min = 0, .max = 99,
-                              .help = "lines that repeat an earlier one"),
+                              .help = "share of lines that repeat an earlier one"),
 	SLUICE_OPTION_PERCENT(struct settings, conflicts, .name = "conflicts", .fallback = "0%", .min = 0, .max = 99,
-                              .help = "lines with the id of an earlier one and another payload"),
+                              .help = "share of lines with the id of an earlier one and another payload"),
 	SLUICE_OPTION_PERCENT(struct settings, bad_signatures, .name = "bad-signatures", .fallback = "0%", .min = 0,
-                              .max = 99, .help = "lines to be signed with a wrong secret"),
+                              .max = 99, .help = "share of lines signed with a wrong secret"),
 	SLUICE_OPTION_PERCENT(struct settings, malformed, .name = "malformed", .fallback = "0%", .min = 0, .max = 99,
-                              .help = "lines that no event can be made of"),
+                              .help = "share of lines that are not valid events"),
 	SLUICE_OPTION_INT(struct settings, streams, .name = "streams", .fallback = "100", .min = 0, .max = 1000000000,
                           .unit = "streams", .help = "how many streams the events belong to; 0: none"),
 	SLUICE_OPTION_STRING(struct settings, size, .name = "size", .unit = "SIZE|A..B|real",
                              .help = "of payloads: 1KiB if nothing is said, or real: as GitHub's"),
 	SLUICE_OPTION_STRING(struct settings, corpus, .name = "corpus", .unit = "FILE",
-                             .help = "draw the payloads from this file, one JSON value a line"),
+                             .help = "draw payloads from this file, one JSON value per line"),
 	SLUICE_OPTION_STRING(struct settings, output, .name = "output", .unit = "FILE", .fallback = "-",
-                             .help = "where to; - is standard output"),
+                             .help = "the file to write; - is standard output"),
 	SLUICE_OPTION_END,
 };
 
@@ -45,7 +45,7 @@ static bool read_sizes(const struct settings *settings, struct generate_sizes *s
 	struct sluice_error cause = {0};
 	if (settings->size && settings->corpus)
 		return sluice_error_set(error,
-		                        "size: expected nothing beside --corpus, whose payloads have their own sizes");
+		                        "--size and --corpus exclude each other: the corpus has its own sizes");
 	return generate_sizes_parse(settings->size ? settings->size : "1KiB", sizes_out, &cause) ||
 	       sluice_error_set(error, "size: %s", cause.text);
 }

@@ -32,27 +32,27 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct settings, url, .name = "url", .unit = "URL", .flags = SLUICE_OPTION_REQUIRED,
                              .help = "where to send them"),
 	SLUICE_OPTION_STRING(struct settings, output, .name = "output", .unit = "RUN/", .flags = SLUICE_OPTION_REQUIRED,
-                             .help = "the run directory to make"),
+                             .help = "the run directory to create"),
 	SLUICE_OPTION_INT(struct settings, concurrency, .name = "concurrency", .fallback = "50", .min = 1, .max = 20000,
                           .unit = "connections", .help = "connections"),
 	SLUICE_OPTION_INT(struct settings, rate, .name = "rate", .fallback = "500", .min = 0, .max = 1000000,
                           .unit = "requests per second",
-                          .help = "requests per second; 0: each connection sends when it has its answer"),
+                          .help = "requests per second; 0: each connection sends as soon as it has its response"),
 	SLUICE_OPTION_CHOICE(struct settings, arrivals, .name = "arrivals", .fallback = "uniform",
                              .choices = replay_arrivals_names, .help = "how they are spread over time"),
 	SLUICE_OPTION_INT(struct settings, seed, .name = "seed", .fallback = "1", .min = 0, .max = INT64_MAX,
                           .help = "of the arrivals"),
 	SLUICE_OPTION_INT(struct settings, requests, .name = "requests", .fallback = "0", .min = 0, .max = UINT32_MAX,
-                          .unit = "requests", .help = "only so many of the file; 0: all"),
+                          .unit = "requests", .help = "send only this many; 0: all"),
 	SLUICE_OPTION_DURATION(struct settings, duration, .name = "duration", .fallback = "0s", .min = 0,
-                               .max = INT64_MAX, .help = "only what is due within that time; 0s: all"),
+                               .max = INT64_MAX, .help = "send only the requests due within this time; 0s: all"),
 	SLUICE_OPTION_STRING(struct settings, sign, .name = "sign", .unit = "SCHEME:SECRET", .help = signer_help),
 	SLUICE_OPTION_STRING(struct settings, form, .name = "template", .unit = "NAME=VALUE,…",
                              .help = "the options of auth/hmac's template, for --sign template:SECRET"),
 	SLUICE_OPTION_INT(struct settings, retries, .name = "retries", .fallback = "0", .min = 0, .max = 100,
                           .unit = "tries", .help = "further tries after a 503 or a broken connection; counted apart"),
 	SLUICE_OPTION_DURATION(struct settings, timeout, .name = "timeout", .fallback = "60s", .min = NS_PER_MS,
-                               .max = INT64_MAX, .help = "an answer that takes longer counts as none"),
+                               .max = INT64_MAX, .help = "a response that takes longer counts as none"),
 	SLUICE_OPTION_BOOL(struct settings, fresh, .name = "fresh",
                            .help = "put a new prefix before each message id, so that a file can be sent again"),
 	SLUICE_OPTION_BOOL(struct settings, keep_input, .name = "keep-input",
@@ -169,7 +169,7 @@ static bool prepare(struct session *session, struct sluice_error *error)
 		return sluice_error_set(error, "--duration: expected a --rate with it, or --requests in its place");
 	limit(settings, &session->plan);
 	if (session->plan.count == 0)
-		return sluice_error_set(error, "%s: there is nothing to send", settings->input);
+		return sluice_error_set(error, "%s: no requests to send", settings->input);
 	return replay_target_from_url(settings->url, &session->plan.targets[0], error);
 }
 

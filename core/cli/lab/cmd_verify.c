@@ -52,8 +52,8 @@ static void print_result(const struct verify_result *result, const char *directo
 		       directory);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		printf("%-14s %10" PRIu64 "\n", lines[i].name, lines[i].count);
-	puts(result->violation_count ? "What was answered and what is stored do NOT agree."
-	                             : "All that was answered is stored: once, as it was sent, and in order.");
+	puts(result->violation_count ? "The responses and the stored events do NOT match."
+	                             : "Every acknowledged event is stored: once, as it was sent, and in order.");
 }
 
 static void print_json(const struct verify_result *result)
@@ -117,8 +117,8 @@ int cmd_verify(int argc, char **argv)
 {
 	const char *input = NULL, *arm = NULL;
 	const struct flag flags[] = {
-		{"input", "FILE", "what was sent, if the run has not kept it", NULL, &input},
-		{"arm", "a|b", "which arm the pipeline's store is of, if the run has two", NULL, &arm},
+		{"input", "FILE", "the input that was sent, if the run did not keep it", NULL, &input},
+		{"arm", "a|b", "the arm whose store this is, if the run has two", NULL, &arm},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	struct command command = {

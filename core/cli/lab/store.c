@@ -9,7 +9,7 @@ static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *con
 {
 	struct sluice_stage *stage = store;
 	if (!stage->ops->of.persist->scan)
-		return sluice_error_set(error, "persist/%s cannot show what it has stored", stage->ops->name);
+		return sluice_error_set(error, "persist/%s cannot list its events", stage->ops->name);
 	return stage->ops->of.persist->scan(stage, after_id, each, context, error);
 }
 

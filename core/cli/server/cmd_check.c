@@ -118,7 +118,7 @@ int cmd_check(int argc, char **argv)
 	struct command command = {
 		.usage = "check PIPELINE",
 		.about =
-			"Says everything that `run` would refuse, without starting. Exit status: 0 it is good, 1 it is not, 2 the file cannot be read.",
+			"Reports everything that `run` would refuse, without starting. Exit status: 0 OK, 1 it is not, 2 the file cannot be read.",
 		.example = "sluice check pipelines/postgres.yaml --enable pool-tuning --print",
 		.flags = flags,
 		.common = FLAGS_PIPELINE | FLAGS_JSON,

@@ -184,7 +184,7 @@ int cmd_manual(int argc, char **argv)
 	char **stage_path = loader_stage_path(arguments.request.stage_path);
 	bool ok = mkdir(folder, 0755) == 0 || errno == EEXIST;
 	if (!ok)
-		sluice_error_set(&error, "%s: cannot be made: %s", folder, strerror(errno));
+		sluice_error_set(&error, "%s: cannot be created: %s", folder, strerror(errno));
 	ok = ok && write_main_page(folder, &error) && manual_write_pages(sluice_subcommands, folder, &error) &&
 	     write_pipeline_page(folder, stage_path, &error) && write_completion(folder, &error);
 	loader_free_path(stage_path);

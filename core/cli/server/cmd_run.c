@@ -230,7 +230,7 @@ int cmd_run(int argc, char **argv)
 	struct command command = {
 		.usage = "run PIPELINE",
 		.about =
-			"Serves a pipeline. Prints `admin URL` and, once it accepts, `ready URL` on stdout; the log goes "
+			"Serves a pipeline. Prints `admin URL` and, once it accepts requests, `ready URL` on stdout; the log goes "
 			"to stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
 			"once.",
 		.example = "sluice run pipelines/quickstart.yaml --set listen.port=8080",

@@ -237,7 +237,7 @@ static int show_named(const struct list *list, const char *name, bool as_json)
 	if (found)
 		return STATUS_YES;
 	const char *close = option_did_you_mean(name, list->count, name_at, list);
-	fprintf(stderr, "sluice stages: there is no stage %s%s%s%s\n", name, close ? "; did you mean " : "",
+	fprintf(stderr, "sluice stages: unknown stage %s%s%s%s\n", name, close ? "; did you mean " : "",
 	        close ? close : "", close ? "?" : "");
 	return STATUS_CANNOT;
 }

@@ -9,12 +9,12 @@
 
 const struct subcommand sluice_subcommands[] = {
 	{"run", cmd_run, "serve a pipeline"},
-	{"check", cmd_check, "say everything that run would refuse, without starting"},
+	{"check", cmd_check, "report everything that run would refuse, without starting"},
 	{"stages", cmd_stages, "list the stages found, or one's options, spans, version and SHA-256"},
 	{"schema", cmd_schema, "print the JSON Schema of a pipeline file, for editors"},
 	{"status", cmd_status, "show what a running server is doing"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
-	{"new-stage", cmd_new_stage, "make a folder with a stage that works, to go on from"},
+	{"new-stage", cmd_new_stage, "create a folder with a working stage to start from"},
 	{"manual", cmd_manual, "write the man pages, with the options of every stage found"},
 	LAB_SUBCOMMANDS(LAB_ROW){NULL, NULL, NULL},
 };
@@ -26,7 +26,7 @@ static void print_usage(FILE *out)
 	subcommands_print(out, sluice_subcommands, false);
 	(void)fprintf(out, "\nThe laboratory:\n\n");
 	subcommands_print(out, sluice_subcommands, true);
-	(void)fprintf(out, "\n`sluice SUBCOMMAND --help` says more, with an example.\n");
+	(void)fprintf(out, "\n`sluice SUBCOMMAND --help` shows more, with an example.\n");
 }
 
 int main(int argc, char **argv)

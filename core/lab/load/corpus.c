@@ -63,7 +63,7 @@ static bool read_lines(struct corpus *corpus, FILE *file, const char *path, stru
 			add(corpus, &room, text);
 	}
 	free(line);
-	good = good && (!ferror(file) || sluice_error_set(error, "%s: cannot be read to its end", path));
+	good = good && (!ferror(file) || sluice_error_set(error, "%s: reading stopped before its end", path));
 	return good && (corpus->count > 0 || sluice_error_set(error, "%s: expected a JSON payload a line", path));
 }
 

@@ -298,7 +298,7 @@ static bool read_lines(struct input *input, FILE *file, const char *path, EVP_MD
 			good = sluice_error_set(error, "%s:%zu: %s", path, number, cause.text);
 	}
 	free(text);
-	return good && (!ferror(file) || sluice_error_set(error, "%s: cannot be read to its end", path));
+	return good && (!ferror(file) || sluice_error_set(error, "%s: reading stopped before its end", path));
 }
 
 bool input_read(struct input *input, const char *path, struct sluice_error *error)

@@ -32,7 +32,7 @@ extern const char *const compare_design_names[]; /* NULL-terminated */
 
 struct compare_plan {
 	struct arm_plan arms[2]; /* of a single: the first */
-	const char *directory;   /* the run directory to make */
+	const char *directory;   /* the run directory to create */
 	enum compare_design design;
 	size_t pairs;    /* at most */
 	bool sequential; /* stop at a planned look that settles it */

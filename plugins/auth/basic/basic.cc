@@ -101,7 +101,7 @@ sluice_verdict process(sluice_stage *stage, sluice_event *event) noexcept
 
 constexpr sluice_option options[] = {
 	SLUICE_OPTION_STRINGS(config, users, .name = "users", .min = 1, .max = 64,
-                              .help = "who is let in, each as NAME:SECRET",
+                              .help = "the users accepted, each as NAME:SECRET",
                               .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET),
 	SLUICE_OPTION_END,
 };
@@ -111,5 +111,5 @@ constexpr sluice_option options[] = {
 static const struct sluice_auth_ops ops = {.process = process};
 
 SLUICE_STAGE(auth, ops, .name = "basic", .version = "1.0.0",
-             .summary = "lets requests through that carry a known user's name and secret", .options = options,
+             .summary = "accepts requests that carry a known user's name and secret", .options = options,
              .config_size = sizeof(config), .check = check);

@@ -11,7 +11,7 @@ struct config {
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRINGS(struct config, tokens, .name = "tokens", .min = 1, .max = 64,
                               .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET,
-                              .help = "the tokens that are let in"),
+                              .help = "the tokens accepted"),
 	SLUICE_OPTION_END,
 };
 
@@ -57,5 +57,5 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 static const struct sluice_auth_ops ops = {.process = process};
 
 SLUICE_STAGE(auth, ops, .name = "token", .version = "1.0.0",
-             .summary = "lets requests through that carry a fixed bearer token", .options = options,
+             .summary = "accepts requests that carry a fixed bearer token", .options = options,
              .config_size = sizeof(struct config), .check = check);

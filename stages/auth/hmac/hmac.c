@@ -28,36 +28,36 @@ struct config {
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_CHOICE(struct config, scheme, .name = "scheme", .choices = scheme_names,
-                             .fallback = "standard-webhooks", .help = "whose signatures they are"),
+                             .fallback = "standard-webhooks", .help = "the signature scheme"),
 	SLUICE_OPTION_STRINGS(struct config, secrets, .name = "secrets", .flags = SLUICE_OPTION_SECRET,
-                              .help = "the shared secrets; any of them may have signed"),
+                              .help = "the shared secrets; a signature by any of them is accepted"),
 	SLUICE_OPTION_STRINGS(struct config, secret_files, .name = "secret_files",
                               .help = "files with one more secret each; a newline at the end does not count"),
 	SLUICE_OPTION_DURATION(struct config, tolerance, .name = "tolerance",
                                .help = "how old a timestamp may be, or how far ahead; 0s: as the scheme says"),
 	SLUICE_OPTION_STRING(struct config, custom.signature_header, .name = "template.signature_header",
-                             .help = "the header that has the signature"),
+                             .help = "the header with the signature"),
 	SLUICE_OPTION_STRING(struct config, custom.timestamp_header, .name = "template.timestamp_header",
-                             .help = "the header that has the timestamp"),
+                             .help = "the header with the timestamp"),
 	SLUICE_OPTION_STRING(struct config, custom.id_header, .name = "template.id_header",
-                             .help = "the header that has the message id"),
+                             .help = "the header with the message id"),
 	SLUICE_OPTION_STRING(struct config, custom.signed_text, .name = "template.signed", .fallback = "{body}",
-                             .help = "what is signed, of {id}, {timestamp}, {body} and text between them"),
+                             .help = "the signed text, made of {id}, {timestamp}, {body} and text between them"),
 	SLUICE_OPTION_STRING(struct config, custom.prefix, .name = "template.prefix", .fallback = "",
-                             .help = "what stands before a signature"),
+                             .help = "the text before a signature"),
 	SLUICE_OPTION_STRING(struct config, custom.separator, .name = "template.separator", .fallback = "",
-                             .help = "what stands between the entries of the signature header; empty: it has one"),
+                             .help = "the separator of entries in the signature header; empty: it has one entry"),
 	SLUICE_OPTION_STRING(struct config, custom.timestamp_prefix, .name = "template.timestamp_prefix",
-                             .help = "what stands before the timestamp, if the signature header has it"),
+                             .help = "the text before the timestamp, if it is in the signature header"),
 	SLUICE_OPTION_CHOICE(struct config, custom.digest, .name = "template.digest", .choices = scheme_digest_names,
-                             .fallback = "sha256", .help = "the hash that HMAC is made with"),
+                             .fallback = "sha256", .help = "the hash of the HMAC"),
 	SLUICE_OPTION_CHOICE(struct config, custom.encoding, .name = "template.encoding", .choices = encoding_names,
-                             .fallback = "hex", .help = "how the signature is written"),
+                             .fallback = "hex", .help = "the encoding of the signature"),
 	SLUICE_OPTION_CHOICE(struct config, custom.key_encoding, .name = "template.key_encoding",
-                             .choices = key_encoding_names, .fallback = "text", .help = "how the secrets are written"),
+                             .choices = key_encoding_names, .fallback = "text", .help = "the encoding of the secrets"),
 	SLUICE_OPTION_CHOICE(struct config, custom.unit, .name = "template.timestamp_unit",
                              .choices = scheme_unit_names, .fallback = "s",
-                             .help = "what the timestamp counts since 1970"),
+                             .help = "the unit of the timestamp, since 1970"),
 	SLUICE_OPTION_END,
 };
 
@@ -81,20 +81,20 @@ static bool check_template(const struct custom *custom, struct sluice_error *err
 	struct part parts[PARTS_MAX];
 	struct sluice_error cause = {0};
 	if (!unless_empty(custom->signature_header))
-		return sluice_error_set(error, "template.signature_header: expected the header that has the signature");
+		return sluice_error_set(error, "template.signature_header: expected the header with the signature");
 	if (!scheme_split(custom->signed_text, parts, &cause))
 		return sluice_error_set(error, "template.signed: %s", cause.text);
 	bool sent = unless_empty(custom->timestamp_header) || unless_empty(custom->timestamp_prefix);
 	if (sent != is_signed(custom, "{timestamp}"))
 		return sluice_error_set(
 			error,
-			sent ? "template.signed: expected {timestamp} in it: one that is not signed proves nothing"
-			     : "template.timestamp_header: expected the header that has the {timestamp}");
+			sent ? "template.signed: expected {timestamp} in it: an unsigned one proves nothing"
+			     : "template.timestamp_header: expected the header with the {timestamp}");
 	sent = unless_empty(custom->id_header);
 	if (sent != is_signed(custom, "{id}"))
 		return sluice_error_set(
-			error, sent ? "template.signed: expected {id} in it: one that is not signed proves nothing"
-				    : "template.id_header: expected the header that has the {id}");
+			error, sent ? "template.signed: expected {id} in it: an unsigned one proves nothing"
+				    : "template.id_header: expected the header with the {id}");
 	return true;
 }
 
@@ -128,7 +128,7 @@ static bool make_scheme(const struct config *config, struct scheme *scheme_out, 
 		return true;
 	if (!strstr(scheme_out->signed_text, "{timestamp}"))
 		return sluice_error_set(error,
-		                        "tolerance: the scheme signs no timestamp that could be too old: leave it out");
+		                        "tolerance: the scheme signs no timestamp; remove it");
 	scheme_out->tolerance_ns = config->tolerance.ns;
 	return true;
 }
@@ -302,6 +302,6 @@ static bool self_test(struct sluice_error *error)
 static const struct sluice_auth_ops ops = {.process = process};
 
 SLUICE_STAGE(auth, ops, .name = "hmac", .version = "1.0.0",
-             .summary = "lets through what was signed with a shared secret", .options = options,
+             .summary = "accepts requests signed with a shared secret", .options = options,
              .config_size = sizeof(struct config), .check = check, .create = create, .destroy = destroy,
              .self_test = self_test);

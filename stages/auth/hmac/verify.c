@@ -85,7 +85,7 @@ bool verifier_add_secret(struct verifier *verifier, struct sluice_bytes secret, 
 	size_t size = 0;
 	bool added = encoding_read_key(scheme->key_encoding, text, key, &size)
 	                     ? add_key(verifier, key, size, error)
-	                     : sluice_error_set(error, "expected %s%s%s; what it got is secret and not shown",
+	                     : sluice_error_set(error, "expected %s%s%s; the value is secret and not shown",
 	                                        key_encoding_names[scheme->key_encoding],
 	                                        scheme->key_prefix ? " after " : "",
 	                                        scheme->key_prefix ? scheme->key_prefix : "");

@@ -199,7 +199,7 @@ static enum sluice_verdict judge(struct sluice_event *event, const uint8_t *kept
 {
 	if (memcmp(sluice_digest(event), kept_digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
-	return sluice_conflict(event, "an event with this message id and a different content is already stored");
+	return sluice_conflict(event, "an event with this message id and different content is already stored");
 }
 
 static void wait_for(struct table *table, struct entry *entry, struct waiter *waiter)
@@ -329,23 +329,23 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	double kept = (double)table->kept, claimed = (double)table->claimed, waiting = (double)table->waiting;
 	(void)pthread_mutex_unlock(&table->lock);
 	observer->gauge(observer, "idempotency_entries", "state", "kept", kept,
-	                "Message ids known, by what is known of them.");
+	                "Message ids remembered, by state.");
 	observer->gauge(observer, "idempotency_entries", "state", "in_flight", claimed, NULL);
 	observer->gauge(observer, "idempotency_waiting", NULL, NULL, waiting,
-	                "Duplicates that wait for the fate of an event in flight.");
+	                "Duplicates waiting for the outcome of an event in flight.");
 }
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "100000", .min = 1, .max = 100000000,
-                          .unit = "message ids", .help = "kept ids remembered, at most; the oldest give way"),
+                          .unit = "message ids", .help = "stored ids remembered at most; the oldest are dropped"),
 	SLUICE_OPTION_DURATION(struct config, ttl, .name = "ttl", .fallback = "24h", .min = 1000000,
-                               .max = INT64_C(31536000000000000), .help = "how long a kept id is remembered"),
+                               .max = INT64_C(31536000000000000), .help = "how long a stored id is remembered"),
 	SLUICE_OPTION_END,
 };
 
 static const struct sluice_idempotency_ops ops = {.process = process};
 
 SLUICE_STAGE(idempotency, ops, .name = "memory", .version = SLUICE_VERSION,
-             .summary = "remembers kept message ids and lets duplicates of events in flight wait for their fate",
+             .summary = "remembers stored message ids; duplicates of events in flight wait for their outcome",
              .options = options, .config_size = sizeof(struct config), .create = create, .settle = settle,
              .tick = tick, .observe = observe, .destroy = destroy);

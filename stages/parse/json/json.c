@@ -39,7 +39,7 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, max_depth, .name = "max_depth", .fallback = "64", .min = 1, .max = DEPTH_MAX,
                           .unit = "levels", .help = "how deep arrays and objects may be nested"),
 	SLUICE_OPTION_BOOL(struct config, integer_texts, .name = "integer_texts", .fallback = "false",
-                           .help = "take an integer as message id, type or stream, in the digits it was sent in"),
+                           .help = "accept an integer as message id, type or stream, in the digits it was sent in"),
 	SLUICE_OPTION_END,
 };
 
@@ -68,7 +68,7 @@ static const struct field_rule {
                           .sources = offsetof(struct config, stream),
                           .text = offsetof(struct sluice_event, stream)},
 	[FIELD_SEQUENCE] = {.name = "sequence",
-                            .expected = "an integer of 64 bits",
+                            .expected = "a 64-bit integer",
                             .optional = true,
                             .sources = offsetof(struct config, sequence)},
 };
@@ -225,7 +225,7 @@ static enum sluice_verdict refuse_syntax(struct sluice_event *event, const json_
 	};
 	enum json_error_code code = json_error_code(error);
 	if (code == json_error_out_of_memory)
-		return sluice_retry(event, 0, "no memory to parse the body");
+		return sluice_retry(event, 0, "out of memory while parsing the body");
 	const char *what = (size_t)code < sizeof(found) / sizeof(found[0]) && found[code] ? found[code]
 	                                                                                  : "a syntax error";
 	return sluice_reject(event, 400, "the body: expected JSON, got %s at byte %d", what, error->position);
@@ -243,7 +243,7 @@ static enum sluice_verdict validate(struct sluice_event *event, size_t *key_coun
 	if (memmem(body.data, body.size, "\\u0000", 6)) {
 		copy = without_nul(body);
 		if (!copy)
-			return sluice_retry(event, 0, "no memory to parse the body");
+			return sluice_retry(event, 0, "out of memory while parsing the body");
 	}
 	json_error_t error;
 	json_t *root = json_loadb(copy ? copy : body.data, body.size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL,
@@ -328,7 +328,7 @@ static enum sluice_verdict set_text(const struct state *state, const struct fiel
 		return refuse_value(field, &value, event);
 	struct sluice_bytes text = read_text(event, &value);
 	if (!text.data)
-		return sluice_retry(event, 0, "no memory for the event's fields");
+		return sluice_retry(event, 0, "out of memory for the event's fields");
 	if (text.size < rule->least)
 		return sluice_reject(event, 400, "%s: expected %s, got an empty one", label, rule->expected);
 	if (text.size > SLUICE_NAME_MAX)
@@ -391,7 +391,7 @@ static enum sluice_verdict inspect(const struct state *state, struct sluice_even
 	struct sluice_bytes body = event->body;
 	if (!is_json(event))
 		return sluice_reject(event, 415,
-		                     "Content-Type: expected application/json or a type that ends in +json");
+		                     "Content-Type: expected application/json or a type ending in +json");
 	if (body.size >= 3 && memcmp(body.data, "\xef\xbb\xbf", 3) == 0)
 		return sluice_reject(event, 400, "the body: expected JSON without a byte order mark, got one");
 	if (span_deeper_than(body, state->max_depth))
@@ -411,7 +411,7 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	struct sluice_bytes spans[FIELD_COUNT * SOURCES_MAX];
 	if (span_find(event->body, state->pointers, spans, state->source_count) > key_count)
 		return sluice_reject(event, 400,
-		                     "the body: expected each key once in the outermost object, got one twice");
+		                     "the body: expected each key once in the outermost object, got a duplicate");
 	static const int texts[] = {FIELD_MESSAGE_ID, FIELD_EVENT_TYPE, FIELD_STREAM};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && verdict == SLUICE_PASS; i++)
 		verdict = set_text(state, &state->fields[texts[i]], event, spans);
@@ -423,6 +423,6 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 static const struct sluice_parse_ops ops = {.process = process};
 
 SLUICE_STAGE(parse, ops, .name = "json", .version = "1.0.0",
-             .summary = "takes the fields of an event out of a JSON body and keeps the payload's exact bytes",
+             .summary = "extracts the fields of an event from a JSON body and keeps the payload's exact bytes",
              .options = options, .config_size = sizeof(struct config), .check = check, .create = create,
              .destroy = destroy);

@@ -30,7 +30,7 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 	if (!queue || !ring) {
 		free(queue);
 		free(ring);
-		return sluice_error_set(error, "capacity: no memory for %lld events", (long long)config->capacity);
+		return sluice_error_set(error, "capacity: out of memory for %lld events", (long long)config->capacity);
 	}
 	queue->ring = ring;
 	(void)pthread_mutex_init(&queue->lock, NULL);
@@ -101,15 +101,15 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	double inside = (double)queue->inside, bytes = (double)queue->bytes;
 	(void)pthread_mutex_unlock(&queue->lock);
 	observer->gauge(observer, "queue_inside", NULL, NULL, inside,
-	                "Events the queue has accepted that are not yet through.");
+	                "Events accepted by the queue and not yet stored.");
 	observer->gauge(observer, "queue_inside_bytes", NULL, NULL, bytes, "Bytes of the bodies of those events.");
 }
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "10000", .min = 1, .max = 1048576,
-                          .unit = "events", .help = "accepted and not yet stored, at most; then 503"),
+                          .unit = "events", .help = "events accepted and not yet stored; more get 503"),
 	SLUICE_OPTION_SIZE(struct config, capacity_bytes, .name = "capacity_bytes", .fallback = "256MiB", .min = 1024,
-                           .max = INT64_C(1) << 40, .help = "bytes of their bodies, at most; then 503"),
+                           .max = INT64_C(1) << 40, .help = "bytes of their bodies; more get 503"),
 	SLUICE_OPTION_END,
 };
 

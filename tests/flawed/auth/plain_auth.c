@@ -29,7 +29,7 @@ static const char *const schemes[] = {"stripe", NULL};
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_CHOICE(struct config, scheme, .name = "scheme", .choices = schemes, .fallback = "stripe",
-                             .help = "whose signatures they are"),
+                             .help = "the signature scheme"),
 	SLUICE_OPTION_STRINGS(struct config, secrets, .name = "secrets", .min = 1, .max = 1,
                               .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET, .help = "the shared secret"),
 	SLUICE_OPTION_STRING(struct config, key_file, .name = "key_file", .help = "a file that has to be there"),

@@ -126,7 +126,7 @@ static enum sluice_verdict judge(struct sluice_event *event, const uint8_t *stor
 {
 	if (memcmp(sluice_digest(event), stored_digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
-	return sluice_conflict(event, "an event with this message id and a different content is already stored");
+	return sluice_conflict(event, "an event with this message id and different content is already stored");
 }
 
 /* Under the lock: WAIT for an event that waits now, DONE if its id is stored, PASS if it has the claim. */

@@ -25,7 +25,7 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 	const struct config *config = stage->config;
 	struct queue *queue = calloc(1, sizeof(*queue) + (size_t)config->capacity * sizeof(queue->ring[0]));
 	if (!queue)
-		return sluice_error_set(error, "capacity: no memory for %lld events", (long long)config->capacity);
+		return sluice_error_set(error, "capacity: out of memory for %lld events", (long long)config->capacity);
 	(void)pthread_mutex_init(&queue->lock, NULL);
 	stage->state = queue;
 	return true;
@@ -86,12 +86,12 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	double inside = (double)queue->inside;
 	(void)pthread_mutex_unlock(&queue->lock);
 	observer->gauge(observer, "queue_inside", NULL, NULL, inside,
-	                "Events the queue has accepted that are not yet through.");
+	                "Events accepted by the queue and not yet stored.");
 }
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "10000", .min = 1, .max = 1048576,
-                          .unit = "events", .help = "accepted and not yet stored, at most; then 503"),
+                          .unit = "events", .help = "events accepted and not yet stored; more get 503"),
 	SLUICE_OPTION_END,
 };
 
