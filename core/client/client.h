@@ -13,7 +13,8 @@
 #include "base/buffer.h"
 
 #define CLIENT_ADMIN_DEFAULT "http://127.0.0.1:9464"
-#define CLIENT_ADMIN_HELP "the server's admin listener (" CLIENT_ADMIN_DEFAULT "); its token comes from SLUICE_ADMIN_TOKEN"
+#define CLIENT_ADMIN_HELP                                                                                              \
+	"the server's admin listener (" CLIENT_ADMIN_DEFAULT "); its token comes from SLUICE_ADMIN_TOKEN"
 
 /* GET of `path` below the admin URL (NULL: the default one; "http://" may be left out), with the bearer token from
  * SLUICE_ADMIN_TOKEN. The response's body is added to *out. False and a sentence if there is no complete response within

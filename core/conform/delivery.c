@@ -91,10 +91,9 @@ void delivery_send(struct delivery *delivery)
 	for (size_t i = 0; i < delivery->count; i++) {
 		judge_words(delivery, i);
 		size_t overtaker = delivery->verdicts[i] == SLUICE_RETRY ? overtaker_of(delivery, i) : 0;
-		check_that(
-			delivery->check, overtaker == 0,
-			"event %zu of the batch got RETRY, and event %zu of the same stream was stored",
-			i, overtaker);
+		check_that(delivery->check, overtaker == 0,
+		           "event %zu of the batch got RETRY, and event %zu of the same stream was stored", i,
+		           overtaker);
 	}
 }
 
@@ -134,10 +133,9 @@ void delivery_send_until_settled(struct delivery *delivery)
 
 void delivery_expect(const struct delivery *delivery, size_t i, enum sluice_verdict verdict)
 {
-	check_that(delivery->check, delivery->verdicts[i] == verdict,
-	           "event %zu of %zu: expected %s, got %s%s%s", i, delivery->count, verdict_name(verdict),
-	           verdict_name(delivery->verdicts[i]), bench_detail(delivery->events[i])[0] ? ": " : "",
-	           bench_detail(delivery->events[i]));
+	check_that(delivery->check, delivery->verdicts[i] == verdict, "event %zu of %zu: expected %s, got %s%s%s", i,
+	           delivery->count, verdict_name(verdict), verdict_name(delivery->verdicts[i]),
+	           bench_detail(delivery->events[i])[0] ? ": " : "", bench_detail(delivery->events[i]));
 }
 
 void delivery_expect_all(const struct delivery *delivery, enum sluice_verdict verdict)
@@ -237,7 +235,8 @@ void store_expect(const struct store_image *image, const struct delivery *delive
 	for (size_t i = 0; i < delivery->count; i++) {
 		struct sluice_event *event = delivery->events[i];
 		size_t count = store_count(image, event);
-		check_that(delivery->check, count == 1, "event %zu of %zu got %s: expected it in the store once, found it %zu times", i,
+		check_that(delivery->check, count == 1,
+		           "event %zu of %zu got %s: expected it in the store once, found it %zu times", i,
 		           delivery->count, verdict_name(delivery->verdicts[i]), count);
 		const struct sluice_record *record = store_find(image, event);
 		check_that(delivery->check,
@@ -247,9 +246,10 @@ void store_expect(const struct store_image *image, const struct delivery *delive
 			const struct sluice_event *other = delivery->events[later];
 			const struct sluice_record *behind = same_stream(event, other) ? store_find(image, other)
 			                                                               : NULL;
-			check_that(delivery->check, !behind || behind->id >= record->id,
-			           "events %zu and %zu of %zu are of one stream, and have the ids %lld and %lld in the store",
-			           i, later, delivery->count, (long long)record->id, (long long)behind->id);
+			check_that(
+				delivery->check, !behind || behind->id >= record->id,
+				"events %zu and %zu of %zu are of one stream, and have the ids %lld and %lld in the store",
+				i, later, delivery->count, (long long)record->id, (long long)behind->id);
 		}
 	}
 }
@@ -282,8 +282,8 @@ static void tell(void *context, const struct audit_finding *finding)
 		           "the audit trail is broken: writer %.*s, position %lld, event %lld: %s",
 		           (int)finding->writer.size, finding->writer.data, (long long)finding->position,
 		           (long long)finding->event_id, phrase);
-	check_fail(check, __FILE__, __LINE__, "the audit trail is broken: event %lld: %s",
-	           (long long)finding->event_id, phrase);
+	check_fail(check, __FILE__, __LINE__, "the audit trail is broken: event %lld: %s", (long long)finding->event_id,
+	           phrase);
 }
 
 void store_expect_audited(struct check *check)

@@ -69,7 +69,8 @@ static struct holdings count_settled(const struct holdings *before)
 }
 
 /* Says in `why` what was left behind; false if nothing. */
-static bool has_leaked(const struct holdings *before, const struct holdings *now, size_t heap_allowed, char why[WHY_SIZE])
+static bool has_leaked(const struct holdings *before, const struct holdings *now, size_t heap_allowed,
+                       char why[WHY_SIZE])
 {
 	size_t grown = now->heap > before->heap ? now->heap - before->heap : 0;
 	if (now->threads > before->threads)

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "conform/check.h"
 #include "conform/concurrent.h"
+#include "conform/leak.h"
 #include "conform/sample.h"
 #include "conform/suite_common.h"
-#include "conform/leak.h"
 
 enum {
 	EVENTS = 400,
@@ -81,9 +81,8 @@ static void starved(struct check *check)
 		check_that(check, verdict == usual || verdict == SLUICE_RETRY,
 		           "sluice_alloc() returned NULL: expected RETRY, got %s", verdict_name(verdict));
 		verdict = sample_run(check, bench, sample_event(check, bench, 2 * SAMPLE_SORTS + i));
-		check_that(check, verdict == usual,
-		           "after an event without memory the next one: expected %s, got %s", verdict_name(usual),
-		           verdict_name(verdict));
+		check_that(check, verdict == usual, "after an event without memory the next one: expected %s, got %s",
+		           verdict_name(usual), verdict_name(verdict));
 	}
 }
 

@@ -106,7 +106,8 @@ static bool fails_with(struct check *check, const char *setting)
 static void fail_once(struct check *check, void *setting, size_t round)
 {
 	(void)round;
-	check_that(check, fails_with(check, setting), "create() failed at first and then succeeded with the same options");
+	check_that(check, fails_with(check, setting),
+	           "create() failed at first and then succeeded with the same options");
 }
 
 static void fail_often(struct check *check, char *setting)
@@ -184,9 +185,10 @@ static void try_setting(struct check *check, const char *setting)
 	struct sluice_error error = {0};
 	struct bench *bench = check_try(check, (const char *[]){setting, NULL}, &error);
 	/* A store may have its own reasons, which come from where it is connected to. */
-	check_that(check, bench || ops->kind == SLUICE_KIND_PERSIST || names_an_option(ops, error.text),
-	           "%s is within its bounds: expected it to be accepted, or rejected with the name of the option, got: %s",
-	           setting, error.text);
+	check_that(
+		check, bench || ops->kind == SLUICE_KIND_PERSIST || names_an_option(ops, error.text),
+		"%s is within its bounds: expected it to be accepted, or rejected with the name of the option, got: %s",
+		setting, error.text);
 	for (unsigned long i = 0; bench && ops->kind <= SLUICE_KIND_IDEMPOTENCY && i < SAMPLE_SORTS; i++)
 		(void)sample_run(check, bench, sample_event(check, bench, i));
 	if (bench)

@@ -32,7 +32,8 @@ static struct sluice_event *event_of(struct check *check, struct bench *bench, c
 
 static void expect(struct check *check, enum sluice_verdict seen, enum sluice_verdict expected, const char *what)
 {
-	check_that(check, seen == expected, "%s: expected %s, got %s", what, verdict_name(expected), verdict_name(seen));
+	check_that(check, seen == expected, "%s: expected %s, got %s", what, verdict_name(expected),
+	           verdict_name(seen));
 }
 
 /* Sends one through; what it gets, if it passes, at its end is `end`. Returns what process() said. */
@@ -59,7 +60,8 @@ static void first_passes(struct check *check)
 	static const char *const ids[] = {"a", "A", "aa", "a ", "b", "a\n", "é", "e\xcc\x81"};
 	struct bench *bench = check_open(check);
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		expect(check, send_one(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS, "the first event of an id");
+		expect(check, send_one(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS,
+		       "the first event of an id");
 	char longest[220];
 	for (int last = 'x'; last <= 'z'; last++) {
 		memset(longest, 'l', sizeof(longest));
@@ -170,8 +172,8 @@ static void waiters_share_fate(struct check *check)
 	bool parked = bench_process(bench, other) == SLUICE_WAIT;
 	bench_settle(bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
-		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate of an event now stored"), SLUICE_DONE,
-		       "a waiting duplicate of an event now stored");
+		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate of an event now stored"),
+		       SLUICE_DONE, "a waiting duplicate of an event now stored");
 	if (parked) {
 		enum sluice_verdict verdict = wait_for(check, other, "a waiting event that conflicts with it");
 		expect_conflict(check, other, verdict, "other content, which waited");
@@ -197,8 +199,10 @@ static size_t find_heir(struct check *check, const struct flight *flight, const 
 			count++;
 		}
 	}
-	check_that(check, count > 0, "the first event failed: expected one waiting duplicate to take its place, none did");
-	check_that(check, count == 1, "the first event failed: expected one waiting duplicate to take its place, %zu did", count);
+	check_that(check, count > 0,
+	           "the first event failed: expected one waiting duplicate to take its place, none did");
+	check_that(check, count == 1,
+	           "the first event failed: expected one waiting duplicate to take its place, %zu did", count);
 	return heir;
 }
 
@@ -218,10 +222,10 @@ static void heir(struct check *check)
 	for (size_t i = 0; i < WAITERS; i++) {
 		if (gone[i])
 			continue;
-		expect(check, wait_for(check, flight.waiters[i], "a duplicate behind an heir that is stored"), SLUICE_DONE,
-		       "a duplicate behind an heir that is stored");
-		check_that(check, bench_resumes(flight.waiters[i]) == 1,
-		           "an event was resumed %u times, expected once", bench_resumes(flight.waiters[i]));
+		expect(check, wait_for(check, flight.waiters[i], "a duplicate behind an heir that is stored"),
+		       SLUICE_DONE, "a duplicate behind an heir that is stored");
+		check_that(check, bench_resumes(flight.waiters[i]) == 1, "an event was resumed %u times, expected once",
+		           bench_resumes(flight.waiters[i]));
 	}
 }
 
@@ -407,8 +411,8 @@ const struct check_entry suite_idempotency[] = {
 	{"many-threads", "on several threads at once, one event of an id is in flight", many_threads, 0},
 	{"expiry", "a stored id is remembered for its ttl and no longer; a claim never expires", expiry, 0},
 	{"capacity", "the newest stored ids are remembered, and no claim is dropped", capacity, 0},
-	{"store-doubted", "in a new epoch of the store a remembered id passes, so that the store decides", store_doubted,
-         0},
+	{"store-doubted", "in a new epoch of the store a remembered id passes, so that the store decides",
+         store_doubted, 0},
 	{"without-id", "events without an id are not duplicates of each other", without_id, 0},
 	{NULL, NULL, NULL, 0},
 };

@@ -101,8 +101,7 @@ static void expect_sound(struct check *check, const struct sluice_event *event, 
 		check_that(check, !texts[i].size || utf8_valid(texts[i].data, texts[i].size),
 		           "%s: passed with a %s that is not UTF-8", body.text, text_names[i]);
 	}
-	check_that(check, !event->stream.data || event->stream.size > 0, "%s: passed with an empty stream",
-	           body.text);
+	check_that(check, !event->stream.data || event->stream.size > 0, "%s: passed with an empty stream", body.text);
 }
 
 static bool passes(struct check *check, struct bench *bench, const void *body, size_t size)
@@ -471,8 +470,8 @@ static void read_many(void *context, unsigned number)
 		struct fields expected = {body, id, "t", stream, payload, 0, false};
 		struct sluice_event *event = event_of(readers->bench, body, strlen(body));
 		enum sluice_verdict verdict = process(readers->check, readers->bench, event);
-		check_that(readers->check, verdict == SLUICE_PASS,
-		           "on %d threads at once: expected PASS, got %s", THREADS, verdict_name(verdict));
+		check_that(readers->check, verdict == SLUICE_PASS, "on %d threads at once: expected PASS, got %s",
+		           THREADS, verdict_name(verdict));
 		expect_fields(readers->check, &expected, event);
 		bench_settle(readers->bench, event, verdict);
 	}
@@ -488,8 +487,8 @@ const struct check_entry suite_parse[] = {
 	{"valid-json", "valid JSON is accepted", valid_json, 0},
 	{"invalid-json", "invalid JSON is rejected with 400", invalid_json, 0},
 	{"duplicate-key", "a key given twice in the outermost object is rejected", duplicate_key, 0},
-	{"payload-in-body", "the payload is a part of the body, unless the stage declares that it decodes", payload_in_body,
-         0},
+	{"payload-in-body", "the payload is a part of the body, unless the stage declares that it decodes",
+         payload_in_body, 0},
 	{"exact-bytes", "the payload has exactly the bytes that were sent", exact_bytes, 0},
 	{"fields", "each field has the characters that the JSON stands for", fields, 0},
 	{"wrong-fields", "missing fields and fields of a wrong type are rejected", wrong_fields, 0},

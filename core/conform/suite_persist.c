@@ -42,7 +42,8 @@ static void expect_verdict(struct check *check, struct bench *bench, const char 
 	delivery_expect(&delivery, 0, verdict);
 	struct store_image image = store_read(check, bench);
 	size_t count = store_count(&image, delivery.events[0]);
-	check_that(check, count == 1, "a message id was sent more than once: expected it in the store once, found it %zu times", count);
+	check_that(check, count == 1,
+	           "a message id was sent more than once: expected it in the store once, found it %zu times", count);
 	store_image_finish(&image);
 	delivery_end(&delivery);
 }
@@ -81,8 +82,10 @@ static void knows_twins(struct check *check)
 	for (size_t i = 0; i < delivery.count; i++) {
 		delivery_expect(&delivery, i, events[i].verdict);
 		size_t count = store_count(&image, delivery.events[i]);
-		check_that(check, count == 1,
-		           "a message id came more than once in one batch: expected it in the store once, found it %zu times", count);
+		check_that(
+			check, count == 1,
+			"a message id came more than once in one batch: expected it in the store once, found it %zu times",
+			count);
 	}
 	store_image_finish(&image);
 	delivery_end(&delivery);
@@ -131,8 +134,7 @@ static void refuses_conflicts(struct check *check)
 		delivery_send(&delivery);
 		check_that(check, delivery.verdicts[0] == SLUICE_REJECT && bench_conflicts(event),
 		           "same id, other %s: expected a conflict, got %s with %d: see sluice_conflict()",
-		           changes[i].field,
-		           verdict_name(delivery.verdicts[0]), bench_status(event));
+		           changes[i].field, verdict_name(delivery.verdicts[0]), bench_status(event));
 		check_that(check, !strstr(bench_detail(event), "{\"a\""), "the reason contains the payload: \"%s\"",
 		           bench_detail(event));
 		delivery_end(&delivery);
@@ -230,11 +232,11 @@ static void scans_from_an_id(struct check *check)
 	for (size_t i = 0; i < image.count; i++) {
 		int64_t id = image.records[i].id;
 		size_t count = walk_from(check, bench, id, 0).count;
-		check_that(check, count >= image.count - 1 - i, "%zu events have ids above %lld, and scan() yielded %zu",
-		           image.count - 1 - i, (long long)id, count);
+		check_that(check, count >= image.count - 1 - i,
+		           "%zu events have ids above %lld, and scan() yielded %zu", image.count - 1 - i, (long long)id,
+		           count);
 		check_that(check, walk_from(check, bench, id - 1, 1).last_id == id,
-		           "scan() after id %lld: expected id %lld first", (long long)id - 1,
-		           (long long)id);
+		           "scan() after id %lld: expected id %lld first", (long long)id - 1, (long long)id);
 	}
 	store_image_finish(&image);
 	bench_close(bench);
@@ -284,10 +286,8 @@ char *persist_look_into_folder(struct check *check)
 void persist_expect_folder(struct check *check, const char *before, const char *what)
 {
 	char *after = persist_look_into_folder(check);
-	check_that(
-		check, strcmp(before, after) == 0,
-		"%s: a read_only stage must not create or change anything, and its folder has changed",
-		what);
+	check_that(check, strcmp(before, after) == 0,
+	           "%s: a read_only stage must not create or change anything, and its folder has changed", what);
 	free(after);
 }
 
@@ -305,8 +305,7 @@ static void only_reads(struct check *check)
 	before = persist_look_into_folder(check);
 	bench = check_open_read_only(check);
 	struct store_image image = store_read(check, bench);
-	check_that(check, image.count == 20, "20 events are stored, and a read_only stage sees %zu",
-	           image.count);
+	check_that(check, image.count == 20, "20 events are stored, and a read_only stage sees %zu", image.count);
 	store_image_finish(&image);
 	bench_close(bench);
 	store_expect_audited(check);
@@ -326,8 +325,8 @@ static void keeps_dead_letters_apart(struct check *check)
 		event->acknowledged = true;
 		for (int time = 0; time < 2; time++)
 			check_that(check,
-			           bench->ops->of.persist->dead_letter(&bench->stage, event, "a reason of the check's own",
-			                                               &error),
+			           bench->ops->of.persist->dead_letter(&bench->stage, event,
+			                                               "a reason of the check's own", &error),
 			           "dead_letter() failed %s: %s",
 			           time || i ? "for an event it has already" : "for the first time", error.text);
 	}
@@ -344,7 +343,8 @@ static void keeps_dead_letters_apart(struct check *check)
 
 const struct check_entry suite_persist[] = {
 	{"batch-sizes", "batches of 1 to 256 events are stored, with a verdict for each", takes_every_batch_size, 0},
-	{"readable-at-once", "another process can read an event as soon as it has PASS", persist_is_readable_at_once, 0},
+	{"readable-at-once", "another process can read an event as soon as it has PASS", persist_is_readable_at_once,
+         0},
 	{"exact-bytes", "payloads are read exactly as they were stored", persist_keeps_exact_bytes, 0},
 	{"fields", "every field is read as it was stored, absent ones included", persist_keeps_all_fields, 0},
 	{"digest", "the digest of the whole event is stored", persist_stores_the_digest, 0},

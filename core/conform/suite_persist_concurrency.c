@@ -113,7 +113,8 @@ void persist_stores_one_id_once(struct check *check)
 		for (size_t w = 0; w < THREADS; w++)
 			counts[deliveries[w][round].verdicts[0]]++;
 		size_t count = store_count(&image, deliveries[0][round].events[0]);
-		check_that(check, count == 1, "one id from %d threads at once: expected it in the store once, found it %zu times",
+		check_that(check, count == 1,
+		           "one id from %d threads at once: expected it in the store once, found it %zu times",
 		           (int)THREADS, count);
 		check_that(
 			check, counts[SLUICE_PASS] == 1 && counts[SLUICE_DONE] == THREADS - 1,
@@ -181,8 +182,8 @@ static void judge_suspect(const struct delivery *delivery, const struct store_im
 	size_t count = store_count(image, delivery->events[i]);
 	check_that(delivery->check, verdict == SLUICE_PASS || verdict == SLUICE_FAIL || verdict == SLUICE_REJECT,
 	           "%s: expected PASS, REJECT or FAIL, got %s", name, verdict_name(verdict));
-	check_that(delivery->check, count == (verdict == SLUICE_PASS), "%s: got %s, and is in the store %zu times", name,
-	           verdict_name(verdict), count);
+	check_that(delivery->check, count == (verdict == SLUICE_PASS), "%s: got %s, and is in the store %zu times",
+	           name, verdict_name(verdict), count);
 }
 
 /* suspects[first] to suspects[last], each among neighbours that nobody can refuse. */

@@ -44,16 +44,15 @@ static void expect_payload(const struct delivery *delivery, size_t i, const char
 	if (must)
 		delivery_expect(delivery, i, SLUICE_PASS);
 	check_that(check, delivery->verdicts[i] == SLUICE_PASS || delivery->verdicts[i] == SLUICE_FAIL,
-	           "payload \"%s\": expected PASS or FAIL, got %s", name,
-	           verdict_name(delivery->verdicts[i]));
+	           "payload \"%s\": expected PASS or FAIL, got %s", name, verdict_name(delivery->verdicts[i]));
 	bool is_stored = delivery->verdicts[i] == SLUICE_PASS;
 	check_that(check, store_count(&image, event) == is_stored,
 	           "payload \"%s\": got %s, and is in the store %zu times", name, verdict_name(delivery->verdicts[i]),
 	           store_count(&image, event));
 	const struct sluice_record *record = store_find(&image, event);
 	check_that(check, !record || record->payload_rewritten || sluice_bytes_equal(record->payload, event->payload),
-	           "payload \"%s\": stored %zu bytes, read %zu bytes that differ", name,
-	           event->payload.size, record->payload.size);
+	           "payload \"%s\": stored %zu bytes, read %zu bytes that differ", name, event->payload.size,
+	           record->payload.size);
 	store_image_finish(&image);
 }
 
@@ -144,8 +143,8 @@ void persist_expect_record(struct check *check, const char *name, const struct s
 	           "%s: the sequence was stored as %lld and read as %lld", name, (long long)event->sequence,
 	           (long long)record->sequence);
 	check_that(check, record->received_at_ns / 1000 == event->received_at_ns / 1000,
-	           "%s: received_at_ns was stored as %lld and read as %lld", name,
-	           (long long)event->received_at_ns, (long long)record->received_at_ns);
+	           "%s: received_at_ns was stored as %lld and read as %lld", name, (long long)event->received_at_ns,
+	           (long long)record->received_at_ns);
 }
 
 void persist_keeps_all_fields(struct check *check)

@@ -84,8 +84,8 @@ void persist_keeps_locations_apart(struct check *check)
 static void expect_same(struct check *check, const struct store_image *before, struct bench *bench, const char *what)
 {
 	struct store_image after = store_read(check, bench);
-	check_that(check, after.count == before->count, "%zu events were stored, and after %s there are %zu", before->count,
-	           what, after.count);
+	check_that(check, after.count == before->count, "%zu events were stored, and after %s there are %zu",
+	           before->count, what, after.count);
 	for (size_t i = 0; i < before->count; i++) {
 		const struct sluice_record *old = &before->records[i], *now = &after.records[i];
 		check_that(check,

@@ -76,8 +76,7 @@ void persist_is_readable_at_once(struct check *check)
 	size_t count = 0;
 	int end = check_in_process(check, store_and_tell, &count, look_from_outside);
 	check_that(check, end > 256, "the process that stores exited with %d before it was killed", end);
-	check_that(check, count == 5, "5 events got PASS, and another process that opens the store sees %zu",
-	           count);
+	check_that(check, count == 5, "5 events got PASS, and another process that opens the store sees %zu", count);
 }
 
 /* Batches of 1, 2, 3 … 8, 1 … */

@@ -35,8 +35,8 @@ enum sluice_verdict queue_put(struct check *check, struct bench *bench, struct s
 	if (verdict == SLUICE_WAIT)
 		check_that(check, bench_wait_resumed(event, PATIENCE_NS, &verdict),
 		           "put() returned WAIT and did not resume the event within 3 s");
-	check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY,
-	           "put(): expected PASS or RETRY, got %s", verdict_name(verdict));
+	check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY, "put(): expected PASS or RETRY, got %s",
+	           verdict_name(verdict));
 	return verdict;
 }
 
@@ -102,13 +102,12 @@ void queue_take_numbers(struct check *check, struct bench *bench, struct sluice_
 	int64_t came_ns = clock_now_ns();
 	for (size_t got = 0; got < count;) {
 		size_t more = queue_take(bench, events + got, count - got);
-		check_that(check, more <= count - got, "take() of up to %zu events yielded %zu", count - got,
-		           more);
+		check_that(check, more <= count - got, "take() of up to %zu events yielded %zu", count - got, more);
 		for (size_t i = got; i < got + more; i++) {
 			int64_t expected = first + (int64_t)i;
 			check_that(check, events[i]->sequence == expected,
-			           "take(): expected event %lld next, got event %lld",
-			           (long long)expected, (long long)events[i]->sequence);
+			           "take(): expected event %lld next, got event %lld", (long long)expected,
+			           (long long)events[i]->sequence);
 		}
 		got += more;
 		came_ns = more ? clock_now_ns() : came_ns;
@@ -120,8 +119,8 @@ void queue_take_numbers(struct check *check, struct bench *bench, struct sluice_
 static void expect_nothing_more(struct check *check, struct bench *bench)
 {
 	struct sluice_event *event;
-	check_that(check, queue_take(bench, &event, 1) == 0,
-	           "take() yielded event %lld twice", (long long)event->sequence);
+	check_that(check, queue_take(bench, &event, 1) == 0, "take() yielded event %lld twice",
+	           (long long)event->sequence);
 }
 
 void queue_finish_and_free(struct bench *bench, struct sluice_event **events, size_t count)
@@ -209,8 +208,8 @@ static void respects_max(struct check *check)
 			queue_must_put(check, bench, queue_make(bench, "s", put_count++));
 		int64_t first = put_count - (int64_t)sizes[i] - 3;
 		size_t got = queue_take(bench, events, sizes[i]);
-		check_that(check, got <= sizes[i] && !events[sizes[i]],
-		           "take() of up to %zu events yielded more", sizes[i]);
+		check_that(check, got <= sizes[i] && !events[sizes[i]], "take() of up to %zu events yielded more",
+		           sizes[i]);
 		check_that(check, got > 0, "events are waiting, and take() of up to %zu yielded none", sizes[i]);
 		queue_take_numbers(check, bench, events + got, sizes[i] + 3 - got, first + (int64_t)got);
 		queue_finish_and_free(bench, events, sizes[i] + 3);
@@ -239,7 +238,8 @@ static void says_when_full(struct check *check)
 	size_t count = fill(check, bench, capacity, &refused);
 	check_that(check, count == capacity, "its capacity is %zu, and event %zu got RETRY: %s", capacity, count + 1,
 	           bench_detail(refused));
-	check_that(check, bench_detail(refused)[0] != '\0', "put() returned RETRY without a reason: see sluice_retry()");
+	check_that(check, bench_detail(refused)[0] != '\0',
+	           "put() returned RETRY without a reason: see sluice_retry()");
 	queue_take_numbers(check, bench, events, capacity, 0);
 	expect_nothing_more(check, bench);
 	check_that(
@@ -347,10 +347,11 @@ static void look_at(struct traffic *traffic, const struct sluice_event *event)
 {
 	struct check *check = traffic->check;
 	size_t stream = (size_t)(event->stream.data[0] - '0'), number = (size_t)event->sequence;
-	check_that(check, !traffic->taken[stream][number], "take() yielded event %zu of stream %zu twice", number, stream);
+	check_that(check, !traffic->taken[stream][number], "take() yielded event %zu of stream %zu twice", number,
+	           stream);
 	check_that(check, event->sequence == traffic->next[stream],
-	           "take(): expected event %lld of stream %zu next, got event %zu",
-	           (long long)traffic->next[stream], stream, number);
+	           "take(): expected event %lld of stream %zu next, got event %zu", (long long)traffic->next[stream],
+	           stream, number);
 	traffic->taken[stream][number] = true;
 	traffic->next[stream]++;
 }
@@ -442,9 +443,8 @@ static void resumes_once(struct check *check)
 		queue_finish(bench, taken[i], SLUICE_PASS);
 	bench_close(bench);
 	for (size_t i = 0; i < SOME; i++)
-		check_that(check, bench_resumes(events[i]) == waited[i],
-		           "event %zu: expected %d resumes, got %u", i, (int)waited[i],
-		           bench_resumes(events[i]));
+		check_that(check, bench_resumes(events[i]) == waited[i], "event %zu: expected %d resumes, got %u", i,
+		           (int)waited[i], bench_resumes(events[i]));
 }
 
 static void drains(struct check *check)

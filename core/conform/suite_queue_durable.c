@@ -46,8 +46,7 @@ void queue_survives_kill(struct check *check)
 	struct sluice_event *event;
 	int64_t count = 0;
 	while (queue_take(bench, &event, 1) == 1) {
-		check_that(check, event->sequence == count,
-		           "after the crash: expected event %lld next, got event %lld",
+		check_that(check, event->sequence == count, "after the crash: expected event %lld next, got event %lld",
 		           (long long)count, (long long)event->sequence);
 		count++;
 		queue_finish_and_free(bench, &event, 1);
@@ -80,8 +79,7 @@ void queue_forgets_what_is_done(struct check *check)
 	struct bench *bench = queue_start(check, check_open(check));
 	struct sluice_event *event;
 	while (queue_take(bench, &event, 1) == 1) {
-		check_that(check, event->sequence % 2 == 1,
-		           "event %lld was done with PASS, and is recovered",
+		check_that(check, event->sequence % 2 == 1, "event %lld was done with PASS, and is recovered",
 		           (long long)event->sequence);
 		queue_finish_and_free(bench, &event, 1);
 	}
@@ -95,8 +93,7 @@ void queue_keeps_what_is_retried(struct check *check)
 	struct sluice_event *events[SOME / 2];
 	for (size_t i = 0; i < SOME / 2; i++) {
 		check_that(check, queue_take(bench, &events[i], 1) == 1,
-		           "%d acknowledged events were done with RETRY, and %zu of them are recovered",
-		           SOME / 2, i);
+		           "%d acknowledged events were done with RETRY, and %zu of them are recovered", SOME / 2, i);
 		check_that(check, events[i]->sequence == (int64_t)(2 * i + 1),
 		           "expected event %zu next, which was done with RETRY, got event %lld", 2 * i + 1,
 		           (long long)events[i]->sequence);

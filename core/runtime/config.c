@@ -133,9 +133,8 @@ static bool check_listen(const struct load *load)
 		return yaml_fail(place_of(load, "listen.path"), error,
 		                 "listen.path: /api/health is taken by `health: true`; choose another");
 	if (listen->retry_after.ns % 1000000000 != 0)
-		return yaml_fail(
-			place_of(load, "listen.retry_after"), error,
-			"listen.retry_after: expected whole seconds; Retry-After has no smaller unit");
+		return yaml_fail(place_of(load, "listen.retry_after"), error,
+		                 "listen.retry_after: expected whole seconds; Retry-After has no smaller unit");
 	return true;
 }
 
@@ -165,14 +164,14 @@ static bool check_events(const struct load *load)
 	uint64_t largest = config->listen.max_body + config->events.arena;
 	if (config->events.max_bytes >= largest)
 		return true;
-	return yaml_fail(
-		place_of(load, "events.max_bytes"), load->error,
-		"events.max_bytes must be at least listen.max_body plus events.arena, %llu bytes",
-		(unsigned long long)largest);
+	return yaml_fail(place_of(load, "events.max_bytes"), load->error,
+	                 "events.max_bytes must be at least listen.max_body plus events.arena, %llu bytes",
+	                 (unsigned long long)largest);
 }
 
 /* A stage has no larger batches than it takes, whatever the file it was swapped into says. */
-static bool limit_max_batch(struct load *load, const struct unresolved_stage *written, uint32_t limit, const char *where)
+static bool limit_max_batch(struct load *load, const struct unresolved_stage *written, uint32_t limit,
+                            const char *where)
 {
 	struct persist_config *persist = &load->config->persist;
 	const struct yaml_node *node = yaml_get(written->options, "max_batch");
@@ -299,13 +298,11 @@ static bool check_ack(const struct load *load)
 	const struct stage_config *queue = &config->stages[SLUICE_KIND_QUEUE];
 	const struct yaml_node *place = place_of(load, "ack");
 	if (config->ack == ACK_STORED && !config->stages[SLUICE_KIND_PERSIST].present)
-		return yaml_fail(
-			place, load->error,
-			"ack: stored requires a persist stage; add one, such as `- persist: sqlite`");
+		return yaml_fail(place, load->error,
+		                 "ack: stored requires a persist stage; add one, such as `- persist: sqlite`");
 	if (config->ack == ACK_QUEUED && !queue->present)
-		return yaml_fail(
-			place, load->error,
-			"ack: queued requires a durable queue stage; add one, or write `ack: stored`");
+		return yaml_fail(place, load->error,
+		                 "ack: queued requires a durable queue stage; add one, or write `ack: stored`");
 	if (config->ack == ACK_QUEUED && !(queue->plugin->ops.of.queue->flags & SLUICE_QUEUE_DURABLE))
 		return yaml_fail(
 			place, load->error,

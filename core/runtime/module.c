@@ -195,8 +195,7 @@ struct module *module_open(const char *path, char sha256[DIGEST_HEX_SIZE], struc
 	copy_path(&module, copy);
 	module.handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
 	if (!module.handle) {
-		sluice_error_set(error,
-		                 "cannot be linked: %s: install the missing library, and link the stage with it",
+		sluice_error_set(error, "cannot be linked: %s: install the missing library, and link the stage with it",
 		                 link_error(copy));
 		close(module.fd);
 		return NULL;

@@ -183,8 +183,8 @@ static bool check_key(struct choice *choice, const struct yaml_node *member, con
 	unsigned allowed = SETTINGS_IN_OVERLAY | SETTINGS_OF_OVERLAY, places = settings_places(member->key);
 	struct arena *arena = choice->config->arena;
 	if (!(places & allowed) && (places & SETTINGS_IN_FILE))
-		return yaml_fail_at_key(member, error, "%s%s: an optimization cannot change this; it can change: %s", where,
-		                        member->key, join(arena, settings_names(SETTINGS_IN_OVERLAY, arena)));
+		return yaml_fail_at_key(member, error, "%s%s: an optimization cannot change this; it can change: %s",
+		                        where, member->key, join(arena, settings_names(SETTINGS_IN_OVERLAY, arena)));
 	if (!(places & allowed))
 		return unresolved_refuse_key(member, where, settings_names(allowed, arena), error);
 	if (config_section_find(member->key) && member->type != YAML_MAP)

@@ -70,8 +70,8 @@ static bool start_queue(struct pipeline *pipeline, struct sluice_error *error)
 		return sluice_error_set(error, "%s: the queue requires a persist stage", queue->label);
 	bool (*recover)(struct sluice_stage *, struct sluice_error *) = queue->stage.ops->of.queue->recover;
 	if ((pipeline->config->ack == ACK_QUEUED || recover) && !persist->stage.ops->of.persist->dead_letter)
-		return sluice_error_set(error, "%s keeps no dead letters, which %s requires",
-		                        persist->label, queue->label);
+		return sluice_error_set(error, "%s keeps no dead letters, which %s requires", persist->label,
+		                        queue->label);
 	pipeline->dispatcher = dispatcher_create(&(struct dispatcher_setup){.config = pipeline->config,
 	                                                                    .queue = queue,
 	                                                                    .persist = persist,
@@ -115,7 +115,8 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error)
 {
 	if (!config->stages[SLUICE_KIND_PERSIST].present) {
-		sluice_error_set(error, "%s: the pipeline has no persist stage, so there is no store to read", config->file);
+		sluice_error_set(error, "%s: the pipeline has no persist stage, so there is no store to read",
+		                 config->file);
 		return NULL;
 	}
 	struct instance *instance = create_instance(config, SLUICE_KIND_PERSIST, NULL, true, error);

@@ -41,7 +41,7 @@ static void *carry(void *argument)
 }
 
 struct resume_thread *resume_thread_create(void (*carry_on)(struct event *event, enum sluice_verdict verdict),
-                                  struct sluice_error *error)
+                                           struct sluice_error *error)
 {
 	struct resume_thread *self = must_calloc(1, sizeof(*self));
 	self->carry_on = carry_on;

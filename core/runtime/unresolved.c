@@ -20,8 +20,7 @@ bool unresolved_refuse_key(const struct yaml_node *node, const char *where, cons
 		buffer_printf(&expected, "%s%s", count ? ", " : "", names[count]);
 	const char *close = option_did_you_mean(node->key, count, item_at, names);
 	if (close)
-		yaml_fail_at_key(node, error, "%s%s: unknown setting; did you mean \"%s\"?", where, node->key,
-		                 close);
+		yaml_fail_at_key(node, error, "%s%s: unknown setting; did you mean \"%s\"?", where, node->key, close);
 	else
 		yaml_fail_at_key(node, error, "%s%s: unknown setting; expected one of: %s", where, node->key,
 		                 expected.data);
@@ -72,15 +71,13 @@ static bool read_options(struct unresolved_stage *stage, const struct yaml_node 
 	for (const struct yaml_node *member = item->first->next; member; member = member->next) {
 		enum sluice_kind kind;
 		if (kind_from_name(member->key, &kind))
-			return yaml_fail_at_key(
-				member, error,
-				"stages: %s: is a separate stage; begin its line with `- `",
-				member->key);
+			return yaml_fail_at_key(member, error,
+			                        "stages: %s: is a separate stage; begin its line with `- `",
+			                        member->key);
 		if (strcmp(member->key, "use") == 0)
-			return yaml_fail_at_key(
-				member, error,
-				"%s: use: is for overlays only; here write `%s: %s`",
-				item->first->key, item->first->key, member->type == YAML_TEXT ? member->text : "NAME");
+			return yaml_fail_at_key(member, error, "%s: use: is for overlays only; here write `%s: %s`",
+			                        item->first->key, item->first->key,
+			                        member->type == YAML_TEXT ? member->text : "NAME");
 		if (strcmp(member->key, "sha256") == 0)
 			stage->sha256 = yaml_copy(arena, member);
 		else

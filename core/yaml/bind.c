@@ -84,11 +84,9 @@ static bool refuse_unknown(const struct bind *bind, const struct yaml_node *node
 		return yaml_fail_at_key(place, error, "%s: write a level for each dot: %.*s: { %s: … }", name,
 		                        (int)(dot - node->key), node->key, dot + 1);
 	if (close)
-		return yaml_fail_at_key(place, error, "%s: unknown setting%s; did you mean \"%s\"?", name, by,
-		                        close);
+		return yaml_fail_at_key(place, error, "%s: unknown setting%s; did you mean \"%s\"?", name, by, close);
 	if (known.count == 0)
-		return yaml_fail_at_key(place, error, "%s: unknown setting%s; nothing can be set here", name,
-		                        by);
+		return yaml_fail_at_key(place, error, "%s: unknown setting%s; nothing can be set here", name, by);
 	return yaml_fail_at_key(place, error, "%s: unknown setting%s; expected one of: %s", name, by,
 	                        join(&known, bind->arena));
 }

@@ -145,11 +145,9 @@ static struct yaml_node *read_alias(struct reader *reader, const yaml_event_t *e
 		return refuse(reader, event->start_mark, "*%s: no &%s precedes it", name, name);
 	reader->nodes += count_nodes(anchor->node);
 	if (reader->nodes > YAML_NODES_MAX)
-		return refuse(reader, event->start_mark, "*%s: exceeds the limit of %d values", name,
-		              YAML_NODES_MAX);
+		return refuse(reader, event->start_mark, "*%s: exceeds the limit of %d values", name, YAML_NODES_MAX);
 	if (depth + depth_of(anchor->node) > YAML_DEPTH_MAX + 1)
-		return refuse(reader, event->start_mark, "*%s: exceeds the limit of %d levels", name,
-		              YAML_DEPTH_MAX);
+		return refuse(reader, event->start_mark, "*%s: exceeds the limit of %d levels", name, YAML_DEPTH_MAX);
 	return yaml_copy(reader->arena, anchor->node);
 }
 
@@ -265,7 +263,8 @@ static struct yaml_node *read_node(struct reader *reader, const yaml_event_t *ev
 {
 	struct yaml_node *node;
 	if (tag_of(event))
-		return refuse(reader, event->start_mark, "tags such as %s are not supported", (const char *)tag_of(event));
+		return refuse(reader, event->start_mark, "tags such as %s are not supported",
+		              (const char *)tag_of(event));
 	switch (event->type) {
 	case YAML_ALIAS_EVENT:
 		return read_alias(reader, event, depth);

@@ -20,11 +20,11 @@ struct unit_suite {
 /* Before main(). */
 void unit_register(struct unit_suite *suite);
 
-#define UNIT_SUITE(suite_name, make_suite)                                                \
-	__attribute__((constructor)) static void register_##suite_name(void)                  \
-	{                                                                                     \
-		static struct unit_suite entry = {.name = #suite_name, .make = make_suite};       \
-		unit_register(&entry);                                                            \
+#define UNIT_SUITE(suite_name, make_suite)                                                                             \
+	__attribute__((constructor)) static void register_##suite_name(void)                                           \
+	{                                                                                                              \
+		static struct unit_suite entry = {.name = #suite_name, .make = make_suite};                            \
+		unit_register(&entry);                                                                                 \
 	}
 
 #endif

@@ -281,10 +281,12 @@ START_TEST(test_wrong_field_is_named_with_what_was_expected)
 	         "sequence: expected a 64-bit integer, got something else"},
 		{WRAPPED("1,\"sequence\":-9223372036854775809"),
 	         "sequence: expected a 64-bit integer, got something else"},
-		{WRAPPED("1,\"payload\":2"), "the body: expected each key once in the outermost object, got a duplicate"},
+		{WRAPPED("1,\"payload\":2"),
+	         "the body: expected each key once in the outermost object, got a duplicate"},
 		{WRAPPED("1,\"x\":2,\"\\u0078\":3"),
 	         "the body: expected each key once in the outermost object, got a duplicate"},
-		{WRAPPED("1,\"\":2,\"\":3"), "the body: expected each key once in the outermost object, got a duplicate"},
+		{WRAPPED("1,\"\":2,\"\":3"),
+	         "the body: expected each key once in the outermost object, got a duplicate"},
 	};
 	struct harness *h = open_plain();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -118,8 +118,8 @@ static void say_what_was_read(const struct request *request, const struct sample
 		(void)fprintf(stderr, "%s: %zu of %zu requests are in the server's trace\n", samples->path,
 		              samples->joined, samples->run->count);
 	if (samples->log.broken > 0)
-		(void)fprintf(stderr, "%s: skipped %zu unreadable lines; the first: %s\n",
-		              samples->path, samples->log.broken, samples->log.first.text);
+		(void)fprintf(stderr, "%s: skipped %zu unreadable lines; the first: %s\n", samples->path,
+		              samples->log.broken, samples->log.first.text);
 }
 
 static bool handle_run(struct request *request, const char *path, struct sluice_error *error)

@@ -167,8 +167,8 @@ int cmd_new_stage(int argc, char **argv)
 	stage.folder = arguments.operand_count > 2 ? arguments.operands[2] : is_empty(".") ? "." : stage.name;
 	bool ok = create(&stage, arguments.operands[0], &error);
 	if (ok)
-		(void)printf("%s: created; next: cmake -S %s -B b && cmake --build b && ctest --test-dir b\n", stage.folder,
-		             stage.folder);
+		(void)printf("%s: created; next: cmake -S %s -B b && cmake --build b && ctest --test-dir b\n",
+		             stage.folder, stage.folder);
 	else
 		(void)fprintf(stderr, "sluice new-stage: %s\n", error.text);
 	buffer_finish(&stage.card);

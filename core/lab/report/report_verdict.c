@@ -44,7 +44,8 @@ static const char *outcome_word(const struct report_documents *documents)
 	const json_t *judgement = judgement_of(documents);
 	if (judgement)
 		return report_text(judgement, "outcome");
-	return json_is_false(report_at(documents->run, "generator.valid")) ? verdict_outcomes[VERDICT_INVALID].name : "measured";
+	return json_is_false(report_at(documents->run, "generator.valid")) ? verdict_outcomes[VERDICT_INVALID].name
+	                                                                   : "measured";
 }
 
 static void put_measured(const json_t *run, struct buffer *out)

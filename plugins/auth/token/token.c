@@ -10,8 +10,7 @@ struct config {
 
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRINGS(struct config, tokens, .name = "tokens", .min = 1, .max = 64,
-                              .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET,
-                              .help = "the tokens accepted"),
+                              .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET, .help = "the tokens accepted"),
 	SLUICE_OPTION_END,
 };
 

@@ -87,14 +87,13 @@ static bool check_template(const struct custom *custom, struct sluice_error *err
 	bool sent = unless_empty(custom->timestamp_header) || unless_empty(custom->timestamp_prefix);
 	if (sent != is_signed(custom, "{timestamp}"))
 		return sluice_error_set(
-			error,
-			sent ? "template.signed: expected {timestamp} in it: an unsigned one proves nothing"
-			     : "template.timestamp_header: expected the header with the {timestamp}");
+			error, sent ? "template.signed: expected {timestamp} in it: an unsigned one proves nothing"
+				    : "template.timestamp_header: expected the header with the {timestamp}");
 	sent = unless_empty(custom->id_header);
 	if (sent != is_signed(custom, "{id}"))
-		return sluice_error_set(
-			error, sent ? "template.signed: expected {id} in it: an unsigned one proves nothing"
-				    : "template.id_header: expected the header with the {id}");
+		return sluice_error_set(error,
+		                        sent ? "template.signed: expected {id} in it: an unsigned one proves nothing"
+		                             : "template.id_header: expected the header with the {id}");
 	return true;
 }
 
@@ -127,8 +126,7 @@ static bool make_scheme(const struct config *config, struct scheme *scheme_out, 
 	if (config->tolerance.ns == 0)
 		return true;
 	if (!strstr(scheme_out->signed_text, "{timestamp}"))
-		return sluice_error_set(error,
-		                        "tolerance: the scheme signs no timestamp; remove it");
+		return sluice_error_set(error, "tolerance: the scheme signs no timestamp; remove it");
 	scheme_out->tolerance_ns = config->tolerance.ns;
 	return true;
 }
@@ -301,7 +299,6 @@ static bool self_test(struct sluice_error *error)
 
 static const struct sluice_auth_ops ops = {.process = process};
 
-SLUICE_STAGE(auth, ops, .name = "hmac", .version = "1.0.0",
-             .summary = "accepts requests signed with a shared secret", .options = options,
-             .config_size = sizeof(struct config), .check = check, .create = create, .destroy = destroy,
-             .self_test = self_test);
+SLUICE_STAGE(auth, ops, .name = "hmac", .version = "1.0.0", .summary = "accepts requests signed with a shared secret",
+             .options = options, .config_size = sizeof(struct config), .check = check, .create = create,
+             .destroy = destroy, .self_test = self_test);

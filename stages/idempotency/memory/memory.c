@@ -328,8 +328,7 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	(void)pthread_mutex_lock(&table->lock);
 	double kept = (double)table->kept, claimed = (double)table->claimed, waiting = (double)table->waiting;
 	(void)pthread_mutex_unlock(&table->lock);
-	observer->gauge(observer, "idempotency_entries", "state", "kept", kept,
-	                "Message ids remembered, by state.");
+	observer->gauge(observer, "idempotency_entries", "state", "kept", kept, "Message ids remembered, by state.");
 	observer->gauge(observer, "idempotency_entries", "state", "in_flight", claimed, NULL);
 	observer->gauge(observer, "idempotency_waiting", NULL, NULL, waiting,
 	                "Duplicates waiting for the outcome of an event in flight.");
@@ -347,5 +346,5 @@ static const struct sluice_idempotency_ops ops = {.process = process};
 
 SLUICE_STAGE(idempotency, ops, .name = "memory", .version = SLUICE_VERSION,
              .summary = "remembers stored message ids; duplicates of events in flight wait for their outcome",
-             .options = options, .config_size = sizeof(struct config), .create = create, .settle = settle,
-             .tick = tick, .observe = observe, .destroy = destroy);
+             .options = options, .config_size = sizeof(struct config), .create = create, .settle = settle, .tick = tick,
+             .observe = observe, .destroy = destroy);

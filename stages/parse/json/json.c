@@ -390,8 +390,7 @@ static enum sluice_verdict inspect(const struct state *state, struct sluice_even
 {
 	struct sluice_bytes body = event->body;
 	if (!is_json(event))
-		return sluice_reject(event, 415,
-		                     "Content-Type: expected application/json or a type ending in +json");
+		return sluice_reject(event, 415, "Content-Type: expected application/json or a type ending in +json");
 	if (body.size >= 3 && memcmp(body.data, "\xef\xbb\xbf", 3) == 0)
 		return sluice_reject(event, 400, "the body: expected JSON without a byte order mark, got one");
 	if (span_deeper_than(body, state->max_depth))

@@ -92,4 +92,5 @@ static const struct sluice_idempotency_ops flawed_ops = {.process = process_with
 
 SLUICE_STAGE(idempotency, flawed_ops, .name = "plain_idempotency", .version = "1.0.0",
              .summary = "remembers message ids", .options = options, .config_size = sizeof(struct config),
-             .create = create_with_flaw, .settle = settle_with_flaw, .tick = tick, .observe = observe, .destroy = destroy);
+             .create = create_with_flaw, .settle = settle_with_flaw, .tick = tick, .observe = observe,
+             .destroy = destroy);
