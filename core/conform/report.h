@@ -1,5 +1,5 @@
 /*
- * A test report: what was checked, what broke which promise, and how to see it again. Values of options that are secret
+ * A test report: what was checked, what broke which promise, and how to reproduce it. Values of options that are secret
  * are shown as ***.
  */
 #ifndef CONFORM_REPORT_H

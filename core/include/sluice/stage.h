@@ -12,7 +12,7 @@
  *         .version = "1.0.0",
  *         .summary = "accepts requests that carry a fixed bearer token",
  *         .options = options,
- *         .config_size = sizeof(struct config))
+ *         .config_size = sizeof(struct config));
  *
  * The law of the flow. One event goes down; one verdict per event comes back; a stage never calls another stage. The
  * kinds stand in the order auth, parse, idempotency, queue, persist, each at most once. The queue is the one thread
