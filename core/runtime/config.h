@@ -21,7 +21,7 @@
 #include "base/url.h"
 #include "runtime/loader.h"
 
-/* `listen:` — the public door. */
+/* `listen:` — the webhook listener. */
 struct listen_config {
 	const char *address;
 	int64_t port; /* 0: any free one */

@@ -110,7 +110,7 @@ static const struct sluice_option observability_options[] = {
 };
 
 const struct config_section config_sections[] = {
-	{"listen", "the public door", true, listen_options, offsetof(struct config, listen)},
+	{"listen", "the webhook listener", true, listen_options, offsetof(struct config, listen)},
 	{"admin", "the admin listener: metrics, health, control", false, admin_options, offsetof(struct config, admin)},
 	{"events", "bounds on events in flight", true, events_options, offsetof(struct config, events)},
 	{"observability", "profile log, lineage and pool statistics", false, observability_options,

@@ -1,5 +1,5 @@
 /*
- * The admin door; see admin.h.
+ * The admin listener; see admin.h.
  */
 #include "serve/admin.h"
 
@@ -14,8 +14,8 @@
 #include "base/json_writer.h"
 #include "base/secret.h"
 #include "serve/health.h"
+#include "serve/http_response.h"
 #include "serve/metrics.h"
-#include "serve/reply.h"
 #include "yaml/option.h"
 
 struct admin {
@@ -26,32 +26,32 @@ struct admin {
 	bool guarded;
 };
 
-/* One request and its answer. */
-struct visit {
+/* One request and its response. */
+struct admin_request {
 	struct service *service;
 	struct MHD_Connection *mhd;
 	const char *rest; /* of the path, behind the route's own */
-	struct reply reply;
+	struct http_response response;
 	struct buffer body;
 	char request_id[UUID_TEXT_SIZE];
 };
 
-static void refuse(struct visit *visit, int status, const char *detail)
+static void refuse(struct admin_request *request, int status, const char *detail)
 {
-	visit->reply.status = status;
-	visit->reply.content_type = REPLY_PROBLEM;
-	reply_write_problem(&visit->body, status, detail, visit->request_id);
+	request->response.status = status;
+	request->response.content_type = HTTP_TYPE_PROBLEM;
+	http_response_write_problem(&request->body, status, detail, request->request_id);
 }
 
-static void get_metrics(struct visit *visit)
+static void get_metrics(struct admin_request *request)
 {
-	visit->reply.content_type = METRICS_CONTENT_TYPE;
-	metrics_write(visit->service, &visit->body);
+	request->response.content_type = METRICS_CONTENT_TYPE;
+	metrics_write(request->service, &request->body);
 }
 
-static void get_health(struct visit *visit)
+static void get_health(struct admin_request *request)
 {
-	visit->reply.status = health_write(visit->service, &visit->body);
+	request->response.status = health_write(request->service, &request->body);
 }
 
 static double seconds_since(int64_t ns)
@@ -112,10 +112,10 @@ static void write_identity(const struct service *service, struct json_writer *js
 	jsonw_end_array(json);
 }
 
-static void get_stats(struct visit *visit)
+static void get_stats(struct admin_request *request)
 {
-	struct service *service = visit->service;
-	struct json_writer json = {.out = &visit->body};
+	struct service *service = request->service;
+	struct json_writer json = {.out = &request->body};
 	jsonw_object(&json, NULL);
 	write_identity(service, &json);
 	jsonw_real(&json, "uptime_s", seconds_since(service->started_ns), 3);
@@ -126,7 +126,7 @@ static void get_stats(struct visit *visit)
 	write_counts(service, &json);
 	stats_write_stages(service->stats, &json, "stages");
 	jsonw_end_object(&json);
-	buffer_add_text(&visit->body, "\n");
+	buffer_add_text(&request->body, "\n");
 }
 
 static void write_options(struct json_writer *json, const struct stage_config *stage)
@@ -163,14 +163,14 @@ static void write_stage(struct json_writer *json, const char *kind, const struct
 	jsonw_end_object(json);
 }
 
-static void get_pipeline(struct visit *visit)
+static void get_pipeline(struct admin_request *request)
 {
-	const struct config *config = visit->service->config;
+	const struct config *config = request->service->config;
 	struct buffer effective = {0};
 	config_print(config, &effective);
-	struct json_writer json = {.out = &visit->body};
+	struct json_writer json = {.out = &request->body};
 	jsonw_object(&json, NULL);
-	write_identity(visit->service, &json);
+	write_identity(request->service, &json);
 	jsonw_text(&json, "file", config->file);
 	jsonw_text(&json, "sha256", config->sha256);
 	jsonw_text(&json, "ack", config->ack == ACK_STORED ? "stored" : "queued");
@@ -181,43 +181,43 @@ static void get_pipeline(struct visit *visit)
 	jsonw_end_array(&json);
 	jsonw_text(&json, "effective", effective.data ? effective.data : "");
 	jsonw_end_object(&json);
-	buffer_add_text(&visit->body, "\n");
+	buffer_add_text(&request->body, "\n");
 	buffer_finish(&effective);
 }
 
-static bool wants_text(struct visit *visit)
+static bool wants_text(struct admin_request *request)
 {
-	const char *format = MHD_lookup_connection_value(visit->mhd, MHD_GET_ARGUMENT_KIND, "format");
+	const char *format = MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, "format");
 	if (format)
 		return strcmp(format, "text") == 0;
-	const char *accept = MHD_lookup_connection_value(visit->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	return accept && strncasecmp(accept, "text/plain", strlen("text/plain")) == 0;
 }
 
-static void get_lineage(struct visit *visit)
+static void get_lineage(struct admin_request *request)
 {
 	struct lineage_entry entry;
-	if (!lineage_find(visit->service->lineage, visit->rest, strlen(visit->rest), &entry)) {
-		refuse(visit, MHD_HTTP_NOT_FOUND, "no request or message of this id is among those kept");
+	if (!lineage_find(request->service->lineage, request->rest, strlen(request->rest), &entry)) {
+		refuse(request, MHD_HTTP_NOT_FOUND, "no recent request or message has this id");
 		return;
 	}
-	if (wants_text(visit)) {
-		visit->reply.content_type = REPLY_TEXT;
-		lineage_write_text(&entry, &visit->body);
+	if (wants_text(request)) {
+		request->response.content_type = HTTP_TYPE_TEXT;
+		lineage_write_text(&entry, &request->body);
 	} else {
-		lineage_write_json(&entry, visit->service->config, &visit->body);
+		lineage_write_json(&entry, request->service->config, &request->body);
 	}
 }
 
-static void post_not_implemented(struct visit *visit)
+static void post_not_implemented(struct admin_request *request)
 {
-	refuse(visit, MHD_HTTP_NOT_IMPLEMENTED, "this version keeps the pipeline it has started with");
+	refuse(request, MHD_HTTP_NOT_IMPLEMENTED, "not implemented: restart the server to change its pipeline");
 }
 
 /* A path that ends in a slash stands for all that begin with it. */
 static const struct route {
 	const char *method, *path;
-	void (*serve)(struct visit *visit);
+	void (*serve)(struct admin_request *request);
 } routes[] = {
 	{"GET", "/metrics", get_metrics},
 	{"GET", "/api/health", get_health},
@@ -264,56 +264,57 @@ static bool method_fits(const char *method, const char *wanted)
 	return strcmp(method, wanted) == 0 || (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-static void serve(const struct admin *admin, struct visit *visit, const char *path, const char *method)
+static void serve(const struct admin *admin, struct admin_request *request, const char *path, const char *method)
 {
-	const struct route *route = find_route(path, &visit->rest);
-	if (!may_enter(admin, visit->mhd)) {
-		reply_header(&visit->reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-		refuse(visit, MHD_HTTP_UNAUTHORIZED, "expected the bearer token of the admin door");
+	const struct route *route = find_route(path, &request->rest);
+	if (!may_enter(admin, request->mhd)) {
+		http_response_header(&request->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+		refuse(request, MHD_HTTP_UNAUTHORIZED, "expected the bearer token of the admin listener");
 	} else if (!route) {
-		refuse(visit, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
+		refuse(request, MHD_HTTP_NOT_FOUND, "no such path");
 	} else if (!method_fits(method, route->method)) {
-		reply_header(&visit->reply, MHD_HTTP_HEADER_ALLOW,
-		             strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
-		refuse(visit, MHD_HTTP_METHOD_NOT_ALLOWED, "this path is asked in another way");
+		http_response_header(&request->response, MHD_HTTP_HEADER_ALLOW,
+		                     strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
+		refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed");
 	} else {
-		route->serve(visit);
+		route->serve(request);
 	}
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
-                              const char *version, const char *data, size_t *data_size, void **request)
+                              const char *version, const char *data, size_t *data_size, void **place)
 {
 	const struct admin *admin = context;
-	struct visit *visit = *request;
+	struct admin_request *request = *place;
 	(void)version, (void)data;
-	if (!visit) {
-		visit = must_calloc(1, sizeof(*visit));
-		visit->service = admin->service;
-		visit->mhd = mhd;
-		*request = visit;
+	if (!request) {
+		request = must_calloc(1, sizeof(*request));
+		request->service = admin->service;
+		request->mhd = mhd;
+		*place = request;
 		return MHD_YES;
 	}
 	if (*data_size > 0) {
 		*data_size = 0;
 		return MHD_YES;
 	}
-	digest_uuid7(clock_wall_ns(), visit->request_id);
-	visit->reply = (struct reply){.status = MHD_HTTP_OK, .content_type = REPLY_JSON, .body = &visit->body};
-	serve(admin, visit, path, method);
-	reply_header(&visit->reply, "X-Request-Id", visit->request_id);
-	return reply_queue(mhd, &visit->reply, &admin->service->config->listen);
+	digest_uuid7(clock_wall_ns(), request->request_id);
+	request->response = (struct http_response){
+		.status = MHD_HTTP_OK, .content_type = HTTP_TYPE_JSON, .body = &request->body};
+	serve(admin, request, path, method);
+	http_response_header(&request->response, "X-Request-Id", request->request_id);
+	return http_response_queue(mhd, &request->response, &admin->service->config->listen);
 }
 
-static void end_visit(void *context, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode code)
+static void end_request(void *context, struct MHD_Connection *mhd, void **place, enum MHD_RequestTerminationCode code)
 {
-	struct visit *visit = *request;
+	struct admin_request *request = *place;
 	(void)context, (void)mhd, (void)code;
-	if (!visit)
+	if (!request)
 		return;
-	buffer_finish(&visit->body);
-	free(visit);
-	*request = NULL;
+	buffer_finish(&request->body);
+	free(request);
+	*place = NULL;
 }
 
 static struct MHD_Daemon *start_daemon(struct admin *admin, int listener)
@@ -322,7 +323,7 @@ static struct MHD_Daemon *start_daemon(struct admin *admin, int listener)
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, admin,
 	                        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
 	                        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-	                        MHD_OPTION_NOTIFY_COMPLETED, end_visit, NULL, MHD_OPTION_END);
+	                        MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL, MHD_OPTION_END);
 }
 
 struct admin *admin_start(struct service *service, struct sluice_error *error)
@@ -333,7 +334,8 @@ struct admin *admin_start(struct service *service, struct sluice_error *error)
 		return NULL;
 	if (!config->token && !listener_is_loopback(listener)) {
 		(void)sluice_error_set(
-			error, "admin: others can reach %s, so it needs a `token`; or let it listen on 127.0.0.1",
+			error,
+			"admin.token is required because %s is not a loopback address: set it, or set admin.address to 127.0.0.1",
 			config->address);
 		goto close_listener;
 	}
@@ -346,7 +348,7 @@ struct admin *admin_start(struct service *service, struct sluice_error *error)
 	admin->daemon = start_daemon(admin, listener);
 	if (admin->daemon)
 		return admin;
-	(void)sluice_error_set(error, "cannot start the thread of the admin door");
+	(void)sluice_error_set(error, "cannot start the thread of the admin listener");
 	free(admin);
 close_listener:
 	(void)close(listener);

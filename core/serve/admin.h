@@ -1,5 +1,5 @@
 /*
- * The admin door: health, metrics, statistics, lineage, and what runs. Its own listener; a bearer token is required
+ * The admin listener: health, metrics, statistics, lineage, and what runs. Its own socket; a bearer token is required
  * unless only this machine can reach it.
  */
 #ifndef SERVE_ADMIN_H
@@ -12,7 +12,7 @@
 
 struct admin;
 
-/* Opens the door as `admin:` of the service's config says. NULL and a sentence if it cannot. */
+/* Starts to listen as `admin:` of the service's config says. NULL and a sentence if it cannot. */
 struct admin *admin_start(struct service *service, struct sluice_error *error);
 void admin_get_url(const struct admin *admin, char url[LISTENER_URL_SIZE]);
 void admin_stop(struct admin *admin); /* NULL is allowed */

@@ -23,55 +23,55 @@
 #include "base/network.h"
 
 enum connection_phase {
-	CONNECTION_IDLE,    /* no request line yet: opened, or kept open after an answer */
+	CONNECTION_IDLE,    /* no request line yet: opened, or kept open after a response */
 	CONNECTION_HEADERS, /* the request line is there */
 	CONNECTION_BODY,    /* the headers are there */
-	CONNECTION_BUSY,    /* the request is complete: being worked on or answered */
+	CONNECTION_BUSY,    /* the request is complete: being worked on or responded to */
 	CONNECTION_HELD,    /* the sweeper looks at it */
 	CONNECTION_EXPIRED, /* the sweeper has given it up and shut its socket down */
 };
 
 struct exchange;
-struct roster;
+struct connection_table;
 
 struct connection {
-	struct roster *roster;
-	struct connection *next, *previous; /* under the roster's lock */
+	struct connection_table *table;
+	struct connection *next, *previous; /* under the table's lock */
 	int fd;
 	struct ip_address peer; /* HTTP thread only */
 	struct buffer target;   /* of the current request, as its request line has it; HTTP thread only */
 	atomic_int phase;
 	_Atomic int64_t deadline_ns;
 	bool served;  /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */
-	bool overdue; /* its answer was due and is not through; the sweeper while HELD */
+	bool overdue; /* its response was due and is not sent; the sweeper while HELD */
 	struct exchange *exchange; /* of the current request; stays while BUSY */
 	struct exchange *spare;    /* for the next request; HTTP thread only */
 };
 
-/* All connections of a door. */
-struct roster {
+/* All connections of a listener. */
+struct connection_table {
 	pthread_mutex_t lock;
 	struct connection *first;
 	size_t count;
 	_Atomic int64_t now_ns; /* monotonic, as of the last sweep: exact enough for deadlines, and free */
 
-	/* What ends a request that is BUSY past its deadline: settles its answer and returns true, or returns false
+	/* What ends a request that is BUSY past its deadline: completes its exchange and returns true, or returns false
 	 * when that has happened already. Called with the connection HELD, on the sweeper's thread. */
-	bool (*settle)(void *context, struct connection *connection);
+	bool (*expire)(void *context, struct connection *connection);
 	/* Says 408 on the socket of a request that will never be complete. `begun`: its request line is there;
 	 * otherwise it is a new connection, on which nothing may have been sent. */
 	void (*time_out)(void *context, struct connection *connection, bool begun);
 	void *context;
-	int64_t grace_ns; /* for sending an answer that was settled late */
+	int64_t grace_ns; /* for sending the response of a request that has expired */
 };
 
 enum { SWEEP_EVERY_MS = 50 };
 
-void roster_init(struct roster *roster);
-void roster_finish(struct roster *roster); /* empty again */
+void connection_table_init(struct connection_table *table);
+void connection_table_finish(struct connection_table *table); /* empty again */
 
 /* On the HTTP thread. The first deadline is `timeout_ns` from now. */
-struct connection *connection_open(struct roster *roster, int fd, int64_t timeout_ns);
+struct connection *connection_open(struct connection_table *table, int fd, int64_t timeout_ns);
 
 /* On the HTTP thread, before the socket is closed. */
 void connection_close(struct connection *connection);
@@ -81,18 +81,18 @@ void connection_close(struct connection *connection);
 bool connection_enter(struct connection *connection, enum connection_phase phase, int64_t timeout_ns);
 
 /* Ends what is overdue at `now_ns`. One thread at a time. */
-void roster_sweep(struct roster *roster, int64_t now_ns);
+void connection_table_sweep(struct connection_table *table, int64_t now_ns);
 
 /* Shuts down what waits for a request. */
-void roster_dismiss_idle(struct roster *roster);
+void connection_table_close_idle(struct connection_table *table);
 
 /* Shuts down what is not BUSY: a request that has come in part will not be complete. */
-void roster_dismiss_unfinished(struct roster *roster);
+void connection_table_close_unfinished(struct connection_table *table);
 
-/* Settles all that is BUSY, whatever its deadline. */
-void roster_settle_all(struct roster *roster);
+/* Expires all that is BUSY, whatever its deadline. */
+void connection_table_expire_all(struct connection_table *table);
 
-size_t roster_count(struct roster *roster);
-size_t roster_count_in(struct roster *roster, enum connection_phase phase);
+size_t connection_table_count(struct connection_table *table);
+size_t connection_table_count_in(struct connection_table *table, enum connection_phase phase);
 
 #endif

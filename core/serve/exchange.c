@@ -29,8 +29,8 @@ void exchange_pool_destroy(struct exchange_pool *pool)
 	while (pool->resting) {
 		struct exchange *exchange = pool->resting;
 		pool->resting = exchange->next;
-		buffer_finish(&exchange->headers);
-		buffer_finish(&exchange->answer);
+		buffer_finish(&exchange->response_headers);
+		buffer_finish(&exchange->response_body);
 		free(exchange);
 	}
 	(void)pthread_mutex_destroy(&pool->lock);
@@ -54,8 +54,8 @@ void exchange_reset(struct exchange *exchange)
 	exchange->delay_ns = 0;
 	exchange->detail[0] = '\0';
 	exchange->is_own = false;
-	buffer_empty(&exchange->headers);
-	buffer_empty(&exchange->answer);
+	buffer_empty(&exchange->response_headers);
+	buffer_empty(&exchange->response_body);
 }
 
 struct exchange *exchange_take(struct exchange_pool *pool)
@@ -96,10 +96,10 @@ static bool claim(struct exchange *exchange)
 	return !atomic_exchange(&exchange->claimed, true);
 }
 
-static void settle(struct exchange *exchange)
+static void complete(struct exchange *exchange)
 {
 	struct MHD_Connection *mhd = exchange->mhd;
-	if (atomic_exchange(&exchange->state, EXCHANGE_ANSWERED) == EXCHANGE_SUSPENDED)
+	if (atomic_exchange(&exchange->state, EXCHANGE_COMPLETE) == EXCHANGE_SUSPENDED)
 		MHD_resume_connection(mhd);
 }
 
@@ -118,8 +118,8 @@ static void copy_answer(struct lineage_entry *entry, const struct event_answer *
 
 static void copy_header(struct exchange *exchange, const char *name, const char *value)
 {
-	buffer_add(&exchange->headers, name, strlen(name) + 1);
-	buffer_add(&exchange->headers, value, strlen(value) + 1);
+	buffer_add(&exchange->response_headers, name, strlen(name) + 1);
+	buffer_add(&exchange->response_headers, value, strlen(value) + 1);
 }
 
 /* The event may be gone when the response goes out. */
@@ -131,7 +131,7 @@ static void copy_response(struct exchange *exchange, const struct response *resp
 	if (!exchange->is_own)
 		return;
 	copy_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, response->type.data);
-	buffer_add(&exchange->answer, response->body.data, response->body.size);
+	buffer_add(&exchange->response_body, response->body.data, response->body.size);
 }
 
 /* The sender has gone with a 503, but where the time went is worth knowing. */
@@ -159,7 +159,7 @@ static void take_answer(void *context, const struct event_answer *answer)
 		memcpy(exchange->detail, answer->detail, size);
 		exchange->detail[size] = '\0';
 		copy_response(exchange, answer->response);
-		settle(exchange);
+		complete(exchange);
 	} else {
 		record_late(exchange, answer);
 	}
@@ -174,7 +174,7 @@ bool exchange_submit(struct exchange *exchange)
 	event->answer_context = exchange;
 	(void)atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
 	pipeline_submit(event);
-	if (exchange_is_answered(exchange))
+	if (exchange_is_complete(exchange))
 		return true;
 	MHD_suspend_connection(exchange->mhd);
 	int state = EXCHANGE_RUNNING;
@@ -183,9 +183,9 @@ bool exchange_submit(struct exchange *exchange)
 	return false;
 }
 
-bool exchange_is_answered(const struct exchange *exchange)
+bool exchange_is_complete(const struct exchange *exchange)
 {
-	return atomic_load(&exchange->state) == EXCHANGE_ANSWERED;
+	return atomic_load(&exchange->state) == EXCHANGE_COMPLETE;
 }
 
 bool exchange_time_out(struct exchange *exchange)
@@ -195,7 +195,7 @@ bool exchange_time_out(struct exchange *exchange)
 	exchange->entry.status = MHD_HTTP_SERVICE_UNAVAILABLE;
 	exchange->entry.outcome = OUTCOME_FAILED;
 	exchange->entry.timed_out = true;
-	(void)strcpy(exchange->detail, "there was no answer in time; the event may still be stored: send it again");
-	settle(exchange);
+	(void)strcpy(exchange->detail, "timed out; the event may still be stored: send it again");
+	complete(exchange);
 	return true;
 }

@@ -1,16 +1,16 @@
 /*
- * An exchange: one request and its answer, between the HTTP thread that owns the connection and the pipeline that owns
+ * An exchange: one request and its response, between the HTTP thread that owns the connection and the pipeline that owns
  * the event.
  *
- * The two sides hold a reference each. Whoever settles the answer first (the pipeline, or the sweeper when the sender's
- * deadline has passed) claims it; the other finds it claimed and leaves. The answer itself goes out on the HTTP thread:
+ * The two sides hold a reference each. Whoever completes it first (the pipeline, or the sweeper when the sender's deadline has
+ * passed) claims it; the other finds it claimed and leaves. The response itself goes out on the HTTP thread:
  *
- *     HTTP thread                                      who settles
- *     submit; ANSWERED already? answer at once         claim, fill the entry, state → ANSWERED
+ *     HTTP thread                                      who completes it
+ *     submit; COMPLETE already? respond at once        claim, fill the entry, state → COMPLETE
  *     suspend; RUNNING → SUSPENDED                     it was SUSPENDED: resume the connection
- *     it was ANSWERED meanwhile: resume it at once
+ *     it was COMPLETE meanwhile: resume it at once
  *
- * So a resume never comes before its suspend, and an answer that is there when submit returns costs no suspend at all.
+ * So a resume never comes before its suspend, and a response that is there when submit returns costs no suspend at all.
  */
 #ifndef SERVE_EXCHANGE_H
 #define SERVE_EXCHANGE_H
@@ -24,7 +24,7 @@
 #include "serve/connection.h"
 #include "serve/lineage.h"
 
-enum exchange_state { EXCHANGE_RUNNING, EXCHANGE_SUSPENDED, EXCHANGE_ANSWERED };
+enum exchange_state { EXCHANGE_RUNNING, EXCHANGE_SUSPENDED, EXCHANGE_COMPLETE };
 
 struct exchange_pool;
 struct service;
@@ -57,10 +57,10 @@ struct exchange {
 	enum ack ack;
 	int64_t delay_ns;
 	char detail[SLUICE_DETAIL_MAX];
-	struct buffer headers; /* that stages add to the response: name, NUL, value, NUL, … */
-	bool is_own;           /* a stage's own response: `answer` is its body, `headers` have its type */
+	struct buffer response_headers; /* that stages add: name, NUL, value, NUL, … */
+	bool is_own; /* a stage's own response: `response_body` is its body, `response_headers` have its type */
 
-	struct buffer answer; /* the body that goes out */
+	struct buffer response_body;
 };
 
 /* Exchanges are recycled and stay where they are until the pool's end, which comes after the pipeline's. */
@@ -73,13 +73,13 @@ void exchange_reset(struct exchange *exchange); /* one that has only this refere
 void exchange_release(struct exchange *exchange);
 bool exchange_is_mine(const struct exchange *exchange); /* no other reference is left */
 
-/* Sends the event down, its connection being BUSY. True: the answer is there. False: the connection is suspended and
+/* Sends the event down, its connection being BUSY. True: the response is there. False: the connection is suspended and
  * will be resumed. */
 bool exchange_submit(struct exchange *exchange);
 
-bool exchange_is_answered(const struct exchange *exchange);
+bool exchange_is_complete(const struct exchange *exchange);
 
-/* The sender's deadline has passed (or the server goes): settles with 503. False: it was settled already. */
+/* The sender's deadline has passed (or the server goes): completes it with 503. False: it was complete already. */
 bool exchange_time_out(struct exchange *exchange);
 
 #endif

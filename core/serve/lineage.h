@@ -16,7 +16,7 @@
 #include "serve/credentials.h"
 #include "serve/request.h"
 
-/* One request, from its arrival to its answer. */
+/* One request, from its arrival to its response. */
 struct lineage_entry {
 	char request_id[REQUEST_ID_MAX + 1];
 	uint16_t message_id_size; /* bytes; 0: no stage has said */
@@ -24,8 +24,8 @@ struct lineage_entry {
 	char credential[CREDENTIAL_LABEL_MAX + 1]; /* that authenticated it; "": no stage has said */
 	int status;                                /* of HTTP */
 	enum event_outcome outcome;
-	bool timed_out;  /* the sender's deadline came first: the event went on without an answer to give */
-	int64_t sent_ns; /* monotonic: the answer was sent */
+	bool timed_out;  /* the sender's deadline came first: the event went on without a response to give */
+	int64_t sent_ns; /* monotonic: the response was sent */
 	struct event_times times;
 };
 

@@ -22,7 +22,7 @@ static int64_t total_of(const struct lineage_entry *entry)
 	return entry->sent_ns - entry->times.start_ns;
 }
 
-/* A durable queue answers before the stages behind it have run: a step without an exit ends at the ack point. */
+/* A durable queue acknowledges before the stages behind it have run: a step without an exit ends at the ack point. */
 static int64_t exit_of(const struct event_times *times, int kind)
 {
 	return times->stages[kind].exit_ns ? times->stages[kind].exit_ns : times->ack_ns;

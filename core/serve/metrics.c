@@ -59,7 +59,7 @@ static void write_stages(struct service *service, struct buffer *out)
 	struct histogram histogram;
 	size_t count;
 	const struct series *series = stats_series(service->stats, &count);
-	head(out, name, "histogram", "Time of a request in each stage, waiting included, in milliseconds.");
+	head(out, name, "histogram", "Time of a request in each stage, including waiting, in milliseconds.");
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(series[i].part, "whole") != 0 || series[i].is_span)
 			continue;
@@ -83,7 +83,7 @@ static void write_database(struct service *service, struct buffer *out)
 	struct histogram histogram;
 	size_t count;
 	const struct series *series = stats_series(service->stats, &count);
-	head(out, name, "histogram", "Time of a request in each operation of the store, in milliseconds.");
+	head(out, name, "histogram", "Time of a request in each store operation, in milliseconds.");
 	for (size_t i = 0; i < count; i++) {
 		if (!is_database_operation(service, &series[i]))
 			continue;
@@ -98,9 +98,9 @@ static void write_value(struct buffer *out, const char *name, const char *type, 
 	buffer_printf(out, "%s %.15g\n", name, value);
 }
 
-static void write_answers(struct service *service, struct buffer *out)
+static void write_responses(struct service *service, struct buffer *out)
 {
-	head(out, "webhook_requests_total", "counter", "Answers on the public door, by HTTP status.");
+	head(out, "webhook_requests_total", "counter", "Responses of the webhook listener, by HTTP status.");
 	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
 		uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
 		if (count > 0)
@@ -131,21 +131,21 @@ static void write_pipeline(struct service *service, struct buffer *out)
 {
 	struct pipeline_stats now;
 	pipeline_get_stats(service->pipeline, &now);
-	head(out, "webhook_events_total", "counter", "Events that have come to an end for their sender, by outcome.");
+	head(out, "webhook_events_total", "counter", "Events for which the sender has a response, by outcome.");
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
 		buffer_printf(out, "webhook_events_total{outcome=\"%s\"} %" PRIu64 "\n", event_outcome_names[i],
 		              now.outcomes[i]);
-	write_value(out, "webhook_retries_total", "counter", "Hand-overs to the store that ended in another try.",
+	write_value(out, "webhook_retries_total", "counter", "Store attempts that had to be retried.",
 	            (double)now.retries);
 	write_value(out, "webhook_dead_letters_total", "counter",
-	            "Acknowledged events that the store refused for good.", (double)now.dead_letters);
-	write_value(out, "webhook_queue_depth", "gauge", "Events that the queue keeps and no worker has.",
+	            "Acknowledged events that the store rejected permanently.", (double)now.dead_letters);
+	write_value(out, "webhook_queue_depth", "gauge", "Queued events not yet taken by a worker.",
 	            (double)now.queue_depth);
 	write_value(out, "webhook_in_flight", "gauge", "Events inside the pipeline.", (double)now.in_flight);
-	write_value(out, "webhook_in_flight_bytes", "gauge", "Memory of the events inside the pipeline, in bytes.",
+	write_value(out, "webhook_in_flight_bytes", "gauge", "Memory of events inside the pipeline, in bytes.",
 	            (double)now.in_flight_bytes);
 	head(out, "webhook_worker_utilization", "gauge",
-	     "Share of the last 10 seconds that a worker has worked, 0 to 100.");
+	     "Utilization of a worker over the last 10 seconds, in percent.");
 	for (size_t id = 0; id < now.workers; id++)
 		buffer_printf(out, "webhook_worker_utilization{worker_id=\"%zu\"} %.2f\n", id,
 		              stats_worker_utilization(service->stats, id));
@@ -157,7 +157,7 @@ static void write_info(struct service *service, struct buffer *out)
 	char generation[24];
 	config_print_optimizations(service->config, ",", &optimizations);
 	(void)snprintf(generation, sizeof(generation), "%" PRId64, service->generation);
-	head(out, "webhook_pipeline_info", "gauge", "The pipeline that runs.");
+	head(out, "webhook_pipeline_info", "gauge", "Running pipeline; always 1.");
 	write_label(out, "webhook_pipeline_info{", "pipeline", service->config->name);
 	write_label(out, ",", "generation", generation);
 	write_label(out, ",", "optimizations", optimizations.data);
@@ -234,15 +234,15 @@ static void write_process(struct service *service, struct buffer *out)
 		(void)fclose(memory);
 	}
 	double page = (double)sysconf(_SC_PAGESIZE);
-	write_value(out, "process_cpu_seconds_total", "counter", "Processor time of the process, in seconds.",
+	write_value(out, "process_cpu_seconds_total", "counter", "CPU time of the process, in seconds.",
 	            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
 	write_value(out, "process_resident_memory_bytes", "gauge", "Resident memory, in bytes.",
 	            (double)resident * page);
 	write_value(out, "process_virtual_memory_bytes", "gauge", "Virtual memory, in bytes.", (double)size * page);
 	write_value(out, "process_open_fds", "gauge", "Open file descriptors.", count_open_files());
-	write_value(out, "process_max_fds", "gauge", "The limit on open file descriptors.", (double)files.rlim_cur);
+	write_value(out, "process_max_fds", "gauge", "Limit on open file descriptors.", (double)files.rlim_cur);
 	write_value(out, "process_start_time_seconds", "gauge",
-	            "When the service started, in seconds since the Unix epoch.",
+	            "Start time of the service, in seconds since the Unix epoch.",
 	            (double)service->started_wall_ns / (double)NS_PER_S);
 }
 
@@ -252,7 +252,7 @@ void metrics_write(struct service *service, struct buffer *out)
 	if (service->config->stages[SLUICE_KIND_PERSIST].present)
 		write_database(service, out);
 	write_pipeline(service, out);
-	write_answers(service, out);
+	write_responses(service, out);
 	write_credentials(&service->credentials, out);
 	write_observation(service, out);
 	write_info(service, out);

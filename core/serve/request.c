@@ -104,13 +104,13 @@ void request_add_header(struct request_head *head, struct sluice_bytes name, str
 const char *request_framing_conflict(const struct request_head *head)
 {
 	if (head->has_length && head->chunked)
-		return "Content-Length and Transfer-Encoding exclude each other";
+		return "Content-Length and Transfer-Encoding must not both be sent";
 	if (head->bad_framing)
-		return "the header fields do not say in one way how long the body is: expected one Content-Length in digits, or Transfer-Encoding: chunked";
+		return "the length of the body is ambiguous: send one Content-Length in digits, or Transfer-Encoding: chunked";
 	if (head->chunked && head->is_http_1_0)
-		return "HTTP/1.0 knows no Transfer-Encoding";
+		return "HTTP/1.0 does not support Transfer-Encoding";
 	if (head->repeats_host)
-		return "expected one Host field, got several";
+		return "expected one Host header field, got several";
 	return NULL;
 }
 

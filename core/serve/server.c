@@ -1,8 +1,8 @@
 /*
- * The public door; see server.h.
+ * The webhook listener; see server.h.
  *
  * libmicrohttpd parses and sends, on its own threads, and calls the functions below. It neither listens nor times
- * anything: that is the doorman's.
+ * anything: that is the acceptor's.
  */
 #include "serve/server.h"
 
@@ -17,16 +17,16 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "serve/answer.h"
-#include "serve/doorman.h"
+#include "serve/acceptor.h"
 #include "serve/exchange.h"
-#include "serve/intake.h"
-#include "serve/reply.h"
+#include "serve/http_response.h"
+#include "serve/request_reader.h"
+#include "serve/webhook_response.h"
 
 enum {
 	DESCRIPTORS_APART = 64,  /* that the rest of the process needs */
-	ARRIVAL_GRACE_MS = 100,  /* for requests that are on their way when the door shuts */
-	SENDING_GRACE_MS = 2000, /* for the last answers */
+	ARRIVAL_GRACE_MS = 100,  /* for requests that are on their way when the listener closes */
+	SENDING_GRACE_MS = 2000, /* for the last responses */
 	LOOK_EVERY_MS = 5,       /* while waiting for connections to end */
 };
 
@@ -35,8 +35,8 @@ struct server {
 	const struct listen_config *listen;
 	struct MHD_Daemon *daemon;
 	struct exchange_pool *exchanges;
-	struct roster roster;
-	struct doorman doorman;
+	struct connection_table connection_table;
+	struct acceptor acceptor;
 	size_t connections_max;
 	atomic_size_t connections; /* handed to libmicrohttpd and not yet closed */
 	char url[LISTENER_URL_SIZE];
@@ -54,7 +54,7 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
 	struct connection *connection = *place;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		connection = connection_open(&server->roster, fd, server->listen->header_timeout.ns);
+		connection = connection_open(&server->connection_table, fd, server->listen->header_timeout.ns);
 		(void)ip_address_from_socket(
 			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
 			&connection->peer);
@@ -92,7 +92,7 @@ static struct exchange *take_exchange(struct server *server, struct connection *
 	return exchange;
 }
 
-/* The sender is still writing and libmicrohttpd will not let us answer: so it is said past it, and the connection ends.
+/* The sender is still writing and libmicrohttpd will not let us respond: so it is said past it, and the connection ends.
  */
 static enum MHD_Result refuse_at_once(struct connection *connection)
 {
@@ -101,18 +101,18 @@ static enum MHD_Result refuse_at_once(struct connection *connection)
 	if (!connection_enter(connection, CONNECTION_BUSY, 0))
 		return MHD_NO;
 	entry->status = exchange->refusal->status;
-	reply_raw(connection->fd, &exchange->service->config->listen, entry->status, exchange->refusal->detail,
-	          entry->request_id);
+	http_response_raw(connection->fd, &exchange->service->config->listen, entry->status, exchange->refusal->detail,
+	                  entry->request_id);
 	service_count(exchange->service, entry->status);
 	exchange->responded = true;
 	return MHD_NO;
 }
 
-static enum MHD_Result answer(struct server *server, struct connection *connection)
+static enum MHD_Result respond(struct server *server, struct connection *connection)
 {
 	if (!connection_enter(connection, CONNECTION_BUSY, server->listen->body_timeout.ns))
 		return MHD_NO;
-	return answer_send(connection->exchange);
+	return webhook_response_send(connection->exchange);
 }
 
 static enum MHD_Result submit(struct server *server, struct connection *connection)
@@ -120,7 +120,7 @@ static enum MHD_Result submit(struct server *server, struct connection *connecti
 	struct exchange *exchange = connection->exchange;
 	int64_t deadline_ns = server->listen->deadline.ns;
 	struct event_times *times = &exchange->entry.times;
-	times->start_ns = atomic_load_explicit(&server->roster.now_ns, memory_order_relaxed);
+	times->start_ns = atomic_load_explicit(&server->connection_table.now_ns, memory_order_relaxed);
 	times->wall_ns = exchange->event->pub.received_at_ns;
 	exchange->event->pub.deadline_ns = times->start_ns + deadline_ns;
 	exchange->submitted = true;
@@ -130,9 +130,9 @@ static enum MHD_Result submit(struct server *server, struct connection *connecti
 	/* Again, now that the sweeper sees the connection BUSY: either server_stop() finds it, or it is found here. */
 	if (atomic_load(&server->service->refusing)) {
 		(void)exchange_time_out(exchange);
-		return answer(server, connection);
+		return respond(server, connection);
 	}
-	return exchange_submit(exchange) ? answer_send(exchange) : MHD_YES;
+	return exchange_submit(exchange) ? webhook_response_send(exchange) : MHD_YES;
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
@@ -143,20 +143,20 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 	struct exchange *exchange = connection->exchange;
 	if (!exchange) {
 		exchange = take_exchange(server, connection, mhd);
-		if (!intake_begin(exchange, path, method, version))
-			return answer(server, connection);
+		if (!request_reader_begin(exchange, path, method, version))
+			return respond(server, connection);
 		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? MHD_YES
 		                                                                                      : MHD_NO;
 	}
 	if (*data_size > 0) {
-		if (!intake_receive(exchange, data, *data_size))
+		if (!request_reader_receive(exchange, data, *data_size))
 			return refuse_at_once(connection);
 		*data_size = 0;
 		return MHD_YES;
 	}
 	if (exchange->submitted)
-		return exchange_is_answered(exchange) ? answer_send(exchange) : MHD_YES;
-	return intake_finish(exchange) ? submit(server, connection) : answer(server, connection);
+		return exchange_is_complete(exchange) ? webhook_response_send(exchange) : MHD_YES;
+	return request_reader_finish(exchange) ? submit(server, connection) : respond(server, connection);
 }
 
 static void end_request(void *context, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode code)
@@ -170,7 +170,7 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 	if (!exchange)
 		return;
 	connection->exchange = NULL;
-	intake_abandon(exchange);
+	request_reader_abandon(exchange);
 	if (exchange->responded) {
 		exchange->entry.sent_ns = clock_now_ns();
 		if (exchange->submitted)
@@ -184,13 +184,13 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 		exchange_release(exchange);
 }
 
-static bool settle(void *context, struct connection *connection)
+static bool expire(void *context, struct connection *connection)
 {
 	(void)context;
 	return exchange_time_out(connection->exchange);
 }
 
-/* Whether a sender has begun its first request: on an untouched connection nobody asked for an answer. */
+/* Whether a sender has begun its first request: on an untouched connection nobody asked for a response. */
 static bool has_received(int fd)
 {
 	struct tcp_info info = {0};
@@ -205,17 +205,18 @@ static void time_out(void *context, struct connection *connection, bool begun)
 	if (!begun && !has_received(connection->fd))
 		return;
 	digest_uuid7(clock_wall_ns(), id);
-	reply_raw(connection->fd, server->listen, MHD_HTTP_REQUEST_TIMEOUT, "the request was not complete in time", id);
+	http_response_raw(connection->fd, server->listen, MHD_HTTP_REQUEST_TIMEOUT, "the request timed out", id);
 	service_count(server->service, MHD_HTTP_REQUEST_TIMEOUT);
 }
 
-static void turn_away(struct server *server, int fd)
+static void reject(struct server *server, int fd)
 {
 	char id[UUID_TEXT_SIZE], ignored[4096];
 	digest_uuid7(clock_wall_ns(), id);
-	/* Bytes that nobody has read would turn the close into a reset, which can overtake the answer. */
+	/* Bytes that nobody has read would turn the close into a reset, which can overtake the response. */
 	(void)!recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT);
-	reply_raw(fd, server->listen, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections: try again later", id);
+	http_response_raw(fd, server->listen, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections: try again later",
+	                  id);
 	(void)close(fd);
 	service_count(server->service, MHD_HTTP_SERVICE_UNAVAILABLE);
 }
@@ -225,7 +226,7 @@ static void admit(void *context, int fd, const struct sockaddr *address, socklen
 	struct server *server = context;
 	if (atomic_fetch_add(&server->connections, 1) >= server->connections_max) {
 		(void)atomic_fetch_sub(&server->connections, 1);
-		turn_away(server, fd);
+		reject(server, fd);
 	} else if (MHD_add_connection(server->daemon, fd, address, address_size) != MHD_YES) {
 		(void)atomic_fetch_sub(&server->connections, 1);
 	}
@@ -234,7 +235,7 @@ static void admit(void *context, int fd, const struct sockaddr *address, socklen
 static void tick(void *context, int64_t now_ns)
 {
 	struct server *server = context;
-	roster_sweep(&server->roster, now_ns);
+	connection_table_sweep(&server->connection_table, now_ns);
 }
 
 static void log_complaint(void *context, const char *format, va_list arguments)
@@ -293,31 +294,31 @@ struct server *server_start(struct service *service, struct sluice_error *error)
 	server->listen = &service->config->listen;
 	server->connections_max = connections_allowed(server->listen->max_connections);
 	server->exchanges = exchange_pool_create(service);
-	server->roster.context = server;
-	server->roster.settle = settle;
-	server->roster.time_out = time_out;
-	server->roster.grace_ns = SENDING_GRACE_MS * NS_PER_MS;
-	roster_init(&server->roster);
-	server->doorman = (struct doorman){
+	server->connection_table.context = server;
+	server->connection_table.expire = expire;
+	server->connection_table.time_out = time_out;
+	server->connection_table.grace_ns = SENDING_GRACE_MS * NS_PER_MS;
+	connection_table_init(&server->connection_table);
+	server->acceptor = (struct acceptor){
 		.listener = listener_open(server->listen->address, server->listen->port, error),
 		.tick_ms = SWEEP_EVERY_MS,
 		.admit = admit,
 		.tick = tick,
 		.context = server,
 	};
-	if (server->doorman.listener < 0)
+	if (server->acceptor.listener < 0)
 		goto free_server;
-	listener_get_url(server->doorman.listener, server->url);
+	listener_get_url(server->acceptor.listener, server->url);
 	server->daemon = start_daemon(server);
 	if (!server->daemon) {
 		(void)sluice_error_set(error, "cannot start the HTTP threads");
 		goto close_listener;
 	}
-	if (doorman_start(&server->doorman, error))
+	if (acceptor_start(&server->acceptor, error))
 		return server;
 	MHD_stop_daemon(server->daemon);
 close_listener:
-	(void)close(server->doorman.listener);
+	(void)close(server->acceptor.listener);
 free_server:
 	server_free(server);
 	return NULL;
@@ -342,27 +343,27 @@ static bool wait_until(struct server *server, bool (*done)(struct server *server
 
 static bool is_empty(struct server *server)
 {
-	return roster_count(&server->roster) == 0;
+	return connection_table_count(&server->connection_table) == 0;
 }
 
 static bool has_received_all(struct server *server)
 {
-	roster_dismiss_idle(&server->roster);
-	return roster_count_in(&server->roster, CONNECTION_HEADERS) +
-	               roster_count_in(&server->roster, CONNECTION_BODY) ==
+	connection_table_close_idle(&server->connection_table);
+	return connection_table_count_in(&server->connection_table, CONNECTION_HEADERS) +
+	               connection_table_count_in(&server->connection_table, CONNECTION_BODY) ==
 	       0;
 }
 
-static bool has_answered_all(struct server *server)
+static bool has_responded_to_all(struct server *server)
 {
-	roster_dismiss_idle(&server->roster);
-	return roster_count_in(&server->roster, CONNECTION_BUSY) == 0;
+	connection_table_close_idle(&server->connection_table);
+	return connection_table_count_in(&server->connection_table, CONNECTION_BUSY) == 0;
 }
 
-static bool has_settled_all(struct server *server)
+static bool has_expired_all(struct server *server)
 {
-	roster_settle_all(&server->roster);
-	return has_answered_all(server);
+	connection_table_expire_all(&server->connection_table);
+	return has_responded_to_all(server);
 }
 
 size_t server_stop(struct server *server, int64_t until_ns)
@@ -370,16 +371,16 @@ size_t server_stop(struct server *server, int64_t until_ns)
 	struct service *service = server->service;
 	int64_t now_ns = clock_now_ns();
 	atomic_store(&service->draining, true);
-	doorman_close(&server->doorman);
+	acceptor_close(&server->acceptor);
 	(void)wait_until(server, is_empty, now_ns + ARRIVAL_GRACE_MS * NS_PER_MS);
 	(void)wait_until(server, has_received_all, now_ns + (until_ns - now_ns) / 2);
 	atomic_store(&service->refusing, true);
-	roster_dismiss_unfinished(&server->roster);
+	connection_table_close_unfinished(&server->connection_table);
 	size_t left = pipeline_drain(service->pipeline, until_ns);
-	if (!wait_until(server, has_answered_all, left ? 0 : clock_now_ns() + SENDING_GRACE_MS * NS_PER_MS))
-		(void)wait_until(server, has_settled_all, clock_now_ns() + SENDING_GRACE_MS * NS_PER_MS);
-	doorman_stop(&server->doorman);
-	/* A connection whose answer came at the very last is resumed by now: libmicrohttpd lets it go by itself. */
+	if (!wait_until(server, has_responded_to_all, left ? 0 : clock_now_ns() + SENDING_GRACE_MS * NS_PER_MS))
+		(void)wait_until(server, has_expired_all, clock_now_ns() + SENDING_GRACE_MS * NS_PER_MS);
+	acceptor_stop(&server->acceptor);
+	/* A connection whose response came at the very last is resumed by now: libmicrohttpd lets it go by itself. */
 	MHD_stop_daemon(server->daemon);
 	return left;
 }
@@ -387,6 +388,6 @@ size_t server_stop(struct server *server, int64_t until_ns)
 void server_free(struct server *server)
 {
 	exchange_pool_destroy(server->exchanges);
-	roster_finish(&server->roster);
+	connection_table_finish(&server->connection_table);
 	free(server);
 }

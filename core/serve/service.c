@@ -1,5 +1,5 @@
 /*
- * What both doors share; see service.h.
+ * What both listeners share; see service.h.
  */
 #include "serve/service.h"
 

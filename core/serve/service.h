@@ -1,5 +1,5 @@
 /*
- * The service: what both doors share. Made by `run` before the doors open, gone after they are shut.
+ * The service: what both listeners share. Made by `run` before they start, gone after they have stopped.
  */
 #ifndef SERVE_SERVICE_H
 #define SERVE_SERVICE_H
@@ -28,9 +28,9 @@ struct service {
 	bool keeps_lineage;
 	int64_t generation; /* of the pipeline; the first is 1 */
 	int64_t started_ns, started_wall_ns;
-	atomic_bool draining;                          /* the doors are shutting: answers end their connections */
+	atomic_bool draining;                          /* shutting down: responses end their connections */
 	atomic_bool refusing;                          /* nothing goes into the pipeline any more */
-	_Atomic uint64_t statuses[SERVICE_STATUS_MAX]; /* answers of the public door, by HTTP status */
+	_Atomic uint64_t statuses[SERVICE_STATUS_MAX]; /* responses of the webhook listener, by HTTP status */
 };
 
 /* The pipeline and the trace (may be NULL) stay the caller's. */
@@ -43,11 +43,11 @@ static inline void service_count(struct service *service, int status)
 		atomic_fetch_add_explicit(&service->statuses[status], 1, memory_order_relaxed);
 }
 
-/* A request of the pipeline is over: its lineage, its trace record, its profile line and the two series of the doors.
+/* A request of the pipeline is over: its lineage, its trace record, its profile line and the series `respond` and `total`.
  */
 void service_record(struct service *service, const struct lineage_entry *entry);
 
-/* An answer that the pipeline had no part in, for the trace: a moment, since nobody has timed it. */
+/* A response that the pipeline had no part in, for the trace: a moment, since nobody has timed it. */
 void service_record_refusal(struct service *service, const struct lineage_entry *entry);
 
 #endif

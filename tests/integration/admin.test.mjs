@@ -1,4 +1,4 @@
-// The admin door and what can be seen of a running server.
+// The admin listener and what can be seen of a running server.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -130,10 +130,10 @@ test('queue depth and events in flight are what is inside', async (t) => {
   const server = await start(t, around(store.stage(), { queue: { workers: 2 } }), { directory });
   await store.hold();
   const responses = Array.from({ length: 10 }, (_, i) => request(server.url, { body: webhook(`held-${i}`) }));
-  await server.atLeast(8, 'webhook_queue_depth');
-  const metrics = await server.metrics();
-  assert.equal(metrics.value('webhook_queue_depth'), 8, 'two are in the hands of workers');
-  assert.equal(metrics.value('webhook_in_flight'), 10);
+  const metrics = await until('ten in flight, two of them with the workers', async () => {
+    const now = await server.metrics();
+    return now.value('webhook_in_flight') === 10 && now.value('webhook_queue_depth') === 8 && now;
+  });
   assert.ok(metrics.value('webhook_in_flight_bytes') > 0);
   await store.release();
   for (const response of await Promise.all(responses)) assert.equal(response.status, 202);
@@ -266,7 +266,7 @@ test('run --trace FILE writes a record per request', async (t) => {
   assert.deepEqual(statuses, { 200: 5, 202: 20, 400: 1, 404: 1, 422: 1 });
 });
 
-test('the admin door wants its token if it has one, and must have one where others can reach it', async (t) => {
+test('the admin listener requires its token if it has one, and must have one where others can reach it', async (t) => {
   const token = 'open-sesame-4711';
   const { server } = await startStore(t, 'sqlite', { admin: { token: '${TOKEN}' } }, { env: { TOKEN: token } });
   for (const path of ['/metrics', '/api/health', '/api/stats', '/api/pipeline', '/nothing']) {

@@ -1,5 +1,5 @@
 /*
- * The public door on a free port with a puppet for a pipeline behind it, which ends its events at once, later from
+ * The webhook listener on a free port with a puppet for a pipeline behind it, which ends its events at once, later from
  * another thread, or not before the test says so. Included by one file of a test program: it defines the pipeline's
  * functions.
  */
@@ -257,7 +257,7 @@ static inline void prepare(void)
 }
 
 /* After a test has changed the config. */
-static inline void open_door(void)
+static inline void start_listening(void)
 {
 	struct sluice_error error = {0};
 	char url[LISTENER_URL_SIZE];
@@ -274,7 +274,7 @@ static inline size_t stop_within(int64_t ns)
 	return left;
 }
 
-static inline void close_door(void)
+static inline void stop_listening(void)
 {
 	if (server && !atomic_load(&service.draining))
 		(void)stop_within(5 * NS_PER_S);
@@ -355,12 +355,12 @@ static inline void *send_many(void *context)
 static inline Suite *puppet_suite(const char *name, const TTest *const *tests, size_t count)
 {
 	Suite *suite = suite_create(name);
-	TCase *door = tcase_create("door");
-	tcase_add_checked_fixture(door, prepare, close_door);
-	tcase_set_timeout(door, 120);
+	TCase *all = tcase_create("listener");
+	tcase_add_checked_fixture(all, prepare, stop_listening);
+	tcase_set_timeout(all, 120);
 	for (size_t i = 0; i < count; i++)
-		tcase_add_test(door, tests[i]);
-	suite_add_tcase(suite, door);
+		tcase_add_test(all, tests[i]);
+	suite_add_tcase(suite, all);
 	return suite;
 }
 

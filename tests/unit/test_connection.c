@@ -13,16 +13,16 @@
 
 enum { PAIRS = 4 };
 
-static struct roster roster;
+static struct connection_table table;
 static int sockets[PAIRS][2];
 static struct connection *connections[PAIRS];
-static int told, settled;
+static int told, expired;
 
-static bool settle(void *context, struct connection *connection)
+static bool expire(void *context, struct connection *connection)
 {
 	(void)context, (void)connection;
-	settled++;
-	return settled == 1;
+	expired++;
+	return expired == 1;
 }
 
 static void time_out(void *context, struct connection *connection, bool begun)
@@ -33,12 +33,12 @@ static void time_out(void *context, struct connection *connection, bool begun)
 
 static void open_all(void)
 {
-	roster = (struct roster){.settle = settle, .time_out = time_out, .grace_ns = NS_PER_S};
-	told = settled = 0;
-	roster_init(&roster);
+	table = (struct connection_table){.expire = expire, .time_out = time_out, .grace_ns = NS_PER_S};
+	told = expired = 0;
+	connection_table_init(&table);
 	for (int i = 0; i < PAIRS; i++) {
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets[i]), 0);
-		connections[i] = connection_open(&roster, sockets[i][0], NS_PER_S);
+		connections[i] = connection_open(&table, sockets[i][0], NS_PER_S);
 	}
 }
 
@@ -50,8 +50,8 @@ static void close_all(void)
 		(void)close(sockets[i][0]);
 		(void)close(sockets[i][1]);
 	}
-	ck_assert_uint_eq(roster_count(&roster), 0);
-	roster_finish(&roster);
+	ck_assert_uint_eq(connection_table_count(&table), 0);
+	connection_table_finish(&table);
 }
 
 static bool is_shut(int i)
@@ -70,10 +70,10 @@ START_TEST(test_sweep_ends_what_is_overdue_and_nothing_else)
 	ck_assert(connection_enter(connections[0], CONNECTION_HEADERS, 10 * NS_PER_S));
 	connections[1]->served = true;
 	ck_assert(connection_enter(connections[2], CONNECTION_BODY, NS_PER_S));
-	roster_sweep(&roster, clock_now_ns());
+	connection_table_sweep(&table, clock_now_ns());
 	for (int i = 0; i < PAIRS; i++)
 		ck_assert(!is_shut(i));
-	roster_sweep(&roster, later(5));
+	connection_table_sweep(&table, later(5));
 	ck_assert(!is_shut(0));
 	for (int i = 1; i < PAIRS; i++)
 		ck_assert(is_shut(i));
@@ -89,13 +89,13 @@ START_TEST(test_late_answer_has_a_grace_to_be_sent)
 	for (int i = 1; i < PAIRS; i++)
 		ck_assert(connection_enter(connections[i], CONNECTION_IDLE, 100 * NS_PER_S));
 	int64_t now_ns = later(5);
-	roster_sweep(&roster, now_ns);
-	ck_assert_int_eq(settled, 1);
+	connection_table_sweep(&table, now_ns);
+	ck_assert_int_eq(expired, 1);
 	ck_assert(!is_shut(0));
-	roster_sweep(&roster, now_ns + NS_PER_S / 2);
-	ck_assert_int_eq(settled, 1);
-	roster_sweep(&roster, now_ns + 2 * NS_PER_S);
-	ck_assert_int_eq(settled, 2);
+	connection_table_sweep(&table, now_ns + NS_PER_S / 2);
+	ck_assert_int_eq(expired, 1);
+	connection_table_sweep(&table, now_ns + 2 * NS_PER_S);
+	ck_assert_int_eq(expired, 2);
 	ck_assert(is_shut(0));
 }
 END_TEST
@@ -105,15 +105,15 @@ START_TEST(test_dismissed_are_those_of_the_phases)
 	ck_assert(connection_enter(connections[0], CONNECTION_HEADERS, NS_PER_S));
 	ck_assert(connection_enter(connections[1], CONNECTION_BODY, NS_PER_S));
 	ck_assert(connection_enter(connections[2], CONNECTION_BUSY, NS_PER_S));
-	roster_dismiss_idle(&roster);
+	connection_table_close_idle(&table);
 	for (int i = 0; i < PAIRS; i++)
 		ck_assert_int_eq(is_shut(i), i == 3);
-	roster_dismiss_unfinished(&roster);
+	connection_table_close_unfinished(&table);
 	for (int i = 0; i < PAIRS; i++)
 		ck_assert_int_eq(is_shut(i), i != 2);
-	roster_settle_all(&roster);
-	ck_assert_int_eq(settled, 1);
-	ck_assert_uint_eq(roster_count_in(&roster, CONNECTION_BUSY), 1);
+	connection_table_expire_all(&table);
+	ck_assert_int_eq(expired, 1);
+	ck_assert_uint_eq(connection_table_count_in(&table, CONNECTION_BUSY), 1);
 	ck_assert_int_eq(told, 0);
 }
 END_TEST
@@ -123,8 +123,8 @@ static void open_and_close(void *context, struct connection *connection, bool be
 {
 	(void)context, (void)begun;
 	told++;
-	ck_assert_uint_eq(roster_count_in(&roster, CONNECTION_HELD), 1);
-	struct connection *other = connection_open(&roster, -1, NS_PER_S);
+	ck_assert_uint_eq(connection_table_count_in(&table, CONNECTION_HELD), 1);
+	struct connection *other = connection_open(&table, -1, NS_PER_S);
 	connection_close(other);
 	for (int i = 0; i < PAIRS; i++) {
 		if (connections[i] == connection || told > 1)
@@ -136,10 +136,10 @@ static void open_and_close(void *context, struct connection *connection, bool be
 
 START_TEST(test_others_open_and_close_while_one_is_told)
 {
-	roster.time_out = open_and_close;
-	roster_sweep(&roster, later(5));
+	table.time_out = open_and_close;
+	connection_table_sweep(&table, later(5));
 	ck_assert_int_eq(told, 1);
-	ck_assert_uint_eq(roster_count(&roster), 1);
+	ck_assert_uint_eq(connection_table_count(&table), 1);
 }
 END_TEST
 
@@ -161,7 +161,7 @@ static void wait_for_leave(void *context, struct connection *connection, bool be
 static void *sweep(void *context)
 {
 	(void)context;
-	roster_sweep(&roster, later(5));
+	connection_table_sweep(&table, later(5));
 	return NULL;
 }
 
@@ -178,7 +178,7 @@ START_TEST(test_connection_is_not_closed_while_it_is_held)
 {
 	pthread_t sweeper, closer;
 	struct connection *held = connections[0];
-	roster.time_out = wait_for_leave;
+	table.time_out = wait_for_leave;
 	for (int i = 1; i < PAIRS; i++)
 		ck_assert(connection_enter(connections[i], CONNECTION_IDLE, 100 * NS_PER_S));
 	ck_assert_int_eq(pthread_create(&sweeper, NULL, sweep, NULL), 0);
@@ -188,12 +188,12 @@ START_TEST(test_connection_is_not_closed_while_it_is_held)
 	for (int i = 0; i < 20; i++)
 		pause_briefly();
 	ck_assert(!atomic_load(&is_closed));
-	ck_assert_uint_eq(roster_count(&roster), PAIRS);
+	ck_assert_uint_eq(connection_table_count(&table), PAIRS);
 	atomic_store(&may_go_on, true);
 	(void)pthread_join(sweeper, NULL);
 	(void)pthread_join(closer, NULL);
 	connections[0] = NULL;
-	ck_assert_uint_eq(roster_count(&roster), PAIRS - 1);
+	ck_assert_uint_eq(connection_table_count(&table), PAIRS - 1);
 }
 END_TEST
 

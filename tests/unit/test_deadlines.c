@@ -1,5 +1,5 @@
 /*
- * The public door and time: slow senders, idle ones, those that have left, and answers that come too late.
+ * The webhook listener and time: slow senders, idle ones, those that have left, and answers that come too late.
  */
 #include "support/puppet.h"
 #include "support/unit.h"
@@ -7,7 +7,7 @@
 START_TEST(test_slow_headers_end_with_408)
 {
 	puppet.config.listen.header_timeout.ns = 200 * NS_PER_MS;
-	open_door();
+	start_listening();
 	static const char *const beginnings[] = {"POST /web", "POST /webhooks HTTP/1.1\r\nHost: x\r\n"};
 	for (size_t i = 0; i < 2; i++) {
 		int64_t start_ns = clock_now_ns();
@@ -27,7 +27,7 @@ END_TEST
 START_TEST(test_slow_body_ends_with_408)
 {
 	puppet.config.listen.body_timeout.ns = 200 * NS_PER_MS;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
 	while (wire_has_nothing(fd, 20))
@@ -43,7 +43,7 @@ END_TEST
 START_TEST(test_untouched_connection_is_closed_without_a_word)
 {
 	puppet.config.listen.header_timeout.ns = 100 * NS_PER_MS;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	ck_assert(wire_is_closed(fd));
 	(void)close(fd);
@@ -54,7 +54,7 @@ START_TEST(test_idle_connection_is_kept_for_keep_alive)
 {
 	puppet.config.listen.header_timeout.ns = 50 * NS_PER_MS;
 	puppet.config.listen.keep_alive.ns = 300 * NS_PER_MS;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
 	int64_t idle_ns = clock_now_ns();
@@ -68,7 +68,7 @@ START_TEST(test_keep_alive_of_zero_closes_after_each_answer)
 {
 	char value[256];
 	puppet.config.listen.keep_alive.ns = 0;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
 	ck_assert_int_eq(answer.status, 202);
@@ -84,7 +84,7 @@ START_TEST(test_deadline_answers_503_while_the_event_goes_on)
 	char value[256];
 	puppet.config.listen.deadline.ns = 150 * NS_PER_MS;
 	atomic_store(&puppet.fate, KEPT);
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	int64_t start_ns = clock_now_ns();
 	post(fd, "X-Request-Id: late\r\n", "{}");
@@ -111,7 +111,7 @@ START_TEST(test_nothing_of_a_stage_is_in_the_503_of_a_deadline)
 	puppet.answer.response = &response;
 	puppet.config.listen.deadline.ns = 100 * NS_PER_MS;
 	atomic_store(&puppet.fate, KEPT);
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
 	expect_problem(503);
@@ -129,7 +129,7 @@ END_TEST
 START_TEST(test_sender_that_hung_up_changes_nothing)
 {
 	atomic_store(&puppet.fate, KEPT);
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_post(fd, "/webhooks", "", "{}", 2);
 	wait_for(&puppet.submitted, 1);
@@ -147,7 +147,7 @@ END_TEST
 
 START_TEST(test_sender_that_leaves_in_the_body_gives_its_event_back)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
 	wait_for(&puppet.inside, 1);
@@ -161,7 +161,7 @@ START_TEST(test_many_idle_and_slow_senders_do_not_stop_service)
 {
 	enum { IDLE = 400, SLOW = 100 };
 	int idle[IDLE], slow[SLOW];
-	open_door();
+	start_listening();
 	for (int i = 0; i < IDLE; i++)
 		idle[i] = wire_connect(port);
 	for (int i = 0; i < SLOW; i++) {
@@ -189,7 +189,7 @@ START_TEST(test_deadlines_and_answers_race_without_harm)
 	enum { SENDERS = 8, REQUESTS = 60 };
 	struct sender senders[SENDERS];
 	puppet.config.listen.deadline.ns = 1;
-	open_door();
+	start_listening();
 	memset(senders, 0, sizeof(senders));
 	for (int i = 0; i < SENDERS; i++) {
 		senders[i].requests = REQUESTS;

@@ -1,5 +1,5 @@
 /*
- * What the service shows of itself: metrics, statistics, health and the other answers of the admin door, with a real
+ * What the service shows of itself: metrics, statistics, health and the other answers of the admin listener, with a real
  * pipeline behind it.
  */
 #include <jansson.h>
@@ -44,7 +44,7 @@ static void write_pipeline(void)
 	(void)fclose(out);
 }
 
-static void open_doors(void)
+static void start_listeners(void)
 {
 	struct sluice_error error = {0};
 	char url[LISTENER_URL_SIZE];
@@ -66,7 +66,7 @@ static void open_doors(void)
 	admin_port = wire_port(url);
 }
 
-static void close_doors(void)
+static void stop_listeners(void)
 {
 	char command[128];
 	ck_assert_uint_eq(server_stop(server, clock_now_ns() + 5 * NS_PER_S), 0);
@@ -309,7 +309,7 @@ START_TEST(test_pipeline_is_shown_with_its_options)
 }
 END_TEST
 
-START_TEST(test_admin_door_refuses_what_it_does_not_know)
+START_TEST(test_admin_listener_refuses_what_it_does_not_know)
 {
 	json_decref(get_document("/", 404));
 	json_decref(get_document("/metrics/", 404));
@@ -335,7 +335,7 @@ START_TEST(test_health_tells_that_the_server_goes)
 }
 END_TEST
 
-START_TEST(test_token_guards_the_admin_door)
+START_TEST(test_token_guards_the_admin_listener)
 {
 	static const struct {
 		const char *field;
@@ -368,7 +368,7 @@ START_TEST(test_token_guards_the_admin_door)
 }
 END_TEST
 
-START_TEST(test_admin_door_open_to_others_needs_a_token)
+START_TEST(test_admin_listener_open_to_others_needs_a_token)
 {
 	struct sluice_error error = {0};
 	const char *address = config->admin.address;
@@ -382,22 +382,22 @@ END_TEST
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("metrics");
-	TCase *doors = tcase_create("doors");
-	tcase_add_checked_fixture(doors, open_doors, close_doors);
-	tcase_set_timeout(doors, 60);
-	tcase_add_test(doors, test_metrics_count_what_happened);
-	tcase_add_test(doors, test_credentials_are_counted_by_label);
-	tcase_add_test(doors, test_buckets_grow_and_end_at_the_count);
-	tcase_add_test(doors, test_promtool_finds_nothing_but_the_unit);
-	tcase_add_test(doors, test_stats_tell_each_stage_since_start_and_lately);
-	tcase_add_test(doors, test_window_forgets_what_is_older_than_ten_ticks);
-	tcase_add_test(doors, test_lineage_is_served_as_document_and_as_tree);
-	tcase_add_test(doors, test_pipeline_is_shown_with_its_options);
-	tcase_add_test(doors, test_admin_door_refuses_what_it_does_not_know);
-	tcase_add_test(doors, test_health_tells_that_the_server_goes);
-	tcase_add_test(doors, test_token_guards_the_admin_door);
-	tcase_add_test(doors, test_admin_door_open_to_others_needs_a_token);
-	suite_add_tcase(suite, doors);
+	TCase *listeners = tcase_create("listeners");
+	tcase_add_checked_fixture(listeners, start_listeners, stop_listeners);
+	tcase_set_timeout(listeners, 60);
+	tcase_add_test(listeners, test_metrics_count_what_happened);
+	tcase_add_test(listeners, test_credentials_are_counted_by_label);
+	tcase_add_test(listeners, test_buckets_grow_and_end_at_the_count);
+	tcase_add_test(listeners, test_promtool_finds_nothing_but_the_unit);
+	tcase_add_test(listeners, test_stats_tell_each_stage_since_start_and_lately);
+	tcase_add_test(listeners, test_window_forgets_what_is_older_than_ten_ticks);
+	tcase_add_test(listeners, test_lineage_is_served_as_document_and_as_tree);
+	tcase_add_test(listeners, test_pipeline_is_shown_with_its_options);
+	tcase_add_test(listeners, test_admin_listener_refuses_what_it_does_not_know);
+	tcase_add_test(listeners, test_health_tells_that_the_server_goes);
+	tcase_add_test(listeners, test_token_guards_the_admin_listener);
+	tcase_add_test(listeners, test_admin_listener_open_to_others_needs_a_token);
+	suite_add_tcase(suite, listeners);
 	return suite;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What the public door refuses before the pipeline sees it, and what becomes of the connection.
+ * What the webhook listener refuses before the pipeline sees it, and what becomes of the connection.
  */
 #include "serve/request.h"
 #include "support/puppet.h"
@@ -22,7 +22,7 @@ START_TEST(test_conflicting_framing_is_refused_and_the_connection_closed)
 	};
 	static const char *const methods[] = {"POST", "GET"};
 	char request[512];
-	open_door();
+	start_listening();
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		for (size_t j = 0; j < 2; j++) {
 			int fd = wire_connect(port);
@@ -41,7 +41,7 @@ END_TEST
 
 START_TEST(test_transfer_encoding_in_http_1_0_is_refused)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n");
 	wire_read(fd, &answer);
@@ -69,7 +69,7 @@ START_TEST(test_small_refused_request_keeps_its_connection)
 		{"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n", 404, ""},
 	};
 	char allow[256];
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		wire_say(fd, cases[i].head);
@@ -85,7 +85,7 @@ END_TEST
 
 START_TEST(test_large_body_is_413_and_the_connection_closed)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 262145\r\n\r\n");
 	wire_read(fd, &answer);
@@ -99,7 +99,7 @@ END_TEST
 START_TEST(test_chunked_body_over_the_limit_is_413)
 {
 	char *body = make_body(256 * 1024 + 1);
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n40001\r\n");
 	wire_send(fd, body, 256 * 1024 + 1);
@@ -128,7 +128,7 @@ END_TEST
 START_TEST(test_large_headers_are_431)
 {
 	char *request = malloc(20000);
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	int size = snprintf(request, 20000,
 	                    "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nX-Large: %09000d\r\n\r\n", 0);
@@ -157,7 +157,7 @@ START_TEST(test_bound_on_events_is_503_with_retry_after)
 	puppet.config.events.max = 1;
 	puppet.config.listen.retry_after.ns = 7 * NS_PER_S;
 	atomic_store(&puppet.fate, KEPT);
-	open_door();
+	start_listening();
 	int first = wire_connect(port), second = wire_connect(port);
 	wire_post(first, "/webhooks", "", "{}", 2);
 	wait_for(&puppet.submitted, 1);
@@ -179,7 +179,7 @@ START_TEST(test_bound_on_bytes_is_503)
 {
 	char *body = make_body(200 * 1024);
 	puppet.budget.limit = 100 * 1024;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_post(fd, "/webhooks", "", body, 200 * 1024);
 	wire_read(fd, &answer);
@@ -198,7 +198,7 @@ START_TEST(test_connection_above_the_limit_is_told_so)
 	char value[256];
 	puppet.config.listen.max_connections = 2;
 	puppet.config.listen.retry_after.ns = 7 * NS_PER_S;
-	open_door();
+	start_listening();
 	int first = wire_connect(port), second = wire_connect(port);
 	post(first, "", "{}");
 	ck_assert_int_eq(answer.status, 202);

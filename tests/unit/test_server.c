@@ -1,16 +1,16 @@
 /*
- * The public door: what a sender gets, and what the pipeline gets of it.
+ * The webhook listener: what a sender gets, and what the pipeline gets of it.
  */
 #include <zlib.h>
 
-#include "serve/reply.h"
+#include "serve/http_response.h"
 #include "support/puppet.h"
 #include "support/unit.h"
 
 START_TEST(test_accepted_event_gets_202)
 {
 	char type[256], id[256];
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
 	ck_assert_int_eq(answer.status, 202);
@@ -40,7 +40,7 @@ START_TEST(test_outcomes_become_answers)
 		{OUTCOME_REJECTED, 401, NULL},         {OUTCOME_FAILED, 500, NULL},   {OUTCOME_FAILED, 503, NULL},
 	};
 	char value[256];
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		puppet.answer.outcome = cases[i].outcome;
@@ -69,7 +69,7 @@ START_TEST(test_delay_of_stage_becomes_retry_after_in_whole_seconds)
 	char value[256];
 	puppet.answer = (struct event_answer){
 		.outcome = OUTCOME_FAILED, .status = 503, .detail = "", .delay_ns = 2500 * NS_PER_MS};
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
 	ck_assert_str_eq(wire_header(&answer, "Retry-After", value), "3");
@@ -109,7 +109,7 @@ START_TEST(test_stage_adds_header_fields_to_any_response)
 	(void)add_header(&response, "retry-after", "17");
 	puppet.answer.response = &response;
 	puppet.answer.delay_ns = 2 * NS_PER_S;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		puppet.answer.outcome = cases[i].outcome;
@@ -146,7 +146,7 @@ START_TEST(test_response_of_a_stage_goes_out_as_it_is)
 	struct response response = {0};
 	(void)add_header(&response, "X-Challenge", "yes");
 	puppet.answer.response = &response;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		response.status = puppet.answer.status = cases[i].status;
@@ -174,7 +174,7 @@ END_TEST
 START_TEST(test_request_id_of_sender_is_kept_if_printable)
 {
 	char field[512], long_id[200], id[256];
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "X-Request-Id: mine-1 \"x\"\r\n", "{}");
 	ck_assert_str_eq(wire_header(&answer, "X-Request-Id", id), "mine-1 \"x\"");
@@ -196,7 +196,7 @@ END_TEST
 START_TEST(test_event_carries_headers_and_trace_context)
 {
 	static const char trace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd,
 	     "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\nX-Test:  a b \r\nX-Empty:\r\n",
@@ -213,7 +213,7 @@ END_TEST
 
 START_TEST(test_event_has_every_header_field_in_order)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nX-Sig: one\r\nA: 1\r\nx-sig: two, three\r\nX-Sig:\r\n"
 	             "Content-Length: 0\r\nX-SIG: \t one \t\r\n\r\n");
@@ -251,7 +251,7 @@ START_TEST(test_event_has_the_target_as_sent)
 		{"/webhooks?a=%2F+b&a=?c%00", "POST http://test/webhooks?a=%2F+b&a=?c%00 127.0.0.1 -"},
 		{"/%77ebhook%73?x", "POST http://test/%77ebhook%73?x 127.0.0.1 -"},
 	};
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_facts(fd, cases[i].target, "", cases[i].facts);
@@ -273,7 +273,7 @@ END_TEST
 
 START_TEST(test_peer_that_is_no_trusted_proxy_is_not_believed)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	assert_facts(fd, "/webhooks", FORWARDED_BY_PROXY, "POST http://test/webhooks?- 127.0.0.1 -");
 	(void)close(fd);
@@ -283,7 +283,7 @@ END_TEST
 START_TEST(test_trusted_proxy_says_who_the_sender_is)
 {
 	trust_loopback();
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	assert_facts(fd, "/webhooks", FORWARDED_BY_PROXY, "POST https://hooks.example.com/webhooks?- 203.0.113.7 -");
 	assert_facts(fd, "/webhooks", "Forwarded: for=\"[2001:db8::7]:99\";proto=https\r\n",
@@ -301,7 +301,7 @@ START_TEST(test_public_url_goes_before_what_a_proxy_says)
 	trust_loopback();
 	puppet.config.listen.public_url = "https://hooks.example.com:8443/in";
 	puppet.config.listen.origin = (struct url){"https", "hooks.example.com:8443", "/in"};
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	assert_facts(fd, "/webhooks?q", "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Host: other.example\r\n",
 	             "POST https://hooks.example.com:8443/webhooks?q 203.0.113.7 https://hooks.example.com:8443/in");
@@ -312,7 +312,7 @@ END_TEST
 START_TEST(test_body_arrives_byte_for_byte)
 {
 	static const size_t sizes[] = {0, 1, 100, 16 * 1024, 16 * 1024 + 1, 100000, 256 * 1024};
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		char *body = make_body(sizes[i]);
@@ -331,7 +331,7 @@ START_TEST(test_chunked_body_arrives_byte_for_byte)
 {
 	char *body = make_body(200000);
 	char size[32];
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
 	for (size_t at = 0; at < 200000;) {
@@ -356,7 +356,7 @@ END_TEST
 START_TEST(test_pipelined_requests_are_answered_in_order)
 {
 	atomic_store(&puppet.fate, LATER);
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(
 		fd,
@@ -373,7 +373,7 @@ END_TEST
 
 START_TEST(test_expectation_is_met)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
 	char go_on[64] = "";
@@ -391,7 +391,7 @@ START_TEST(test_answers_meet_their_requests_from_any_thread)
 	enum { SENDERS = 8, REQUESTS = 500 };
 	struct sender senders[SENDERS];
 	atomic_store(&puppet.fate, LATER); /* races the suspend every time */
-	open_door();
+	start_listening();
 	memset(senders, 0, sizeof(senders));
 	for (int i = 0; i < SENDERS; i++) {
 		senders[i].requests = REQUESTS;
@@ -405,10 +405,10 @@ START_TEST(test_answers_meet_their_requests_from_any_thread)
 }
 END_TEST
 
-START_TEST(test_health_on_the_public_door)
+START_TEST(test_health_on_the_webhook_listener)
 {
 	puppet.config.listen.health = true;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n");
 	wire_read(fd, &answer);
@@ -430,7 +430,7 @@ START_TEST(test_server_timing_tells_the_stages)
 {
 	char value[256];
 	puppet.config.listen.server_timing = true;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
 	double auth, total;
@@ -444,7 +444,7 @@ START_TEST(test_answers_are_compressed_where_accepted)
 {
 	char value[256], plain[4096];
 	puppet.config.listen.compression = true;
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	post(fd, "", "{}");
 	ck_assert_str_eq(wire_header(&answer, "Content-Encoding", value), "");
@@ -489,7 +489,7 @@ START_TEST(test_accept_encoding_is_understood)
 		{"br;q=1, gzip;q=0", false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ck_assert_msg(reply_accepts_gzip(cases[i].field) == cases[i].accepts, "%s",
+		ck_assert_msg(http_response_accepts_gzip(cases[i].field) == cases[i].accepts, "%s",
 		              cases[i].field ? cases[i].field : "-");
 }
 END_TEST
@@ -497,10 +497,10 @@ END_TEST
 START_TEST(test_occupied_port_is_named)
 {
 	struct sluice_error error = {0};
-	open_door();
+	start_listening();
 	puppet.config.listen.port = port;
 	ck_assert_ptr_null(server_start(&service, &error));
-	ck_assert_msg(strstr(error.text, "127.0.0.1 port") && strstr(error.text, "another program has it"), "%s",
+	ck_assert_msg(strstr(error.text, "127.0.0.1 port") && strstr(error.text, "another program uses it"), "%s",
 	              error.text);
 }
 END_TEST
@@ -525,7 +525,7 @@ static Suite *suite(void)
 		test_pipelined_requests_are_answered_in_order,
 		test_expectation_is_met,
 		test_answers_meet_their_requests_from_any_thread,
-		test_health_on_the_public_door,
+		test_health_on_the_webhook_listener,
 		test_server_timing_tells_the_stages,
 		test_answers_are_compressed_where_accepted,
 		test_accept_encoding_is_understood,

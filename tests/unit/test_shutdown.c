@@ -1,5 +1,5 @@
 /*
- * Shutting the public door: what is in flight is answered, or told 503 at the deadline, and nothing stays behind.
+ * Shutting the webhook listener: what is in flight is answered, or told 503 at the deadline, and nothing stays behind.
  */
 #include "support/puppet.h"
 #include "support/unit.h"
@@ -23,7 +23,7 @@ START_TEST(test_stop_answers_what_is_in_flight)
 	enum { COUNT = 20 };
 	int fds[COUNT];
 	atomic_store(&puppet.fate, KEPT);
-	open_door();
+	start_listening();
 	for (int i = 0; i < COUNT; i++) {
 		fds[i] = wire_connect(port);
 		wire_post(fds[i], "/webhooks", "", "{}", 2);
@@ -47,7 +47,7 @@ START_TEST(test_stop_at_its_deadline_settles_with_503)
 	enum { COUNT = 20 };
 	int fds[COUNT];
 	atomic_store(&puppet.fate, KEPT);
-	open_door();
+	start_listening();
 	for (int i = 0; i < COUNT; i++) {
 		fds[i] = wire_connect(port);
 		wire_post(fds[i], "/webhooks", "", "{}", 2);
@@ -64,7 +64,7 @@ END_TEST
 
 START_TEST(test_stop_gives_up_half_a_body)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
 	wait_for(&puppet.inside, 1);
@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(test_stop_lets_a_body_arrive)
 {
-	open_door();
+	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
 	wait_for(&puppet.inside, 1);
@@ -99,7 +99,7 @@ static void stop_under_load(enum fate fate)
 	enum { SENDERS = 8 };
 	struct sender senders[SENDERS];
 	atomic_store(&puppet.fate, fate);
-	open_door();
+	start_listening();
 	memset(senders, 0, sizeof(senders));
 	for (int i = 0; i < SENDERS; i++) {
 		senders[i].requests = 1000000;

@@ -1,11 +1,11 @@
 /*
- * The doorman: one thread that accepts connections on a listening socket and, every now and then, ticks.
+ * The acceptor: one thread that accepts connections on a listening socket and, every now and then, ticks.
  *
  * libmicrohttpd could accept by itself. But its way of stopping to (MHD_quiesce_daemon) races with its own threads, and
  * at its limit it leaves newcomers waiting where they should be told.
  */
-#ifndef SERVE_DOORMAN_H
-#define SERVE_DOORMAN_H
+#ifndef SERVE_ACCEPTOR_H
+#define SERVE_ACCEPTOR_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,10 +15,10 @@
 
 #include <sluice/error.h>
 
-struct doorman {
-	int listener; /* the doorman's to close, from doorman_start() on */
+struct acceptor {
+	int listener; /* the acceptor's to close, from acceptor_start() on */
 	int tick_ms;
-	/* Both on the doorman's thread. admit() owns the socket, which does not block. */
+	/* Both on the acceptor's thread. admit() owns the socket, which does not block. */
 	void (*admit)(void *context, int fd, const struct sockaddr *address, socklen_t address_size);
 	void (*tick)(void *context, int64_t now_ns);
 	void *context;
@@ -31,12 +31,12 @@ struct doorman {
 };
 
 /* The first five members are set. False and a sentence if there is no thread to be had. */
-bool doorman_start(struct doorman *doorman, struct sluice_error *error);
+bool acceptor_start(struct acceptor *acceptor, struct sluice_error *error);
 
 /* Nobody is accepted any more; the socket is closed within a moment. Ticks go on. */
-void doorman_close(struct doorman *doorman);
+void acceptor_close(struct acceptor *acceptor);
 
 /* Ends the thread. */
-void doorman_stop(struct doorman *doorman);
+void acceptor_stop(struct acceptor *acceptor);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Answers of the public door; see answer.h.
+ * Responses of the webhook listener; see webhook_response.h.
  */
-#include "serve/answer.h"
+#include "serve/webhook_response.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "serve/health.h"
-#include "serve/intake.h"
-#include "serve/reply.h"
+#include "serve/http_response.h"
+#include "serve/request_reader.h"
 #include "serve/service.h"
 
-/* How the answer begins for outcomes that mean "kept"; the others are problems. */
+/* How the response begins for outcomes that mean "kept"; the others are problems. */
 static const char *const kept_beginnings[OUTCOME_COUNT] = {
 	[OUTCOME_ACCEPTED] = "{\"status\":\"accepted\",\"request_id\":",
 	[OUTCOME_DUPLICATE] = "{\"status\":\"duplicate\",\"request_id\":",
@@ -39,7 +39,7 @@ static void write_text(struct buffer *out, const char *data, size_t size)
 static void write_kept(struct exchange *exchange)
 {
 	const struct lineage_entry *entry = &exchange->entry;
-	struct buffer *out = &exchange->answer;
+	struct buffer *out = &exchange->response_body;
 	buffer_add_text(out, kept_beginnings[entry->outcome]);
 	write_text(out, entry->request_id, strlen(entry->request_id));
 	if (entry->message_id_size) {
@@ -69,49 +69,54 @@ static const char *write_timing(const struct event_times *times, char text[TIMIN
 	return text;
 }
 
-static void take_refusal(struct exchange *exchange, struct reply *reply)
+static void take_refusal(struct exchange *exchange, struct http_response *response)
 {
 	const struct refusal *refusal = exchange->refusal;
 	exchange->entry.status = refusal->status;
 	exchange->entry.outcome = refusal->status < 500 ? OUTCOME_REJECTED : OUTCOME_FAILED;
-	reply_header(reply, MHD_HTTP_HEADER_ALLOW, refusal->allow);
+	http_response_header(response, MHD_HTTP_HEADER_ALLOW, refusal->allow);
 	if (refusal->detail[0])
 		(void)snprintf(exchange->detail, sizeof(exchange->detail), "%s", refusal->detail);
 }
 
-enum MHD_Result answer_send(struct exchange *exchange)
+enum MHD_Result webhook_response_send(struct exchange *exchange)
 {
 	struct service *service = exchange->service;
 	const struct listen_config *listen = &service->config->listen;
 	struct lineage_entry *entry = &exchange->entry;
-	struct reply reply = {.content_type = REPLY_PROBLEM, .body = &exchange->answer, .more = &exchange->headers};
-	char timing[TIMING_SIZE], seconds[REPLY_SECONDS_SIZE];
+	struct http_response response = {.content_type = HTTP_TYPE_PROBLEM,
+	                                 .body = &exchange->response_body,
+	                                 .more = &exchange->response_headers};
+	char timing[TIMING_SIZE], seconds[RETRY_AFTER_SIZE];
 	if (exchange->refusal)
-		take_refusal(exchange, &reply);
+		take_refusal(exchange, &response);
 	else if (exchange->asks_health)
-		entry->status = health_write(service, &exchange->answer);
+		entry->status = health_write(service, &exchange->response_body);
 	if (exchange->asks_health) {
-		reply.content_type = REPLY_JSON;
+		response.content_type = HTTP_TYPE_JSON;
 	} else if (exchange->is_own) {
-		reply.content_type = NULL;
+		response.content_type = NULL;
 	} else if (!exchange->refusal && kept_beginnings[entry->outcome]) {
-		reply.content_type = REPLY_JSON;
+		response.content_type = HTTP_TYPE_JSON;
 		write_kept(exchange);
 	} else {
-		reply_write_problem(&exchange->answer, entry->status, exchange->detail, entry->request_id);
+		http_response_write_problem(&exchange->response_body, entry->status, exchange->detail,
+		                            entry->request_id);
 	}
-	reply.status = entry->status;
-	reply_header(&reply, "X-Request-Id", entry->request_id);
-	if (entry->status == MHD_HTTP_SERVICE_UNAVAILABLE && !reply_has_more(&reply, MHD_HTTP_HEADER_RETRY_AFTER))
-		reply_header(&reply, MHD_HTTP_HEADER_RETRY_AFTER,
-		             reply_retry_after(listen, exchange->delay_ns, seconds));
-	if (entry->status == MHD_HTTP_UNAUTHORIZED && !reply_has_more(&reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE))
-		reply_header(&reply, MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);
+	response.status = entry->status;
+	http_response_header(&response, "X-Request-Id", entry->request_id);
+	if (entry->status == MHD_HTTP_SERVICE_UNAVAILABLE &&
+	    !http_response_has_more(&response, MHD_HTTP_HEADER_RETRY_AFTER))
+		http_response_header(&response, MHD_HTTP_HEADER_RETRY_AFTER,
+		                     http_response_retry_after(listen, exchange->delay_ns, seconds));
+	if (entry->status == MHD_HTTP_UNAUTHORIZED &&
+	    !http_response_has_more(&response, MHD_HTTP_HEADER_WWW_AUTHENTICATE))
+		http_response_header(&response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);
 	if (listen->server_timing && entry->times.ack_ns)
-		reply_header(&reply, "Server-Timing", write_timing(&entry->times, timing));
+		http_response_header(&response, "Server-Timing", write_timing(&entry->times, timing));
 	if (listen->keep_alive.ns == 0 || atomic_load_explicit(&service->draining, memory_order_relaxed))
-		reply_header(&reply, MHD_HTTP_HEADER_CONNECTION, "close");
+		http_response_header(&response, MHD_HTTP_HEADER_CONNECTION, "close");
 	exchange->responded = true;
 	service_count(service, entry->status);
-	return reply_queue(exchange->mhd, &reply, listen);
+	return http_response_queue(exchange->mhd, &response, listen);
 }

@@ -1,7 +1,7 @@
 /*
- * Reading requests; see intake.h.
+ * Reading requests; see request_reader.h.
  */
-#include "serve/intake.h"
+#include "serve/request_reader.h"
 
 #include <string.h>
 
@@ -18,18 +18,17 @@ enum {
 #define LENGTH_UNKNOWN UINT64_MAX
 #define HEALTH_PATH "/api/health"
 
-static const struct refusal not_found = {MHD_HTTP_NOT_FOUND, "there is nothing at this path", NULL, false};
-static const struct refusal not_post = {MHD_HTTP_METHOD_NOT_ALLOWED, "a webhook comes with POST", "POST", false};
-static const struct refusal not_get = {MHD_HTTP_METHOD_NOT_ALLOWED, "the health is read with GET", "GET, HEAD", false};
+static const struct refusal not_found = {MHD_HTTP_NOT_FOUND, "no such path", NULL, false};
+static const struct refusal not_post = {MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", "POST", false};
+static const struct refusal not_get = {MHD_HTTP_METHOD_NOT_ALLOWED, "use GET", "GET, HEAD", false};
 static const struct refusal no_length = {MHD_HTTP_LENGTH_REQUIRED,
-                                         "expected Content-Length or Transfer-Encoding: chunked", NULL, false};
-static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than this server takes", NULL,
-                                         false};
-static const struct refusal encoded = {MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                       "the body must come as it is, without Content-Encoding", NULL, false};
+                                         "Content-Length or Transfer-Encoding: chunked is required", NULL, false};
+static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large", NULL, false};
+static const struct refusal encoded = {MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not supported", NULL,
+                                       false};
 static const struct refusal large_headers = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
-                                             "the header fields are larger than this server takes", NULL, true};
-static const struct refusal full = {MHD_HTTP_SERVICE_UNAVAILABLE, "too much is in flight: try again later", NULL,
+                                             "the header fields are too large", NULL, true};
+static const struct refusal full = {MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests in flight: try again later", NULL,
                                     false};
 static const struct refusal leaving = {MHD_HTTP_SERVICE_UNAVAILABLE, "the server is shutting down: try again later",
                                        NULL, false};
@@ -105,7 +104,7 @@ static bool make_room(struct exchange *exchange, size_t room)
 
 static void refuse(struct exchange *exchange, const struct refusal *refusal)
 {
-	intake_abandon(exchange);
+	request_reader_abandon(exchange);
 	exchange->refusal = refusal;
 }
 
@@ -152,7 +151,7 @@ static void admit(struct exchange *exchange, const struct request_head *head, co
 		refuse(exchange, &full);
 }
 
-bool intake_begin(struct exchange *exchange, const char *path, const char *method, const char *version)
+bool request_reader_begin(struct exchange *exchange, const char *path, const char *method, const char *version)
 {
 	struct request_head head;
 	request_head_init(&head);
@@ -177,7 +176,7 @@ static bool discard(struct exchange *exchange, size_t size)
 	return false;
 }
 
-bool intake_receive(struct exchange *exchange, const char *data, size_t size)
+bool request_reader_receive(struct exchange *exchange, const char *data, size_t size)
 {
 	if (!exchange->event)
 		return discard(exchange, size);
@@ -201,7 +200,7 @@ bool intake_receive(struct exchange *exchange, const char *data, size_t size)
 	return true;
 }
 
-bool intake_finish(struct exchange *exchange)
+bool request_reader_finish(struct exchange *exchange)
 {
 	struct event *event = exchange->event;
 	if (!event)
@@ -216,7 +215,7 @@ bool intake_finish(struct exchange *exchange)
 	return true;
 }
 
-void intake_abandon(struct exchange *exchange)
+void request_reader_abandon(struct exchange *exchange)
 {
 	if (exchange->event)
 		pipeline_discard(exchange->event);
