@@ -6,6 +6,7 @@
 #
 #   SLUICE_BUILD=build-asan     another build, from the top of the tree
 #   SLUICE_PATIENCE=5           deadlines this many times as long (a sanitizer build, a loaded machine)
+#   SLUICE_JOBS=2               this many files at once
 #   SLUICE_LONG=1               kill campaigns of 20 rounds instead of 3
 #   SLUICE_SEED=N               the random moments of an earlier run
 #   SLUICE_SCREENSHOTS=DIR      keeps what the reports look like
@@ -41,6 +42,21 @@ else
 	done
 fi
 
+# Ten thousand connections leave nothing to others.
+alone=many_connections.test.mjs
+jobs=${SLUICE_JOBS:-1}
+
+# Prints the files, those first that take longest.
+ordered() {
+	for first in compare kill install store_away replay; do
+		for file in "$@"; do
+			[ "$file" != "$first.test.mjs" ] || echo "$file"
+		done
+	done
+	printf '%s
+' "$@" | grep -vE '^(compare|kill|install|store_away|replay)\.test\.mjs$' || true
+}
+
 # One PostgreSQL for all that do not kill theirs.
 place=$(mktemp -d)
 chmod 755 "$place"
@@ -56,12 +72,20 @@ export SLUICE_TEST_POSTGRES SLUICE_BUILD="$build"
 # Descriptors for ten thousand connections, if they may be had.
 ulimit -n "$(ulimit -H -n)" 2>/dev/null || true
 
+reporter=
+! node --help | grep -q -- --test-reporter || reporter=--test-reporter=spec
+
 failed=0
+if [ "$jobs" -gt 1 ]; then
+	# The long ones first; the output of a file comes when it is through. Files that need the machine for themselves come after.
+	beside=$(ordered "$@" | grep -vxF "$alone" || true)
+	set -- $(printf '%s\n' "$@" | grep -xF "$alone" || true)
+	printf '%s\n' "$beside" | xargs -r -P "$jobs" -I FILE sh -c '
+		node --test $1 "$2" >"$3/$2.log" 2>&1 && status=0 || status=1
+		cat "$3/$2.log"
+		exit $status' sh "$reporter" FILE "$place" || failed=1
+fi
 for file in "$@"; do
-	if node --help | grep -q -- --test-reporter; then
-		node --test --test-reporter=spec "$file" || failed=1
-	else
-		node --test "$file" || failed=1
-	fi
+	node --test $reporter "$file" || failed=1
 done
 exit $failed
