@@ -89,6 +89,9 @@ void bench_free(struct sluice_event *event);
 char *bench_take_log(void);
 char *bench_take_sentences(void);
 
+/* Likewise what was announced of the store, "in doubt" for NULL. */
+char *bench_take_announcements(void);
+
 /* Equal, an absent text being another than an empty one. */
 static inline bool bench_same_bytes(struct sluice_bytes a, struct sluice_bytes b)
 {

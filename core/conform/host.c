@@ -73,6 +73,7 @@ struct notes {
 };
 static struct notes lines = {PTHREAD_MUTEX_INITIALIZER, {NULL, 0, 0}};
 static struct notes sentences = {PTHREAD_MUTEX_INITIALIZER, {NULL, 0, 0}};
+static struct notes announcements = {PTHREAD_MUTEX_INITIALIZER, {NULL, 0, 0}};
 
 static void add_note(struct notes *notes, const char *text)
 {
@@ -103,6 +104,11 @@ void bench_note_sentence(const char *text)
 char *bench_take_sentences(void)
 {
 	return take_notes(&sentences);
+}
+
+char *bench_take_announcements(void)
+{
+	return take_notes(&announcements);
 }
 
 static void host_log(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
@@ -138,6 +144,7 @@ static void bench_announce_store(struct sluice_stage *stage, const char *identit
 		             kind_names[stage->ops->kind]);
 	if (identity && !*identity)
 		bench_breach("sluice_announce_store() got an empty identity: expected text, or NULL for doubt");
+	add_note(&announcements, identity ? identity : "in doubt");
 	bench_doubt_store();
 }
 

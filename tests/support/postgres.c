@@ -26,6 +26,41 @@ void postgres_start(struct postgres *postgres, const char *settings)
 	ck_assert_int_eq(sscanf(postgres->url, "postgresql://sluice:%63[^@]", postgres->password), 1);
 }
 
+void postgres_start_standby(struct postgres *standby, const struct postgres *primary)
+{
+	(void)strcpy(standby->directory, "/tmp/sluice-postgres-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(standby->directory));
+	run("standby", standby->directory, primary->directory, standby->url, sizeof(standby->url));
+	(void)strcpy(standby->password, primary->password);
+}
+
+void postgres_promote(const struct postgres *standby)
+{
+	run("promote", standby->directory, "", NULL, 0);
+}
+
+void postgres_reload(const struct postgres *postgres, const char *settings)
+{
+	run("reload", postgres->directory, settings, NULL, 0);
+}
+
+void postgres_save(const struct postgres *postgres, const char *name)
+{
+	run("save", postgres->directory, name, NULL, 0);
+}
+
+void postgres_restore(const struct postgres *postgres, const char *name)
+{
+	run("restore", postgres->directory, name, NULL, 0);
+}
+
+int postgres_port(const struct postgres *postgres)
+{
+	int port = 0;
+	ck_assert_int_eq(sscanf(strrchr(postgres->url, ':'), ":%d", &port), 1);
+	return port;
+}
+
 void postgres_kill(const struct postgres *postgres)
 {
 	run("kill", postgres->directory, "", NULL, 0);

@@ -2,10 +2,17 @@
 # A private PostgreSQL for tests: in a directory of its own, on a free loopback port, with a password of its own.
 #
 #   postgres.sh start DIR [SETTING=VALUE …]   creates the cluster, starts it, prints its URL
+#   postgres.sh standby DIR PRIMARY [SETTING=VALUE …]
+#                                             creates a standby of the one in the directory PRIMARY, starts it, prints its URL
+#   postgres.sh promote DIR                   makes a standby a primary
 #   postgres.sh url DIR                       prints the URL again
 #   postgres.sh kill DIR                      SIGKILL to all its processes: a crash
 #   postgres.sh halt DIR                      an orderly stop; the data stays
 #   postgres.sh restart DIR [SETTING=VALUE …] starts it again after kill or halt (or halts it first), on the same port
+#   postgres.sh reload DIR [SETTING=VALUE …]  has it read its settings while it runs; all its processes will have when the next
+#                                             statement comes
+#   postgres.sh save DIR NAME                 keeps a copy of what a halted one holds, under a name
+#   postgres.sh restore DIR NAME              brings back that copy, likewise
 #   postgres.sh stop DIR                      stops it and removes DIR
 #
 # Root runs it as the user postgres, who then owns DIR and must be able to reach it.
@@ -16,7 +23,7 @@ die() {
 	exit 2
 }
 
-[ $# -ge 2 ] || die "usage: postgres.sh start|url|kill|halt|restart|stop DIR [SETTING=VALUE …]"
+[ $# -ge 2 ] || die "usage: postgres.sh start|standby|promote|url|kill|halt|restart|reload|save|restore|stop DIR …"
 verb=$1
 directory=$2
 shift 2
@@ -85,24 +92,61 @@ create() {
 	configure "listen_addresses=127.0.0.1" "unix_socket_directories=" "shared_buffers=32MB" "$@"
 }
 
-start() {
-	find_binaries
-	postmaster >/dev/null && die "already running in $directory"
-	rm -rf "$data"
-	create "$@"
+# Sets `url`, without a database.
+launch_somewhere() {
 	for attempt in 1 2 3 4 5 6 7 8 9 10; do
 		port=$((20000 + 0x$(random_hex 2) % 12000))
 		if launch "$port"; then
 			echo "$port" >"$directory/port"
 			url=postgresql://sluice:$password@127.0.0.1:$port
-			"$binaries/psql" -q "$url/postgres" -c 'CREATE DATABASE sluice' >/dev/null
 			echo "$url/sluice" >"$directory/url"
-			cat "$directory/url"
 			return
 		fi
 	done
 	tail -n 20 "$directory/log" >&2
 	die "the server did not start ($attempt tries)"
+}
+
+start() {
+	find_binaries
+	postmaster >/dev/null && die "already running in $directory"
+	rm -rf "$data"
+	create "$@"
+	launch_somewhere
+	"$binaries/psql" -q "$url/postgres" -c 'CREATE DATABASE sluice' >/dev/null
+	cat "$directory/url"
+}
+
+standby() {
+	primary=$1
+	shift
+	find_binaries
+	mkdir -p "$directory"
+	cp "$primary/password" "$directory/password"
+	password=$(cat "$directory/password")
+	[ "$(id -u)" != 0 ] || chown -R postgres:postgres "$directory"
+	origin="host=127.0.0.1 port=$(cat "$primary/port") user=sluice password=$password"
+	as_server "$binaries/pg_basebackup" -d "$origin" -D "$data" -R -X stream -c fast --no-sync >"$directory/initdb.log" 2>&1 || {
+		cat "$directory/initdb.log" >&2
+		die "pg_basebackup failed"
+	}
+	configure "$@"
+	launch_somewhere
+	cat "$directory/url"
+}
+
+# The settings that its processes have read so far cannot be seen from outside, but a new session has them once the
+# postmaster has.
+reload() {
+	find_binaries
+	configure "$@"
+	pid=$(postmaster) || die "no server runs in $directory"
+	kill -HUP "$pid"
+	for setting in "$@"; do
+		while [ "$("$binaries/psql" -XAtq "$(cat "$directory/url")" -c "SHOW ${setting%%=*}")" != "${setting#*=}" ]; do
+			sleep 0.02
+		done
+	done
 }
 
 crash() {
@@ -126,6 +170,20 @@ halt() {
 
 case $verb in
 start) start "$@" ;;
+standby) standby "$@" ;;
+promote)
+	find_binaries
+	as_server "$binaries/pg_ctl" promote -w -t 60 -D "$data" >/dev/null
+	;;
+reload) reload "$@" ;;
+save)
+	rm -rf "${directory:?}/$1"
+	cp -a "$data" "$directory/$1"
+	;;
+restore)
+	rm -rf "$data"
+	cp -a "$directory/$1" "$data"
+	;;
 url) cat "$directory/url" ;;
 kill) crash ;;
 halt) halt ;;

@@ -4,6 +4,9 @@
  * A connection belongs to one thread at a time. Once `broken` it is good for nothing but connection_close(); what its
  * last COMMIT did may then be unknown. It carries the audit chain that is written through it: one chain per connection,
  * so that writers do not wait for each other's head.
+ *
+ * It changes nothing of the session: a pooler (PgBouncer, pool_mode=transaction) may give each transaction another one.
+ * What a transaction needs is set in it; see transaction.h.
  */
 #ifndef PERSIST_POSTGRES_CONNECTION_H
 #define PERSIST_POSTGRES_CONNECTION_H
@@ -16,53 +19,41 @@
 #include <sluice/stage.h>
 
 #include "../chain.h"
+#include "config.h"
+#include "fault.h"
+#include "server.h"
+#include "values.h"
 
-enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
-enum payload_type { PAYLOAD_BYTEA, PAYLOAD_JSON, PAYLOAD_JSONB };
-
-/* The options, as the table in postgres.c fills them. */
-struct config {
-	const char *url;
-	const char *schema; /* "": where the server's search_path leads */
-	int durability;     /* enum durability */
-	int payload_type;   /* enum payload_type */
-	int64_t pool_min, pool_max;
-	struct sluice_duration pool_idle_timeout;
-	struct sluice_duration pool_connect_timeout; /* to open a connection, and to wait for a free one */
-	struct sluice_duration pool_keepalive;
-	struct sluice_duration statement_timeout;
+enum connection_use {
+	CONNECTION_WRITES, /* to a server that writes and keeps what it commits */
+	CONNECTION_READS,
+	CONNECTION_MAINTAINS, /* statements that may take minutes, each for itself */
 };
 
-enum { TROUBLE_SIZE = 400 };
+enum { BACKEND_SIZE = 48 };
 
 struct connection {
+	struct server *server;
 	struct sluice_stage *stage;
 	PGconn *pg;
 	struct chain chain;
 	bool broken;
-	bool schema_failed;         /* the last fault was about tables or rights: schema_check() knows more */
-	char trouble[TROUBLE_SIZE]; /* of the last query that failed, without the password */
+	bool unanswered;           /* it is broken because an answer did not come in time */
+	bool awaited;              /* and that answer is worth a place in the pool; see connection_await() */
+	bool warned;               /* the server sent a WARNING; for who resets it first */
+	bool shows_control;        /* the role may read the cluster's control data */
+	int failures;              /* transactions in a row that failed over the server */
+	struct trouble trouble;    /* of the last query that failed */
+	char backend[BACKEND_SIZE]; /* process and start of the backend at the other end, unique for all time of a server */
 	int64_t idle_since_ns;
 	int64_t limit_ns;        /* how long an answer is waited for */
 	struct connection *next; /* in the pool */
 };
 
-enum connection_use {
-	CONNECTION_WRITES,
-	CONNECTION_READS, /* in one long transaction, without a statement timeout */
-	CONNECTION_TENDS, /* statements that may take minutes, each for itself */
-};
-
-/* Whether libpq can read the url. The sentence does not show it. */
-bool connection_check_url(const char *url, struct sluice_error *error);
-
-/* Whether the name can be a schema's without being quoted, and is none of the server's own. "" is allowed. */
-bool connection_check_schema(const char *schema, struct sluice_error *error);
-
-/* Opens a connection, on which all names are looked for in the option `schema` and nowhere else, within
- * pool.connect_timeout and refuses a server that is too old or, unless durability is relaxed,
- * that does not keep what it commits. NULL and a sentence otherwise. */
-struct connection *connection_open(struct sluice_stage *stage, enum connection_use use, struct sluice_error *error);
+/* Opens a connection within pool.connect_timeout, to the first host of the url that takes it. Refuses a server that is
+ * too old and, for CONNECTION_WRITES, one that only reads or, unless durability is relaxed, does not keep what it
+ * commits. NULL and a sentence otherwise, which names no host. */
+struct connection *connection_open(struct server *server, enum connection_use use, struct sluice_error *error);
 
 /* Logs the head of the chain. */
 void connection_close(struct connection *connection);
@@ -70,30 +61,27 @@ void connection_close(struct connection *connection);
 /* Whether the server still holds its end, as far as can be told without asking it. */
 bool connection_is_alive(struct connection *connection);
 
-/* Parameters of a query, all binary, so that a NUL in a text is the server's to refuse and cuts nothing off. */
-enum { PARAMETERS_MAX = 10 };
-struct parameters {
-	int count;
-	Oid types[PARAMETERS_MAX];
-	const char *values[PARAMETERS_MAX];
-	int sizes[PARAMETERS_MAX];
-	int formats[PARAMETERS_MAX];
-	char numbers[PARAMETERS_MAX][8];
-};
-void parameters_text(struct parameters *parameters, struct sluice_bytes text); /* absent: NULL */
-void parameters_bytea(struct parameters *parameters, const void *data, size_t size);
-void parameters_int64(struct parameters *parameters, int64_t value);
-void parameters_null(struct parameters *parameters);
-void parameters_time(struct parameters *parameters, int64_t wall_ns);
+/* Of a connection that is `unanswered`: the server goes on with it for as long as it takes, so that its backend is to be
+ * counted until it ends. */
+void connection_await(struct connection *connection);
+
+/* Whether the server is still at it. */
+bool connection_is_awaited(struct connection *connection);
+
+/* Makes it broken, for a reason of ours. */
+void connection_give_up(struct connection *connection);
 
 /* Runs one statement. The result is the caller's to clear; columns come in binary. NULL: the connection is broken. */
 PGresult *connection_query(struct connection *connection, const char *sql, const struct parameters *parameters);
+
+/* Runs one or more statements, and yields the result of the first that failed or the last; columns come as text. */
+PGresult *connection_send(struct connection *connection, const char *sql);
 
 /* The single value that a query yields, as text; "" if it is NULL or there is none. */
 bool connection_ask(struct connection *connection, const char *sql, const struct parameters *parameters, char *answer,
                     size_t room, struct sluice_error *error);
 
-/* Runs one or more statements whose results do not matter. */
+/* Runs one or more statements about the tables themselves, whose results do not matter. */
 bool connection_run(struct connection *connection, const char *sql, struct sluice_error *error);
 
 /* Hands the rows to `each` as they come, without holding them all; false from it ends that, not the query. */
@@ -101,24 +89,7 @@ typedef bool (*connection_row_fn)(void *context, const PGresult *row);
 bool connection_stream(struct connection *connection, const char *sql, const struct parameters *parameters,
                        connection_row_fn each, void *context, struct sluice_error *error);
 
-/* What a result means for the event at hand. */
-enum fault {
-	FAULT_NONE,
-	FAULT_LATER,   /* the database, not the event: try again */
-	FAULT_REFUSED, /* the event, and it will be refused again */
-};
-/* `result` may be NULL. On a fault `trouble` says why, with the SQLSTATE and names from the schema, never with values.
- */
+/* What a result means for the event at hand; it may be NULL. On a fault `trouble` says why. */
 enum fault connection_judge(struct connection *connection, const PGresult *result);
-
-/* Ends whatever transaction is open. */
-void connection_roll_back(struct connection *connection);
-
-/* Columns of a binary result. */
-struct sluice_bytes column_bytes(const PGresult *row, int line, int column); /* NULL: absent */
-int64_t column_int64(const PGresult *row, int line, int column);
-double column_real(const PGresult *row, int line, int column); /* a float8 */
-int64_t column_time_ns(const PGresult *row, int line, int column);
-void column_digest(const PGresult *row, int line, int column, uint8_t digest[SLUICE_DIGEST_SIZE]);
 
 #endif

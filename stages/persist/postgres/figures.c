@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "connection.h"
+#include "transaction.h"
 
 #define OWN_TABLES "unnest(ARRAY['webhook_events', 'webhook_audit_trail', 'webhook_dead_letters']) AS own (name)"
 
@@ -105,7 +105,7 @@ static PGresult *ask(struct connection *connection, const char *sql, struct slui
 	if (connection_judge(connection, result) == FAULT_NONE)
 		return result;
 	PQclear(result);
-	(void)sluice_error_set(error, "PostgreSQL does not tell its figures: %s", connection->trouble);
+	(void)sluice_error_set(error, "PostgreSQL does not tell its figures: %s", connection->trouble.text);
 	return NULL;
 }
 
@@ -155,7 +155,7 @@ static bool show_statements(struct connection *connection, struct sluice_observe
 		return true;
 	(void)snprintf(sql, sizeof(sql), statements.sql, schema);
 	return show(connection, &statements, sql, observer, NULL) || !connection->broken ||
-	       sluice_error_set(error, "PostgreSQL does not tell its figures: %s", connection->trouble);
+	       sluice_error_set(error, "PostgreSQL does not tell its figures: %s", connection->trouble.text);
 }
 
 static bool show_all(struct connection *connection, struct sluice_observer *observer, struct sluice_error *error)
@@ -171,12 +171,12 @@ static bool show_all(struct connection *connection, struct sluice_observer *obse
 	return show_statements(connection, observer, error) && show_settings(connection, observer, error);
 }
 
-bool figures_show(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+bool figures_show(struct server *server, struct sluice_observer *observer, struct sluice_error *error)
 {
-	struct connection *connection = connection_open(stage, CONNECTION_TENDS, error);
+	struct connection *connection = connection_open(server, CONNECTION_READS, error);
 	if (!connection)
 		return false;
-	bool ok = show_all(connection, observer, error);
+	bool ok = transaction_open(connection, TRANSACTION_READS, error) && show_all(connection, observer, error);
 	connection_close(connection);
 	return ok;
 }

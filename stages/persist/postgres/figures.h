@@ -6,9 +6,11 @@
 
 #include <sluice/stage.h>
 
+#include "server.h"
+
 /* As the stage's stats(). A session tells the server what it has counted when it is idle or every second; so figures
  * of statements just executed elsewhere may come late. Those of pg_stat_statements are left out where the extension is
  * not installed and loaded; they are of the whole database, whatever schema the statements were about. */
-bool figures_show(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error);
+bool figures_show(struct server *server, struct sluice_observer *observer, struct sluice_error *error);
 
 #endif

@@ -3,7 +3,11 @@
  *
  * A thread of its own opens connections, so nobody who wants one waits for a connect, a name server or a login longer
  * than allowed: it keeps pool.min of them, opens more up to pool.max while somebody waits, closes what has been idle
- * too long, notices what has died, and while the database cannot be reached tries again with growing pauses.
+ * too long, notices what has died, and while the database cannot be reached tries again with growing pauses. Where no
+ * transaction does, it looks at the server once a second, and after a failure it tries whether one would succeed.
+ *
+ * A COMMIT that is not answered keeps its place until it is, or its backend is gone: the server waits on for a standby,
+ * and would have one backend more for each connection that took its place.
  */
 #ifndef PERSIST_POSTGRES_POOL_H
 #define PERSIST_POSTGRES_POOL_H
@@ -19,14 +23,23 @@
 
 enum { POOL_TROUBLE_SIZE = TROUBLE_SIZE + 64 };
 
+/* Tries what the stage does, and leaves nothing behind. Its transaction is noted. */
+typedef void (*pool_probe_fn)(struct connection *connection);
+
 struct pool {
+	struct server *server;
 	struct sluice_stage *stage;
+	pool_probe_fn probe;
 	pthread_t thread;
 	pthread_mutex_t lock;    /* over what follows */
 	pthread_cond_t freed;    /* for who waits for a connection */
 	pthread_cond_t wanted;   /* for the thread */
 	struct connection *idle; /* the one used last is the first */
-	size_t idle_count, busy_count, waiting, opening;
+	struct connection *awaited; /* whose COMMIT is not answered */
+	size_t idle_count, busy_count, awaited_count, waiting, opening;
+	int64_t moved_ns; /* when a connection was given back, or lent while none was busy */
+	bool stuck, empty; /* as the thread saw it last */
+	int64_t probe_due_ns;
 	char trouble[POOL_TROUBLE_SIZE]; /* of the last attempt to connect; "" if it went well */
 	int64_t pause_ns;                /* before the next attempt, growing */
 	int64_t not_before_ns;
@@ -34,11 +47,11 @@ struct pool {
 };
 
 struct pool_counts {
-	size_t idle, busy, waiting;
+	size_t idle, busy, awaited, waiting;
 };
 
 /* Starts with the connection `first`, which is the pool's from now on, even when this fails. */
-bool pool_create(struct pool *pool, struct sluice_stage *stage, struct connection *first, struct sluice_error *error);
+bool pool_create(struct pool *pool, struct connection *first, pool_probe_fn probe, struct sluice_error *error);
 
 /* All connections must have been given back. */
 void pool_destroy(struct pool *pool);
@@ -47,10 +60,10 @@ void pool_destroy(struct pool *pool);
  * otherwise. From any thread. */
 struct connection *pool_take(struct pool *pool, int64_t wait_ns, char reason[TROUBLE_SIZE]);
 
-/* Gives it back; a broken one is closed. */
+/* Gives it back, without a transaction or broken. */
 void pool_give(struct pool *pool, struct connection *connection);
 
-/* Whether the last attempt to connect failed, and why. From any thread, as the counts. */
+/* Whether the last attempt to connect failed, or nothing has moved for long, and why. From any thread, as the counts. */
 bool pool_in_trouble(struct pool *pool, char trouble_out[POOL_TROUBLE_SIZE]);
 struct pool_counts pool_count(struct pool *pool);
 

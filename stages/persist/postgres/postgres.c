@@ -6,38 +6,65 @@
 
 #include <sluice/stage.h>
 
-#include "connection.h"
+#include "address.h"
 #include "figures.h"
-#include "payload.h"
 #include "pool.h"
 #include "reader.h"
 #include "schema.h"
+#include "transaction.h"
 #include "upkeep.h"
 #include "writer.h"
 
 struct store {
+	struct server server;
 	struct pool pool;          /* unless the stage is read-only */
 	struct connection *reader; /* of one moment, of a read-only stage */
 	struct upkeep upkeep;
 };
 
-static bool check(const void *options, struct sluice_error *error)
+static bool accept_server(struct connection *connection, struct sluice_error *error)
 {
-	const struct config *config = options;
-	if (config->pool_min > config->pool_max)
-		return sluice_error_set(error, "pool.min: expected at most pool.max (%lld connections), got %lld",
-		                        (long long)config->pool_max, (long long)config->pool_min);
-	return connection_check_url(config->url, error) && connection_check_schema(config->schema, error);
+	bool ok = server_find_schema(connection, error) && schema_migrate(connection, error) &&
+	          transaction_open(connection, TRANSACTION_WRITES, error);
+	if (ok && !server_look(connection))
+		ok = sluice_error_set(error, "url: %s", connection->trouble.text);
+	transaction_roll_back(connection);
+	return ok;
 }
 
-static bool create_pool(struct sluice_stage *stage, struct pool *pool, struct sluice_error *error)
+/* Who starts it wants to know which server it was; later, what is said is public. */
+static struct connection *open_first(struct store *store, enum connection_use use, struct sluice_error *error)
 {
-	struct connection *first = connection_open(stage, CONNECTION_WRITES, error);
+	const struct config *config = store->server.stage->config;
+	struct sluice_error why = {0};
+	char where[ADDRESS_SIZE];
+	struct connection *connection = connection_open(&store->server, use, &why);
+	if (connection)
+		return connection;
+	address_describe(config->url, where);
+	(void)sluice_error_set(error, "%s%s%s%s", why.text, where[0] ? " (" : "", where, where[0] ? ")" : "");
+	return NULL;
+}
+
+static bool create_pool(struct store *store, struct sluice_error *error)
+{
+	struct connection *first = open_first(store, CONNECTION_WRITES, error);
 	if (!first)
 		return false;
-	if (schema_migrate(first, error))
-		return pool_create(pool, stage, first, error);
+	if (accept_server(first, error))
+		return pool_create(&store->pool, first, writer_probe, error);
 	connection_close(first);
+	return false;
+}
+
+static bool create_reader(struct store *store, struct sluice_error *error)
+{
+	store->reader = open_first(store, CONNECTION_READS, error);
+	if (!store->reader)
+		return false;
+	if (reader_look(store->reader, true, error))
+		return true;
+	connection_close(store->reader);
 	return false;
 }
 
@@ -46,13 +73,16 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 	struct store *store = calloc(1, sizeof(*store));
 	if (!store)
 		return sluice_error_set(error, "out of memory");
+	if (!server_init(&store->server, stage, error))
+		goto free_store;
+	if (!(stage->read_only ? create_reader(store, error) : create_pool(store, error)))
+		goto finish_server;
 	stage->state = store;
-	if (stage->read_only && (store->reader = reader_open(stage, true, error)) != NULL)
-		return true;
-	if (!stage->read_only && create_pool(stage, &store->pool, error))
-		return true;
+	return true;
+finish_server:
+	server_finish(&store->server);
+free_store:
 	free(store);
-	stage->state = NULL;
 	return false;
 }
 
@@ -63,6 +93,7 @@ static void destroy(struct sluice_stage *stage)
 		connection_close(store->reader);
 	else
 		pool_destroy(&store->pool);
+	server_finish(&store->server);
 	free(store);
 }
 
@@ -114,7 +145,13 @@ static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, 
 static struct connection *begin_reading(struct sluice_stage *stage, struct sluice_error *error)
 {
 	struct store *store = stage->state;
-	return stage->read_only ? store->reader : reader_open(stage, false, error);
+	if (stage->read_only)
+		return store->reader;
+	struct connection *reader = connection_open(&store->server, CONNECTION_READS, error);
+	if (!reader || reader_look(reader, false, error))
+		return reader;
+	connection_close(reader);
+	return NULL;
 }
 
 static bool end_reading(struct sluice_stage *stage, struct connection *reader, bool ok)
@@ -146,13 +183,18 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	const struct {
 		const char *state;
 		size_t count;
-	} gauges[] = {{"idle", counts.idle}, {"busy", counts.busy}, {"waiting", counts.waiting}};
+	} gauges[] = {{"idle", counts.idle},
+	              {"busy", counts.busy},
+	              {"awaiting_commit", counts.awaited},
+	              {"waiting", counts.waiting}};
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
 		observer->gauge(observer, "db_pool_connections", "state", gauges[i].state, (double)gauges[i].count,
 		                "Connections to PostgreSQL, and how many threads wait for one.");
-	char trouble[POOL_TROUBLE_SIZE];
+	char trouble[POOL_TROUBLE_SIZE], reason[HEALTH_SIZE];
 	if (pool_in_trouble(&store->pool, trouble))
 		observer->unhealthy(observer, trouble);
+	else if (health_is_bad(&store->server.health, reason))
+		observer->unhealthy(observer, reason);
 }
 
 /* The moment that a reader holds would keep dead rows from being cleared up, and its locks a schema from being dropped.
@@ -161,10 +203,10 @@ static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 {
 	struct store *store = stage->state;
 	if (!stage->read_only)
-		return upkeep_maintain(&store->upkeep, stage, error);
+		return upkeep_maintain(&store->upkeep, &store->server, error);
 	reader_let_go(store->reader);
-	bool ok = upkeep_maintain(&store->upkeep, stage, error);
-	return reader_look(store->reader, error) && ok;
+	bool ok = upkeep_maintain(&store->upkeep, &store->server, error);
+	return reader_look(store->reader, true, error) && ok;
 }
 
 static bool drop(struct sluice_stage *stage, struct sluice_error *error)
@@ -178,50 +220,27 @@ static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 		                        config->schema);
 	if (stage->read_only)
 		reader_let_go(store->reader);
-	return upkeep_drop(stage, error);
+	return upkeep_drop(&store->server, error);
+}
+
+static bool show_figures(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	return figures_show(&store->server, observer, error);
 }
 
 static const char *const spans[] = {
 	[SPAN_POOL_WAIT] = "pool_wait", [SPAN_EXECUTE] = "execute", [SPAN_COMMIT] = "commit", NULL};
-static const char *const durabilities[] = {[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
-static const char *const payload_types[] = {
-	[PAYLOAD_BYTEA] = "bytea", [PAYLOAD_JSON] = "json", [PAYLOAD_JSONB] = "jsonb", NULL};
-
-#define MILLISECOND INT64_C(1000000)
-#define HOUR INT64_C(3600000000000)
 
 static const struct sluice_option options[] = {
-	SLUICE_OPTION_STRING(struct config, url, .name = "url", .flags = SLUICE_OPTION_REQUIRED | SLUICE_OPTION_SECRET,
-                             .help = "where PostgreSQL is, as a libpq URI or conninfo string"),
-	SLUICE_OPTION_STRING(struct config, schema, .name = "schema", .fallback = "", .flags = SLUICE_OPTION_LOCATION,
-                             .help = "the schema of the tables, made if there is none; empty: that of the search_path"),
-	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",
-                             .choices = durabilities,
-                             .help = "relaxed allows a server that loses answered events in a crash"),
-	SLUICE_OPTION_CHOICE(struct config, payload_type, .name = "payload_type", .fallback = "bytea",
-                             .choices = payload_types,
-                             .help = "type of the payload column; bytea and json keep the exact bytes, jsonb does not"),
-	SLUICE_OPTION_INT(struct config, pool_min, .name = "pool.min", .fallback = "2", .min = 0, .max = 1000,
-                          .unit = "connections", .help = "kept open even when idle"),
-	SLUICE_OPTION_INT(struct config, pool_max, .name = "pool.max", .fallback = "10", .min = 1, .max = 1000,
-                          .unit = "connections", .help = "open at once, at most"),
-	SLUICE_OPTION_DURATION(struct config, pool_idle_timeout, .name = "pool.idle_timeout", .fallback = "30s",
-                               .min = 0, .max = 24 * HOUR, .help = "closes a connection idle for so long; 0s: never"),
-	SLUICE_OPTION_DURATION(struct config, pool_connect_timeout, .name = "pool.connect_timeout", .fallback = "3s",
-                               .min = 10 * MILLISECOND, .max = HOUR,
-                               .help = "to open a connection, and to wait for a free one"),
-	SLUICE_OPTION_DURATION(struct config, pool_keepalive, .name = "pool.keepalive", .fallback = "10s", .min = 0,
-                               .max = HOUR, .help = "TCP keepalive of an idle connection, whole seconds; 0s: off"),
-	SLUICE_OPTION_DURATION(struct config, statement_timeout, .name = "statement_timeout", .fallback = "5s",
-                               .min = 10 * MILLISECOND, .max = HOUR,
-                               .help = "a statement that takes longer is given up"),
+	CONFIG_OPTIONS,
 	SLUICE_OPTION_END,
 };
 
 static const struct sluice_persist_ops ops = {
 	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter, .batch_max = 1};
 
-static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = figures_show, .drop = drop};
+static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = show_figures, .drop = drop};
 static const struct sluice_extension extensions[] = {
 	{SLUICE_STORE_MAINTENANCE, &maintenance},
 	SLUICE_EXTENSION_END,
@@ -229,5 +248,5 @@ static const struct sluice_extension extensions[] = {
 
 SLUICE_STAGE(persist, ops, .name = "postgres", .version = "1.0.0",
              .summary = "stores events in PostgreSQL, each as a transaction of its own", .options = options,
-             .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
+             .config_size = sizeof(struct config), .spans = spans, .check = config_check, .create = create, .destroy = destroy,
              .observe = observe, .extensions = extensions);

@@ -5,27 +5,18 @@
 
 #include "payload.h"
 #include "schema.h"
-
-struct connection *reader_open(struct sluice_stage *stage, bool one_moment, struct sluice_error *error)
-{
-	struct connection *connection = connection_open(stage, CONNECTION_READS, error);
-	if (!connection)
-		return NULL;
-	if (one_moment ? reader_look(connection, error) : schema_check(connection, error))
-		return connection;
-	connection_close(connection);
-	return NULL;
-}
+#include "transaction.h"
 
 void reader_let_go(struct connection *connection)
 {
-	connection_roll_back(connection);
+	transaction_roll_back(connection);
 }
 
 /* A transaction begins to see with its first query, which is schema_check()'s. */
-bool reader_look(struct connection *connection, struct sluice_error *error)
+bool reader_look(struct connection *connection, bool one_moment, struct sluice_error *error)
 {
-	return connection_run(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", error) &&
+	return server_find_schema(connection, error) &&
+	       transaction_open(connection, one_moment ? TRANSACTION_SNAPSHOT : TRANSACTION_READS, error) &&
 	       schema_check(connection, error);
 }
 
@@ -37,6 +28,7 @@ struct walk {
 	int64_t last_id;
 	int64_t rows;
 	bool stopped;
+	bool out_of_order; /* the column id is no integer any more: the pages would never end */
 };
 
 static bool yield_record(void *context, const PGresult *row)
@@ -55,6 +47,9 @@ static bool yield_record(void *context, const PGresult *row)
 		.received_at_ns = column_time_ns(row, 0, 8),
 	};
 	column_digest(row, 0, 6, record.digest);
+	walk->out_of_order = record.id <= walk->last_id;
+	if (walk->out_of_order)
+		return false;
 	walk->last_id = record.id;
 	walk->rows++;
 	walk->stopped = !walk->each_record(walk->context, &record);
@@ -81,6 +76,8 @@ bool reader_scan(struct connection *connection, int64_t after_id, sluice_record_
 		parameters_int64(&parameters, walk.last_id);
 		walk.rows = 0;
 		ok = connection_stream(connection, sql, &parameters, yield_record, &walk, error);
+		if (ok && walk.out_of_order)
+			ok = sluice_error_set(error, "url: webhook_events.id does not hold the integers that Sluice wrote");
 	} while (ok && walk.rows > 0 && !walk.stopped);
 	return ok;
 }

@@ -1,7 +1,5 @@
-/* Each query yields the GRANT that is missing, or NULL. $1 is the option `schema`. */
+/* Each query yields the GRANT that is missing, or NULL. $1 is the schema of the tables. */
 #include "rights.h"
-
-#include <string.h>
 
 enum { GRANTS_SIZE = 800 };
 
@@ -15,24 +13,24 @@ enum { GRANTS_SIZE = 800 };
 
 static const char *const missing[] = {
 	[RIGHTS_USE_SCHEMA] =
-		"SELECT format('GRANT USAGE ON SCHEMA %I TO %I', nspname, current_user) FROM pg_namespace WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'USAGE')",
+		"SELECT format('GRANT USAGE ON SCHEMA %I TO %I', nspname, current_user) FROM pg_namespace JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = 'webhook_schema' WHERE nspname = $1 AND NOT has_schema_privilege(pg_namespace.oid, 'USAGE')",
 	[RIGHTS_MAKE_SCHEMA] =
 		"SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) WHERE NOT has_database_privilege(current_database(), 'CREATE')",
 	[RIGHTS_MAKE_TABLES] =
-		"SELECT CASE WHEN place IS NULL THEN format('GRANT USAGE, CREATE ON SCHEMA public TO %I', current_user) WHEN NOT has_schema_privilege(place, 'CREATE') THEN format('GRANT CREATE ON SCHEMA %I TO %I', place, current_user) END FROM (SELECT coalesce(nullif($1, ''), current_schema()::text) AS place) AS chosen",
+		"SELECT CASE WHEN NOT has_schema_privilege($1, 'USAGE') THEN format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', $1, current_user) WHEN NOT has_schema_privilege($1, 'CREATE') THEN format('GRANT CREATE ON SCHEMA %I TO %I', $1, current_user) END",
 	[RIGHTS_READ] = MISSING_ON_TABLES("('webhook_schema', 'SELECT'), ('webhook_events', 'SELECT'), "
                                           "('webhook_audit_trail', 'SELECT')"),
 	[RIGHTS_WRITE] = MISSING_ON_TABLES("('webhook_schema', 'SELECT'), ('webhook_events', 'SELECT'), "
-                                           "('webhook_events', 'INSERT'), ('webhook_audit_trail', 'INSERT'), "
+                                           "('webhook_events', 'INSERT'), ('webhook_audit_trail', 'SELECT'), "
+                                           "('webhook_audit_trail', 'INSERT'), "
                                            "('webhook_dead_letters', 'SELECT'), ('webhook_dead_letters', 'INSERT')"),
 };
 
 bool rights_check(struct connection *connection, enum rights rights, struct sluice_error *error)
 {
-	const struct config *config = connection->stage->config;
 	struct parameters parameters = {0};
 	char grants[GRANTS_SIZE];
-	parameters_text(&parameters, (struct sluice_bytes){config->schema, strlen(config->schema)});
+	parameters_string(&parameters, connection->server->schema);
 	if (!connection_ask(connection, missing[rights], &parameters, grants, sizeof(grants), error))
 		return false;
 	if (!grants[0])

@@ -12,14 +12,14 @@
 #include "connection.h"
 
 enum rights {
-	RIGHTS_USE_SCHEMA,  /* to see what is in the schema that the options name, if it exists */
+	RIGHTS_USE_SCHEMA,  /* to see what is in the schema of the tables, if they exist */
 	RIGHTS_MAKE_SCHEMA, /* to make that schema */
-	RIGHTS_MAKE_TABLES, /* in the schema where tables would be made */
+	RIGHTS_MAKE_TABLES, /* in that schema, which exists */
 	RIGHTS_READ,        /* those tables that exist */
 	RIGHTS_WRITE,       /* likewise */
 };
 
-/* Whether the role has them. One that may use some columns of a table counts as having the right to it. */
+/* Whether the role has them, asked within a transaction. One that may use some columns of a table counts as having the right to it. */
 bool rights_check(struct connection *connection, enum rights rights, struct sluice_error *error);
 
 #endif

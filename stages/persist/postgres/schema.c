@@ -2,10 +2,12 @@
 #include "schema.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "payload.h"
 #include "rights.h"
+#include "transaction.h"
 
 #define EVENT_COLUMNS                                                                                                  \
 	"event_type text,"                                                                                             \
@@ -41,39 +43,76 @@ static const char *const schema_steps[] = {first_version};
 
 enum { SCHEMA_VERSION = sizeof(schema_steps) / sizeof(schema_steps[0]) };
 
+#define OWN_TABLES "unnest(ARRAY['webhook_events', 'webhook_audit_trail', 'webhook_dead_letters']) AS own (name)"
+
 /* "sluice" in ASCII */
 #define ADVISORY_LOCK "SELECT pg_advisory_xact_lock(126909663503205)"
 
-/* Not to_regclass(): it may answer from a cache that is as old as the transaction. */
+static bool ask(struct connection *connection, const char *sql, char *answer, size_t room, struct sluice_error *error)
+{
+	struct parameters parameters = {0};
+	parameters_string(&parameters, connection->server->schema);
+	return connection_ask(connection, sql, &parameters, answer, room, error);
+}
+
+/* A version is a number that some Sluice wrote. Nothing else is used, or repeated to anybody. */
+static bool parse_version(const char *text, int *version_out, struct sluice_error *error)
+{
+	static const char way_out[] = "restore the table from a backup, or use another database";
+	size_t size = strlen(text), digits = strspn(text, "0123456789"), minus = text[0] == '-';
+	bool number = digits == size || (minus && size > 1 && strspn(text + 1, "0123456789") == size - 1);
+	if (!size || size > 10 || !number)
+		return sluice_error_set(error, "url: webhook_schema.version is no version of Sluice's: %s", way_out);
+	*version_out = (int)strtol(text, NULL, 10);
+	if (*version_out > SCHEMA_VERSION)
+		return sluice_error_set(
+			error,
+			"url: the database's schema has version %s and this Sluice knows up to %d: use the Sluice that made it, or another database",
+			text, (int)SCHEMA_VERSION);
+	if (*version_out >= 1)
+		return true;
+	return sluice_error_set(error, "url: webhook_schema.version: expected 1 to %d, got %d: %s", (int)SCHEMA_VERSION,
+	                        *version_out, way_out);
+}
+
+/* 0: there is no webhook_schema. Not to_regclass(): it may answer from a cache that is as old as the transaction. */
 static bool read_version(struct connection *connection, int *version_out, struct sluice_error *error)
 {
-	char text[32];
+	char kind[8], columns[8], rows[32], text[32];
 	*version_out = 0;
-	if (!connection_ask(
-		    connection,
-		    "SELECT count(*)::text FROM pg_tables WHERE tablename = 'webhook_schema' AND schemaname = ANY (current_schemas(false))",
-		    NULL, text, sizeof(text), error))
+	if (!ask(connection,
+	         "SELECT max(relkind::text) FROM pg_class WHERE relname = 'webhook_schema' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)",
+	         kind, sizeof(kind), error))
 		return false;
-	if (strcmp(text, "0") == 0)
+	if (!kind[0])
 		return true;
-	if (!connection_ask(connection, "SELECT version::text FROM webhook_schema", NULL, text, sizeof(text), error))
+	if (!ask(connection,
+	         "SELECT count(*)::text FROM information_schema.columns WHERE table_schema = $1 AND table_name = 'webhook_schema' AND column_name = 'version'",
+	         columns, sizeof(columns), error))
 		return false;
-	if (sscanf(text, "%d", version_out) == 1 && *version_out <= SCHEMA_VERSION)
-		return true;
-	return sluice_error_set(
-		error,
-		"url: the database's schema has version %s and this Sluice knows up to %d: use the Sluice that made it, or another database",
-		text, (int)SCHEMA_VERSION);
+	if (strcmp(kind, "r") != 0 || strcmp(columns, "1") != 0)
+		return sluice_error_set(
+			error,
+			"url: webhook_schema is not the table that Sluice makes: use another database or another `schema:`");
+	if (!connection_ask(connection, "SELECT count(*)::text FROM webhook_schema", NULL, rows, sizeof(rows), error) ||
+	    !connection_ask(connection, "SELECT left(max(version)::text, 31) FROM webhook_schema", NULL, text,
+	                    sizeof(text), error))
+		return false;
+	if (strcmp(rows, "1") != 0)
+		return sluice_error_set(
+			error, "url: webhook_schema has %s rows instead of one: restore it from a backup, or use another database",
+			rows);
+	return parse_version(text, version_out, error);
 }
 
 /* A version says that they were made, not that they are still there. */
 static bool check_tables(struct connection *connection, struct sluice_error *error)
 {
 	char absent[128];
-	if (!connection_ask(
-		    connection,
-		    "SELECT string_agg(name, ', ') FROM unnest(ARRAY['webhook_events', 'webhook_audit_trail', 'webhook_dead_letters']) AS own (name) WHERE NOT EXISTS (SELECT FROM pg_tables WHERE tablename = name AND schemaname = ANY (current_schemas(false)))",
-		    NULL, absent, sizeof(absent), error))
+	if (!ask(connection,
+	         "SELECT string_agg(name, ', ') FROM " OWN_TABLES
+	         " WHERE NOT EXISTS (SELECT FROM pg_tables WHERE tablename = name AND schemaname = $1)",
+	         absent, sizeof(absent), error))
 		return false;
 	if (!absent[0])
 		return true;
@@ -88,10 +127,9 @@ static bool check_payload_type(struct connection *connection, struct sluice_erro
 	const struct config *config = connection->stage->config;
 	const char *wanted = payload_forms[config->payload_type].type;
 	char found[64];
-	if (!connection_ask(
-		    connection,
-		    "SELECT atttypid::regtype::text FROM pg_attribute WHERE attrelid = to_regclass('webhook_events') AND attname = 'payload'",
-		    NULL, found, sizeof(found), error))
+	if (!ask(connection,
+	         "SELECT atttypid::regtype::text FROM pg_attribute WHERE attrelid = (SELECT oid FROM pg_class WHERE relname = 'webhook_events' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)) AND attname = 'payload'",
+	         found, sizeof(found), error))
 		return false;
 	if (strcmp(found, wanted) == 0)
 		return true;
@@ -109,13 +147,10 @@ static bool check_payload_type(struct connection *connection, struct sluice_erro
 static bool make_place(struct connection *connection, struct sluice_error *error)
 {
 	const struct config *config = connection->stage->config;
-	struct parameters parameters = {0};
 	char count[8], sql[128];
 	if (!config->schema[0])
 		return true;
-	parameters_text(&parameters, (struct sluice_bytes){config->schema, strlen(config->schema)});
-	if (!connection_ask(connection, "SELECT count(*)::text FROM pg_namespace WHERE nspname = $1", &parameters,
-	                    count, sizeof(count), error))
+	if (!ask(connection, "SELECT count(*)::text FROM pg_namespace WHERE nspname = $1", count, sizeof(count), error))
 		return false;
 	(void)snprintf(sql, sizeof(sql), "CREATE SCHEMA \"%s\"", config->schema);
 	return strcmp(count, "0") != 0 ||
@@ -131,26 +166,49 @@ static bool apply_step(struct connection *connection, int version, struct sluice
 	return connection_run(connection, sql, error);
 }
 
+/* Without a version, tables of our names are somebody else's. */
+static bool check_strangers(struct connection *connection, struct sluice_error *error)
+{
+	char found[128];
+	if (!ask(connection,
+	         "SELECT string_agg(relname, ', ') FROM " OWN_TABLES
+	         " JOIN pg_class ON relname = name AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)",
+	         found, sizeof(found), error))
+		return false;
+	if (!found[0])
+		return true;
+	return sluice_error_set(
+		error,
+		"url: without a webhook_schema, this already exists: %s; use another database or another `schema:`, or drop it",
+		found);
+}
+
+static bool mark_version(struct connection *connection, int from, struct sluice_error *error)
+{
+	char sql[128];
+	(void)snprintf(sql, sizeof(sql),
+	               from ? "UPDATE webhook_schema SET version = %d"
+	                    : "CREATE TABLE webhook_schema AS SELECT %d AS version",
+	               (int)SCHEMA_VERSION);
+	return connection_run(connection, sql, error);
+}
+
 static bool apply_steps(struct connection *connection, struct sluice_error *error)
 {
 	int version; /* read under the lock: another process may have been faster */
-	char mark[128];
 	if (!connection_run(connection, ADVISORY_LOCK, error) || !make_place(connection, error) ||
 	    !read_version(connection, &version, error))
 		return false;
 	if (version == SCHEMA_VERSION)
 		return true;
-	if (!rights_check(connection, RIGHTS_MAKE_TABLES, error))
+	if (!rights_check(connection, RIGHTS_MAKE_TABLES, error) ||
+	    (version == 0 && !check_strangers(connection, error)))
 		return false;
 	for (int step = version; step < SCHEMA_VERSION; step++) {
 		if (!apply_step(connection, step, error))
 			return false;
 	}
-	(void)snprintf(mark, sizeof(mark),
-	               version ? "UPDATE webhook_schema SET version = %d"
-	                       : "CREATE TABLE webhook_schema AS SELECT %d AS version",
-	               (int)SCHEMA_VERSION);
-	return connection_run(connection, mark, error);
+	return mark_version(connection, version, error);
 }
 
 static bool may_use(struct connection *connection, struct sluice_error *error)
@@ -159,19 +217,22 @@ static bool may_use(struct connection *connection, struct sluice_error *error)
 	       rights_check(connection, connection->stage->read_only ? RIGHTS_READ : RIGHTS_WRITE, error);
 }
 
-bool schema_migrate(struct connection *connection, struct sluice_error *error)
+static bool migrate(struct connection *connection, struct sluice_error *error)
 {
 	int version;
-	if (!may_use(connection, error) || !read_version(connection, &version, error))
+	if (!may_use(connection, error) || !read_version(connection, &version, error) ||
+	    (version < SCHEMA_VERSION && !apply_steps(connection, error)))
 		return false;
-	if (version < SCHEMA_VERSION) {
-		bool ok = connection_run(connection, "BEGIN", error) && apply_steps(connection, error) &&
-		          connection_run(connection, "COMMIT", error);
-		connection_roll_back(connection);
-		if (!ok)
-			return false;
-	}
 	return check_tables(connection, error) && check_payload_type(connection, error);
+}
+
+bool schema_migrate(struct connection *connection, struct sluice_error *error)
+{
+	bool ok = transaction_open(connection, TRANSACTION_MIGRATES, error) && migrate(connection, error);
+	if (ok && transaction_commit(connection) != FAULT_NONE)
+		ok = sluice_error_set(error, "PostgreSQL: %s", connection->trouble.text);
+	transaction_roll_back(connection);
+	return ok;
 }
 
 bool schema_check(struct connection *connection, struct sluice_error *error)

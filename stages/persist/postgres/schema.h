@@ -18,7 +18,7 @@
  * than the options say, and a role without the rights it needs are refused. */
 bool schema_migrate(struct connection *connection, struct sluice_error *error);
 
-/* Refuses what schema_migrate() would have to change: for who only reads. */
+/* Refuses what schema_migrate() would have to change: for who only reads, within a transaction. */
 bool schema_check(struct connection *connection, struct sluice_error *error);
 
 #endif

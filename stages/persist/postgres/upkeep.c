@@ -28,34 +28,42 @@ static bool checkpoint(struct upkeep *upkeep, struct connection *connection, str
 	bool denied = is_denied(result);
 	bool ok = denied || connection_judge(connection, result) == FAULT_NONE;
 	if (!ok)
-		(void)sluice_error_set(error, "PostgreSQL: CHECKPOINT: %s", connection->trouble);
+		(void)sluice_error_set(error, "PostgreSQL: CHECKPOINT: %s", connection->trouble.text);
 	if (denied)
 		tell(upkeep, connection->stage);
 	PQclear(result);
 	return ok;
 }
 
-/* The checkpoint comes last, so that it writes back what the others have changed. */
-bool upkeep_maintain(struct upkeep *upkeep, struct sluice_stage *stage, struct sluice_error *error)
+static bool vacuum(struct connection *connection, struct sluice_error *error)
 {
-	struct connection *connection = connection_open(stage, CONNECTION_TENDS, error);
+	enum { NAME_SIZE = 200 };
+	static const char *const tables[] = {"webhook_events", "webhook_audit_trail", "webhook_dead_letters"};
+	char names[3][NAME_SIZE], sql[3 * NAME_SIZE + 32];
+	for (int i = 0; i < 3; i++)
+		server_qualify(connection->server, tables[i], names[i], sizeof(names[i]));
+	(void)snprintf(sql, sizeof(sql), "VACUUM (ANALYZE) %s, %s, %s", names[0], names[1], names[2]);
+	return connection_run(connection, sql, error);
+}
+
+/* The checkpoint comes last, so that it writes back what the others have changed. */
+bool upkeep_maintain(struct upkeep *upkeep, struct server *server, struct sluice_error *error)
+{
+	struct connection *connection = connection_open(server, CONNECTION_MAINTAINS, error);
 	if (!connection)
 		return false;
-	bool ok = connection_run(connection,
-	                         "VACUUM (ANALYZE) webhook_events, webhook_audit_trail, webhook_dead_letters", error) &&
-	          checkpoint(upkeep, connection, error);
+	bool ok = vacuum(connection, error) && checkpoint(upkeep, connection, error);
 	connection_close(connection);
 	return ok;
 }
 
-bool upkeep_drop(struct sluice_stage *stage, struct sluice_error *error)
+bool upkeep_drop(struct server *server, struct sluice_error *error)
 {
-	const struct config *config = stage->config;
 	char sql[128];
-	struct connection *connection = connection_open(stage, CONNECTION_TENDS, error);
+	struct connection *connection = connection_open(server, CONNECTION_MAINTAINS, error);
 	if (!connection)
 		return false;
-	(void)snprintf(sql, sizeof(sql), "DROP SCHEMA IF EXISTS \"%s\" CASCADE", config->schema);
+	(void)snprintf(sql, sizeof(sql), "DROP SCHEMA IF EXISTS \"%s\" CASCADE", server->schema);
 	bool ok = connection_run(connection, sql, error);
 	connection_close(connection);
 	return ok;

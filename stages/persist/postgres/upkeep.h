@@ -7,7 +7,9 @@
 
 #include <stdbool.h>
 
-#include <sluice/stage.h>
+#include <sluice/error.h>
+
+#include "server.h"
 
 struct upkeep {
 	bool told; /* that the role may not make a checkpoint */
@@ -15,9 +17,9 @@ struct upkeep {
 
 /* VACUUM and ANALYZE of the tables, then a checkpoint, unless the role may not make one: then the log says so once
  * (`checkpoint_not_allowed`). */
-bool upkeep_maintain(struct upkeep *upkeep, struct sluice_stage *stage, struct sluice_error *error);
+bool upkeep_maintain(struct upkeep *upkeep, struct server *server, struct sluice_error *error);
 
 /* Drops the schema that the options name, with all that is in it. */
-bool upkeep_drop(struct sluice_stage *stage, struct sluice_error *error);
+bool upkeep_drop(struct server *server, struct sluice_error *error);
 
 #endif

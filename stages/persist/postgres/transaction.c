@@ -1,0 +1,174 @@
+/* A transaction that brings its own settings. */
+#include "transaction.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "real_clock.h"
+
+/* A connection that keeps failing is closed: the next one may lead to a server that does better. */
+enum { FAILURES_MAX = 3, SQL_SIZE = 1200 };
+
+static const struct {
+	const char *begin;
+	bool writes;
+} kinds[] = {
+	[TRANSACTION_WRITES] = {"BEGIN ISOLATION LEVEL READ COMMITTED", .writes = true},
+	[TRANSACTION_READS] = {"BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY"},
+	[TRANSACTION_SNAPSHOT] = {"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"},
+	[TRANSACTION_MIGRATES] = {"BEGIN ISOLATION LEVEL READ COMMITTED", .writes = true},
+};
+
+static const struct config *config_of(const struct connection *connection)
+{
+	return connection->stage->config;
+}
+
+static bool is_strict(const struct connection *connection)
+{
+	return config_of(connection)->durability == DURABILITY_STRICT;
+}
+
+/* As a literal, doubled quotes and all. */
+static void quote_literal(const char *text, char *quoted)
+{
+	for (; *text; text++) {
+		if (*text == '\'')
+			*quoted++ = '\'';
+		*quoted++ = *text;
+	}
+	*quoted = '\0';
+}
+
+/* A temporary table in the session would come before all others unless pg_temp is named; but a table is never made there. */
+static void compose(const struct connection *connection, enum transaction kind, char sql[SQL_SIZE])
+{
+	char schema[2 * SCHEMA_NAME_SIZE];
+	bool writes = kinds[kind].writes;
+	long long timeout_ms = writes ? config_of(connection)->statement_timeout.ns / NS_PER_MS : 0;
+	quote_literal(connection->server->schema, schema);
+	int used = snprintf(
+		sql, SQL_SIZE,
+		"%s; SELECT set_config('search_path', quote_ident('%s')%s, true), set_config('statement_timeout', '%lld', true), "
+		"set_config('idle_in_transaction_session_timeout', '%d', true), set_config('lock_timeout', '0', true), "
+		"set_config('client_encoding', 'UTF8', true)",
+		kinds[kind].begin, schema, kind == TRANSACTION_MIGRATES ? "" : " || ', pg_temp'", timeout_ms,
+		writes ? 30000 : 0);
+	if (writes && is_strict(connection))
+		(void)snprintf(
+			sql + used, SQL_SIZE - (size_t)used,
+			", current_setting('fsync'), current_setting('full_page_writes'), set_config('synchronous_commit', CASE "
+			"WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on' ELSE "
+			"current_setting('synchronous_commit') END, true)");
+}
+
+/* Columns 5 and 6 of what compose() asks, as text. */
+static bool keeps_commits(struct connection *connection, const PGresult *result)
+{
+	static const char *const settings[] = {"fsync", "full_page_writes"};
+	char text[128];
+	for (int i = 0; i < 2; i++) {
+		if (!column_is(result, 0, 5 + i, "off"))
+			continue;
+		(void)snprintf(text, sizeof(text), "the server has %s=off and would lose the event in a crash",
+		               settings[i]);
+		fault_say(&connection->trouble, text);
+		return false;
+	}
+	return true;
+}
+
+bool transaction_begin(struct connection *connection, enum transaction kind)
+{
+	char sql[SQL_SIZE];
+	compose(connection, kind, sql);
+	PGresult *result = connection_send(connection, sql);
+	bool ok = connection_judge(connection, result) == FAULT_NONE;
+	if (ok && kinds[kind].writes && is_strict(connection))
+		ok = keeps_commits(connection, result);
+	PQclear(result);
+	if (ok && kind == TRANSACTION_WRITES && server_is_look_due(connection->server))
+		ok = server_look(connection);
+	if (!ok)
+		transaction_roll_back(connection);
+	return ok;
+}
+
+bool transaction_open(struct connection *connection, enum transaction kind, struct sluice_error *error)
+{
+	return transaction_begin(connection, kind) ||
+	       sluice_error_set(error, "PostgreSQL: %s", connection->trouble.text);
+}
+
+bool transaction_keeps(struct connection *connection, const PGresult *row, int column, const char *table)
+{
+	char text[TROUBLE_SIZE];
+	if (!is_strict(connection) || column_is(row, 0, column, "p"))
+		return true;
+	(void)snprintf(text, sizeof(text), "%s: not a logged table, a crash empties it: ALTER TABLE … SET LOGGED",
+	               table);
+	fault_say(&connection->trouble, text);
+	return false;
+}
+
+/* Of a transaction that has failed before, COMMIT says ROLLBACK and no error. */
+enum fault transaction_commit(struct connection *connection)
+{
+	connection->warned = false;
+	PGresult *result = connection_query(connection, "COMMIT", NULL);
+	enum fault fault = connection_judge(connection, result);
+	bool committed = fault == FAULT_NONE && strcmp(PQcmdStatus((PGresult *)result), "COMMIT") == 0;
+	PQclear(result);
+	connection->warned = connection->warned && committed;
+	if (connection->unanswered) {
+		connection_await(connection);
+		fault_say(&connection->trouble,
+		          "COMMIT is not confirmed in time (is a synchronous standby away?)");
+	} else if (fault == FAULT_NONE && !committed) {
+		fault_say(&connection->trouble, "COMMIT rolled the transaction back");
+	} else if (connection->warned) {
+		fault_say(&connection->trouble,
+		          "COMMIT came with a WARNING (was a wait for a synchronous standby cancelled?)");
+	}
+	return fault == FAULT_NONE && (!committed || connection->warned) ? FAULT_LATER : fault;
+}
+
+void transaction_roll_back(struct connection *connection)
+{
+	if (!connection->broken && PQtransactionStatus(connection->pg) != PQTRANS_IDLE)
+		PQclear(connection_query(connection, "ROLLBACK", NULL));
+	if (!connection->broken && PQtransactionStatus(connection->pg) != PQTRANS_IDLE)
+		connection_give_up(connection);
+}
+
+/* Whether the fault is the server's; then it is closed when it had too many. */
+static bool is_of_server(struct connection *connection, enum fault fault)
+{
+	if (fault != FAULT_LATER || fault_is_conflict(&connection->trouble))
+		return false;
+	if (fault_is_of_schema(&connection->trouble))
+		server_doubt(connection->server);
+	if (++connection->failures >= FAILURES_MAX || fault_is_final(&connection->trouble))
+		connection_give_up(connection);
+	return true;
+}
+
+void transaction_note(struct connection *connection, enum fault fault, const char *why)
+{
+	struct health *health = &connection->server->health;
+	if (fault == FAULT_NONE) {
+		connection->failures = 0;
+		health_succeeded(health);
+	} else if (is_of_server(connection, fault)) {
+		health_failed(health, why ? why : connection->trouble.text);
+	}
+}
+
+void transaction_note_probe(struct connection *connection, enum fault fault, const char *why)
+{
+	struct health *health = &connection->server->health;
+	if (fault == FAULT_NONE)
+		health_probe_succeeded(health);
+	else if (is_of_server(connection, fault))
+		health_probe_failed(health, why ? why : connection->trouble.text);
+}

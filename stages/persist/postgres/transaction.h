@@ -1,0 +1,59 @@
+/*
+ * A transaction that brings its own settings: where names are looked for, how long it may take, and that its COMMIT waits
+ * for the disk and the standbys. Nothing of it stays with the session.
+ *
+ * Visible is not durable. A row is seen by others when its commit has been given up waiting for a standby, or was never
+ * going to wait for the disk. So before an event counts as stored because a row was found, the transaction that found it
+ * writes to the log itself and waits for its own commit: TRANSACTION_CONFIRM, once for any number of rows.
+ */
+#ifndef PERSIST_POSTGRES_TRANSACTION_H
+#define PERSIST_POSTGRES_TRANSACTION_H
+
+#include <stdbool.h>
+
+#include <sluice/error.h>
+
+#include "connection.h"
+
+enum transaction {
+	TRANSACTION_WRITES,   /* short; refused unless the server keeps what it commits, or durability is relaxed */
+	TRANSACTION_READS,    /* each statement sees the present */
+	TRANSACTION_SNAPSHOT, /* all statements see the moment of the first */
+	TRANSACTION_MIGRATES, /* makes tables */
+};
+
+/* Begins; sometimes looks at the server, too. On a fault there is no transaction. */
+bool transaction_begin(struct connection *connection, enum transaction kind);
+
+/* As transaction_begin(), with a sentence. */
+bool transaction_open(struct connection *connection, enum transaction kind, struct sluice_error *error);
+
+/* A column for a SELECT in a transaction that writes: what was visible before is durable once it is committed. Costs a
+ * wait only where something may still be under way. */
+#define TRANSACTION_CONFIRM                                                                                            \
+	"CASE WHEN current_setting('synchronous_standby_names') <> '' OR pg_current_wal_insert_lsn() > "               \
+	"pg_current_wal_flush_lsn() THEN pg_logical_emit_message(true, 'sluice', '') END"
+
+/* A column of a statement about `table`: whether a row of it survives a crash, for transaction_keeps(). The statement
+ * holds a lock that keeps the answer true until its transaction ends. */
+#define TRANSACTION_KEEPS(table) "(SELECT relpersistence FROM pg_class WHERE pg_class.oid = " table ".tableoid)"
+
+/* Whether that column says so; if not, `trouble` says what to do. */
+bool transaction_keeps(struct connection *connection, const PGresult *row, int column, const char *table);
+
+/* Commits. FAULT_NONE: durable, as far as the server promises. FAULT_LATER: may be committed all the same. A WARNING
+ * is a failure: it is how a wait for a standby ends that somebody cancelled. Then `warned` of the connection is set, and
+ * the transaction is there for all to see. */
+enum fault transaction_commit(struct connection *connection);
+
+/* Ends whatever transaction is open. */
+void transaction_roll_back(struct connection *connection);
+
+/* A transaction ended, or could not begin, with `fault` and for the reason that `trouble` or `why` (may be NULL) says:
+ * for the health, for the pool, and for who remembers what is stored. */
+void transaction_note(struct connection *connection, enum fault fault, const char *why);
+
+/* The same, of one that was not for an event. */
+void transaction_note_probe(struct connection *connection, enum fault fault, const char *why);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * Values on their way to PostgreSQL and back, all binary, so that a NUL in a text is the server's to refuse and cuts
+ * nothing off.
+ */
+#ifndef PERSIST_POSTGRES_VALUES_H
+#define PERSIST_POSTGRES_VALUES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libpq-fe.h>
+#include <sluice/stage.h>
+
+enum { PARAMETERS_MAX = 10 };
+
+struct parameters {
+	int count;
+	Oid types[PARAMETERS_MAX];
+	const char *values[PARAMETERS_MAX]; /* borrowed, but for numbers */
+	int sizes[PARAMETERS_MAX];
+	int formats[PARAMETERS_MAX];
+	char numbers[PARAMETERS_MAX][8];
+};
+
+void parameters_text(struct parameters *parameters, struct sluice_bytes text); /* absent: NULL */
+void parameters_string(struct parameters *parameters, const char *text);
+void parameters_bytea(struct parameters *parameters, const void *data, size_t size);
+void parameters_int64(struct parameters *parameters, int64_t value);
+void parameters_null(struct parameters *parameters);
+void parameters_time(struct parameters *parameters, int64_t wall_ns);
+
+/* Columns of a binary result. A value that does not have the size of its type (a column was altered) comes out as 0; a
+ * time out of range ('infinity', say), as the nearest there is. */
+struct sluice_bytes column_bytes(const PGresult *row, int line, int column); /* NULL: absent */
+int64_t column_int64(const PGresult *row, int line, int column); /* any integer type */
+double column_real(const PGresult *row, int line, int column); /* a float8 */
+int64_t column_time_ns(const PGresult *row, int line, int column);
+void column_digest(const PGresult *row, int line, int column, uint8_t digest[SLUICE_DIGEST_SIZE]);
+
+/* Whether the column holds exactly this text. */
+bool column_is(const PGresult *row, int line, int column, const char *text);
+
+#endif
