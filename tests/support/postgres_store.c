@@ -64,7 +64,7 @@ int ask_by_hand(const char *sql)
 
 void empty_database(void)
 {
-	run_by_hand("SET client_min_messages = error; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+	run_by_hand("SET client_min_messages = error; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public");
 }
 
 struct harness *open_at(const char *const *options)

@@ -27,7 +27,6 @@ TCase *add_group(Suite *suite, const char *name);
 void start_server(void);
 void stop_server(void);
 
-
 /* By hand: as an operator would, with psql. */
 PGconn *connect_by_hand(void);
 PGconn *connect_to(const char *url);

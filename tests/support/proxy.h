@@ -14,9 +14,10 @@ struct proxy {
 	int listener;
 	int port;
 	atomic_int server_port; /* where new connections lead */
-	atomic_int cut_commits; /* so many COMMITs are let through, but the connection is cut instead of passing the answer on */
-	atomic_bool frozen;     /* takes connections and bytes, and passes on nothing */
-	atomic_int links;       /* open connections */
+	atomic_int
+		cut_commits; /* so many COMMITs are let through, but the connection is cut instead of passing the answer on */
+	atomic_bool frozen; /* takes connections and bytes, and passes on nothing */
+	atomic_int links;   /* open connections */
 	atomic_bool stopping;
 };
 

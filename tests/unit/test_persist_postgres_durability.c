@@ -218,9 +218,10 @@ END_TEST
 START_TEST(test_a_warning_from_a_trigger_at_commit_costs_a_try_and_nothing_else)
 {
 	struct harness *h = open_store();
-	run_by_hand("CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'w'; RETURN NULL; "
-	            "END $$;CREATE CONSTRAINT TRIGGER t AFTER INSERT ON webhook_events DEFERRABLE INITIALLY DEFERRED FOR "
-	            "EACH ROW EXECUTE FUNCTION warn()");
+	run_by_hand(
+		"CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'w'; RETURN NULL; "
+		"END $$;CREATE CONSTRAINT TRIGGER t AFTER INSERT ON webhook_events DEFERRABLE INITIALLY DEFERRED FOR "
+		"EACH ROW EXECUTE FUNCTION warn()");
 	for (int i = 0; i < 3; i++) {
 		char id[8];
 		(void)snprintf(id, sizeof(id), "%d", i);
@@ -307,9 +308,9 @@ static const struct {
 };
 
 /* Writes down the setting that each event's transaction has. */
-#define NOTE_SETTING                                                                                                   \
+#define NOTE_SETTING                                                                                                    \
 	"CREATE TABLE seen (setting text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT " \
-	"INTO seen SELECT current_setting('synchronous_commit'); RETURN NULL; END $$; CREATE TRIGGER t AFTER INSERT "  \
+	"INTO seen SELECT current_setting('synchronous_commit'); RETURN NULL; END $$; CREATE TRIGGER t AFTER INSERT "   \
 	"ON webhook_events FOR EACH ROW EXECUTE FUNCTION note()"
 
 static void reload(void)
@@ -392,7 +393,8 @@ END_TEST
 static const struct {
 	const char *harm, *undo, *words;
 } unlogged[] = {
-	{"ALTER TABLE webhook_events SET UNLOGGED", "ALTER TABLE webhook_events SET LOGGED", "webhook_events: not a logged"},
+	{"ALTER TABLE webhook_events SET UNLOGGED", "ALTER TABLE webhook_events SET LOGGED",
+         "webhook_events: not a logged"},
 	{"ALTER TABLE webhook_audit_trail SET UNLOGGED", "ALTER TABLE webhook_audit_trail SET LOGGED",
          "webhook_audit_trail: not a logged"},
 };

@@ -46,8 +46,9 @@ static void wait_for_identity(char text[400])
 
 static void make_again(void)
 {
-	run_by_hand("ALTER TABLE webhook_dead_letters RENAME TO old; CREATE TABLE webhook_dead_letters (LIKE old INCLUDING "
-	            "ALL); DROP TABLE old");
+	run_by_hand(
+		"ALTER TABLE webhook_dead_letters RENAME TO old; CREATE TABLE webhook_dead_letters (LIKE old INCLUDING "
+		"ALL); DROP TABLE old");
 }
 
 static void empty_events(void)
@@ -160,8 +161,9 @@ END_TEST
 START_TEST(test_a_table_or_row_that_should_exist_is_a_doubt)
 {
 	struct harness *h = open_at((const char *[]){url_option, NULL});
-	run_by_hand("CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE "
-	            "TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION drop_it()");
+	run_by_hand(
+		"CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE "
+		"TRIGGER t BEFORE INSERT ON webhook_events FOR EACH ROW EXECUTE FUNCTION drop_it()");
 	(void)had_doubts(0);
 	int before = doubts;
 	ck_assert_int_eq(store_one(h, "id", NULL, "x"), SLUICE_FAIL);
@@ -176,8 +178,7 @@ END_TEST
 
 START_TEST(test_without_a_connection_the_store_is_in_doubt)
 {
-	struct harness *h = open_at(
-		(const char *[]){url_option, "pool.min=0", "pool.idle_timeout=50ms", NULL});
+	struct harness *h = open_at((const char *[]){url_option, "pool.min=0", "pool.idle_timeout=50ms", NULL});
 	(void)had_doubts(0);
 	int before = doubts;
 	WAIT_FOR(store_gauge(h, "db_pool_connections", "idle") == 0);
@@ -190,13 +191,14 @@ START_TEST(test_without_a_connection_the_store_is_in_doubt)
 }
 END_TEST
 
-START_TEST(test_a_server_that_says_nothing_is_a_doubt_within_two_seconds)
+START_TEST(test_a_server_that_says_nothing_is_soon_a_doubt)
 {
 	struct proxy proxy;
 	char option[OPTION_SIZE];
 	proxy_start(&proxy, postgres_port(&server));
 	option_through(option, proxy.port);
 	struct harness *h = open_at((const char *[]){option, NULL});
+	WAIT_FOR(store_gauge(h, "db_pool_connections", "idle") == 2);
 	(void)had_doubts(0);
 	int before = doubts;
 	atomic_store(&proxy.frozen, true); /* without any traffic */
@@ -221,7 +223,7 @@ static Suite *suite(void)
 	tcase_add_test(identity, test_a_promoted_standby_is_another_store);
 	tcase_add_test(identity, test_a_table_or_row_that_should_exist_is_a_doubt);
 	tcase_add_test(identity, test_without_a_connection_the_store_is_in_doubt);
-	tcase_add_test(identity, test_a_server_that_says_nothing_is_a_doubt_within_two_seconds);
+	tcase_add_test(identity, test_a_server_that_says_nothing_is_soon_a_doubt);
 	return s;
 }
 

@@ -89,7 +89,8 @@ START_TEST(test_a_server_without_room_for_more_connections_is_lived_with)
 	char option[300];
 	run_by_hand(
 		"CREATE ROLE limited LOGIN PASSWORD 'sEcReT' CONNECTION LIMIT 2;GRANT CREATE, USAGE ON SCHEMA public TO limited");
-	(void)snprintf(option, sizeof(option), "url=postgresql://limited:sEcReT@127.0.0.1:%d/sluice", postgres_port(&server));
+	(void)snprintf(option, sizeof(option), "url=postgresql://limited:sEcReT@127.0.0.1:%d/sluice",
+	               postgres_port(&server));
 	struct harness *h = harness_open(SLUICE_KIND_PERSIST, "postgres", (const char *[]){option, "pool.min=1", NULL});
 	PGconn *pg = connect_by_hand();
 	run_on(pg, "BEGIN; LOCK TABLE webhook_events");

@@ -169,8 +169,9 @@ static const struct {
 	{"CREATE TABLE webhook_schema AS SELECT -1 AS version", "expected 1 to 1, got -1"},
 	{"CREATE TABLE webhook_schema AS SELECT 0 AS version", "expected 1 to 1, got 0"},
 	{"CREATE TABLE webhook_schema AS SELECT (-2147483648)::int AS version", "got -2147483648"},
-	{"CREATE TABLE webhook_schema AS SELECT 4294967297 AS version", "version 4294967297 and this Sluice knows up to"},
-	{"CREATE TABLE webhook_schema AS SELECT 99999999999 AS version", "no version of Sluice's"},
+	{"CREATE TABLE webhook_schema AS SELECT 4294967297 AS version",
+         "version 4294967297 and this Sluice knows up to"},
+	{"CREATE TABLE webhook_schema AS SELECT 999999999999 AS version", "no version of Sluice's"},
 	{"CREATE TABLE webhook_schema AS SELECT 1.5 AS version", "no version of Sluice's"},
 	{"CREATE TABLE webhook_schema AS SELECT 'NaN'::numeric AS version", "no version of Sluice's"},
 	{"CREATE TABLE webhook_schema AS SELECT NULL::int AS version", "no version of Sluice's"},
@@ -223,7 +224,8 @@ START_TEST(test_an_id_that_is_no_integer_ends_the_scan_with_a_sentence)
 	size_t count = 0;
 	struct harness *h = open_store();
 	ck_assert_int_eq(store_one(h, "id", "s", "x"), SLUICE_PASS);
-	run_by_hand("ALTER TABLE webhook_events ALTER id DROP IDENTITY, ALTER id TYPE numeric");
+	run_by_hand(
+		"ALTER TABLE webhook_events ALTER id DROP IDENTITY; ALTER TABLE webhook_events ALTER id TYPE numeric");
 	ck_assert(!h->ops->of.persist->scan(&h->stage, 0, count_one, &count, &error));
 	ck_assert_msg(strstr(error.text, "webhook_events.id") != NULL, "said \"%s\"", error.text);
 	harness_close(h);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define HINT "in a URI, characters such as @ / ? # in a password must be percent-encoded; in a conninfo string, quote it"
+#define HINT                                                                                                           \
+	"in a URI, characters such as @ / ? # in a password must be percent-encoded; in a conninfo string, quote it"
 
 enum { TIMEOUT_MAX_S = 3600 };
 
@@ -102,7 +103,8 @@ bool address_check(const char *url, struct sluice_error *error)
 			error,
 			"url: neither a libpq URI (postgresql://user@host:port/database) nor a conninfo string (host=… dbname=…); it is not shown, as it may hold a password; " HINT);
 	else if (is_cut_in_the_password(url))
-		ok = sluice_error_set(error, "url: there is an @ too many; it is not shown, as it may hold a password; " HINT);
+		ok = sluice_error_set(error,
+		                      "url: there is an @ too many; it is not shown, as it may hold a password; " HINT);
 	else
 		ok = check_hosts(options, error);
 	PQconninfoFree(options);

@@ -7,8 +7,7 @@
 
 enum { SCHEMA_MAX = 63 }; /* NAMEDATALEN - 1 */
 
-const char *const config_durabilities[] = {
-	[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
+const char *const config_durabilities[] = {[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
 const char *const config_payload_types[] = {
 	[PAYLOAD_BYTEA] = "bytea", [PAYLOAD_JSON] = "json", [PAYLOAD_JSONB] = "jsonb", NULL};
 

@@ -2,13 +2,13 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include "address.h"
 #include "real_clock.h"
@@ -95,16 +95,11 @@ static bool start_connecting(struct connection *connection, const struct address
 	(void)snprintf(keepalive, sizeof(keepalive), "%lld", idle_s);
 	(void)snprintf(user_timeout, sizeof(user_timeout), "%lld", 3000 * idle_s);
 	const char *const options[][2] = {
-		{"application_name", "sluice"},
-		{"keepalives", idle_s ? "1" : "0"},
-		{"keepalives_idle", keepalive},
-		{"keepalives_interval", keepalive},
-		{"keepalives_count", "3"},
-		{"tcp_user_timeout", user_timeout},
-		{"dbname", config->url},
-		{"host", address->host},
-		{"hostaddr", address->hostaddr},
-		{"port", address->port},
+		{"application_name", "sluice"},  {"keepalives", idle_s ? "1" : "0"},
+		{"keepalives_idle", keepalive},  {"keepalives_interval", keepalive},
+		{"keepalives_count", "3"},       {"tcp_user_timeout", user_timeout},
+		{"dbname", config->url},         {"host", address->host},
+		{"hostaddr", address->hostaddr}, {"port", address->port},
 		{"client_encoding", "UTF8"},
 	};
 	enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
@@ -140,9 +135,9 @@ static bool is_durable(const PGresult *result, struct sluice_error *error)
 	static const char *const settings[] = {"fsync", "full_page_writes", "synchronous_commit"};
 	for (int i = 0; i < 3; i++)
 		if (is_off(result, i))
-			return sluice_error_set(
-				error, "url: the server has %s=off: it loses answered events in a crash; %s",
-				settings[i], way_out);
+			return sluice_error_set(error,
+			                        "url: the server has %s=off: it loses answered events in a crash; %s",
+			                        settings[i], way_out);
 	if (column_is(result, 0, 2, "local") && !column_is(result, 0, 3, ""))
 		return sluice_error_set(
 			error,
@@ -152,9 +147,9 @@ static bool is_durable(const PGresult *result, struct sluice_error *error)
 }
 
 /* In a session of a pooler's it must not be left behind. Without it, the server's own setting rules. */
-static void lift_timeout(struct connection *connection, int64_t backend_pid)
+static void lift_timeout(struct connection *connection, const char *backend_pid)
 {
-	if (PQbackendPID(connection->pg) == backend_pid)
+	if (PQbackendPID(connection->pg) == strtol(backend_pid, NULL, 10))
 		PQclear(connection_query(connection, "SET statement_timeout = 0", NULL));
 }
 
@@ -162,15 +157,12 @@ static bool judge_server(struct connection *connection, enum connection_use use,
                          struct sluice_error *error)
 {
 	(void)snprintf(connection->backend, sizeof(connection->backend), "%s", PQgetvalue(result, 0, 5));
-	connection->shows_control = column_is(result, 0, 7, "true");
-	if (use == CONNECTION_MAINTAINS)
-		lift_timeout(connection, column_int64(result, 0, 6));
+	connection->shows_control = column_is(result, 0, 6, "true");
 	if (use != CONNECTION_WRITES)
 		return true;
 	if (!is_off(result, 4))
 		return sluice_error_set(
-			error,
-			"PostgreSQL only reads here: it is a standby, or has default_transaction_read_only=on");
+			error, "PostgreSQL only reads here: it is a standby, or has default_transaction_read_only=on");
 	return config_of(connection)->durability == DURABILITY_RELAXED || is_durable(result, error);
 }
 
@@ -178,22 +170,28 @@ static bool judge_server(struct connection *connection, enum connection_use use,
 static bool set_up(struct connection *connection, enum connection_use use, struct sluice_error *error)
 {
 	static const char sql[] =
+		"BEGIN; SET LOCAL statement_timeout = 0; "
 		"SELECT current_setting('fsync'), current_setting('full_page_writes'), (SELECT reset_val FROM "
 		"pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), CASE "
 		"WHEN pg_is_in_recovery() THEN 'on' ELSE current_setting('transaction_read_only') END, "
-		"pid || '/' || (extract(epoch FROM backend_start) * 1000000)::bigint, pid::bigint, "
+		"pid || '/' || (extract(epoch FROM backend_start) * 1000000)::bigint, "
 		"has_function_privilege('pg_control_system()', 'EXECUTE')::text FROM "
 		"pg_stat_get_activity(pg_backend_pid())";
 	if (PQserverVersion(connection->pg) < OLDEST_SERVER)
 		return sluice_error_set(error, "url: the server is PostgreSQL %d; 15 or later is needed",
 		                        PQserverVersion(connection->pg) / 10000);
-	PGresult *result = connection_query(connection, sql, NULL);
+	PGresult *result = connection_send(connection, sql);
 	bool ok = connection_judge(connection, result) == FAULT_NONE && PQntuples(result) == 1;
 	if (!ok)
 		(void)sluice_error_set(error, "cannot connect to PostgreSQL: %s", connection->trouble.text);
 	else
 		ok = judge_server(connection, use, result, error);
 	PQclear(result);
+	PQclear(connection_query(connection, "ROLLBACK", NULL));
+	if (ok && use == CONNECTION_MAINTAINS)
+		lift_timeout(connection, connection->backend);
+	if (ok && connection->broken)
+		ok = sluice_error_set(error, "cannot connect to PostgreSQL: %s", connection->trouble.text);
 	return ok;
 }
 

@@ -38,13 +38,14 @@ struct connection {
 	PGconn *pg;
 	struct chain chain;
 	bool broken;
-	bool unanswered;           /* it is broken because an answer did not come in time */
-	bool awaited;              /* and that answer is worth a place in the pool; see connection_await() */
-	bool warned;               /* the server sent a WARNING; for who resets it first */
-	bool shows_control;        /* the role may read the cluster's control data */
-	int failures;              /* transactions in a row that failed over the server */
-	struct trouble trouble;    /* of the last query that failed */
-	char backend[BACKEND_SIZE]; /* process and start of the backend at the other end, unique for all time of a server */
+	bool unanswered;        /* it is broken because an answer did not come in time */
+	bool awaited;           /* and that answer is worth a place in the pool; see connection_await() */
+	bool warned;            /* the server sent a WARNING; for who resets it first */
+	bool shows_control;     /* the role may read the cluster's control data */
+	int failures;           /* transactions in a row that failed over the server */
+	struct trouble trouble; /* of the last query that failed */
+	char backend
+		[BACKEND_SIZE]; /* process and start of the backend at the other end, unique for all time of a server */
 	int64_t idle_since_ns;
 	int64_t limit_ns;        /* how long an answer is waited for */
 	struct connection *next; /* in the pool */

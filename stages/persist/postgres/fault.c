@@ -8,7 +8,8 @@
 static const struct {
 	const char *state, *words;
 } states[] = {
-	{"08P01", "the server, or a pooler before it, refuses what Sluice sends (pool_mode=statement, or `options` in url?)"},
+	{"08P01",
+         "the server, or a pooler before it, refuses what Sluice sends (pool_mode=statement, or `options` in url?)"},
 	{"08", "the connection failed"},
 	{"25006", "the server only reads (a standby, or default_transaction_read_only)"},
 	{"25P03", "a transaction was idle for too long"},
@@ -54,7 +55,8 @@ static const struct {
 	{"could not translate host name",
          "a host name in url cannot be resolved; in a password, characters such as @ / ? # must be percent-encoded"},
 	{"could not parse network address", "an address in url is not numeric"},
-	{"invalid port number", "a port in url is not a number; in a password, characters such as @ / ? # must be percent-encoded"},
+	{"invalid port number",
+         "a port in url is not a number; in a password, characters such as @ / ? # must be percent-encoded"},
 	{"invalid integer value", "a number in url is not one"},
 	{"Connection refused", "connection refused"},
 	{"timeout expired", "no answer in time"},
@@ -101,6 +103,13 @@ static void set_state(struct trouble *trouble, const char *sqlstate)
 	(void)snprintf(trouble->sqlstate, sizeof(trouble->sqlstate), "%s", sqlstate);
 }
 
+void fault_of_state(const char *sqlstate, struct trouble *trouble)
+{
+	const char *words = words_of_state(sqlstate);
+	set_state(trouble, sqlstate);
+	(void)snprintf(trouble->text, TROUBLE_SIZE, "%s (SQLSTATE %s)", words ? words : "the server refused", sqlstate);
+}
+
 enum fault fault_of_result(const PGresult *result, struct trouble *trouble)
 {
 	const char *constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
@@ -132,10 +141,7 @@ void fault_of_message(const char *message, struct trouble *trouble)
 {
 	char sqlstate[SQLSTATE_SIZE];
 	if (find_state(message, sqlstate)) {
-		const char *words = words_of_state(sqlstate);
-		set_state(trouble, sqlstate);
-		(void)snprintf(trouble->text, TROUBLE_SIZE, "%s (SQLSTATE %s)", words ? words : "the server refused",
-		               sqlstate);
+		fault_of_state(sqlstate, trouble);
 		return;
 	}
 	for (size_t i = 0; i < COUNT(messages); i++) {

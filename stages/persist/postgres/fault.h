@@ -22,7 +22,8 @@ enum fault {
 
 struct trouble {
 	char sqlstate[SQLSTATE_SIZE]; /* "": the failure is not the server's word */
-	char text[TROUBLE_SIZE];      /* with the SQLSTATE and names from the schema, never with values or parts of the url */
+	char text
+		[TROUBLE_SIZE]; /* with the SQLSTATE and names from the schema, never with values or parts of the url */
 };
 
 /* Of a result that is an error of the server's. */
@@ -30,6 +31,9 @@ enum fault fault_of_result(const PGresult *result, struct trouble *trouble_out);
 
 /* From a message of libpq's about a connection whose verbosity is PQERRORS_SQLSTATE. */
 void fault_of_message(const char *message, struct trouble *trouble_out);
+
+/* As if the server had said so. */
+void fault_of_state(const char *sqlstate, struct trouble *trouble_out);
 
 /* A failure that we found. */
 void fault_say(struct trouble *trouble_out, const char *text);

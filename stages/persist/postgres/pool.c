@@ -29,7 +29,7 @@ static const struct config *config_of(const struct pool *pool)
 
 static size_t total(const struct pool *pool)
 {
-	return pool->idle_count + pool->busy_count + pool->awaited_count + pool->opening;
+	return pool->idle_count + pool->busy_count + pool->awaited_count + pool->opening + pool->watching;
 }
 
 static bool is_pausing(const struct pool *pool)
@@ -57,11 +57,17 @@ static struct connection *pop_idle(struct pool *pool)
 }
 
 /* Under the lock: an idle connection that is alive, or NULL. */
-static struct connection *lend(struct pool *pool)
+static struct connection *take_alive(struct pool *pool)
 {
 	struct connection *connection;
 	while ((connection = pop_idle(pool)) != NULL && !connection_is_alive(connection))
 		connection_close(connection);
+	return connection;
+}
+
+static struct connection *lend(struct pool *pool)
+{
+	struct connection *connection = take_alive(pool);
 	if (connection && pool->busy_count++ == 0)
 		pool->moved_ns = real_now_ns();
 	return connection;
@@ -103,8 +109,6 @@ struct connection *pool_take(struct pool *pool, int64_t wait_ns, char reason[TRO
 /* Under the lock. */
 static void take_back(struct pool *pool, struct connection *connection)
 {
-	pool->busy_count--;
-	pool->moved_ns = real_now_ns();
 	if (!connection->broken) {
 		push_idle(pool, connection);
 		return;
@@ -122,6 +126,8 @@ static void take_back(struct pool *pool, struct connection *connection)
 void pool_give(struct pool *pool, struct connection *connection)
 {
 	(void)pthread_mutex_lock(&pool->lock);
+	pool->busy_count--;
+	pool->moved_ns = real_now_ns();
 	take_back(pool, connection);
 	(void)pthread_mutex_unlock(&pool->lock);
 }
@@ -271,7 +277,8 @@ static bool is_try_due(struct pool *pool)
 {
 	int64_t now_ns = real_now_ns();
 	bool failing = health_is_failing(&pool->server->health);
-	if (!pool->idle || pool->waiting > 0 || (failing ? now_ns < pool->probe_due_ns : now_ns < atomic_load(&pool->server->look_due_ns)))
+	if (!pool->idle || pool->waiting > 0 ||
+	    (failing ? now_ns < pool->probe_due_ns : now_ns < atomic_load(&pool->server->look_due_ns)))
 		return false;
 	pool->probe_due_ns = now_ns + PROBE_INTERVAL_NS;
 	return true;
@@ -279,12 +286,14 @@ static bool is_try_due(struct pool *pool)
 
 static void look_at_server(struct pool *pool)
 {
-	struct connection *connection = is_try_due(pool) ? lend(pool) : NULL;
+	struct connection *connection = is_try_due(pool) ? take_alive(pool) : NULL;
 	if (!connection)
 		return;
+	pool->watching = 1;
 	(void)pthread_mutex_unlock(&pool->lock);
 	try_it(pool, connection);
 	(void)pthread_mutex_lock(&pool->lock);
+	pool->watching = 0;
 	take_back(pool, connection);
 }
 

@@ -31,14 +31,15 @@ struct pool {
 	struct sluice_stage *stage;
 	pool_probe_fn probe;
 	pthread_t thread;
-	pthread_mutex_t lock;    /* over what follows */
-	pthread_cond_t freed;    /* for who waits for a connection */
-	pthread_cond_t wanted;   /* for the thread */
-	struct connection *idle; /* the one used last is the first */
+	pthread_mutex_t lock;       /* over what follows */
+	pthread_cond_t freed;       /* for who waits for a connection */
+	pthread_cond_t wanted;      /* for the thread */
+	struct connection *idle;    /* the one used last is the first */
 	struct connection *awaited; /* whose COMMIT is not answered */
-	size_t idle_count, busy_count, awaited_count, waiting, opening;
-	int64_t moved_ns; /* when a connection was given back, or lent while none was busy */
-	bool stuck, empty; /* as the thread saw it last */
+	size_t idle_count, busy_count, awaited_count, waiting;
+	size_t opening, watching; /* connections that the thread has in hand */
+	int64_t moved_ns;         /* when a connection was given back, or lent while none was busy */
+	bool stuck, empty;        /* as the thread saw it last */
 	int64_t probe_due_ns;
 	char trouble[POOL_TROUBLE_SIZE]; /* of the last attempt to connect; "" if it went well */
 	int64_t pause_ns;                /* before the next attempt, growing */

@@ -248,5 +248,5 @@ static const struct sluice_extension extensions[] = {
 
 SLUICE_STAGE(persist, ops, .name = "postgres", .version = "1.0.0",
              .summary = "stores events in PostgreSQL, each as a transaction of its own", .options = options,
-             .config_size = sizeof(struct config), .spans = spans, .check = config_check, .create = create, .destroy = destroy,
-             .observe = observe, .extensions = extensions);
+             .config_size = sizeof(struct config), .spans = spans, .check = config_check, .create = create,
+             .destroy = destroy, .observe = observe, .extensions = extensions);

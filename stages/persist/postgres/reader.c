@@ -77,7 +77,8 @@ bool reader_scan(struct connection *connection, int64_t after_id, sluice_record_
 		walk.rows = 0;
 		ok = connection_stream(connection, sql, &parameters, yield_record, &walk, error);
 		if (ok && walk.out_of_order)
-			ok = sluice_error_set(error, "url: webhook_events.id does not hold the integers that Sluice wrote");
+			ok = sluice_error_set(error,
+			                      "url: webhook_events.id does not hold the integers that Sluice wrote");
 	} while (ok && walk.rows > 0 && !walk.stopped);
 	return ok;
 }

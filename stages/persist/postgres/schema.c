@@ -55,24 +55,27 @@ static bool ask(struct connection *connection, const char *sql, char *answer, si
 	return connection_ask(connection, sql, &parameters, answer, room, error);
 }
 
+enum { VERSION_DIGITS = 11 };
+
 /* A version is a number that some Sluice wrote. Nothing else is used, or repeated to anybody. */
 static bool parse_version(const char *text, int *version_out, struct sluice_error *error)
 {
 	static const char way_out[] = "restore the table from a backup, or use another database";
 	size_t size = strlen(text), digits = strspn(text, "0123456789"), minus = text[0] == '-';
 	bool number = digits == size || (minus && size > 1 && strspn(text + 1, "0123456789") == size - 1);
-	if (!size || size > 10 || !number)
+	if (!size || size > VERSION_DIGITS || !number)
 		return sluice_error_set(error, "url: webhook_schema.version is no version of Sluice's: %s", way_out);
-	*version_out = (int)strtol(text, NULL, 10);
-	if (*version_out > SCHEMA_VERSION)
+	long version = strtol(text, NULL, 10);
+	if (version > SCHEMA_VERSION)
 		return sluice_error_set(
 			error,
 			"url: the database's schema has version %s and this Sluice knows up to %d: use the Sluice that made it, or another database",
 			text, (int)SCHEMA_VERSION);
-	if (*version_out >= 1)
-		return true;
-	return sluice_error_set(error, "url: webhook_schema.version: expected 1 to %d, got %d: %s", (int)SCHEMA_VERSION,
-	                        *version_out, way_out);
+	if (version < 1)
+		return sluice_error_set(error, "url: webhook_schema.version: expected 1 to %d, got %ld: %s",
+		                        (int)SCHEMA_VERSION, version, way_out);
+	*version_out = (int)version;
+	return true;
 }
 
 /* 0: there is no webhook_schema. Not to_regclass(): it may answer from a cache that is as old as the transaction. */
@@ -100,7 +103,8 @@ static bool read_version(struct connection *connection, int *version_out, struct
 		return false;
 	if (strcmp(rows, "1") != 0)
 		return sluice_error_set(
-			error, "url: webhook_schema has %s rows instead of one: restore it from a backup, or use another database",
+			error,
+			"url: webhook_schema has %s rows instead of one: restore it from a backup, or use another database",
 			rows);
 	return parse_version(text, version_out, error);
 }

@@ -84,9 +84,10 @@ static void warn(struct server *server, const PGresult *result)
 	bool relaxed = column_is(result, 0, 4, "off") ||
 	               (column_is(result, 0, 4, "local") && !column_is(result, 0, 5, ""));
 	if (relaxed && config->durability == DURABILITY_STRICT)
-		(void)snprintf(text, sizeof(text),
-		               "PostgreSQL has synchronous_commit=%.*s: Sluice's own transactions still wait, but its next start will refuse the server",
-		               (int)value.size, value.data);
+		(void)snprintf(
+			text, sizeof(text),
+			"PostgreSQL has synchronous_commit=%.*s: Sluice's own transactions still wait, but its next start will refuse the server",
+			(int)value.size, value.data);
 	health_warn(&server->health, text[0] ? text : NULL);
 }
 
@@ -111,7 +112,7 @@ static bool judge_look(struct connection *connection, const PGresult *result)
 	char text[TROUBLE_SIZE];
 	warn(connection->server, result);
 	if (column_int64(result, 0, 2) != 3) {
-		fault_say(&connection->trouble, "a table of Sluice's is missing");
+		fault_of_state("42P01", &connection->trouble);
 		return false;
 	}
 	if (!unlogged.data || config->durability == DURABILITY_RELAXED)
@@ -140,8 +141,7 @@ bool server_look(struct connection *connection)
 	char text[IDENTITY_SIZE] = "";
 	if (answered)
 		(void)snprintf(text, sizeof(text), "%s", PQgetvalue(result, 0, 0));
-	identity_hear(&server->identity, &question, answered ? text : NULL,
-	              answered ? column_int64(result, 0, 1) : 0);
+	identity_hear(&server->identity, &question, answered ? text : NULL, answered ? column_int64(result, 0, 1) : 0);
 	bool ok = answered && judge_look(connection, result);
 	PQclear(result);
 	return ok;

@@ -21,9 +21,9 @@ enum { SCHEMA_NAME_SIZE = 64 };
 
 struct server {
 	struct sluice_stage *stage;
-	_Atomic int host;                   /* number of that in the url which took the last connection */
-	char schema[SCHEMA_NAME_SIZE];      /* of the tables; "" until server_find_schema() */
-	_Atomic int64_t look_due_ns;        /* by the real clock */
+	_Atomic int host;              /* number of that in the url which took the last connection */
+	char schema[SCHEMA_NAME_SIZE]; /* of the tables; "" until server_find_schema() */
+	_Atomic int64_t look_due_ns;   /* by the real clock */
 	struct identity identity;
 	struct health health;
 };

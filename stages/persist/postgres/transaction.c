@@ -122,8 +122,7 @@ enum fault transaction_commit(struct connection *connection)
 	connection->warned = connection->warned && committed;
 	if (connection->unanswered) {
 		connection_await(connection);
-		fault_say(&connection->trouble,
-		          "COMMIT is not confirmed in time (is a synchronous standby away?)");
+		fault_say(&connection->trouble, "COMMIT is not confirmed in time (is a synchronous standby away?)");
 	} else if (fault == FAULT_NONE && !committed) {
 		fault_say(&connection->trouble, "COMMIT rolled the transaction back");
 	} else if (connection->warned) {

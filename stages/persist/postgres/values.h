@@ -32,8 +32,8 @@ void parameters_time(struct parameters *parameters, int64_t wall_ns);
 /* Columns of a binary result. A value that does not have the size of its type (a column was altered) comes out as 0; a
  * time out of range ('infinity', say), as the nearest there is. */
 struct sluice_bytes column_bytes(const PGresult *row, int line, int column); /* NULL: absent */
-int64_t column_int64(const PGresult *row, int line, int column); /* any integer type */
-double column_real(const PGresult *row, int line, int column); /* a float8 */
+int64_t column_int64(const PGresult *row, int line, int column);             /* any integer type */
+double column_real(const PGresult *row, int line, int column);               /* a float8 */
 int64_t column_time_ns(const PGresult *row, int line, int column);
 void column_digest(const PGresult *row, int line, int column, uint8_t digest[SLUICE_DIGEST_SIZE]);
 

@@ -145,11 +145,11 @@ static enum fault write_audit_row(struct connection *connection, const struct sl
 	parameters_bytea(&parameters, row->covers.data, row->covers.size);
 	parameters_bytea(&parameters, row->previous, SLUICE_DIGEST_SIZE);
 	parameters_bytea(&parameters, row->hash, SLUICE_DIGEST_SIZE);
-	PGresult *result = connection_query(connection,
-	                                    "INSERT INTO webhook_audit_trail (writer, position, written_at, covers, "
-	                                    "previous, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING " TRANSACTION_KEEPS(
-						    "webhook_audit_trail"),
-	                                    &parameters);
+	PGresult *result = connection_query(
+		connection,
+		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, "
+		"previous, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING " TRANSACTION_KEEPS("webhook_audit_trail"),
+		&parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (ok && PQntuples(result) == 0) {
 		fault_say(&connection->trouble, "a trigger dropped a row of webhook_audit_trail");
