@@ -3,6 +3,7 @@
  */
 #include "cli/subcommands.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <sluice/version.h>
@@ -26,7 +27,7 @@ void subcommand_describe(const struct subcommand *subcommand, subcommand_fn each
 	arguments_describe(NULL, NULL);
 }
 
-int program_main(const struct program *program, int argc, char **argv)
+static int run(const struct program *program, int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
@@ -44,5 +45,15 @@ int program_main(const struct program *program, int argc, char **argv)
 	if (name[0])
 		(void)fprintf(stderr, "sluice: unknown subcommand '%s'\n\n", name);
 	program->print_usage(stderr);
+	return STATUS_CANNOT;
+}
+
+/* A full disk behind standard output must not pass for success. */
+int program_main(const struct program *program, int argc, char **argv)
+{
+	int status = run(program, argc, argv);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	(void)fprintf(stderr, "%s: standard output: cannot write it: %s\n", program->name, strerror(errno));
 	return STATUS_CANNOT;
 }

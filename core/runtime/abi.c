@@ -202,6 +202,27 @@ static const struct sluice_option *find_location(const struct sluice_option *opt
 	return NULL;
 }
 
+/* Lower-case words, digits and underscores, in groups with dots between them. */
+static bool is_option_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	for (;;) {
+		if (!*name || !strchr(letters, *name))
+			return false;
+		name += strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		if (*name != '.')
+			return *name == '\0';
+		name++;
+	}
+}
+
+/* Keys that a stage in a pipeline file has from the core. */
+static bool is_taken(const char *name)
+{
+	enum sluice_kind kind;
+	return strcmp(name, "use") == 0 || strcmp(name, "sha256") == 0 || kind_from_name(name, &kind);
+}
+
 /* What is wrong with one option, or NULL. */
 static const char *option_flaw(const struct sluice_stage_ops *ops, const struct sluice_option *option)
 {
@@ -221,6 +242,10 @@ static const char *option_flaw(const struct sluice_stage_ops *ops, const struct 
 		return "is a location: only a STRING of a persist stage can be one";
 	if ((option->flags & SLUICE_OPTION_LOCATION) && find_location(ops->options) != option)
 		return "is a second location: a stage has at most one";
+	if (!is_option_name(option->name))
+		return "is not a name: use lower-case letters, digits and underscores, with dots between groups";
+	if (is_taken(option->name))
+		return "is a key of the core: choose another name";
 	if (option_find(ops->options, option->name) != option)
 		return "is in the table twice";
 	return NULL;

@@ -10,11 +10,6 @@
 #include "runtime/dispatcher.h"
 #include "runtime/resume.h"
 
-static bool verdict_known(enum sluice_verdict verdict)
-{
-	return verdict_find(verdict) != NULL;
-}
-
 static bool is_kept(enum sluice_verdict verdict)
 {
 	return verdict == SLUICE_PASS || verdict == SLUICE_DONE;
@@ -31,9 +26,30 @@ static void stamp(struct event *event, int64_t *spent)
 
 static enum sluice_verdict broken_promise(struct instance *instance, struct event *event, enum sluice_verdict verdict)
 {
-	log_event(SLUICE_LOG_ERROR, instance->label, "stage_broke_contract", sluice_int("verdict", verdict),
+	log_event(SLUICE_LOG_ERROR, instance->label, "stage_broke_contract", sluice_int("verdict", (int)verdict),
 	          sluice_text("expected", "a verdict allowed for this stage"));
-	return sluice_fail(&event->pub, "the %s stage returned an invalid verdict", kind_names[event->at]);
+	return sluice_fail(&event->pub, "the %s stage returned an invalid verdict",
+	                   kind_names[instance->stage.ops->kind]);
+}
+
+/* Lets through what a stage of this kind may say, and DONE with a response of its own; a DONE out of place would be a 2xx
+ * for an event that nobody stored. */
+static enum sluice_verdict check_verdict(struct instance *instance, struct event *event, enum sluice_verdict verdict)
+{
+	enum sluice_kind kind = instance->stage.ops->kind;
+	int status = event->response.status;
+	bool responds = verdict == SLUICE_DONE && kind <= SLUICE_KIND_PARSE && status / 100 == 2;
+	if (status != RESPONSE_INVALID && (verdict_fits(verdict, kind) || responds))
+		return verdict;
+	event->response.status = 0;
+	return broken_promise(instance, event, verdict);
+}
+
+/* Nor may a parked event be resumed to wait. */
+static enum sluice_verdict check_resumed(struct instance *instance, struct event *event, enum sluice_verdict verdict)
+{
+	return verdict == SLUICE_WAIT ? broken_promise(instance, event, verdict)
+	                              : check_verdict(instance, event, verdict);
 }
 
 static void forget_explanation(struct event *event)
@@ -70,9 +86,7 @@ static enum sluice_verdict process(struct instance *instance, struct event *even
 		struct sluice_batch batch = {.events = &pub, .verdicts = &verdict, .count = 1};
 		instance->stage.ops->of.persist->store(&instance->stage, &batch);
 	}
-	if (!verdict_known(verdict) || (verdict == SLUICE_WAIT && event->at == SLUICE_KIND_PERSIST))
-		return broken_promise(instance, event, verdict);
-	return verdict;
+	return check_verdict(instance, event, verdict);
 }
 
 void flow_store(struct instance *persist, struct sluice_batch *batch)
@@ -84,8 +98,7 @@ void flow_store(struct instance *persist, struct sluice_batch *batch)
 	persist->stage.ops->of.persist->store(&persist->stage, batch);
 	for (size_t i = 0; i < batch->count; i++) {
 		struct event *event = event_of(batch->events[i]);
-		if (!verdict_known(batch->verdicts[i]) || batch->verdicts[i] == SLUICE_WAIT)
-			batch->verdicts[i] = broken_promise(persist, event, batch->verdicts[i]);
+		batch->verdicts[i] = check_verdict(persist, event, batch->verdicts[i]);
 	}
 }
 
@@ -250,9 +263,7 @@ static void enqueue(struct instance *instance, struct event *event)
 			return;
 		verdict = event->resumed_with;
 	}
-	if (!verdict_known(verdict) || verdict == SLUICE_WAIT)
-		verdict = broken_promise(instance, event, verdict);
-	after_put(event, verdict);
+	after_put(event, check_verdict(instance, event, verdict));
 }
 
 void flow_advance(struct event *event)
@@ -275,7 +286,7 @@ void flow_advance(struct event *event)
 		if (verdict == SLUICE_WAIT) {
 			if (resume_park(event))
 				return;
-			verdict = event->resumed_with;
+			verdict = check_resumed(instance, event, event->resumed_with);
 		}
 		/* Lanes know a stream by all of its name: one they could not keep would lose its order in silence. */
 		if (verdict == SLUICE_PASS && event->pub.stream.size > SLUICE_NAME_MAX)
@@ -292,8 +303,7 @@ void flow_carry_on(struct event *event, enum sluice_verdict verdict)
 {
 	/* Others may have an event that was put already, so that `at` says nothing about where it was parked. */
 	unsigned parked_at = event->was_put ? SLUICE_KIND_QUEUE : event->at;
-	if (!verdict_known(verdict) || verdict == SLUICE_WAIT)
-		verdict = broken_promise(event->pipeline->instances[parked_at], event, verdict);
+	verdict = check_resumed(event->pipeline->instances[parked_at], event, verdict);
 	if (parked_at == SLUICE_KIND_QUEUE) {
 		after_put(event, verdict);
 		return;

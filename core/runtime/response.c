@@ -11,8 +11,9 @@
 #include "runtime/event.h"
 
 /* Set by the server alone: framing, and what every response has. */
-static const char *const reserved[] = {"Connection",    "Content-Length",    "Content-Type", "Date",
-                                       "Server-Timing", "Transfer-Encoding", "X-Request-Id"};
+static const char *const reserved[] = {
+	"Connection",    "Content-Encoding", "Content-Length",    "Content-Type", "Date",        "Keep-Alive",
+	"Server-Timing", "Trailer",          "Transfer-Encoding", "Upgrade",      "X-Request-Id"};
 
 /* RFC 9110, section 5.6.2. */
 static bool is_token(const char *text)
@@ -74,7 +75,7 @@ static struct response_header *add(struct event *event, const char *name)
 bool event_set_header(struct event *event, const char *name, const char *value)
 {
 	struct response *response = &event->response;
-	if (!response_takes_header(name, value))
+	if (event->was_put || event->at >= SLUICE_KIND_QUEUE || !response_takes_header(name, value))
 		return false;
 	struct response_header *header = find(event, name);
 	size_t size = strlen(value);
@@ -92,8 +93,19 @@ bool event_set_header(struct event *event, const char *name, const char *value)
 	return true;
 }
 
+bool response_is_valid(int status, const char *type, size_t size)
+{
+	bool is_status = (status >= 200 && status <= 299) || (status >= 400 && status <= 499);
+	bool has_body = status != 204 && status != 205;
+	return is_status && strchr(type, '/') && is_value(type) && size <= RESPONSE_BODY_MAX && (has_body || size == 0);
+}
+
 bool event_respond(struct event *event, int status, const char *type, const void *body, size_t size)
 {
+	if (!response_is_valid(status, type, size)) {
+		event->response.status = RESPONSE_INVALID;
+		return true;
+	}
 	struct sluice_bytes type_copy = sluice_copy(&event->pub, type, strlen(type));
 	struct sluice_bytes body_copy = sluice_copy(&event->pub, body, size);
 	if (!type_copy.data || !body_copy.data)

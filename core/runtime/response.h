@@ -13,6 +13,8 @@ struct event;
 
 enum {
 	STATUS_CONFLICT = 422,
+	RESPONSE_INVALID = -1,           /* as status: a response that no stage may make */
+	RESPONSE_BODY_MAX = 1024 * 1024, /* bytes */
 	RESPONSE_HEADER_BYTES_MAX =
 		2048, /* bytes of all header fields, as many as surely fit beside the server's own */
 };
@@ -32,6 +34,9 @@ struct response {
 /* Whether a stage may set a header field of this name, and this one: see sluice_set_header(). */
 bool response_takes_name(const char *name);
 bool response_takes_header(const char *name, const char *value);
+
+/* Whether a stage may respond so: see sluice_respond(). */
+bool response_is_valid(int status, const char *type, size_t size);
 
 /* What sluice_set_header() and sluice_respond() do. */
 bool event_set_header(struct event *event, const char *name, const char *value);

@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "serve/service.h"
 
+enum { RESPONSE_ROOM_KEPT = 16 * 1024 };
+
 struct exchange_pool {
 	pthread_mutex_t lock;
 	struct exchange *resting;
@@ -55,6 +57,9 @@ void exchange_reset(struct exchange *exchange)
 	exchange->detail[0] = '\0';
 	exchange->is_own = false;
 	buffer_empty(&exchange->response_headers);
+	/* A large response of a stage leaves no large buffer behind. */
+	if (exchange->response_body.room > RESPONSE_ROOM_KEPT)
+		buffer_finish(&exchange->response_body);
 	buffer_empty(&exchange->response_body);
 }
 

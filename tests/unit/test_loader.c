@@ -498,6 +498,16 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		{{PERSIST(persist), .spans = (const char *const[]){"a", "b", "c", "d", "e", NULL}},
 	         "declares 5 spans: at most 4 can be timed"},
 		{{AUTH, OPTIONS(NUMBER(.help = "x"))}, "has an option without a name"},
+		{{AUTH, OPTIONS(NUMBER(.name = "a..b"))},
+	         "has a wrong option table: a..b is not a name: use lower-case letters, digits and underscores, with dots "
+	         "between groups"},
+		{{AUTH, OPTIONS(NUMBER(.name = "${X}"))},
+	         "has a wrong option table: ${X} is not a name: use lower-case letters, digits and underscores, with dots "
+	         "between groups"},
+		{{AUTH, OPTIONS(NUMBER(.name = "sha256"))},
+	         "has a wrong option table: sha256 is a key of the core: choose another name"},
+		{{AUTH, OPTIONS(NUMBER(.name = "parse"))},
+	         "has a wrong option table: parse is a key of the core: choose another name"},
 		{{AUTH, OPTIONS(NUMBER(.name = "n"), NUMBER(.name = "m"), NUMBER(.name = "n"))},
 	         "has a wrong option table: n is in the table twice"},
 		{{AUTH, .config_size = 8, .options = (struct sluice_option[]){NUMBER(.name = "n"), SLUICE_OPTION_END}},

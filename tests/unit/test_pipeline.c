@@ -403,7 +403,7 @@ END_TEST
 START_TEST(test_resume_may_come_from_any_thread)
 {
 	struct bench *bench = new_bench();
-	add_stage(bench, simple(SLUICE_KIND_AUTH, resume_from_a_thread));
+	add_stage(bench, simple(SLUICE_KIND_IDEMPOTENCY, resume_from_a_thread));
 	start(bench);
 	enum { COUNT = 200 };
 	static struct sender senders[COUNT];

@@ -134,6 +134,10 @@ static enum sluice_verdict set_forbidden(struct sluice_stage *stage, struct slui
 		{"Content-Type", "text/plain"},
 		{"Server-Timing", "x"},
 		{"", "x"},
+		{"Content-Encoding", "gzip"},
+		{"Upgrade", "x"},
+		{"Keep-Alive", "x"},
+		{"Trailer", "x"},
 		{"A B", "x"},
 		{"A:", "x"},
 		{"A", "x\r\nB: y"},
@@ -267,6 +271,58 @@ static enum sluice_verdict reject_422(struct sluice_stage *stage, struct sluice_
 	return sluice_reject(event, 422, "makes no sense");
 }
 
+static enum sluice_verdict say_done(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage, (void)event;
+	return SLUICE_DONE;
+}
+
+static enum sluice_verdict respond_500(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	return sluice_respond(event, 500, "text/plain", "x", 1);
+}
+
+static enum sluice_verdict respond_0(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	return sluice_respond(event, 0, "text/plain", "x", 1);
+}
+
+static enum sluice_verdict respond_without_type(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	return sluice_respond(event, 200, "text/plain\r\nX: y", "x", 1);
+}
+
+static enum sluice_verdict respond_no_content(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	return sluice_respond(event, 204, "text/plain", "x", 1);
+}
+
+static enum sluice_verdict respond_at_length(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	static const char body[RESPONSE_BODY_MAX + 1];
+	return sluice_respond(event, 200, "text/plain", body, sizeof(body));
+}
+
+/* A 2xx would say that the event is stored. */
+START_TEST(test_done_without_a_valid_response_is_a_500)
+{
+	static const process_fn broken[] = {say_done,           respond_500,      respond_0, respond_without_type,
+	                                    respond_no_content, respond_at_length};
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		send(broken[i]);
+		ck_assert_msg(ending.status == 500 && ending.outcome == OUTCOME_FAILED, "case %zu: %d", i,
+		              ending.status);
+		ck_assert_str_eq(ending.body, "");
+		ck_assert_ptr_null(persist);
+	}
+}
+END_TEST
+
 START_TEST(test_only_what_is_called_a_conflict_counts_as_one)
 {
 	send(conflict);
@@ -389,6 +445,7 @@ static Suite *suite(void)
 	tcase_add_test(all, test_a_stage_responds_itself_and_nothing_is_stored);
 	tcase_add_test(all, test_a_response_goes_out_only_with_its_verdict);
 	tcase_add_test(all, test_header_fields_of_a_response_are_bounded);
+	tcase_add_test(all, test_done_without_a_valid_response_is_a_500);
 	tcase_add_test(all, test_only_what_is_called_a_conflict_counts_as_one);
 	tcase_add_test(all, test_a_long_sentence_is_cut);
 	tcase_add_test(all, test_a_stage_is_ticked_while_no_event_comes);

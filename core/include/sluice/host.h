@@ -153,9 +153,9 @@ static inline enum sluice_verdict sluice_fail(struct sluice_event *event, const 
 
 /* Adds a header field to the response, beside those of the server, or replaces the stage's own of that name: Retry-After
  * of a 429, say. It goes out with whatever the response becomes. False, and nothing is added, if the name is no token or
- * one of the server's own (Connection, Content-Length, Content-Type, Date, Server-Timing, Transfer-Encoding,
- * X-Request-Id), the value is empty or has control characters, all of them would exceed 2 KiB, or memory is short. Stages
- * before the queue only. */
+ * one of the server's own (Connection, Content-Encoding, Content-Length, Content-Type, Date, Keep-Alive, Server-Timing,
+ * Trailer, Transfer-Encoding, Upgrade, X-Request-Id), the value is empty or has control characters, all of them would
+ * exceed 2 KiB, or memory is short. Stages before the queue only. */
 static inline bool sluice_set_header(struct sluice_event *event, const char *name, const char *value)
 {
 	return event->host->set_header(event, name, value);
@@ -172,9 +172,10 @@ static inline enum sluice_verdict sluice_unauthorized(struct sluice_event *event
 	return SLUICE_REJECT;
 }
 
-/* Answers the request itself, with a status of 200–299 or 400–499, a media type and a body, which is copied: a
- * sender's verification handshake, say. The event goes no further and is not stored. Auth and parse only. Returns the
- * verdict to return: SLUICE_DONE or SLUICE_REJECT by the status, SLUICE_RETRY when memory is short. */
+/* Answers the request itself, with a status of 200–299 or 400–499, a media type and a body of up to 1 MiB (none with
+ * 204 and 205), which is copied: a sender's verification handshake, say. Anything else is a 500. The event goes no further
+ * and is not stored. Auth and parse only. Returns the verdict to return: SLUICE_DONE or SLUICE_REJECT by the status,
+ * SLUICE_RETRY when memory is short. */
 static inline enum sluice_verdict sluice_respond(struct sluice_event *event, int status, const char *type,
                                                  const void *body, size_t size)
 {
