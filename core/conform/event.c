@@ -94,6 +94,19 @@ struct sluice_event *bench_event(struct bench *bench)
 	return event;
 }
 
+void bench_set_target(struct sluice_event *event, const char *method, const char *target, const char *authority)
+{
+	const char *query = target ? strchr(target, '?') : NULL;
+	if (method)
+		event->method = keep_text(event, method);
+	if (target)
+		event->path = keep(event, target, query ? (size_t)(query - target) : strlen(target));
+	if (target)
+		event->query = keep_text(event, query ? query + 1 : NULL);
+	if (authority)
+		event->authority = keep_text(event, authority);
+}
+
 void bench_add_header(struct sluice_event *event, const char *name, const char *value)
 {
 	struct sluice_header *headers = pages_alloc(&own_of(event)->pages,

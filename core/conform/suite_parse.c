@@ -5,15 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/utf8.h"
 #include "conform/check.h"
 #include "conform/concurrent.h"
 #include "conform/corpus.h"
+#include "conform/request.h"
 #include "conform/sample.h"
 #include "yaml/option.h"
 
 enum { THREADS = 4, ROUNDS = 300, RANDOM_BODIES = 20000, DEPTH = 64, FAR_TOO_DEEP = 100000, BAD_REQUEST = 400 };
+
+#define TEXT(literal)                                                                                                  \
+	{                                                                                                              \
+		literal, sizeof(literal) - 1                                                                           \
+	}
 
 static const char *const text_names[] = {"message id", "event type", "stream"};
 
@@ -21,8 +28,17 @@ static const char *const text_names[] = {"message id", "event type", "stream"};
 static const char *const defaults[] = {"message_id=/messageId", "event_type=/eventType", "payload=/payload",
                                        "stream=/stream", "sequence=/sequence"};
 
-static struct bench *open_parser(struct check *check)
+/* What is sent where the check does not care: the request of --request, or JSON. */
+static struct request model;
+
+static const char json_body[] =
+	" {\"messageId\":\"m\\u00e9\\ud83d\\ude00\",\"eventType\":\"\\\"t\",\"stream\":\"s\",\"sequence\":-12,\"payload\":{\"a\":[1.5e-3,true,false,null,\"\\\\\"],\"gr\xc3\xbc\xc3\x9f\":\"\xe2\x82\xac\"}}";
+
+/* For the checks of those that take JSON, which all do but those that are given a request in a format of their own. */
+static struct bench *open_json(struct check *check)
 {
+	if (check_request(check))
+		check_skip(check, "its format is that of the request given with --request");
 	const char *extra[sizeof(defaults) / sizeof(defaults[0]) + 1] = {NULL};
 	size_t count = 0;
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
@@ -36,8 +52,11 @@ static struct bench *open_parser(struct check *check)
 
 static struct sluice_event *event_of(struct bench *bench, const void *body, size_t size)
 {
-	struct sluice_event *event = bench_event(bench);
-	bench_add_header(event, "Content-Type", "application/json");
+	struct sluice_event *event = request_event(bench, &model);
+	for (size_t i = 0; i < model.header_count; i++)
+		bench_add_header(event, model.headers[i].name, model.headers[i].value);
+	if (model.header_count == 0)
+		bench_add_header(event, "Content-Type", "application/json");
 	bench_set_body(event, body, size);
 	event->payload = (struct sluice_bytes){NULL, 0};
 	return event;
@@ -113,6 +132,21 @@ static bool passes(struct check *check, struct bench *bench, const void *body, s
 	return verdict == SLUICE_PASS;
 }
 
+/* For checks of any format: the request given, or the JSON above. */
+static struct bench *open_model(struct check *check)
+{
+	if (!check_request(check)) {
+		model.body = (struct sluice_bytes){json_body, strlen(json_body)};
+		return open_json(check);
+	}
+	struct bench *bench = check_open(check);
+	request_read_file(check, &model);
+	check_that(check, model.body.size > 0, "the request given with --request: expected a body");
+	check_that(check, passes(check, bench, model.body.data, model.body.size),
+	           "the request given with --request: expected PASS, got REJECT");
+	return bench;
+}
+
 static bool text_passes(struct check *check, struct bench *bench, const char *body)
 {
 	return passes(check, bench, body, strlen(body));
@@ -128,7 +162,7 @@ static void wrap(struct buffer *out, const void *value, size_t size)
 
 static void valid_json(struct check *check)
 {
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	struct buffer body = {0};
 	for (const struct sluice_bytes *value = corpus_valid; value->data; value++) {
 		wrap(&body, value->data, value->size);
@@ -147,7 +181,7 @@ static void valid_json(struct check *check)
 
 static void invalid_json(struct check *check)
 {
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	struct buffer body = {0};
 	for (const struct sluice_bytes *value = corpus_invalid; value->data; value++) {
 		wrap(&body, value->data, value->size);
@@ -177,7 +211,7 @@ static void duplicate_key(struct check *check)
 		"{\"a\":1,\"messageId\":\"m\",\"eventType\":\"t\",\"payload\":1,\"a\":2}",
 		"{\"messageId\":\"m\",\"eventType\":\"t\",\"payload\":1,\"message\\u0049d\":\"n\"}",
 	};
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
 		check_that(check, !text_passes(check, bench, bodies[i]), "%s: expected REJECT, got PASS", bodies[i]);
 	check_that(check,
@@ -198,9 +232,10 @@ static void payload_in_body(struct check *check)
 {
 	if (decodes(check))
 		check_skip(check, "it declares that it decodes the payload");
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_model(check);
 	struct buffer body = {0};
-	for (const struct sluice_bytes *value = corpus_valid; value->data; value++) {
+	(void)passes(check, bench, model.body.data, model.body.size);
+	for (const struct sluice_bytes *value = corpus_valid; !check_request(check) && value->data; value++) {
 		wrap(&body, value->data, value->size);
 		(void)passes(check, bench, body.data, body.size);
 	}
@@ -218,7 +253,7 @@ static void exact_bytes(struct check *check)
 		{NULL, 0},
 	};
 	const struct sluice_bytes *const lists[] = {corpus_valid, more};
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	struct buffer body = {0};
 	for (size_t i = 0; i < 2; i++) {
 		for (const struct sluice_bytes *value = lists[i]; value->data; value++) {
@@ -281,7 +316,7 @@ static void expect_fields(struct check *check, const struct fields *expected, co
 
 static void fields(struct check *check)
 {
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	for (size_t i = 0; i < sizeof(fields_cases) / sizeof(fields_cases[0]); i++) {
 		const struct fields *expected = &fields_cases[i];
 		struct sluice_event *event = event_of(bench, expected->body, strlen(expected->body));
@@ -312,7 +347,7 @@ static void wrong_fields(struct check *check)
 		"",
 		" ",
 	};
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
 		check_that(check, !text_passes(check, bench, bodies[i]), "'%s': expected REJECT, got PASS", bodies[i]);
 }
@@ -333,7 +368,7 @@ static void make_long(struct buffer *out, const char *key, size_t size)
 static void limits(struct check *check)
 {
 	static const char *const keys[] = {"messageId", "eventType", "stream"};
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	struct buffer body = {0};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		make_long(&body, keys[i], SLUICE_NAME_MAX);
@@ -366,7 +401,7 @@ static void depth(struct check *check)
 	static const struct nesting {
 		const char *open, *inside, *close;
 	} nestings[] = {{"[", "", "]"}, {"{\"a\":", "1", "}"}, {"[{\"a\":", "1", "}]"}};
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_json(check);
 	struct buffer body = {0};
 	for (size_t i = 0; i < sizeof(nestings) / sizeof(nestings[0]); i++) {
 		const struct nesting *nesting = &nestings[i];
@@ -388,17 +423,18 @@ static void depth(struct check *check)
 	buffer_finish(&body);
 }
 
-static const char whole[] =
-	" {\"messageId\":\"m\\u00e9\\ud83d\\ude00\",\"eventType\":\"\\\"t\",\"stream\":\"s\",\"sequence\":-12,\"payload\":{\"a\":[1.5e-3,true,false,null,\"\\\\\"],\"gr\xc3\xbc\xc3\x9f\":\"\xe2\x82\xac\"}}";
-
 static void cut_body(struct check *check)
 {
-	struct bench *bench = open_parser(check);
-	size_t size = strlen(whole);
-	check_that(check, passes(check, bench, whole, size), "%s: expected PASS, got REJECT", whole);
-	for (size_t i = 0; i < size; i++)
-		check_that(check, !passes(check, bench, whole, i),
-		           "the first %zu bytes of %s: expected REJECT, got PASS", i, whole);
+	struct bench *bench = open_model(check);
+	size_t size = model.body.size;
+	check_that(check, passes(check, bench, model.body.data, size), "%s: expected PASS, got REJECT",
+	           excerpt_of(model.body).text);
+	for (size_t i = 0; i < size; i++) {
+		bool passed = passes(check, bench, model.body.data, i);
+		/* Another format may have no end of its own. */
+		check_that(check, !passed || check_request(check),
+		           "the first %zu bytes of %s: expected REJECT, got PASS", i, json_body);
+	}
 }
 
 /* xorshift: the same bodies each time, so that what is found is found again. */
@@ -413,40 +449,44 @@ static uint64_t next_random(uint64_t *state)
 static void random_bodies(struct check *check)
 {
 	static const char tokens[] = "{}[]\",:\\u0d8f 1-+.eE\ntruefalsn\x80\xff\xc3";
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_model(check);
+	char *body = must_calloc(1, model.body.size);
 	uint64_t state = 88172645463325252u;
 	for (int i = 0; i < RANDOM_BODIES; i++) {
-		char body[sizeof(whole) + 8];
-		size_t size = strlen(whole), changes = 1 + next_random(&state) % 4;
-		memcpy(body, whole, size); // NOLINT(bugprone-not-null-terminated-result): bytes, not a text
+		size_t size = model.body.size, changes = 1 + next_random(&state) % 4;
+		memcpy(body, model.body.data, size);
 		for (size_t j = 0; j < changes; j++)
 			body[next_random(&state) % size] = tokens[next_random(&state) % (sizeof(tokens) - 1)];
 		if (next_random(&state) % 4 == 0)
 			size = next_random(&state) % size;
 		(void)passes(check, bench, body, size);
 	}
+	free(body);
 }
 
 static void untouched(struct check *check)
 {
-	static const char *const bodies[] = {whole,
-	                                     "{\"messageId\":\"m\\u0031\",\"eventType\":\"t\",\"payload\":\"\\u0000\"}",
-	                                     "{\"messageId\":", "[]"};
-	struct bench *bench = open_parser(check);
+	struct bench *bench = open_model(check);
+	const struct sluice_bytes bodies[] = {
+		model.body,
+		TEXT("{\"messageId\":\"m\\u0031\",\"eventType\":\"t\",\"payload\":\"\\u0000\"}"),
+		TEXT("{\"messageId\":"),
+		TEXT("[]"),
+	};
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		struct sluice_event *event = event_of(bench, bodies[i], strlen(bodies[i]));
+		struct sluice_event *event = event_of(bench, bodies[i].data, bodies[i].size);
 		struct sluice_bytes body = event->body, request_id = event->request_id;
 		const struct sluice_header *headers = event->headers;
 		int64_t deadline_ns = event->deadline_ns, received_at_ns = event->received_at_ns;
 		(void)process(check, bench, event);
-		check_that(check, memcmp(event->body.data, bodies[i], strlen(bodies[i]) + 1) == 0,
-		           "%s: it changed the bytes of the body", bodies[i]);
+		check_that(check, memcmp(event->body.data, bodies[i].data, bodies[i].size) == 0,
+		           "%s: it changed the bytes of the body", excerpt_of(bodies[i]).text);
 		check_that(check,
 		           event->body.data == body.data && event->body.size == body.size &&
 		                   event->request_id.data == request_id.data && event->headers == headers &&
 		                   event->deadline_ns == deadline_ns && event->received_at_ns == received_at_ns &&
 		                   event->attempt == 1 && !event->acknowledged,
-		           "%s: it changed a field of the event that is not its own", bodies[i]);
+		           "%s: it changed a field of the event that is not its own", excerpt_of(bodies[i]).text);
 		bench_free(event);
 	}
 }
@@ -454,7 +494,26 @@ static void untouched(struct check *check)
 struct readers {
 	struct check *check;
 	struct bench *bench;
+	struct sluice_event *alone; /* the model, read before there were several threads */
 };
+
+static void read_the_same(void *context, unsigned number)
+{
+	const struct readers *readers = context;
+	const struct sluice_event *alone = readers->alone;
+	(void)number;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct sluice_event *event = event_of(readers->bench, model.body.data, model.body.size);
+		enum sluice_verdict verdict = process(readers->check, readers->bench, event);
+		check_that(readers->check,
+		           verdict == SLUICE_PASS && bench_same_bytes(event->message_id, alone->message_id) &&
+		                   bench_same_bytes(event->event_type, alone->event_type) &&
+		                   bench_same_bytes(event->stream, alone->stream) &&
+		                   bench_same_bytes(event->payload, alone->payload),
+		           "on %d threads at once a request got other fields than on one", THREADS);
+		bench_settle(readers->bench, event, verdict);
+	}
+}
 
 static void read_many(void *context, unsigned number)
 {
@@ -479,8 +538,11 @@ static void read_many(void *context, unsigned number)
 
 static void many_threads(struct check *check)
 {
-	struct readers readers = {check, open_parser(check)};
-	concurrent_run(check, THREADS, read_many, &readers);
+	struct readers readers = {check, open_model(check), NULL};
+	readers.alone = event_of(readers.bench, model.body.data, model.body.size);
+	check_that(check, process(check, readers.bench, readers.alone) == SLUICE_PASS, "%s: expected PASS",
+	           excerpt_of(model.body).text);
+	concurrent_run(check, THREADS, check_request(check) ? read_the_same : read_many, &readers);
 }
 
 const struct check_entry suite_parse[] = {

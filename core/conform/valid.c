@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "conform/sample.h"
@@ -16,8 +15,6 @@
 #define ID "msg_conform"
 #define TIME_S INT64_C(1700000000)
 #define BODY "{\"messageId\":\"1\",\"eventType\":\"conform\",\"payload\":{\"text\":\"Grüße\"}}"
-
-enum { FILE_MAX = 1 << 20 };
 
 static struct valid_header *add_header(struct valid *valid, const char *name)
 {
@@ -33,30 +30,12 @@ static char *first_item(const char *list)
 	return strndup(list, strcspn(list, ","));
 }
 
-/* One line without its end; the rest begins behind it. */
-static char *take_line(char **rest)
+static void use_request(struct valid *valid)
 {
-	char *line = *rest, *end = line + strcspn(line, "\n");
-	*rest = *end ? end + 1 : end;
-	*end = '\0';
-	if (end > line && end[-1] == '\r')
-		end[-1] = '\0';
-	return line;
-}
-
-static void take_header(struct check *check, struct valid *valid, char *line)
-{
-	char *colon = strchr(line, ':');
-	if (!colon)
-		return; /* the request line */
-	if (valid->header_count == VALID_HEADERS_MAX)
-		check_skip(check, "the request has more than %d headers", VALID_HEADERS_MAX);
-	*colon = '\0';
-	const char *value = colon + 1 + strspn(colon + 1, " \t");
-	buffer_add_text(&add_header(valid, line)->value, value);
-	struct tm date = {0};
-	if (strcasecmp(line, "Date") == 0 && strptime(value, "%a, %d %b %Y %H:%M:%S", &date))
-		bench_set_clock((int64_t)timegm(&date) * NS_PER_S);
+	for (size_t i = 0; i < valid->request.header_count; i++) {
+		const struct request_header *header = &valid->request.headers[i];
+		buffer_add_text(&add_header(valid, header->name)->value, header->value);
+	}
 }
 
 static const char *scheme_of(const struct check *check)
@@ -69,7 +48,7 @@ static const char *scheme_of(const struct check *check)
 /* As a sender of the stage's scheme would. False: there is no such scheme. */
 static bool sign(struct check *check, struct valid *valid, const char *secret)
 {
-	static struct buffer lines; /* the headers' names point into it */
+	static struct buffer lines; /* the request points into it */
 	struct buffer spec = {0};
 	const char *scheme = scheme_of(check);
 	buffer_printf(&spec, "%s:%s", scheme ? scheme : "", secret);
@@ -80,28 +59,12 @@ static bool sign(struct check *check, struct valid *valid, const char *secret)
 	bench_set_clock(TIME_S * NS_PER_S);
 	signer_write(signer, (struct sluice_bytes){ID, strlen(ID)},
 	             (struct sluice_bytes){valid->body.data, valid->body.size}, TIME_S * NS_PER_S, false, &lines);
-	for (char *rest = lines.data; *rest;)
-		take_header(check, valid, take_line(&rest));
+	request_parse(check, lines.data, lines.size, &valid->request);
+	use_request(valid);
 	valid->signs_body = true;
 	valid->has_time = signer_signs_time(signer);
 	signer_free(signer);
 	return true;
-}
-
-static void read_request(struct check *check, struct valid *valid)
-{
-	static char text[FILE_MAX + 1]; /* the headers' names point into it */
-	FILE *file = fopen(check_request(check), "re");
-	size_t size = file ? fread(text, 1, FILE_MAX, file) : 0;
-	if (file)
-		(void)fclose(file);
-	if (size == 0)
-		check_skip(check, "cannot read %s", check_request(check));
-	text[size] = '\0';
-	char *rest = text, *line;
-	while (*rest && *(line = take_line(&rest)))
-		take_header(check, valid, line);
-	buffer_add(&valid->body, rest, size - (size_t)(rest - text));
 }
 
 static void make(struct check *check, struct valid *valid)
@@ -112,7 +75,9 @@ static void make(struct check *check, struct valid *valid)
 	*valid = (struct valid){0};
 	buffer_add_text(&valid->body, check_request(check) ? "" : BODY);
 	if (check_request(check)) {
-		read_request(check, valid);
+		request_read_file(check, &valid->request);
+		use_request(valid);
+		buffer_add(&valid->body, valid->request.body.data, valid->request.body.size);
 	} else if (secret && sign(check, valid, secret)) {
 		/* signed */
 	} else if (tokens) {
@@ -166,15 +131,18 @@ struct bench *valid_open(struct check *check, struct valid *valid_out)
 	    run(check, bench, &(struct valid){.header_count = 0}) == SLUICE_PASS)
 		check_skip(check, "it has no secret and accepts every request");
 	make(check, valid_out);
-	enum sluice_verdict verdict = run(check, bench, valid_out);
-	check_that(check, verdict == SLUICE_PASS, "a valid request: expected PASS, got %s", verdict_name(verdict));
+	struct sluice_event *event = valid_event(bench, valid_out);
+	enum sluice_verdict verdict = sample_wait(check, event, bench_process(bench, event));
+	check_that(check, verdict == SLUICE_PASS, "a valid request: expected PASS, got %s: %s", verdict_name(verdict),
+	           bench_detail(event));
+	bench_settle(bench, event, verdict);
 	learn(check, bench, valid_out);
 	return bench;
 }
 
 struct sluice_event *valid_event(struct bench *bench, const struct valid *valid)
 {
-	struct sluice_event *event = bench_event(bench);
+	struct sluice_event *event = request_event(bench, &valid->request);
 	for (size_t i = 0; i < valid->header_count; i++)
 		bench_add_header(event, valid->headers[i].name, valid->headers[i].value.data);
 	bench_set_body(event, valid->body.data, valid->body.size);

@@ -7,20 +7,20 @@
 
 #include "base/buffer.h"
 #include "conform/check.h"
-
-enum { VALID_HEADERS_MAX = 32 };
+#include "conform/request.h"
 
 struct valid {
 	struct valid_header {
 		const char *name;
 		struct buffer value;
 		size_t from;  /* what stands before it may be written in other ways */
-		bool matters; /* without it the request is refused */
-	} headers[VALID_HEADERS_MAX];
+		bool matters; /* without it the request is rejected */
+	} headers[REQUEST_HEADERS_MAX];
 	size_t header_count;
 	struct buffer body;
-	bool signs_body; /* known to; a request from a file may or may not */
-	bool has_time;   /* known to sign when it was sent */
+	struct request request; /* what it was made of, or empty */
+	bool signs_body;        /* known to; a request from a file may or may not */
+	bool has_time;          /* known to sign when it was sent */
 };
 
 /* Ends the check, skipped, if no such request is known or the stage accepts every request. The clock is set to when

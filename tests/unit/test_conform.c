@@ -323,25 +323,74 @@ START_TEST(test_json_says_the_same)
 }
 END_TEST
 
-START_TEST(test_a_request_from_a_file_is_let_through)
+/* Runs `sluice conform ARGUMENTS --request FILE` with a file of that content. */
+static int conform_with_request(const char *arguments, const char *content)
 {
-	char name[] = "/tmp/sluice-request-XXXXXX", arguments[512];
+	char name[] = "/tmp/sluice-request-XXXXXX";
+	struct buffer all = {0};
 	int descriptor = mkstemp(name);
 	ck_assert_int_ge(descriptor, 0);
 	FILE *file = fdopen(descriptor, "w");
-	/* The vector of docs.github.com. */
-	(void)fputs(
-		"POST /webhooks HTTP/1.1\r\nHost: example.org\r\nX-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17\r\n\r\nHello, World!",
-		file);
+	(void)fputs(content, file);
 	ck_assert_int_eq(fclose(file), 0);
-	(void)snprintf(
-		arguments, sizeof(arguments),
-		TEST_BUILD_DIR
-		"/stages/auth/hmac.so --set scheme=github --set \"secrets=It's a Secret to Everybody\" --only changed-header --request %s",
-		name);
-	int status = sluice_conform(arguments);
+	buffer_printf(&all, "%s --request %s", arguments, name);
+	int status = sluice_conform(all.data);
+	buffer_finish(&all);
 	(void)remove(name);
+	return status;
+}
+
+START_TEST(test_a_request_from_a_file_is_accepted)
+{
+	/* The vector of docs.github.com. */
+	static const char request[] =
+		"POST /webhooks HTTP/1.1\r\nHost: example.org\r\nX-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17\r\n\r\nHello, World!";
+	int status = conform_with_request(
+		TEST_BUILD_DIR
+		"/stages/auth/hmac.so --set scheme=github --set \"secrets=It's a Secret to Everybody\" --only changed-header",
+		request);
 	ck_assert_msg(status == 0, "%s", output.data);
+}
+END_TEST
+
+#define SIGNED                                                                                                         \
+	"Stripe-Signature: t=1700000000,v1=edd4eccaf047198be8409ad62a80aa54f4c51b597d84e880b310f044016400ce\r\n\r\nHello"
+#define DATE "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+
+START_TEST(test_a_request_with_a_date_shows_whether_the_time_is_verified)
+{
+	static const struct {
+		const char *stage, *request;
+		int status;
+		const char *said;
+	} cases[] = {
+		{"sound", "POST / HTTP/1.1\r\n" DATE SIGNED, 0, "  ok       stale"},
+		{"ignores_time", "POST / HTTP/1.1\r\n" DATE SIGNED, 2, "it verifies no time"},
+		{"sound", "POST / HTTP/1.1\r\n" SIGNED, 1, "a valid request: expected PASS, got REJECT"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char arguments[512];
+		(void)snprintf(arguments, sizeof(arguments),
+		               FLAWED "auth/%s.so --set secrets=conform-secret --only stale", cases[i].stage);
+		int status = conform_with_request(arguments, cases[i].request);
+		ck_assert_msg(status == cases[i].status, "%d: %s", status, output.data);
+		expect_said(cases[i].said);
+	}
+}
+END_TEST
+
+START_TEST(test_a_parser_of_another_format_is_checked_with_a_request_of_its_own)
+{
+	static const char stage[] = TEST_BUILD_DIR "/tests/stages/parse/line_parse.so";
+	int status = conform_with_request(
+		stage, "POST /lines?a=1 HTTP/1.1\r\nHost: lines.example:81\r\n\r\nid type some payload");
+	ck_assert_msg(status == 0, "%s", output.data);
+	expect_said("  ok       many-threads");
+	expect_said("its format is that of the request given with --request");
+	status = conform_with_request(stage, "POST /lines HTTP/1.1\r\nHost: lines.example:81\r\n\r\nid type payload");
+	ck_assert_msg(status == 1, "%s", output.data);
+	expect_said("the request given with --request: expected PASS, got REJECT");
+	ck_assert_int_eq(sluice_conform(stage), 1);
 }
 END_TEST
 
@@ -364,7 +413,9 @@ static Suite *make_suite(void)
 	tcase_add_test(command, test_an_exit_is_1_and_named);
 	tcase_add_test(command, test_what_cannot_be_told_is_2);
 	tcase_add_test(command, test_json_says_the_same);
-	tcase_add_test(command, test_a_request_from_a_file_is_let_through);
+	tcase_add_test(command, test_a_request_from_a_file_is_accepted);
+	tcase_add_test(command, test_a_request_with_a_date_shows_whether_the_time_is_verified);
+	tcase_add_test(command, test_a_parser_of_another_format_is_checked_with_a_request_of_its_own);
 	suite_add_tcase(suite, stages);
 	suite_add_tcase(suite, command);
 	return suite;

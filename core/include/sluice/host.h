@@ -61,9 +61,13 @@ struct sluice_host {
 	             int64_t ns);
 	void (*log)(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
 	            const struct sluice_field *fields, size_t field_count);
+	/* For hash tables in memory: its key differs in every process, so that no sender can choose collisions. */
 	uint64_t (*hash)(const void *data, size_t size);
+	/* Fills the buffer from the system's cryptographic generator. */
 	void (*random)(void *buffer, size_t size);
+	/* queue: makes the event of a record that an earlier life had acknowledged; see recover(). NULL: the pool is full. */
 	struct sluice_event *(*restore)(struct sluice_stage *stage, const struct sluice_record *record);
+	/* persist: the hash of a row of the audit trail, and the digest of a stored event; see record.h. */
 	void (*audit_hash)(const struct sluice_audit_row *row, uint8_t hash[SLUICE_DIGEST_SIZE]);
 	void (*record_digest)(const struct sluice_record *record, uint8_t digest[SLUICE_DIGEST_SIZE]);
 
