@@ -23,6 +23,8 @@ enum { FLAGS = SLUICE_QUEUE_DURABLE };
 
 enum { FRAME_DONE = 'D', RING = 5 /* places in the ring of FORGETS_AT_THE_END */ };
 
+static char all_of_it[4 << 20]; /* BUFFERS: one that happens to be empty would hide the flaw */
+
 struct config {
 	int64_t capacity;
 	const char *path;
@@ -298,6 +300,8 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 			free(queue);
 			return sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
 		}
+		if (flaw == BUFFERS)
+			(void)setvbuf(queue->journal, all_of_it, _IOFBF, sizeof(all_of_it));
 		read_journal(queue, config->path);
 	}
 	(void)pthread_mutex_init(&queue->lock, NULL);
