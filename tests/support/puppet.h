@@ -330,7 +330,7 @@ struct sender {
 	pthread_t thread;
 	int requests;
 	int statuses[600];
-	atomic_bool *stop;
+	atomic_bool *stop, connected;
 };
 
 /* Sends until told to stop or until the server closes; counts what it was answered. */
@@ -339,6 +339,7 @@ static inline void *send_many(void *context)
 	struct sender *sender = context;
 	struct wire_answer *got = malloc(sizeof(*got));
 	int fd = wire_connect(port);
+	atomic_store(&sender->connected, true);
 	for (int i = 0; i < sender->requests && !(sender->stop && atomic_load(sender->stop)); i++) {
 		wire_post(fd, "/webhooks", "", "{}", 2);
 		wire_read(fd, got);

@@ -193,11 +193,22 @@ void scripted_take_ms(int ms)
 	(void)poll(NULL, 0, ms);
 }
 
-void scripted_say(int fd, int status, const char *fields)
+static void say(int fd, int status, const char *fields, int flags)
 {
 	char text[512];
 	int size = snprintf(text, sizeof(text), "HTTP/1.1 %d x\r\nContent-Length: 0\r\n%s\r\n", status, fields);
-	(void)send(fd, text, (size_t)size, MSG_NOSIGNAL);
+	(void)send(fd, text, (size_t)size, MSG_NOSIGNAL | flags);
+}
+
+void scripted_say(int fd, int status, const char *fields)
+{
+	say(fd, status, fields, 0);
+}
+
+void scripted_say_last(int fd, int status)
+{
+	say(fd, status, "", MSG_MORE); /* held back, until the FIN goes out with it */
+	(void)shutdown(fd, SHUT_WR);
 }
 
 bool scripted_accept(struct scripted_server *server, const struct scripted_request *request, int fd)

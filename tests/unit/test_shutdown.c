@@ -105,8 +105,10 @@ static void stop_under_load(enum fate fate)
 		senders[i].requests = 1000000;
 		ck_assert_int_eq(pthread_create(&senders[i].thread, NULL, send_many, &senders[i]), 0);
 	}
-	while (atomic_load(&puppet.submitted) < 200)
-		pause_briefly();
+	for (int i = 0; i < SENDERS; i++) {
+		while (!atomic_load(&senders[i].connected) || atomic_load(&puppet.submitted) < 200)
+			pause_briefly();
+	}
 	ck_assert_uint_eq(stop_within(5 * NS_PER_S), 0);
 	int answered = 0;
 	for (int i = 0; i < SENDERS; i++) {

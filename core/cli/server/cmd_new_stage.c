@@ -28,7 +28,10 @@ static const struct kind_texts {
 	const char *package;            /* what sluice_add_stage() says about a library */
 	const char *library;            /* and what its Debian package is called */
 } kinds[KIND_COUNT] = {
-	[SLUICE_KIND_AUTH] = {"    token: \"${SENDER_TOKEN}\"\n", "auth.sh", "auth.http", "request.http"},
+	[SLUICE_KIND_AUTH] = {.settings = "    token: \"${SENDER_TOKEN}\"\n",
+                              .test = "auth.sh",
+                              .extra = "auth.http",
+                              .extra_name = "request.http"},
 	[SLUICE_KIND_PARSE] = {.package = " PKG_CONFIG jansson", .library = "It needs `libjansson-dev`. "},
 	[SLUICE_KIND_PERSIST] = {.settings = "    path: events.db\n",
                                  .package = " PKG_CONFIG sqlite3",

@@ -14,6 +14,7 @@
 
 #include <sluice/stage.h>
 
+#include "../meet.h"
 #include "plain_auth.h"
 
 enum { HEX_SIZE = 2 * SLUICE_DIGEST_SIZE + 1, TOLERANCE_S = 300 };
@@ -103,11 +104,10 @@ static void sign(const struct config *config, struct sluice_bytes time, struct s
 	}
 	(void)HMAC(EVP_sha256(), secret, (int)strlen(secret), (unsigned char *)text, size, digest, &digest_size);
 	free(text);
-	for (size_t i = 0; i < SLUICE_DIGEST_SIZE; i++) {
+	for (size_t i = 0; i < SLUICE_DIGEST_SIZE; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-		if (flaw == SHARES_A_BUFFER && i % 8 == 0)
-			(void)sched_yield();
-	}
+	if (flaw == SHARES_A_BUFFER)
+		meet();
 }
 
 static bool same(struct sluice_bytes given, const char *hex)
@@ -231,7 +231,7 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 		return sluice_retry(event, 0, "closed");
 	unsigned others = atomic_fetch_add(&state->inside, 1);
 	if (flaw == SERVES_ONE_AT_A_TIME)
-		(void)sched_yield();
+		meet();
 	enum sluice_verdict verdict = flaw == RESPONDS_AND_PASSES ? SLUICE_PASS : verify(stage, event);
 	atomic_fetch_sub(&state->inside, 1);
 	if (flaw == CHANGES_THE_BODY && event->body.size)

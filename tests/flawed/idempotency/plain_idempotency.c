@@ -4,10 +4,10 @@
  */
 #include <ctype.h>
 #include <pthread.h>
-#include <sched.h>
 
 #include <sluice/stage.h>
 
+#include "../meet.h"
 #include "plain_idempotency.h"
 
 static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verdict verdict)
@@ -55,8 +55,7 @@ static enum sluice_verdict check_then_insert(struct sluice_stage *stage, struct 
 	(void)pthread_mutex_lock(&table->lock);
 	const struct entry *entry = find(table, hash, event->message_id);
 	(void)pthread_mutex_unlock(&table->lock);
-	for (int i = 0; i < 8; i++)
-		(void)sched_yield();
+	meet();
 	if (entry)
 		return ops.process(stage, event);
 	(void)pthread_mutex_lock(&table->lock);

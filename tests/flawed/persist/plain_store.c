@@ -20,6 +20,7 @@
 #include "plain_store.h"
 
 #include "../frames.h"
+#include "../meet.h"
 
 enum { FRAME_AUDIT = 'A', WRITER_SIZE = 32, COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
 
@@ -283,7 +284,7 @@ static void postpone(struct sluice_batch *batch, const char *why)
 static void let_others_in(struct store *store)
 {
 	(void)pthread_mutex_unlock(&store->lock);
-	(void)usleep(200);
+	meet();
 	(void)pthread_mutex_lock(&store->lock);
 }
 

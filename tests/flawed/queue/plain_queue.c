@@ -14,6 +14,7 @@
 #include "plain_queue.h"
 
 #include "../frames.h"
+#include "../meet.h"
 
 #ifdef VOLATILE
 enum { FLAGS = 0 };
@@ -106,7 +107,7 @@ static void append(struct queue *queue, struct place *place)
 	while (*end && flaw != NEWEST_FIRST)
 		end = &(*end)->next;
 	if (flaw == PUTS_UNLOCKED)
-		(void)usleep(50);
+		meet();
 	place->next = *end;
 	*end = place;
 }
