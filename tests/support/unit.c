@@ -37,7 +37,8 @@ static bool run(struct unit_suite *suite)
 int main(int argc, char **argv)
 {
 	bool all_passed = true;
-	(void)setenv("CK_TIMEOUT_MULTIPLIER", "5", 0); /* a timeout is there for what hangs, not for a machine with much to do */
+	(void)setenv("CK_TIMEOUT_MULTIPLIER", "5",
+	             0); /* a timeout is there for what hangs, not for a machine with much to do */
 	if (argc < 2) {
 		(void)puts("Usage: unit SUITE…\n\nSuites:");
 		for (struct unit_suite *each = suites; each; each = each->next)

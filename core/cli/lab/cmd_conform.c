@@ -94,7 +94,8 @@ int cmd_conform(int argc, char **argv)
 	const char *only = NULL, *timeout = NULL, *request = NULL;
 	const struct flag flags[] = {
 		{"only", "CHECK", "run only this check", NULL, &only},
-		{"request", "FILE", "auth, parse: a request that the stage accepts, HTTP head and body", NULL, &request},
+		{"request", "FILE", "auth, parse: a request that the stage accepts, HTTP head and body", NULL,
+	         &request},
 		{"timeout", "60s", "how long one check may take", NULL, &timeout},
 		{NULL, NULL, NULL, NULL, NULL},
 	};

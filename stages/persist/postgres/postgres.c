@@ -137,7 +137,8 @@ static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		struct sluice_event *event = batch->events[i];
 		batch->verdicts[i] = is_behind_a_retry(batch, i)
-		                             ? sluice_retry(event, 0, "an earlier event of its stream is not stored yet")
+		                             ? sluice_retry(event, 0,
+		                                            "an earlier event of its stream is not stored yet")
 		                             : store_event(stage, event);
 	}
 }
