@@ -1,6 +1,6 @@
 /*
  * bench-rounds ROUNDS COUNT CONNECTIONS PORT:PID…: compares servers, in rounds. In each round every server in turn, in
- * an order that is drawn anew, answers COUNT webhooks over CONNECTIONS keep-alive connections, each of which sends its
+ * an order that is drawn again, answers COUNT webhooks over CONNECTIONS keep-alive connections, each of which sends its
  * next request when it has the answer to the last. Prints a line per round: for each server, in the order given, the
  * time and the server's processor time per request in ns.
  *

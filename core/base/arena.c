@@ -111,7 +111,7 @@ void arena_finish(struct arena *arena)
 	drop_kept(arena);
 }
 
-/* The block that arena_empty() has kept, if it is large enough; charged anew. */
+/* The block that arena_empty() has kept, if it is large enough; charged again. */
 static struct arena_block *reuse_first(struct arena *arena, size_t at_least)
 {
 	struct arena_block *block = arena->first;

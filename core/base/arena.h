@@ -40,7 +40,7 @@ size_t arena_kept(const struct arena *arena);
 /* Aligned for any type, not zeroed. NULL when the budget is spent (or the heap exhausted). */
 void *arena_alloc(struct arena *arena, size_t size);
 
-/* Makes the newest allocation `pointer` larger in place where there is room; false: allocate anew and copy. */
+/* Makes the newest allocation `pointer` larger in place where there is room; false: allocate again and copy. */
 bool arena_extend(struct arena *arena, void *pointer, size_t old_size, size_t new_size);
 
 /* Makes the newest allocation larger where it stands if it can, else moves its bytes; NULL as arena_alloc(), the old

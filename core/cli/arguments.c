@@ -204,7 +204,7 @@ static bool take_flags(struct parser *parser, int argc, char **argv)
 		options[i] = (struct option){flag->name, flag->value ? required_argument : no_argument, NULL,
 		                             (int)i + 256};
 	}
-	optind = 0; /* glibc: start anew, the main command may have used it */
+	optind = 0; /* glibc: start again, the main command may have used it */
 	opterr = 0;
 	int found;
 	while ((found = getopt_long(argc, argv, ":", options, NULL)) != -1) {

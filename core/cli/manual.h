@@ -18,7 +18,7 @@ enum { MANUAL_NAME_SIZE = 64 };
 /* "sluice-run". */
 void manual_page_name(const char *subcommand, char name[MANUAL_NAME_SIZE]);
 
-/* Writes the file anew, or adds to its end. */
+/* Writes the file again, or adds to its end. */
 bool manual_write_file(const char *folder, const char *name, const struct buffer *text, struct sluice_error *error);
 bool manual_extend_file(const char *folder, const char *name, const struct buffer *text, struct sluice_error *error);
 

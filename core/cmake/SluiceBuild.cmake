@@ -56,7 +56,7 @@ if(SLUICE_FUZZ)
   target_compile_options(sluice_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# The front door: the only headers a stage may include.
+# The public headers: the only ones a stage may include.
 add_library(sluice_api INTERFACE)
 add_library(sluice::api ALIAS sluice_api)
 target_include_directories(sluice_api INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include>"

@@ -1,4 +1,4 @@
-# `cmake --install`: the programs, their stages, the headers of the front door, and how others find them. Everything lies
+# `cmake --install`: the programs, their stages, the public headers, and how others find them. Everything lies
 # relative to the prefix and may be moved with it. The service (unit, configuration) is a component of its own, for packages:
 # its places are absolute.
 

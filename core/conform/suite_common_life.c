@@ -61,7 +61,7 @@ void common_proves_itself(struct check *check)
 	}
 }
 
-/* A stage as it is opened anew in each round, with an event or two inside. */
+/* A stage as it is opened again in each round, with an event or two inside. */
 static void live_once(struct check *check, void *context, size_t round)
 {
 	(void)context;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "runtime/host.h"
 
-/* How many events rest in the pool with their memory; more are freed, so a burst does not hold its memory for ever. */
+/* How many events rest in the pool with their memory; more are freed, so a burst does not hold its memory forever. */
 enum { RESTING_MAX = 512 };
 
 struct event_pool {

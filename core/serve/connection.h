@@ -1,7 +1,7 @@
 /*
  * Connections and how long each may take.
  *
- * libmicrohttpd's own timeout counts inactivity only, so a sender of one byte a second stays for ever; and a suspended
+ * libmicrohttpd's own timeout counts inactivity only, so a sender of one byte a second stays forever; and a suspended
  * connection never times out. Here every connection has one phase and one deadline for the whole of it. The HTTP thread
  * moves it from phase to phase; a sweeper looks at all of them now and then and ends what is overdue.
  *

@@ -91,7 +91,7 @@ void trace_record_init(struct trace_record *record);
 
 struct trace_writer;
 
-/* Makes the file anew. NULL and a sentence if it cannot. The times count from now, or from the moment given on both
+/* Makes the file again. NULL and a sentence if it cannot. The times count from now, or from the moment given on both
  * clocks. `names`: SLUICE_KIND_SLOTS of them, copied; NULL: none are known. */
 struct trace_writer *trace_create(const char *path, enum trace_source source, const struct trace_names *names,
                                   struct sluice_error *error);

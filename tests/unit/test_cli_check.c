@@ -67,7 +67,7 @@ static void teardown(void)
 START_TEST(test_good_pipeline_is_0)
 {
 	ck_assert_int_eq(run("check p.yaml"), 0);
-	ck_assert_str_eq(output.data, "p.yaml: good\n");
+	ck_assert_str_eq(output.data, "p.yaml: OK\n");
 }
 END_TEST
 
@@ -85,7 +85,7 @@ START_TEST(test_old_name_works_and_is_reported)
 	write_pipeline("seeing: { pool_stats: 1s }\n"
 	               "stages: [{persist: config_batch, url: x}]\n");
 	ck_assert_int_eq(run("check p.yaml"), 0);
-	ck_assert_str_eq(output.data, "p.yaml:1:1: seeing is deprecated; use observability instead\np.yaml: good\n");
+	ck_assert_str_eq(output.data, "p.yaml:1:1: seeing is deprecated; use observability instead\np.yaml: OK\n");
 	ck_assert_int_eq(run("check p.yaml --json"), 0);
 	json_t *said = json_loads(strchr(output.data, '{'), JSON_DISABLE_EOF_CHECK, NULL);
 	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(said, "warnings"), 0)),

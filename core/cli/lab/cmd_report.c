@@ -1,5 +1,5 @@
 /*
- * sluice report: writes the report of a run directory anew.
+ * sluice report: writes the report of a run directory again.
  */
 #include <stdio.h>
 #include <stdlib.h>

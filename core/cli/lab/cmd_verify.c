@@ -126,7 +126,7 @@ int cmd_verify(int argc, char **argv)
 		.about =
 			"Holds the store of a pipeline, beside a running server or without one, against what a run was "
 			"answered: what is lost, doubled, altered or out of order within its stream, each with its "
-			"message id. Leaves verify.json in the run directory. Exit status: 0 all is well, 1 it is not, 2 "
+			"message id. Leaves verify.json in the run directory. Exit status: 0 they match, 1 they do not, 2 "
 			"it cannot be told.",
 		.example = "sluice verify runs/today pipelines/quickstart.yaml",
 		.flags = flags,

@@ -150,7 +150,7 @@ struct side {
 	struct arm_plan plan;
 };
 
-/* Each call opens the store anew: it shows one moment, and is in nobody's way between two calls. */
+/* Each call opens the store again: it shows one moment, and is in nobody's way between two calls. */
 static struct sluice_stage *open_store(struct side *side, struct sluice_error *error)
 {
 	return pipeline_open_store(side->config, error);

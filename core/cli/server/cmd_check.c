@@ -84,7 +84,7 @@ static int check(const struct arguments *arguments, bool print, bool connect)
 	if (!good)
 		fprintf(stderr, "%s\n", error.text);
 	else if (!arguments->json)
-		fprintf(stderr, "%s: good\n", file);
+		fprintf(stderr, "%s: OK\n", file);
 	config_free(config);
 	if (good)
 		return STATUS_YES;
@@ -118,7 +118,7 @@ int cmd_check(int argc, char **argv)
 	struct command command = {
 		.usage = "check PIPELINE",
 		.about =
-			"Reports everything that `run` would refuse, without starting. Exit status: 0 OK, 1 it is not, 2 the file cannot be read.",
+			"Reports everything that `run` would refuse, without starting. Exit status: 0 OK, 1 not OK, 2 the file cannot be read.",
 		.example = "sluice check pipelines/postgres.yaml --enable pool-tuning --print",
 		.flags = flags,
 		.common = FLAGS_PIPELINE | FLAGS_JSON,

@@ -45,7 +45,7 @@ enum sluice_verdict {
 	SLUICE_WAIT = 2,   /* parked: the stage keeps the event and will call sluice_resume() once, from any thread */
 	SLUICE_REJECT = 3, /* the sender's fault, see sluice_reject() → 4xx; after ack: a dead letter */
 	SLUICE_RETRY = 4, /* temporary, see sluice_retry() → 503; behind a queue tried again while the deadline allows;
-	                   * after ack: for ever */
+	                   * after ack: forever */
 	SLUICE_FAIL = 5,  /* our fault, see sluice_fail() → 500; after ack: a dead letter */
 };
 

@@ -146,7 +146,7 @@ json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, cons
 bool gate_record(const char *run, const char *baseline, const struct gate_facts *facts, const json_t *result,
                  struct sluice_error *error);
 
-/* Judges a run anew by what gate_record() has left there: what its gate.json must be. The caller owns it; NULL and a
+/* Judges a run again by what gate_record() has left there: what its gate.json must be. The caller owns it; NULL and a
  * sentence if it cannot be done. */
 json_t *gate_judge_again(const char *run, struct sluice_error *error);
 

@@ -1,6 +1,6 @@
 /*
  * First a plan of all lines is made, a few bytes each: which are events of their own ("bases"), of which kind, and
- * after which of them the duplicates and conflicts come. Then line by line is written; a base is written anew from its
+ * after which of them the duplicates and conflicts come. Then line by line is written; a base is written again from its
  * number wherever it is needed, so nothing of it has to be kept.
  */
 #include "lab/load/generate.h"

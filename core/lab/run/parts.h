@@ -48,7 +48,7 @@ struct parts {
 enum parts_verdict {
 	PARTS_KNOWN,
 	PARTS_UNANSWERED, /* no answer came */
-	PARTS_REFUSED,    /* a server's: turned away before its time was taken */
+	PARTS_REFUSED,    /* a server's: rejected before its time was taken */
 };
 
 /* Fills *parts_out for PARTS_KNOWN only. */

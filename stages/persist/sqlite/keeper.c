@@ -17,7 +17,7 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int wal_pages
 	(void)pthread_mutex_lock(&keeper->lock);
 	int64_t before = keeper->wal_bytes;
 	keeper->wal_bytes = wal_pages * keeper->page_size;
-	if (keeper->wal_bytes < before) /* it began anew */
+	if (keeper->wal_bytes < before) /* it began again */
 		keeper->checkpoint_bytes = (int64_t)keeper->config->checkpoint_size;
 	if (keeper->wal_bytes >= keeper->checkpoint_bytes)
 		(void)pthread_cond_signal(&keeper->wake);

@@ -70,7 +70,7 @@ bool reader_was_still(struct reader *reader, struct sluice_error *error)
 {
 	if (!reader->still || database_is_still(reader->config))
 		return true;
-	return sluice_error_set(error, "path: %s: somebody began to write to it while it was read; try again",
+	return sluice_error_set(error, "path: %s: another process wrote to it during the read; try again",
 	                        reader->config->path);
 }
 
