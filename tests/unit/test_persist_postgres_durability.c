@@ -143,7 +143,7 @@ START_TEST(test_a_row_from_before_the_standby_was_named_is_confirmed_first)
 	ck_assert(!h->ops->of.persist->dead_letter(&h->stage, dead, "why", &error));
 	ck_assert_msg(strstr(error.text, "standby") != NULL, "said \"%s\"", error.text);
 	name_standbys("");
-	WAIT_FOR(store_gauge(h, "db_pool_connections", "awaiting_commit") == 0);
+	WAIT_FOR(store_gauge(h, "db_unconfirmed_commits", NULL) == 0);
 	ck_assert_int_eq(store_one(h, "id", NULL, "x"), SLUICE_DONE);
 	harness_free(dead);
 	harness_close(h);
@@ -260,14 +260,14 @@ START_TEST(test_a_commit_that_nobody_confirms_keeps_its_place_in_the_pool)
 		(const char *[]){url_option, "pool.min=1", "pool.max=3", "statement_timeout=500ms", NULL});
 	postgres_kill(&standby);
 	ck_assert_int_eq(store_in_vain(h, 12), 3);
-	WAIT_FOR(store_gauge(h, "db_pool_connections", "awaiting_commit") == 3);
+	WAIT_FOR(store_gauge(h, "db_unconfirmed_commits", NULL) == 3);
 	struct sluice_event *event = store_event(h, "id", NULL, "x");
 	event->deadline_ns = clock_now_ns() + 100 * NS_PER_MS;
 	ck_assert_int_eq(harness_process(h, event), SLUICE_RETRY);
 	ck_assert_msg(strstr(harness_detail(event), "3 of 3 connections to PostgreSQL wait for a COMMIT") != NULL,
 	              "said \"%s\"", harness_detail(event));
 	postgres_restart(&standby, "");
-	WAIT_FOR(store_gauge(h, "db_pool_connections", "awaiting_commit") == 0);
+	WAIT_FOR(store_gauge(h, "db_unconfirmed_commits", NULL) == 0);
 	ck_assert_int_eq(store_until_through(h, event), SLUICE_PASS);
 	WAIT_FOR(!store_unhealthy(h)[0]);
 	(void)store_audit_rows(h);
@@ -289,7 +289,7 @@ START_TEST(test_places_are_free_again_when_another_server_takes_over)
 	PQfinish(pg);
 	name_standbys("another");
 	(void)store_in_vain(h, 6);
-	WAIT_FOR(store_gauge(h, "db_pool_connections", "awaiting_commit") == 2);
+	WAIT_FOR(store_gauge(h, "db_unconfirmed_commits", NULL) == 2);
 	postgres_promote(&standby);
 	atomic_store(&proxy.server_port, postgres_port(&standby));
 	ck_assert_int_eq(store_until_through(h, store_event(h, "after", NULL, "x")), SLUICE_PASS);

@@ -199,13 +199,12 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	const struct {
 		const char *state;
 		size_t count;
-	} gauges[] = {{"idle", counts.idle},
-	              {"busy", counts.busy},
-	              {"awaiting_commit", counts.awaited},
-	              {"waiting", counts.waiting}};
+	} gauges[] = {{"idle", counts.idle}, {"busy", counts.busy}, {"waiting", counts.waiting}};
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
 		observer->gauge(observer, "db_pool_connections", "state", gauges[i].state, (double)gauges[i].count,
 		                "Connections to PostgreSQL, and how many threads wait for one.");
+	observer->gauge(observer, "db_unconfirmed_commits", NULL, NULL, (double)counts.awaited,
+	                "COMMITs that PostgreSQL has not answered in time; each keeps its place in the pool.");
 	char trouble[POOL_TROUBLE_SIZE], reason[HEALTH_SIZE];
 	if (pool_in_trouble(&store->pool, trouble))
 		observer->unhealthy(observer, trouble);
