@@ -214,8 +214,8 @@ static const char *const strange_values[] = {
 	"ALTER TABLE webhook_events ALTER id TYPE int",
 	"ALTER TABLE webhook_events ALTER id TYPE smallint",
 	"ALTER TABLE webhook_events ALTER sequence TYPE numeric; UPDATE webhook_events SET sequence = 1e300",
-	"ALTER TABLE webhook_audit_trail DISABLE TRIGGER ALL; UPDATE webhook_audit_trail SET written_at = 'infinity', "
-	"position = -9223372036854775808",
+	("ALTER TABLE webhook_audit_trail DISABLE TRIGGER ALL; UPDATE webhook_audit_trail SET written_at = 'infinity', "
+         "position = -9223372036854775808"),
 };
 
 START_TEST(test_an_id_that_is_no_integer_ends_the_scan_with_a_sentence)
