@@ -78,7 +78,7 @@ test('what is wrong is named with its flag or its line', async (t) => {
     '--seed: expected': ['--seed=-1'],
     '--duplicates: expected a percentage of 0%..99%, got 2': ['--duplicates', 2],
     '--size: expected a size of 16B..64MiB, two with .. between them, or real, got "1"': ['--size', 1],
-    '--size: expected nothing beside --corpus': ['--size', '1KiB', '--corpus', corpus],
+    '--size: excludes --corpus, whose payloads have their own sizes': ['--size', '1KiB', '--corpus', corpus],
     [`--corpus: ${corpus}:2: expected a JSON payload`]: ['--corpus', corpus],
     '--output: /nowhere/x: cannot be written': ['--output', '/nowhere/x'],
     'expected to leave a line for a new event, got 10 of 10': ['--count', 10, '--duplicates', '99%'],

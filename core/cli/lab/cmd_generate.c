@@ -44,7 +44,7 @@ static bool read_sizes(const struct settings *settings, struct generate_sizes *s
 {
 	struct sluice_error cause = {0};
 	if (settings->size && settings->corpus)
-		return sluice_error_set(error, "--size and --corpus exclude each other: the corpus has its own sizes");
+		return sluice_error_set(error, "size: excludes --corpus, whose payloads have their own sizes");
 	return generate_sizes_parse(settings->size ? settings->size : "1KiB", sizes_out, &cause) ||
 	       sluice_error_set(error, "size: %s", cause.text);
 }
