@@ -157,6 +157,7 @@ static bool judge_server(struct connection *connection, enum connection_use use,
                          struct sluice_error *error)
 {
 	(void)snprintf(connection->backend, sizeof(connection->backend), "%s", PQgetvalue(result, 0, 5));
+	server_set_commit_mode(connection->server, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2));
 	connection->shows_control = column_is(result, 0, 6, "true");
 	if (use != CONNECTION_WRITES)
 		return true;

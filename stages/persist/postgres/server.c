@@ -48,17 +48,49 @@ bool server_find_schema(struct connection *connection, struct sluice_error *erro
 	return ok;
 }
 
-void server_qualify(const struct server *server, const char *name, char *text, size_t room)
+void server_quote_schema(const struct server *server, char quoted[SCHEMA_QUOTED_SIZE])
 {
-	char quoted[2 * SCHEMA_NAME_SIZE];
 	size_t used = 0;
+	quoted[used++] = '"';
 	for (const char *at = server->schema; *at; at++) {
 		if (*at == '"')
 			quoted[used++] = '"';
 		quoted[used++] = *at;
 	}
+	quoted[used++] = '"';
 	quoted[used] = '\0';
-	(void)snprintf(text, room, "\"%s\".%s", quoted, name);
+}
+
+/* The first is what takes the place of "off" and "local". */
+static const char *const commit_modes[] = {"on", "remote_write", "remote_apply"};
+
+const char *server_commit_mode(const struct server *server)
+{
+	return commit_modes[atomic_load(&server->commit_mode)];
+}
+
+void server_set_commit_mode(struct server *server, const char *setting, size_t size)
+{
+	int mode = 0;
+	for (int i = 1; i < (int)(sizeof(commit_modes) / sizeof(commit_modes[0])); i++)
+		if (size == strlen(commit_modes[i]) && memcmp(setting, commit_modes[i], size) == 0)
+			mode = i;
+	atomic_store(&server->commit_mode, mode);
+}
+
+void server_say_unlogged(const char *tables, struct trouble *trouble)
+{
+	char text[TROUBLE_SIZE];
+	(void)snprintf(text, sizeof(text), "%s: not a logged table, a crash empties it: ALTER TABLE … SET LOGGED",
+	               tables);
+	fault_say(trouble, text);
+}
+
+void server_say_unsafe(const char *setting, struct trouble *trouble)
+{
+	char text[128];
+	(void)snprintf(text, sizeof(text), "the server has %s=off and would lose the event in a crash", setting);
+	fault_say(trouble, text);
 }
 
 void server_doubt(struct server *server)
@@ -81,6 +113,7 @@ static void warn(struct server *server, const PGresult *result)
 	const struct config *config = server->stage->config;
 	struct sluice_bytes value = column_bytes(result, 0, 4);
 	char text[256] = "";
+	server_set_commit_mode(server, value.data, value.size);
 	bool relaxed = column_is(result, 0, 4, "off") ||
 	               (column_is(result, 0, 4, "local") && !column_is(result, 0, 5, ""));
 	if (relaxed && config->durability == DURABILITY_STRICT)
@@ -96,31 +129,34 @@ static void warn(struct server *server, const PGresult *result)
 	"('webhook_events', 'webhook_audit_trail', 'webhook_dead_letters')"
 
 /* The timeline is taken from the name of the log's file: the control data know it only after a checkpoint. */
-#define LOOK(control)                                                                                                  \
-	"SELECT concat_ws('/', " control ", left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), (SELECT oid FROM "  \
-	"pg_database WHERE datname = current_database()), (SELECT string_agg(oid || '.' || "                           \
-	"coalesce(pg_relation_filenode(oid), 0), '/' ORDER BY relname) " OWN_TABLES ")), "                             \
-	"(SELECT count(*) FROM unnest(string_to_array($1, ',')) AS head JOIN webhook_audit_trail ON writer = "         \
-	"split_part(head, ':', 1) AND position = split_part(head, ':', 2)::bigint), (SELECT count(*) " OWN_TABLES      \
-	"), (SELECT string_agg(relname, ', ' ORDER BY relname) " OWN_TABLES " AND relpersistence <> 'p'), (SELECT "    \
-	"reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names')"
+#define LOOK(control)                                                                                                   \
+	"SELECT concat_ws('/', " control ", left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), (SELECT oid FROM "   \
+	"pg_database WHERE datname = current_database()), (SELECT string_agg(oid || '.' || "                            \
+	"coalesce(pg_relation_filenode(oid), 0), '/' ORDER BY relname) " OWN_TABLES ")), "                              \
+	"(SELECT count(*) FROM unnest(string_to_array($1, ',')) AS head JOIN webhook_audit_trail ON writer = "          \
+	"split_part(head, ':', 1) AND position = split_part(head, ':', 2)::bigint), (SELECT count(*) " OWN_TABLES       \
+	"), (SELECT string_agg(relname, ', ' ORDER BY relname) " OWN_TABLES " AND relpersistence <> 'p'), (SELECT "     \
+	"reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), " \
+	"current_setting('fsync'), current_setting('full_page_writes')"
 
 static bool judge_look(struct connection *connection, const PGresult *result)
 {
 	const struct config *config = connection->stage->config;
-	struct sluice_bytes unlogged = column_bytes(result, 0, 3);
-	char text[TROUBLE_SIZE];
+	char unlogged[128];
 	warn(connection->server, result);
 	if (column_int64(result, 0, 2) != 3) {
 		fault_of_state("42P01", &connection->trouble);
 		return false;
 	}
-	if (!unlogged.data || config->durability == DURABILITY_RELAXED)
+	if (config->durability == DURABILITY_RELAXED)
 		return true;
-	(void)snprintf(text, sizeof(text), "%.*s: not a logged table, a crash empties it: ALTER TABLE … SET LOGGED",
-	               (int)unlogged.size, unlogged.data);
-	fault_say(&connection->trouble, text);
-	return false;
+	(void)snprintf(unlogged, sizeof(unlogged), "%s", PQgetvalue(result, 0, 3));
+	bool safe = !column_is(result, 0, 6, "off") && !column_is(result, 0, 7, "off");
+	if (unlogged[0])
+		server_say_unlogged(unlogged, &connection->trouble);
+	else if (!safe)
+		server_say_unsafe(column_is(result, 0, 6, "off") ? "fsync" : "full_page_writes", &connection->trouble);
+	return safe && !unlogged[0];
 }
 
 bool server_look(struct connection *connection)

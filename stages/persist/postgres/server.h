@@ -12,18 +12,20 @@
 
 #include <sluice/stage.h>
 
+#include "fault.h"
 #include "health.h"
 #include "identity.h"
 
 struct connection;
 
-enum { SCHEMA_NAME_SIZE = 64 };
+enum { SCHEMA_NAME_SIZE = 64, SCHEMA_QUOTED_SIZE = 2 * SCHEMA_NAME_SIZE + 3 };
 
 struct server {
 	struct sluice_stage *stage;
 	_Atomic int host;              /* number of that in the url which took the last connection */
 	char schema[SCHEMA_NAME_SIZE]; /* of the tables; "" until server_find_schema() */
 	_Atomic int64_t look_due_ns;   /* by the real clock */
+	_Atomic int commit_mode;       /* see server_commit_mode() */
 	struct identity identity;
 	struct health health;
 };
@@ -35,8 +37,16 @@ void server_finish(struct server *server);
  * before the first transaction, on one thread. */
 bool server_find_schema(struct connection *connection, struct sluice_error *error);
 
-/* `name` of a table, qualified and quoted. */
-void server_qualify(const struct server *server, const char *name, char *text, size_t room);
+/* As an identifier. */
+void server_quote_schema(const struct server *server, char quoted[SCHEMA_QUOTED_SIZE]);
+
+/* The synchronous_commit of our transactions: what the server, the role or the url says, unless that is no promise. */
+const char *server_commit_mode(const struct server *server);
+void server_set_commit_mode(struct server *server, const char *setting, size_t size);
+
+/* Why nothing is acknowledged. */
+void server_say_unlogged(const char *tables, struct trouble *trouble_out);
+void server_say_unsafe(const char *setting, struct trouble *trouble_out);
 
 /* The store is in doubt, and to be looked at soon. From any thread. */
 void server_doubt(struct server *server);

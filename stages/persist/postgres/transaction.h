@@ -34,9 +34,12 @@ bool transaction_open(struct connection *connection, enum transaction kind, stru
 	"CASE WHEN current_setting('synchronous_standby_names') <> '' OR pg_current_wal_insert_lsn() > "               \
 	"pg_current_wal_flush_lsn() THEN pg_logical_emit_message(true, 'sluice', '') END"
 
-/* A column of a statement about `table`: whether a row of it survives a crash, for transaction_keeps(). The statement
- * holds a lock that keeps the answer true until its transaction ends. */
-#define TRANSACTION_KEEPS(table) "(SELECT relpersistence FROM pg_class WHERE pg_class.oid = " table ".tableoid)"
+/* A column of a statement about the table with that oid: whether a commit to it survives a crash, for
+ * transaction_keeps(). The statement holds a lock that keeps the table as it is until its transaction ends. What can be
+ * published is a permanent table of a user's; to ask pg_class would be a query within the query. */
+#define TRANSACTION_KEEPS(oid)                                                                                         \
+	"concat(pg_relation_is_publishable(" oid                                                                       \
+	"), ' ', current_setting('fsync'), ' ', current_setting('full_page_writes'))"
 
 /* Whether that column says so; if not, `trouble` says what to do. */
 bool transaction_keeps(struct connection *connection, const PGresult *row, int column, const char *table);

@@ -37,12 +37,11 @@ static bool checkpoint(struct upkeep *upkeep, struct connection *connection, str
 
 static bool vacuum(struct connection *connection, struct sluice_error *error)
 {
-	enum { NAME_SIZE = 200 };
-	static const char *const tables[] = {"webhook_events", "webhook_audit_trail", "webhook_dead_letters"};
-	char names[3][NAME_SIZE], sql[3 * NAME_SIZE + 32];
-	for (int i = 0; i < 3; i++)
-		server_qualify(connection->server, tables[i], names[i], sizeof(names[i]));
-	(void)snprintf(sql, sizeof(sql), "VACUUM (ANALYZE) %s, %s, %s", names[0], names[1], names[2]);
+	char schema[SCHEMA_QUOTED_SIZE], sql[4 * SCHEMA_QUOTED_SIZE];
+	server_quote_schema(connection->server, schema);
+	(void)snprintf(sql, sizeof(sql),
+	               "VACUUM (ANALYZE) %s.webhook_events, %s.webhook_audit_trail, %s.webhook_dead_letters", schema,
+	               schema, schema);
 	return connection_run(connection, sql, error);
 }
 

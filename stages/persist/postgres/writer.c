@@ -77,7 +77,7 @@ static enum fault insert(struct connection *connection, struct sluice_event *eve
 	(void)snprintf(sql, sizeof(sql),
 	               "INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
 	               "request_id, received_at) VALUES ($1, $2, $3, $4, %s, $6, $7, $8) ON CONFLICT (message_id) DO "
-	               "NOTHING RETURNING id, " TRANSACTION_KEEPS("webhook_events"),
+	               "NOTHING RETURNING id, " TRANSACTION_KEEPS("webhook_events.tableoid"),
 	               form->written_as);
 	struct parameters parameters = {0};
 	add_event(&parameters, event, form->takes_text);
@@ -109,11 +109,12 @@ static enum sluice_verdict look_up(struct connection *connection, struct sluice_
 {
 	struct parameters parameters = {0};
 	parameters_text(&parameters, event->message_id);
-	PGresult *row = connection_query(connection,
-	                                 "SELECT digest, request_id, " TRANSACTION_KEEPS(
-						 "webhook_events") ", " TRANSACTION_CONFIRM
-	                                                           " FROM webhook_events WHERE message_id = $1",
-	                                 &parameters);
+	PGresult *row = connection_query(
+		connection,
+		"SELECT digest, request_id, " TRANSACTION_KEEPS(
+			"webhook_events.tableoid") ", " TRANSACTION_CONFIRM
+						   " FROM webhook_events WHERE message_id = $1",
+		&parameters);
 	enum fault fault = connection_judge(connection, row);
 	bool found = fault == FAULT_NONE && PQntuples(row) > 0;
 	if (found && !transaction_keeps(connection, row, 2, "webhook_events"))
@@ -148,7 +149,8 @@ static enum fault write_audit_row(struct connection *connection, const struct sl
 	PGresult *result = connection_query(
 		connection,
 		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, "
-		"previous, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING " TRANSACTION_KEEPS("webhook_audit_trail"),
+		"previous, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING " TRANSACTION_KEEPS(
+			"webhook_audit_trail.tableoid"),
 		&parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (ok && PQntuples(result) == 0) {
@@ -222,7 +224,8 @@ static enum fault insert_dead_letter(struct connection *connection, struct sluic
 		connection,
 		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
 		"request_id, received_at, reason, buried_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON "
-		"CONFLICT (message_id, digest) DO NOTHING RETURNING " TRANSACTION_KEEPS("webhook_dead_letters"),
+		"CONFLICT (message_id, digest) DO NOTHING RETURNING " TRANSACTION_KEEPS(
+			"webhook_dead_letters.tableoid"),
 		&parameters);
 	enum fault fault = connection_judge(connection, result);
 	*inserted_out = fault == FAULT_NONE && PQntuples(result) > 0;
@@ -233,6 +236,18 @@ static enum fault insert_dead_letter(struct connection *connection, struct sluic
 }
 
 /* One that is there already counts once it is durable, as with events. */
+static enum fault confirm_dead_letter(struct connection *connection)
+{
+	PGresult *result = connection_query(
+		connection, "SELECT " TRANSACTION_KEEPS("'webhook_dead_letters'::regclass") ", " TRANSACTION_CONFIRM,
+		NULL);
+	enum fault fault = connection_judge(connection, result);
+	if (fault == FAULT_NONE && !transaction_keeps(connection, result, 0, "webhook_dead_letters"))
+		fault = FAULT_LATER;
+	PQclear(result);
+	return fault;
+}
+
 static enum fault keep_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason)
 {
 	bool inserted = false;
@@ -240,7 +255,7 @@ static enum fault keep_dead_letter(struct connection *connection, struct sluice_
 		return FAULT_LATER;
 	enum fault fault = insert_dead_letter(connection, event, reason, &inserted);
 	if (fault == FAULT_NONE && !inserted)
-		fault = run(connection, "SELECT " TRANSACTION_CONFIRM);
+		fault = confirm_dead_letter(connection);
 	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
 }
 
@@ -273,6 +288,8 @@ void writer_probe(struct connection *connection)
 	long long timeout_ms = config_of(connection)->statement_timeout.ns / 1000000;
 	(void)snprintf(sql, sizeof(sql), format, timeout_ms < PROBE_MAX_MS ? timeout_ms : PROBE_MAX_MS);
 	enum fault fault = transaction_begin(connection, TRANSACTION_WRITES) ? FAULT_NONE : FAULT_LATER;
+	if (fault == FAULT_NONE && !server_look(connection))
+		fault = FAULT_LATER;
 	if (fault == FAULT_NONE)
 		fault = run(connection, sql);
 	if (fault == FAULT_REFUSED) /* a constraint that wants other rows says nothing of the server */
