@@ -62,8 +62,18 @@ int ask_by_hand(const char *sql)
 	return ask_at(server.url, sql);
 }
 
+/* Of a test that failed before it had undone them, too. */
+static void reset_settings(void)
+{
+	run_by_hand("ALTER SYSTEM RESET ALL");
+	run_by_hand("ALTER DATABASE sluice RESET ALL");
+	run_by_hand("ALTER ROLE sluice RESET ALL");
+	run_by_hand("SELECT pg_reload_conf()");
+}
+
 void empty_database(void)
 {
+	reset_settings();
 	run_by_hand("SET client_min_messages = error; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public");
 }
 

@@ -34,7 +34,7 @@ void run_on(PGconn *pg, const char *sql);
 void run_by_hand(const char *sql);
 int ask_by_hand(const char *sql);
 int ask_at(const char *url, const char *sql);
-void empty_database(void);
+void empty_database(void); /* and its settings as they were, but for those in postgresql.conf */
 
 /* With the url_option and up to two others, NULL: none. */
 struct harness *open_store(void);
