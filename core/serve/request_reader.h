@@ -21,7 +21,7 @@ struct refusal {
 };
 
 /* The headers are there: fills the exchange's event, or its refusal. False: the response has to go out now. */
-bool request_reader_begin(struct exchange *exchange, const char *path, const char *method, const char *version);
+bool request_reader_begin(struct exchange *exchange, const char *method);
 
 /* A part of the body. False: more than anybody will read has come for a request that is refused. */
 bool request_reader_receive(struct exchange *exchange, const char *data, size_t size);

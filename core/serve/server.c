@@ -28,6 +28,7 @@ enum {
 	ARRIVAL_GRACE_MS = 100,  /* for requests that are on their way when the listener closes */
 	SENDING_GRACE_MS = 2000, /* for the last responses */
 	LOOK_EVERY_MS = 5,       /* while waiting for connections to end */
+	LINGER_MS = 1000,        /* for the response that ends a connection to be read */
 };
 
 struct server {
@@ -47,6 +48,22 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
 	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+/* What has come is no HTTP, or could be read in two ways. */
+static void refuse_framing(void *context, const struct framing_fault *fault)
+{
+	struct connection *connection = context;
+	struct server *server = connection->table->context;
+	char id[UUID_TEXT_SIZE];
+	if (!connection_enter(connection, CONNECTION_IDLE, LINGER_MS * NS_PER_MS))
+		return;
+	connection->served = true;
+	if (connection->exchange)
+		request_reader_abandon(connection->exchange);
+	digest_uuid7(clock_wall_ns(), id);
+	service_count(server->service, fault->status);
+	http_response_raw(connection->fd, server->listen, fault->status, fault->detail, id);
+}
+
 static void notify_connection(void *context, struct MHD_Connection *mhd, void **place,
                               enum MHD_ConnectionNotificationCode code)
 {
@@ -58,9 +75,12 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
 		(void)ip_address_from_socket(
 			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
 			&connection->peer);
+		connection->intercept = (struct intercept){.refuse = refuse_framing, .context = connection};
+		(void)intercept_begin(&connection->intercept, fd);
 		*place = connection;
 		return;
 	}
+	intercept_end(connection->fd);
 	if (connection->spare)
 		exchange_release(connection->spare);
 	connection_close(connection);
@@ -141,9 +161,10 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 	struct server *server = context;
 	struct connection *connection = *request;
 	struct exchange *exchange = connection->exchange;
+	(void)path, (void)version;
 	if (!exchange) {
 		exchange = take_exchange(server, connection, mhd);
-		if (!request_reader_begin(exchange, path, method, version))
+		if (!request_reader_begin(exchange, method))
 			return respond(server, connection);
 		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? MHD_YES
 		                                                                                      : MHD_NO;
