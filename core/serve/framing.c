@@ -156,11 +156,11 @@ static const struct framing_fault *end_version(struct framing *framing, unsigned
 	return expect_lf(framing, c, LINE);
 }
 
-static enum field known_name(const struct framing *framing)
+static uint8_t known_name(const struct framing *framing)
 {
-	for (unsigned field = FIELD_COUNT - 1; field > OTHER; field--)
+	for (uint8_t field = FIELD_COUNT - 1; field > OTHER; field--)
 		if (framing->candidates >> field & 1 && names[field][framing->position] == '\0')
-			return (enum field)field;
+			return field;
 	return OTHER;
 }
 
