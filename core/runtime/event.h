@@ -77,7 +77,7 @@ struct event {
 	/* See resume.h. */
 	atomic_int parking;
 	enum sluice_verdict resumed_with;
-	struct event *next_resumed;
+	struct event *next_given; /* see event_thread.h; an event resumed in put() is in another list as well */
 
 	bool digest_known;
 	uint8_t digest[SLUICE_DIGEST_SIZE];

@@ -299,11 +299,22 @@ void flow_advance(struct event *event)
 	flow_finish(event, SLUICE_PASS);
 }
 
-void flow_carry_on(struct event *event, enum sluice_verdict verdict)
+void flow_begin(struct event *event)
+{
+	unsigned first = 0;
+	while (first < KIND_COUNT - 1 && !event->pipeline->instances[first])
+		first++;
+	int64_t now_ns = clock_now_ns();
+	event->times.stages[first].wait_ns += now_ns - event->entered_ns;
+	event->entered_ns = now_ns;
+	flow_advance(event);
+}
+
+void flow_carry_on(struct event *event)
 {
 	/* Others may have an event that was put already, so that `at` says nothing about where it was parked. */
 	unsigned parked_at = event->was_put ? SLUICE_KIND_QUEUE : event->at;
-	verdict = check_resumed(event->pipeline->instances[parked_at], event, verdict);
+	enum sluice_verdict verdict = check_resumed(event->pipeline->instances[parked_at], event, event->resumed_with);
 	if (parked_at == SLUICE_KIND_QUEUE) {
 		after_put(event, verdict);
 		return;

@@ -1,7 +1,7 @@
 /*
  * The flow: how one event goes through the stages. Shared by the parts of the runtime, not by others.
  *
- * An event has one holder at a time: the HTTP thread up to the queue, the queue stage, a lane of the dispatcher, a
+ * An event has one holder at a time: the HTTP thread (for a large body, a thread of the pipeline) up to the queue, the queue stage, a lane of the dispatcher, a
  * worker, or a stage that parked it. Who hands it on does not touch it again.
  */
 #ifndef RUNTIME_FLOW_H
@@ -17,7 +17,7 @@
 
 struct dispatcher;
 struct ticker;
-struct resume_thread;
+struct event_thread;
 
 struct pipeline {
 	const struct config *config;
@@ -28,8 +28,9 @@ struct pipeline {
 	void (*settle[KIND_COUNT])(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict);
 	struct recorder *recorder;
 	struct event_pool *pool;
-	struct resume_thread *resume_thread;
-	struct ticker *ticker; /* NULL: no stage ticks */
+	struct event_thread *resume_thread; /* goes on with events that were parked */
+	struct event_thread *large_thread;  /* takes large bodies through the stages before the queue */
+	struct ticker *ticker;              /* NULL: no stage ticks */
 	struct store_identity store_identity;
 	struct dispatcher *dispatcher; /* NULL without a queue */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
@@ -41,7 +42,7 @@ static inline struct recorder *flow_recorder(struct pipeline *pipeline)
 	return pipeline->recorder;
 }
 
-static inline struct resume_thread *flow_resume_thread(struct pipeline *pipeline)
+static inline struct event_thread *flow_resume_thread(struct pipeline *pipeline)
 {
 	return pipeline->resume_thread;
 }
@@ -54,8 +55,11 @@ static inline struct store_identity *flow_store_identity(struct pipeline *pipeli
 /* Takes the event through the stages from event->at on, until one keeps it or ends it. */
 void flow_advance(struct event *event);
 
+/* Begins with an event that has waited for a thread since event->entered_ns. */
+void flow_begin(struct event *event);
+
 /* Goes on with an event that was parked, with the verdict it was resumed with. */
-void flow_carry_on(struct event *event, enum sluice_verdict verdict);
+void flow_carry_on(struct event *event);
 
 /* Runs the persist stage on the batch; every verdict is one that the core can act on afterwards. */
 void flow_store(struct instance *persist, struct sluice_batch *batch);

@@ -36,7 +36,8 @@ struct event *pipeline_admit(struct pipeline *pipeline);
 /* Gives back an event that was never submitted. */
 void pipeline_discard(struct event *event);
 
-/* Sends the event down; the caller has it no longer. answer() may be called before this returns, on this thread. */
+/* Sends the event down; the caller has it no longer. answer() may be called before this returns, on this thread or, for a
+ * large body and behind a queue, on another. */
 void pipeline_submit(struct event *event);
 
 /* No more events will be submitted: waits until all inside are through, at most until `until_ns` (monotonic). Returns

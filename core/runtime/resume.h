@@ -12,16 +12,9 @@
 
 #include "runtime/event.h"
 
-struct resume_thread;
+struct event_thread;
 
 enum parking { PARKING_NOT, PARKING_PARKED, PARKING_RESUMED }; /* event->parking */
-
-/* `carry_on` is called on the resume thread for each event that was parked and resumed. */
-struct resume_thread *resume_thread_create(void (*carry_on)(struct event *event, enum sluice_verdict verdict),
-                                           struct sluice_error *error);
-
-/* No event is parked any more, or none will be resumed. */
-void resume_thread_destroy(struct resume_thread *self);
 
 /* Before a stage's process(). */
 static inline void resume_expect(struct event *event)
@@ -33,7 +26,7 @@ static inline void resume_expect(struct event *event)
  * event->resumed_with. */
 bool resume_park(struct event *event);
 
-/* What sluice_resume() does. */
-void resume_event(struct resume_thread *self, struct event *event, enum sluice_verdict verdict);
+/* What sluice_resume() does: a parked event is given to the thread, which carries it on with event->resumed_with. */
+void resume_event(struct event_thread *thread, struct event *event, enum sluice_verdict verdict);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * parse/json: whatever the bytes, it takes them or refuses them; and what it takes, jansson reads the same way.
+ * parse/json: whatever the bytes, it takes them or refuses them; jansson agrees on what is JSON, and reads what is taken
+ * the same way.
  */
 #include <jansson.h>
 #include <stdint.h>
@@ -31,21 +32,29 @@ static void require_text(struct sluice_bytes text, const json_t *value)
 		require(json_is_real(value) && strtod(text.data, NULL) == json_real_value(value));
 }
 
-static void compare(const struct sluice_event *event)
+static bool has(struct sluice_bytes body, const char *text, size_t size)
 {
-	json_t *body = read_json(event->body);
-	if (!body)
-		return; /* a key with U+0000, which jansson alone refuses */
+	return body.size && memmem(body.data, body.size, text, size);
+}
+
+/* jansson refuses keys with U+0000, and does not see a NUL that follows a number. */
+static bool jansson_can_judge(struct sluice_bytes body)
+{
+	return !has(body, "\\u0000", 6) && !has(body, "\0", 1);
+}
+
+static void compare(const struct sluice_event *event, const json_t *body)
+{
 	require_text(event->message_id, json_object_get(body, "messageId"));
 	require_text(event->event_type, json_object_get(body, "eventType"));
 	json_t *payload = read_json(event->payload);
 	require(payload && json_equal(payload, json_object_get(body, "payload")));
 	json_decref(payload);
-	json_decref(body);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char no_json[] = "the body: expected JSON, ";
 	static struct harness *h;
 	if (!h)
 		h = harness_open(SLUICE_KIND_PARSE, "json", NULL);
@@ -53,8 +62,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	harness_body(event, data, size);
 	enum sluice_verdict verdict = harness_process(h, event);
 	require(verdict == SLUICE_PASS || (verdict == SLUICE_REJECT && harness_status(event) == 400));
-	if (verdict == SLUICE_PASS)
-		compare(event);
+	json_t *body = read_json(event->body);
+	if (jansson_can_judge(event->body)) {
+		bool is_json = verdict == SLUICE_PASS ||
+		               strncmp(harness_detail(event), no_json, sizeof(no_json) - 1) != 0;
+		bool may_differ = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
+		may_differ |= strstr(harness_detail(event), "levels of arrays") != NULL;
+		require(may_differ || is_json == (body != NULL));
+	}
+	if (verdict == SLUICE_PASS && body)
+		compare(event, body);
+	json_decref(body);
 	harness_free(event);
 	return 0;
 }

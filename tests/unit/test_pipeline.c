@@ -296,6 +296,82 @@ START_TEST(test_without_a_queue_the_answer_comes_on_the_senders_thread)
 }
 END_TEST
 
+enum { LARGE = 64 * 1024 };
+
+static void submit_body(struct bench *bench, struct sender *sender, size_t size)
+{
+	static char body[LARGE + 1];
+	memset(body, 'x', size);
+	body[size] = '\0';
+	submit(bench, sender, "m", NULL, body);
+}
+
+/* Those who are not large pass. */
+static enum sluice_verdict hold_large(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	pthread_mutex_lock(&seen.lock);
+	while (event->body.size >= LARGE && seen.gate_closed)
+		pthread_cond_wait(&seen.gate, &seen.lock);
+	pthread_mutex_unlock(&seen.lock);
+	return event->body.size >= LARGE ? SLUICE_PASS : sluice_reject(event, 400, "small");
+}
+
+START_TEST(test_only_a_large_body_leaves_the_senders_thread)
+{
+	struct bench *bench = new_bench();
+	add_stage(bench, simple(SLUICE_KIND_PARSE, pass));
+	start(bench);
+	struct sender small, large;
+	submit_body(bench, &small, LARGE - 1);
+	submit_body(bench, &large, LARGE);
+	ck_assert_int_eq(outcome(&small), OUTCOME_ACCEPTED);
+	ck_assert_int_eq(outcome(&large), OUTCOME_ACCEPTED);
+	ck_assert(pthread_equal(small.answered_on, pthread_self()));
+	ck_assert(!pthread_equal(large.answered_on, pthread_self()));
+	ck_assert_int_eq(small.times.stages[SLUICE_KIND_PARSE].wait_ns, 0);
+	ck_assert_int_gt(large.times.stages[SLUICE_KIND_PARSE].wait_ns, 0);
+	stop(bench);
+}
+END_TEST
+
+START_TEST(test_small_bodies_do_not_wait_for_large_ones)
+{
+	struct bench *bench = new_bench();
+	add_stage(bench, simple(SLUICE_KIND_PARSE, hold_large));
+	start(bench);
+	close_gate(true);
+	struct sender large[3], small;
+	for (size_t i = 0; i < 3; i++)
+		submit_body(bench, &large[i], LARGE);
+	submit_body(bench, &small, 10);
+	ck_assert_int_eq(outcome(&small), OUTCOME_REJECTED);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(large[i].answers, 0);
+	close_gate(false);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(outcome(&large[i]), OUTCOME_ACCEPTED);
+	stop(bench);
+}
+END_TEST
+
+START_TEST(test_destroy_answers_large_bodies_that_still_wait)
+{
+	struct bench *bench = new_bench();
+	add_stage(bench, simple(SLUICE_KIND_PARSE, hold_large));
+	start(bench);
+	close_gate(true);
+	struct sender first, second;
+	submit_body(bench, &first, LARGE);
+	submit_body(bench, &second, LARGE);
+	ck_assert_uint_eq(pipeline_drain(bench->pipeline, clock_now_ns() + NS_PER_MS), 2);
+	close_gate(false);
+	pipeline_destroy(bench->pipeline);
+	ck_assert_int_le(outcome(&first), OUTCOME_FAILED);
+	ck_assert_int_le(outcome(&second), OUTCOME_FAILED);
+}
+END_TEST
+
 START_TEST(test_settle_runs_once_in_reverse)
 {
 	struct bench *bench = new_bench();
@@ -875,6 +951,9 @@ static Suite *make_suite(void)
 	TCase *all = tcase_create("pipeline");
 	tcase_set_timeout(all, 60);
 	tcase_add_test(all, test_without_a_queue_the_answer_comes_on_the_senders_thread);
+	tcase_add_test(all, test_only_a_large_body_leaves_the_senders_thread);
+	tcase_add_test(all, test_small_bodies_do_not_wait_for_large_ones);
+	tcase_add_test(all, test_destroy_answers_large_bodies_that_still_wait);
 	tcase_add_test(all, test_settle_runs_once_in_reverse);
 	tcase_add_test(all, test_refused_event_goes_no_further);
 	tcase_add_test(all, test_a_refusal_never_goes_out_as_a_success);

@@ -1,21 +1,19 @@
 /*
- * Takes message id, event type, stream, sequence and payload out of a JSON body. jansson says whether the body is JSON
- * at all; what is kept are the bytes themselves, found by span.h.
+ * Takes message id, event type, stream, sequence and payload out of a JSON body, byte for byte. scan.h says whether the
+ * body is JSON, and gives the members of the outermost object on its way; what is deeper is found by span.h.
  */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include <sluice/stage.h>
 
+#include "keys.h"
+#include "scan.h"
 #include "source.h"
 #include "span.h"
 
-enum {
-	SOURCES_MAX = 8,  /* of one field */
-	DEPTH_MAX = 1000, /* jansson recurses, and has a bound of its own at 2048 */
-};
+enum { SOURCES_MAX = 8 /* of one field */ };
 
 enum { FIELD_MESSAGE_ID, FIELD_EVENT_TYPE, FIELD_PAYLOAD, FIELD_STREAM, FIELD_SEQUENCE, FIELD_COUNT };
 
@@ -36,8 +34,8 @@ static const struct sluice_option options[] = {
 	SOURCES(payload, 1, "/payload", "JSON Pointers to the payload; an empty one is the whole body"),
 	SOURCES(stream, 0, "/stream", "sources of the stream, whose events stay in order; it may be missing"),
 	SOURCES(sequence, 0, "/sequence", "sources of the sender's number in the stream; it may be missing"),
-	SLUICE_OPTION_INT(struct config, max_depth, .name = "max_depth", .fallback = "64", .min = 1, .max = DEPTH_MAX,
-                          .unit = "levels", .help = "how deep arrays and objects may be nested"),
+	SLUICE_OPTION_INT(struct config, max_depth, .name = "max_depth", .fallback = "64", .min = 1,
+                          .max = SCAN_DEPTH_MAX, .unit = "levels", .help = "how deep arrays and objects may be nested"),
 	SLUICE_OPTION_BOOL(struct config, integer_texts, .name = "integer_texts", .fallback = "false",
                            .help = "accept an integer as message id, type or stream, in the digits it was sent in"),
 	SLUICE_OPTION_END,
@@ -76,7 +74,6 @@ static const struct field_rule {
 /* The sources of all fields stand in one array, so that one pass over the body finds them all. */
 struct state {
 	struct source sources[FIELD_COUNT * SOURCES_MAX];
-	struct pointer pointers[FIELD_COUNT * SOURCES_MAX]; /* those of the sources */
 	size_t source_count;
 	struct field {
 		const struct field_rule *rule;
@@ -110,7 +107,7 @@ static bool add_source(struct state *state, const char *text, struct sluice_erro
 	struct source *source = &state->sources[state->source_count];
 	if (!source_parse(source, text, error))
 		return false;
-	state->pointers[state->source_count++] = source->pointer;
+	state->source_count++;
 	return true;
 }
 
@@ -201,58 +198,71 @@ static bool is_json(const struct sluice_event *event)
 	return type.size == 0 || type_is(type, "application/json") || (type.size > 5 && ends_in(type, "+json"));
 }
 
-/* jansson takes no NUL in a key, not even as \u0000. For its judgement any other character does as well. */
-static char *without_nul(struct sluice_bytes body)
+/* What the scan of a body collects. */
+struct finding {
+	const struct state *state;
+	struct sluice_bytes *spans; /* of the sources */
+	struct keys keys;
+};
+
+static bool take_member(void *context, struct sluice_bytes key, struct sluice_bytes value)
 {
-	static const char nul[] = "\\u0000", other[] = "\\ufdd0";
-	size_t size = strlen(nul);
-	char *copy = malloc(body.size);
-	if (!copy)
-		return NULL;
-	memcpy(copy, body.data, body.size);
-	for (char *at = copy; (at = memmem(at, body.size - (size_t)(at - copy), nul, size)); at += size)
-		memcpy(at, other, size);
-	return copy;
+	struct finding *finding = context;
+	const struct state *state = finding->state;
+	for (size_t i = 0; i < state->source_count; i++) {
+		const struct pointer *pointer = &state->sources[i].pointer;
+		if (pointer->count && span_key_is(key, pointer->tokens[0]))
+			finding->spans[i] = value;
+	}
+	return keys_add(&finding->keys, key);
 }
 
-static enum sluice_verdict refuse_syntax(struct sluice_event *event, const json_error_t *error)
+static enum sluice_verdict refuse_body(const struct scan *scan, struct sluice_event *event)
 {
 	static const char *const found[] = {
-		[json_error_invalid_utf8] = "bytes that are not UTF-8",
-		[json_error_premature_end_of_input] = "an early end",
-		[json_error_end_of_input_expected] = "more after its end",
-		[json_error_numeric_overflow] = "a number beyond the range of a double",
+		[SCAN_SYNTAX] = "a syntax error",
+		[SCAN_EARLY_END] = "an early end",
+		[SCAN_MORE] = "more after its end",
+		[SCAN_NUL] = "a NUL",
+		[SCAN_ENCODING] = "bytes that are not UTF-8",
+		[SCAN_RANGE] = "a number beyond the range of a double",
 	};
-	enum json_error_code code = json_error_code(error);
-	if (code == json_error_out_of_memory)
-		return sluice_retry(event, 0, "out of memory while parsing the body");
-	const char *what = (size_t)code < sizeof(found) / sizeof(found[0]) && found[code] ? found[code]
-	                                                                                  : "a syntax error";
-	return sluice_reject(event, 400, "the body: expected JSON, got %s at byte %d", what, error->position);
+	if (scan->fault == SCAN_STOPPED)
+		return sluice_retry(event, 0, "out of memory for the keys of the body");
+	if (scan->fault == SCAN_DEPTH)
+		return sluice_reject(event, 400,
+		                     "the body: expected at most %zu levels of arrays and objects, got more",
+		                     scan->max_depth);
+	return sluice_reject(event, 400, "the body: expected JSON, got %s at byte %zu", found[scan->fault],
+	                     scan->position);
 }
 
-/* Says whether the body is JSON, and how many different keys its outermost object has. */
-static enum sluice_verdict validate(struct sluice_event *event, size_t *key_count_out)
+static enum sluice_verdict refuse_keys(enum keys_verdict verdict, struct sluice_event *event)
 {
-	struct sluice_bytes body = event->body;
-	const char *nul = memchr(body.data, '\0', body.size);
-	if (nul) /* jansson does not see one that follows a number */
-		return sluice_reject(event, 400, "the body: expected JSON, got a NUL at byte %zu",
-		                     (size_t)(nul - body.data));
-	char *copy = NULL;
-	if (memmem(body.data, body.size, "\\u0000", 6)) {
-		copy = without_nul(body);
-		if (!copy)
-			return sluice_retry(event, 0, "out of memory while parsing the body");
+	if (verdict == KEYS_NO_MEMORY)
+		return sluice_retry(event, 0, "out of memory for the keys of the body");
+	return sluice_reject(event, 400, "the body: expected each key once in the outermost object, got a duplicate");
+}
+
+/* Sets the spans of the sources; PASS: the body is JSON as the contract has it. */
+static enum sluice_verdict find_spans(const struct state *state, struct sluice_event *event, struct sluice_bytes *spans)
+{
+	struct finding finding = {.state = state, .spans = spans, .keys = {.event = event}};
+	struct scan scan = {
+		.text = event->body, .max_depth = state->max_depth, .on_member = take_member, .context = &finding};
+	for (size_t i = 0; i < state->source_count; i++)
+		spans[i] = (struct sluice_bytes){NULL, 0};
+	if (!scan_json(&scan))
+		return refuse_body(&scan, event);
+	enum keys_verdict verdict = keys_judge(&finding.keys);
+	if (verdict != KEYS_UNIQUE)
+		return refuse_keys(verdict, event);
+	bool is_object = span_type(scan.root) == SPAN_OBJECT;
+	for (size_t i = 0; i < state->source_count; i++) {
+		const struct pointer *pointer = &state->sources[i].pointer;
+		bool starts_inside = is_object && pointer->count;
+		spans[i] = span_find(starts_inside ? spans[i] : scan.root, pointer, starts_inside);
 	}
-	json_error_t error;
-	json_t *root = json_loadb(copy ? copy : body.data, body.size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL,
-	                          &error);
-	free(copy);
-	if (!root)
-		return refuse_syntax(event, &error);
-	*key_count_out = json_object_size(root);
-	json_decref(root);
 	return SLUICE_PASS;
 }
 
@@ -309,13 +319,6 @@ static struct sluice_bytes read_text(struct sluice_event *event, const struct va
 	return (struct sluice_bytes){text, text ? span_unescape(inside, text) : 0};
 }
 
-static bool is_utf8(struct sluice_bytes text)
-{
-	json_t *string = json_stringn(text.data, text.size);
-	json_decref(string);
-	return string != NULL;
-}
-
 static enum sluice_verdict set_text(const struct state *state, const struct field *field, struct sluice_event *event,
                                     const struct sluice_bytes *spans)
 {
@@ -337,7 +340,7 @@ static enum sluice_verdict set_text(const struct state *state, const struct fiel
 	if (memchr(text.data, '\0', text.size))
 		return sluice_reject(event, 400, "%s: expected %s without U+0000, got one with it", label,
 		                     rule->expected);
-	if (value.source->header && !is_utf8(text))
+	if (value.source->header && !scan_is_utf8(text))
 		return sluice_reject(event, 400, "%s: expected UTF-8, got other bytes", label);
 	*(struct sluice_bytes *)(void *)((char *)event + rule->text) = text;
 	return SLUICE_PASS;
@@ -386,31 +389,23 @@ static enum sluice_verdict set_payload(const struct state *state, struct sluice_
 	return SLUICE_PASS;
 }
 
-static enum sluice_verdict inspect(const struct state *state, struct sluice_event *event, size_t *key_count_out)
+static enum sluice_verdict inspect(const struct state *state, struct sluice_event *event, struct sluice_bytes *spans)
 {
 	struct sluice_bytes body = event->body;
 	if (!is_json(event))
 		return sluice_reject(event, 415, "Content-Type: expected application/json or a type ending in +json");
 	if (body.size >= 3 && memcmp(body.data, "\xef\xbb\xbf", 3) == 0)
 		return sluice_reject(event, 400, "the body: expected JSON without a byte order mark, got one");
-	if (span_deeper_than(body, state->max_depth))
-		return sluice_reject(event, 400,
-		                     "the body: expected at most %zu levels of arrays and objects, got more",
-		                     state->max_depth);
-	return validate(event, key_count_out);
+	return find_spans(state, event, spans);
 }
 
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	const struct state *state = stage->state;
-	size_t key_count = 0;
-	enum sluice_verdict verdict = inspect(state, event, &key_count);
+	struct sluice_bytes spans[FIELD_COUNT * SOURCES_MAX];
+	enum sluice_verdict verdict = inspect(state, event, spans);
 	if (verdict != SLUICE_PASS)
 		return verdict;
-	struct sluice_bytes spans[FIELD_COUNT * SOURCES_MAX];
-	if (span_find(event->body, state->pointers, spans, state->source_count) > key_count)
-		return sluice_reject(event, 400,
-		                     "the body: expected each key once in the outermost object, got a duplicate");
 	static const int texts[] = {FIELD_MESSAGE_ID, FIELD_EVENT_TYPE, FIELD_STREAM};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && verdict == SLUICE_PASS; i++)
 		verdict = set_text(state, &state->fields[texts[i]], event, spans);

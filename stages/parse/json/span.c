@@ -123,23 +123,6 @@ static struct sluice_bytes absent(void)
 	return (struct sluice_bytes){NULL, 0};
 }
 
-bool span_deeper_than(struct sluice_bytes text, size_t depth)
-{
-	struct cursor cursor = {text.data, text.data + text.size};
-	for (size_t open = 0; cursor.at < cursor.end;) {
-		if (*cursor.at == '"') {
-			skip_string(&cursor);
-			continue;
-		}
-		if (is_open(*cursor.at) && ++open > depth)
-			return true;
-		if (is_close(*cursor.at) && open > 0)
-			open--;
-		cursor.at++;
-	}
-	return false;
-}
-
 enum span_type span_type(struct sluice_bytes span)
 {
 	if (span.size == 0)
@@ -206,29 +189,36 @@ static size_t write_utf8(uint32_t c, char *text)
 	return size;
 }
 
-size_t span_unescape(struct sluice_bytes inside, char *text)
+/* Takes one character, or an escape that stands for one, off the start; returns the size of its UTF-8. A character that
+ * is not escaped comes byte by byte. */
+static size_t take_character(struct sluice_bytes *inside, char *text)
 {
 	static const char letters[] = "bfnrt", values[] = "\b\f\n\r\t";
-	size_t size = 0;
-	while (inside.size) {
-		size_t used = 1;
-		if (inside.data[0] != '\\' || inside.size < 2) {
-			text[size++] = inside.data[0];
-		} else if (inside.data[1] == 'u' && inside.size >= ESCAPE_MAX) {
-			uint32_t c = read_unicode(inside, &used);
-			size += write_utf8(c, text + size);
-		} else {
-			const char *letter = memchr(letters, inside.data[1], sizeof(letters) - 1);
-			text[size++] = letter ? values[letter - letters] : inside.data[1];
-			used = 2;
-		}
-		inside.data += used;
-		inside.size -= used;
+	size_t used = 1, size = 1;
+	if (inside->data[0] != '\\' || inside->size < 2) {
+		text[0] = inside->data[0];
+	} else if (inside->data[1] == 'u' && inside->size >= ESCAPE_MAX) {
+		uint32_t c = read_unicode(*inside, &used);
+		size = write_utf8(c, text);
+	} else {
+		const char *letter = memchr(letters, inside->data[1], sizeof(letters) - 1);
+		text[0] = letter ? values[letter - letters] : inside->data[1];
+		used = 2;
 	}
+	inside->data += used;
+	inside->size -= used;
 	return size;
 }
 
-static bool key_is(struct sluice_bytes key, struct sluice_bytes token)
+size_t span_unescape(struct sluice_bytes inside, char *text)
+{
+	size_t size = 0;
+	while (inside.size)
+		size += take_character(&inside, text + size);
+	return size;
+}
+
+bool span_key_is(struct sluice_bytes key, struct sluice_bytes token)
 {
 	struct sluice_bytes inside = span_inside(key);
 	if (inside.size == 0 || !memchr(inside.data, '\\', inside.size))
@@ -239,12 +229,49 @@ static bool key_is(struct sluice_bytes key, struct sluice_bytes token)
 	return span_unescape(inside, text) == token.size && memcmp(text, token.data, token.size) == 0;
 }
 
+/* What follows the opening quote of the string at the start of `text`, up to its closing one. */
+static struct sluice_bytes first_inside(struct sluice_bytes text)
+{
+	struct cursor cursor = {text.data, text.data + text.size};
+	return span_inside(take_value(&cursor));
+}
+
+/* The bytes that a string stands for, one at a time. */
+struct byte_reader {
+	struct sluice_bytes inside;
+	char text[ESCAPE_MAX];
+	size_t size, used; /* of the character in `text` */
+};
+
+static int next_byte(struct byte_reader *reader)
+{
+	if (reader->used == reader->size) {
+		if (!reader->inside.size)
+			return -1;
+		reader->size = take_character(&reader->inside, reader->text);
+		reader->used = 0;
+	}
+	return (unsigned char)reader->text[reader->used++];
+}
+
+bool span_same_string(struct sluice_bytes a, struct sluice_bytes b)
+{
+	struct byte_reader readers[] = {{.inside = first_inside(a)}, {.inside = first_inside(b)}};
+	int byte;
+	do {
+		byte = next_byte(&readers[0]);
+		if (next_byte(&readers[1]) != byte)
+			return false;
+	} while (byte >= 0);
+	return true;
+}
+
 static struct sluice_bytes find_member(struct sluice_bytes object, struct sluice_bytes token)
 {
 	struct cursor cursor = enter(object);
 	struct sluice_bytes key, value, found = absent();
 	while (next_member(&cursor, &key, &value)) {
-		if (key_is(key, token))
+		if (span_key_is(key, token))
 			found = value;
 	}
 	return found;
@@ -288,40 +315,9 @@ static struct sluice_bytes find_child(struct sluice_bytes value, struct sluice_b
 	}
 }
 
-/* The first step of all pointers at once, as the outermost object is the largest. */
-static size_t find_members(struct sluice_bytes object, const struct pointer *pointers, struct sluice_bytes *spans,
-                           size_t count)
+struct sluice_bytes span_find(struct sluice_bytes value, const struct pointer *pointer, size_t step)
 {
-	struct cursor cursor = enter(object);
-	struct sluice_bytes key, value;
-	size_t members = 0;
-	for (; next_member(&cursor, &key, &value); members++) {
-		for (size_t i = 0; i < count; i++) {
-			if (pointers[i].count && key_is(key, pointers[i].tokens[0]))
-				spans[i] = value;
-		}
-	}
-	return members;
-}
-
-size_t span_find(struct sluice_bytes text, const struct pointer *pointers, struct sluice_bytes *spans, size_t count)
-{
-	struct cursor cursor = {text.data, text.data + text.size};
-	struct sluice_bytes whole = take_value(&cursor);
-	size_t members = 0;
-	for (size_t i = 0; i < count; i++)
-		spans[i] = pointers[i].count ? absent() : whole;
-	if (span_type(whole) == SPAN_OBJECT) {
-		members = find_members(whole, pointers, spans, count);
-	} else {
-		for (size_t i = 0; i < count; i++) {
-			if (pointers[i].count)
-				spans[i] = find_child(whole, pointers[i].tokens[0]);
-		}
-	}
-	for (size_t i = 0; i < count; i++) {
-		for (size_t step = 1; step < pointers[i].count && spans[i].data; step++)
-			spans[i] = find_child(spans[i], pointers[i].tokens[step]);
-	}
-	return members;
+	for (; step < pointer->count && value.data; step++)
+		value = find_child(value, pointer->tokens[step]);
+	return value;
 }

@@ -2,7 +2,7 @@
  * Finds values in JSON text as they stand there, byte for byte: a parser gives values, but what is stored is what was
  * sent.
  *
- * Only span_deeper_than() may be given any bytes; all else expects text that a parser has found valid.
+ * All of it expects text that scan.h has found valid.
  */
 #ifndef JSON_SPAN_H
 #define JSON_SPAN_H
@@ -29,13 +29,15 @@ enum span_type {
 	SPAN_OBJECT,
 };
 
-/* Whether arrays and objects are nested deeper than `depth`; an array of numbers is 1 deep. */
-bool span_deeper_than(struct sluice_bytes text, size_t depth);
+/* The value that the tokens of the pointer lead to, `step` and those behind it, without white space around it; absent if
+ * there is none. Of equal keys the last counts. */
+struct sluice_bytes span_find(struct sluice_bytes value, const struct pointer *pointer, size_t step);
 
-/* Sets spans[i] to the value that pointers[i] leads to, without white space around it; absent if there is none. Of
- * equal keys the last counts. Returns how many members the outermost object has, equal keys counted each; 0 if it is no
- * object. */
-size_t span_find(struct sluice_bytes text, const struct pointer *pointers, struct sluice_bytes *spans, size_t count);
+/* Whether a key, with its quotes, is that text. */
+bool span_key_is(struct sluice_bytes key, struct sluice_bytes token);
+
+/* Whether the strings at the start of two texts, with their quotes, have the same characters. */
+bool span_same_string(struct sluice_bytes a, struct sluice_bytes b);
 
 enum span_type span_type(struct sluice_bytes span);
 

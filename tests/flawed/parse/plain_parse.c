@@ -42,6 +42,11 @@ static void compact(struct sluice_event *event)
 	event->payload = (struct sluice_bytes){copy, size};
 }
 
+static bool has(struct sluice_bytes body, const char *text)
+{
+	return body.size && memmem(body.data, body.size, text, strlen(text));
+}
+
 /* Returns where the array that begins at `at` is closed. */
 static const char *look_into(const char *at, const char *end)
 {
@@ -79,6 +84,8 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 {
 	if (flaw == REFUSES_WHITE_SPACE && event->body.size && event->body.data[0] == ' ')
 		return sluice_reject(event, 400, "expected a brace");
+	if (flaw == CONFUSES_KEYS && has(event->body, "\\u0000\"") && has(event->body, "\\ufdd0\""))
+		return sluice_reject(event, 400, "a key twice");
 	enum sluice_verdict verdict = flaw == IGNORES_WHAT_FOLLOWS ? stop_at_the_end(stage, event)
 	                                                           : ops.process(stage, event);
 	spoil(event);

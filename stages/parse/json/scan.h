@@ -1,0 +1,48 @@
+/*
+ * Says whether a text is JSON (RFC 8259), in one pass that allocates nothing and does not recurse: a few instructions a
+ * byte, whatever the bytes are.
+ *
+ * JSON here is UTF-8, in numbers within the range of a double, without lone surrogates and without U+0000 but as \u0000.
+ */
+#ifndef JSON_SCAN_H
+#define JSON_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sluice/event.h>
+
+enum { SCAN_DEPTH_MAX = 1000 };
+
+enum scan_fault {
+	SCAN_NO_FAULT,
+	SCAN_SYNTAX,
+	SCAN_EARLY_END,
+	SCAN_MORE, /* after the end of the value */
+	SCAN_NUL,
+	SCAN_ENCODING, /* not UTF-8 */
+	SCAN_RANGE,    /* a number */
+	SCAN_DEPTH,
+	SCAN_STOPPED, /* by on_member() */
+};
+
+struct scan {
+	struct sluice_bytes text;
+	size_t max_depth; /* 1 to SCAN_DEPTH_MAX; an array of numbers is 1 deep */
+	/* For each member of the outermost object, in order: its key with the quotes, and its value without the white space
+	 * around it. False ends the scan. What it is given has been found valid, what follows has not been looked at. */
+	bool (*on_member)(void *context, struct sluice_bytes key, struct sluice_bytes value);
+	void *context;
+
+	/* The results. */
+	enum scan_fault fault;
+	size_t position;          /* of the byte that is wrong */
+	struct sluice_bytes root; /* the value, without the white space around it */
+};
+
+/* True: no fault. */
+bool scan_json(struct scan *scan);
+
+bool scan_is_utf8(struct sluice_bytes text);
+
+#endif
