@@ -10,6 +10,7 @@
 
 #include "runtime/overlay.h"
 #include "runtime/settings.h"
+#include "runtime/signed_id.h"
 #include "runtime/unresolved.h"
 #include "yaml/bind.h"
 #include "yaml/option.h"
@@ -311,6 +312,33 @@ static bool check_ack(const struct load *load)
 	return true;
 }
 
+static void warn(struct load *load, const struct yaml_node *place, const char *text)
+{
+	struct bind_warnings *warnings = &load->warnings;
+	struct sluice_error sentence = {0};
+	(void)yaml_fail(place, &sentence, "%s", text);
+	if (warnings->count < BIND_WARNINGS_MAX)
+		warnings->items[warnings->count++] = arena_strdup(&load->config->arena, sentence.text);
+}
+
+static bool check_signed_id(struct load *load)
+{
+	struct config *config = load->config;
+	const struct unresolved_stage *written = &load->unresolved.stages[SLUICE_KIND_PARSE];
+	struct sluice_error cause = {0};
+	const char *warning;
+	if (!written->place)
+		return true;
+	const struct yaml_node *node = bind_get(written->options, "message_id");
+	const struct yaml_node *place = node ? node : written->place;
+	const char *name = config->stages[SLUICE_KIND_PARSE].plugin->ops.name;
+	if (!signed_id_check(config, &warning, &cause))
+		return yaml_fail(place, load->error, "parse/%s: %s", name, cause.text);
+	if (warning)
+		warn(load, place, arena_printf(&config->arena, "parse/%s: %s", name, warning));
+	return true;
+}
+
 static bool check_retry(const struct load *load)
 {
 	const struct persist_config *persist = &load->config->persist;
@@ -337,7 +365,7 @@ static bool load_all(struct load *load, const struct config_request *request)
 	return file && unresolved_read(&load->unresolved, file, &config->arena, load->error) &&
 	       apply_layers(load, request) && bind_top(load) && bind_sections(load) && read_trusted_proxies(load) &&
 	       read_public_url(load) && check_listen(load) && check_admin(load) && check_events(load) &&
-	       load_stages(load) && check_ack(load) && check_retry(load);
+	       load_stages(load) && check_ack(load) && check_retry(load) && check_signed_id(load);
 }
 
 static void keep_warnings(struct load *load)

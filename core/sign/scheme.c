@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/secret.h"
+
 const char *const scheme_names[] = {
 #define SCHEME(title, ...) title,
 #include "sign/schemes.inc"
@@ -22,6 +24,11 @@ const struct scheme schemes[SCHEME_COUNT] = {
 const char *const scheme_digest_names[] = {"sha256", "sha512", "sha1", NULL};
 const char *const scheme_unit_names[] = {"s", "ms", "us", NULL};
 const int64_t scheme_units_ns[] = {SCHEME_SECOND_NS, SCHEME_SECOND_NS / 1000, SCHEME_SECOND_NS / 1000000};
+
+bool scheme_trim_secret(struct sluice_bytes *secret, struct sluice_error *error)
+{
+	return secret_trim(secret, error);
+}
 
 struct sluice_bytes scheme_key_text(const struct scheme *scheme, struct sluice_bytes secret)
 {

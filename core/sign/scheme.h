@@ -65,6 +65,9 @@ extern const int64_t scheme_units_ns[]; /* by name */
 /* The secret without the prefix that the scheme's secrets may have. */
 struct sluice_bytes scheme_key_text(const struct scheme *scheme, struct sluice_bytes secret);
 
+/* See secret_trim() in base/secret.h, which stages cannot include. */
+bool scheme_trim_secret(struct sluice_bytes *secret, struct sluice_error *error);
+
 /* The signed text in parts. */
 enum part_kind { PART_LITERAL, PART_ID, PART_TIMESTAMP, PART_BODY };
 

@@ -12,6 +12,7 @@
 
 #include <sluice/error.h>
 
+#include "base/secret.h"
 #include "yaml/quantity.h"
 
 struct type {
@@ -218,7 +219,8 @@ static bool parse_string(const struct sluice_option *option, void *field, const 
 {
 	if (!in_range(option, (int64_t)strlen(text)))
 		return false;
-	*(const char **)field = arena_strdup(arena, text);
+	(void)arena;
+	*(const char **)field = text; /* a copy already */
 	return true;
 }
 
@@ -352,6 +354,22 @@ static bool refuse(const struct sluice_option *option, const char *text, struct 
 	return false;
 }
 
+/* A copy of the text; of a secret without what surrounds it. NULL and "item 2 ends in white space …" if it cannot be meant. */
+static const char *copy_text(const struct sluice_option *option, const char *text, size_t item, struct arena *arena,
+                             struct sluice_error *error)
+{
+	struct sluice_bytes bytes = {text, strlen(text)};
+	struct sluice_error cause = {0};
+	if ((option->flags & SLUICE_OPTION_SECRET) && !secret_trim(&bytes, &cause)) {
+		if (item)
+			sluice_error_set(error, "item %zu %s", item, cause.text);
+		else
+			sluice_error_set(error, "%s", cause.text);
+		return NULL;
+	}
+	return arena_strndup(arena, bytes.data, bytes.size);
+}
+
 static bool parse_strings(const struct sluice_option *option, struct sluice_strings *field, const char *const *items,
                           size_t count, struct arena *arena, struct sluice_error *error)
 {
@@ -363,8 +381,11 @@ static bool parse_strings(const struct sluice_option *option, struct sluice_stri
 		return false;
 	}
 	const char **copy = arena_must(arena, (count + 1) * sizeof(*copy));
-	for (size_t i = 0; i < count; i++)
-		copy[i] = arena_strdup(arena, items[i]);
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = copy_text(option, items[i], i + 1, arena, error);
+		if (!copy[i])
+			return false;
+	}
 	field->count = count;
 	field->items = copy;
 	return true;
@@ -377,7 +398,10 @@ bool option_parse(const struct sluice_option *option, void *config, const char *
 	if (option->type == SLUICE_TYPE_STRINGS)
 		return parse_strings(option, field, items, count, arena, error);
 	assert(count == 1);
-	return type_of(option)->parse(option, field, items[0], arena) || refuse(option, items[0], error);
+	const char *text = items[0];
+	if (option->type == SLUICE_TYPE_STRING && !(text = copy_text(option, text, 0, arena, error)))
+		return false;
+	return type_of(option)->parse(option, field, text, arena) || refuse(option, text, error);
 }
 
 /* A list written in one text, "a, b": how fallbacks and option_set() have it. */

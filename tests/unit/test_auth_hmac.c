@@ -120,6 +120,41 @@ START_TEST(test_headers_of_two_families_do_not_mix)
 }
 END_TEST
 
+/* Whoever reads the id behind us must read the one that was signed. */
+START_TEST(test_headers_that_contradict_the_signed_ones_are_refused)
+{
+	static const struct {
+		const char *name, *value;
+		bool taken;
+	} more[] = {
+		{"webhook-id", "forged", false},
+		{"webhook-timestamp", "1614265331", false},
+		{"webhook-id", "", false},
+		{"svix-id", "forged", false},
+		{"svix-id", STANDARD_ID, false}, /* a second line */
+		{"svix-timestamp", "1614265331", false},
+		{"svix-signature", STANDARD_SIGNATURE, false},
+		{"webhook-id", STANDARD_ID, true},
+		{"webhook-timestamp", "1614265330", true},
+		{"other-id", "forged", true},
+	};
+	struct harness *h = open_standard();
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		struct request request = {{"svix-id", STANDARD_ID, "svix-timestamp", "1614265330", "svix-signature",
+		                           STANDARD_SIGNATURE, more[i].name, more[i].value},
+		                          STANDARD_BODY};
+		ck_assert_msg(send(h, &request) == (more[i].taken ? SLUICE_PASS : SLUICE_REJECT), "%s: %s",
+		              more[i].name, more[i].value);
+	}
+	harness_close(h);
+	h = open_github();
+	assert_refused(h,
+	               &(struct request){{"X-Hub-Signature-256", GITHUB_SIGNATURE, "x-hub-signature-256", "sha256=00"},
+	                                 GITHUB_BODY});
+	harness_close(h);
+}
+END_TEST
+
 START_TEST(test_github_vector_passes)
 {
 	struct harness *h = open_github();
@@ -494,11 +529,18 @@ static const char *secret_file(const char *content)
 	return path;
 }
 
-START_TEST(test_secret_file_holds_one_secret_without_its_newline)
+START_TEST(test_secret_file_holds_one_secret_without_line_ends)
 {
 	static const struct {
 		const char *content, *key;
-	} cases[] = {{"key", "key"}, {"key\n", "key"}, {"key\n\n", "key\n"}, {" key \n", " key "}, {"a,b", "a,b"}};
+	} cases[] = {{"key", "key"},
+	             {"key\n", "key"},
+	             {"key\n\n", "key"},
+	             {"key\r\n", "key"},
+	             {"\xef\xbb\xbfkey\n", "key"},
+	             {"two words\r\n\r\n", "two words"},
+	             {"two\nlines\n", "two\nlines"},
+	             {"a,b", "a,b"}};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char option[80], text[80];
 		const char *path = secret_file(cases[i].content);
@@ -508,6 +550,37 @@ START_TEST(test_secret_file_holds_one_secret_without_its_newline)
 		format(text, sizeof(text), "sha256=%s%s", sign(cases[i].key, "{}"), "");
 		assert_taken(h, &(struct request){{"X-Hub-Signature-256", text}, "{}"});
 		harness_close(h);
+		ck_assert_int_eq(unlink(path), 0);
+	}
+}
+END_TEST
+
+START_TEST(test_secret_with_white_space_at_an_end_is_refused)
+{
+	static const char *const secrets[] = {" key",
+	                                      "key ",
+	                                      "key\t",
+	                                      "key\v\n",
+	                                      "key\f",
+	                                      "\nkey",
+	                                      "key \r\n",
+	                                      "\rkey\n",
+	                                      "key\xc2\xa0\n",
+	                                      "key\xe2\x80\xa8",
+	                                      "key\xe3\x80\x80",
+	                                      "key\xef\xbb\xbf",
+	                                      "\xe2\x80\x8bkey",
+	                                      "key\xc2\x85"};
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		char option[80];
+		const char *path = secret_file(secrets[i]);
+		struct sluice_error error = {0};
+		format(option, sizeof(option), "secret_files=%s%s", path, "");
+		ck_assert_ptr_null(
+			harness_try(SLUICE_KIND_AUTH, "hmac", (const char *[]){"scheme=github", option, NULL}, &error));
+		ck_assert_msg(strstr(error.text, "white space: remove it") != NULL, "%zu: %s", i,
+		              error.text);
+		ck_assert_ptr_null(strstr(error.text, "key"));
 		ck_assert_int_eq(unlink(path), 0);
 	}
 }
@@ -673,6 +746,7 @@ static Suite *suite(void)
 	TCase *schemes = tcase_create("schemes");
 	tcase_add_test(schemes, test_standard_webhooks_vector_passes);
 	tcase_add_test(schemes, test_headers_of_two_families_do_not_mix);
+	tcase_add_test(schemes, test_headers_that_contradict_the_signed_ones_are_refused);
 	tcase_add_test(schemes, test_github_vector_passes);
 	tcase_add_test(schemes, test_each_scheme_takes_what_was_signed_by_its_rule);
 	tcase_add_test(schemes, test_stripe_header_needs_one_time_and_a_signature);
@@ -693,7 +767,8 @@ static Suite *suite(void)
 	suite_add_tcase(suite, attacks);
 	TCase *secrets = tcase_create("secrets");
 	tcase_add_test(secrets, test_any_of_several_secrets_may_have_signed);
-	tcase_add_test(secrets, test_secret_file_holds_one_secret_without_its_newline);
+	tcase_add_test(secrets, test_secret_file_holds_one_secret_without_line_ends);
+	tcase_add_test(secrets, test_secret_with_white_space_at_an_end_is_refused);
 	tcase_add_test(secrets, test_secret_that_matched_is_named);
 	tcase_add_test(secrets, test_id_that_is_signed_is_the_authenticated_one);
 	tcase_add_test(secrets, test_config_that_cannot_verify_is_refused);

@@ -180,6 +180,32 @@ START_TEST(test_sources_are_tried_in_order)
 }
 END_TEST
 
+START_TEST(test_signed_id_comes_from_the_auth_stage_alone)
+{
+	static const char *const ids[] = {"msg_1", NULL};
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json",
+	                                 (const char *[]){"message_id=auth:id", "event_type=/t", "payload=", NULL});
+	for (size_t i = 0; i < 2; i++) {
+		struct sluice_event *event = harness_event(h);
+		harness_header(event, "auth", "forged");
+		harness_header(event, "webhook-id", "forged");
+		static const char body[] = "{\"t\":\"t\",\"auth:id\":\"forged\"}";
+		harness_body(event, body, sizeof(body) - 1);
+		if (ids[i])
+			event->authenticated_id = (struct sluice_bytes){ids[i], strlen(ids[i])};
+		enum sluice_verdict verdict = harness_process(h, event);
+		ck_assert_int_eq(verdict, ids[i] ? SLUICE_PASS : SLUICE_REJECT);
+		if (ids[i])
+			assert_bytes(event->message_id, ids[i]);
+		else
+			ck_assert_str_eq(harness_detail(event),
+			                 "the signed id: expected a non-empty string, got nothing");
+		harness_free(event);
+	}
+	harness_close(h);
+}
+END_TEST
+
 START_TEST(test_missing_field_names_all_its_sources)
 {
 	struct harness *h = open_mapped();
@@ -543,7 +569,7 @@ START_TEST(test_source_that_is_none_is_refused)
 		const char *option, *sentence;
 	} cases[] = {
 		{"message_id=messageId",
-	         "message_id: expected a JSON Pointer such as /messageId, or header:NAME, got \"messageId\""},
+	         "message_id: expected a JSON Pointer such as /messageId, header:NAME or auth:id, got \"messageId\""},
 		{"event_type=/a~2b", "event_type: expected 0 or 1 after each ~ of a JSON Pointer, got \"/a~2b\""},
 		{"event_type=/a~", "event_type: expected 0 or 1 after each ~ of a JSON Pointer, got \"/a~\""},
 		{"stream=/a, header:", "stream: expected the name of a header after \"header:\", got \"header:\""},
@@ -568,6 +594,7 @@ static Suite *suite(void)
 	tcase_add_test(fields, test_stream_and_sequence_may_be_missing_or_null);
 	tcase_add_test(fields, test_payload_keeps_its_bytes);
 	tcase_add_test(fields, test_sources_are_tried_in_order);
+	tcase_add_test(fields, test_signed_id_comes_from_the_auth_stage_alone);
 	tcase_add_test(fields, test_missing_field_names_all_its_sources);
 	tcase_add_test(fields, test_array_is_a_body_like_any_other);
 	tcase_add_test(fields, test_index_is_written_in_one_way_only);

@@ -69,6 +69,19 @@ struct sluice_store_maintenance {
 	bool (*drop)(struct sluice_stage *stage, struct sluice_error *error);
 };
 
+/*
+ * auth: what a signature covers, so that `sluice check` can tell whether a recorded webhook could be sent again under
+ * another message id. From any thread, without a stage: `config` has passed check().
+ */
+#define SLUICE_SIGNED_HEADERS "sluice.signed-headers/1"
+
+struct sluice_signed_headers {
+	/* Whether every request that passes proves the value of the header `name`, whose case does not matter. */
+	bool (*covers)(const void *config, const char *name);
+	/* Whether every event that passes has an authenticated_id. */
+	bool (*covers_id)(const void *config);
+};
+
 /* How the name of a location (SLUICE_OPTION_LOCATION) begins that a laboratory made and may drop. */
 #define SLUICE_LAB_PREFIX "sluice_lab_"
 

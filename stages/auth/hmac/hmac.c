@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sluice/stage.h>
 
@@ -32,7 +33,7 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRINGS(struct config, secrets, .name = "secrets", .flags = SLUICE_OPTION_SECRET,
                               .help = "the shared secrets; a signature by any of them is accepted"),
 	SLUICE_OPTION_STRINGS(struct config, secret_files, .name = "secret_files",
-                              .help = "files with one more secret each; a newline at the end does not count"),
+                              .help = "files with one more secret each; line ends behind it do not count"),
 	SLUICE_OPTION_DURATION(struct config, tolerance, .name = "tolerance",
                                .help = "how old a timestamp may be, or how far ahead; 0s: as the scheme says"),
 	SLUICE_OPTION_STRING(struct config, custom.signature_header, .name = "template.signature_header",
@@ -76,12 +77,32 @@ static bool is_signed(const struct custom *custom, const char *placeholder)
 	return strstr(custom->signed_text, placeholder) != NULL;
 }
 
+/* RFC 9110, 5.6.2: a token. Another name would wait for a header that no sender can send. */
+static bool check_header_names(const struct custom *custom, struct sluice_error *error)
+{
+	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	const struct {
+		const char *option, *name;
+	} headers[] = {{"signature_header", custom->signature_header},
+	               {"timestamp_header", custom->timestamp_header},
+	               {"id_header", custom->id_header}};
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		const char *name = unless_empty(headers[i].name);
+		if (name && name[strspn(name, allowed)])
+			return sluice_error_set(error, "template.%s: expected the name of a header, got \"%s\"",
+			                        headers[i].option, name);
+	}
+	return true;
+}
+
 static bool check_template(const struct custom *custom, struct sluice_error *error)
 {
 	struct part parts[PARTS_MAX];
 	struct sluice_error cause = {0};
 	if (!unless_empty(custom->signature_header))
 		return sluice_error_set(error, "template.signature_header: expected the header with the signature");
+	if (!check_header_names(custom, error))
+		return false;
 	if (!scheme_split(custom->signed_text, parts, &cause))
 		return sluice_error_set(error, "template.signed: %s", cause.text);
 	bool sent = unless_empty(custom->timestamp_header) || unless_empty(custom->timestamp_prefix);
@@ -127,6 +148,8 @@ static bool make_scheme(const struct config *config, struct scheme *scheme_out, 
 		return true;
 	if (!strstr(scheme_out->signed_text, "{timestamp}"))
 		return sluice_error_set(error, "tolerance: the scheme signs no timestamp; remove it");
+	if (config->tolerance.ns < scheme_out->unit_ns)
+		return sluice_error_set(error, "tolerance: expected at least one unit of the timestamp, got less");
 	scheme_out->tolerance_ns = config->tolerance.ns;
 	return true;
 }
@@ -136,22 +159,52 @@ static void state_finish(struct state *state)
 	verifier_destroy(state->verifier);
 }
 
-/* All that the config itself holds; the secret files are not read. */
+static bool add_file(struct verifier *verifier, const char *path, struct sluice_error *error)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return sluice_error_set(error, "secret_files: %s: %s", path, strerror(errno));
+	setvbuf(file, NULL, _IONBF, 0); /* no second copy of the secret */
+	char text[SECRET_FILE_MAX];
+	errno = 0;
+	size_t size = fread(text, 1, sizeof(text), file);
+	struct sluice_error cause = {0};
+	bool added = false;
+	if (ferror(file))
+		sluice_error_set(&cause, "%s", strerror(errno));
+	else if (size == sizeof(text))
+		sluice_error_set(&cause, "expected a file of less than %d bytes", SECRET_FILE_MAX);
+	else
+		added = verifier_add_secret(verifier, (struct sluice_bytes){text, size}, &cause);
+	(void)fclose(file);
+	OPENSSL_cleanse(text, sizeof(text));
+	return added || sluice_error_set(error, "secret_files: %s: %s", path, cause.text);
+}
+
+static bool add_secrets(struct verifier *verifier, const struct config *config, struct sluice_error *error)
+{
+	for (size_t i = 0; i < config->secrets.count; i++) {
+		const char *text = config->secrets.items[i];
+		struct sluice_error cause = {0};
+		if (!verifier_add_secret(verifier, (struct sluice_bytes){text, strlen(text)}, &cause))
+			return sluice_error_set(error, "secrets: item %zu: %s", i + 1, cause.text);
+	}
+	for (size_t i = 0; i < config->secret_files.count; i++) {
+		if (!add_file(verifier, config->secret_files.items[i], error))
+			return false;
+	}
+	return true;
+}
+
 static bool state_init(struct state *state, const struct config *config, struct sluice_error *error)
 {
 	if (!make_scheme(config, &state->scheme, error))
 		return false;
 	state->verifier = verifier_create(&state->scheme, error);
-	for (size_t i = 0; state->verifier && i < config->secrets.count; i++) {
-		const char *text = config->secrets.items[i];
-		struct sluice_error cause = {0};
-		if (!verifier_add_secret(state->verifier, (struct sluice_bytes){text, strlen(text)}, &cause)) {
-			sluice_error_set(error, "secrets: item %zu: %s", i + 1, cause.text);
-			state_finish(state);
-			return false;
-		}
-	}
-	return state->verifier != NULL;
+	if (state->verifier && add_secrets(state->verifier, config, error))
+		return true;
+	state_finish(state);
+	return false;
 }
 
 static bool check(const void *config_, struct sluice_error *error)
@@ -166,44 +219,18 @@ static bool check(const void *config_, struct sluice_error *error)
 	return true;
 }
 
-static bool add_file(struct verifier *verifier, const char *path, struct sluice_error *error)
-{
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return sluice_error_set(error, "secret_files: %s: %s", path, strerror(errno));
-	setvbuf(file, NULL, _IONBF, 0); /* no second copy of the secret */
-	char text[SECRET_FILE_MAX];
-	size_t size = fread(text, 1, sizeof(text), file);
-	bool whole = !ferror(file) && size < sizeof(text);
-	(void)fclose(file);
-	if (size && text[size - 1] == '\n')
-		size--;
-	struct sluice_error cause = {0};
-	bool added = whole ? verifier_add_secret(verifier, (struct sluice_bytes){text, size}, &cause)
-	                   : sluice_error_set(&cause, "expected a file of less than %d bytes", SECRET_FILE_MAX);
-	OPENSSL_cleanse(text, sizeof(text));
-	return added || sluice_error_set(error, "secret_files: %s: %s", path, cause.text);
-}
-
 static bool create(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct state *state = malloc(sizeof(*state));
 	if (!state)
 		return sluice_error_set(error, "no memory");
-	if (!state_init(state, config, error))
-		goto allocated;
-	for (size_t i = 0; i < config->secret_files.count; i++) {
-		if (!add_file(state->verifier, config->secret_files.items[i], error))
-			goto initialised;
+	if (!state_init(state, config, error)) {
+		free(state);
+		return false;
 	}
 	stage->state = state;
 	return true;
-initialised:
-	state_finish(state);
-allocated:
-	free(state);
-	return false;
 }
 
 static void destroy(struct sluice_stage *stage)
@@ -217,7 +244,18 @@ static struct sluice_bytes header(const struct sluice_event *event, const char *
 	return name ? sluice_get_header(event, name) : (struct sluice_bytes){NULL, 0};
 }
 
-static struct signed_request read_request(const struct scheme *scheme, const struct sluice_event *event)
+/* Whether a header of the signature, if it was sent at all, was sent once and has that value. */
+static bool says_only(const struct sluice_event *event, const char *name, struct sluice_bytes value)
+{
+	size_t at = 0;
+	struct sluice_bytes sent = name ? sluice_next_header(event, name, &at) : (struct sluice_bytes){NULL, 0};
+	return !sent.data || (sluice_bytes_equal(sent, value) && !sluice_next_header(event, name, &at).data);
+}
+
+/* Takes the first set of headers whose signature was sent. What another set says, or a second line, must be the same:
+ * whoever reads a header after us could read another one than we did. */
+static const char *read_request(const struct scheme *scheme, const struct sluice_event *event,
+                                struct signed_request *request_out)
 {
 	struct signed_request request = {.body = event->body, .received_at_ns = event->received_at_ns};
 	for (size_t i = 0; i < SCHEME_HEADER_SETS && !request.signature.data; i++) {
@@ -226,7 +264,14 @@ static struct signed_request read_request(const struct scheme *scheme, const str
 		request.timestamp = header(event, set->timestamp);
 		request.id = header(event, set->id);
 	}
-	return request;
+	*request_out = request;
+	for (size_t i = 0; i < SCHEME_HEADER_SETS; i++) {
+		const struct scheme_headers *set = &scheme->headers[i];
+		if (!says_only(event, set->signature, request.signature) ||
+		    !says_only(event, set->timestamp, request.timestamp) || !says_only(event, set->id, request.id))
+			return "headers of the signature that contradict each other";
+	}
+	return NULL;
 }
 
 /* The keys are those of `secrets` and then those of `secret_files`. A file goes by its name without the folder. */
@@ -247,9 +292,11 @@ static struct sluice_bytes copy_label(struct sluice_event *event, const struct c
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	const struct state *state = stage->state;
-	struct signed_request request = read_request(&state->scheme, event);
+	struct signed_request request;
 	size_t key;
-	const char *flaw = verifier_find_flaw(state->verifier, &request, &key);
+	const char *flaw = read_request(&state->scheme, event, &request);
+	if (!flaw)
+		flaw = verifier_find_flaw(state->verifier, &request, &key);
 	if (!flaw) {
 		event->authenticated_id = request.id;
 		event->credential = copy_label(event, stage->config, key);
@@ -297,8 +344,34 @@ static bool self_test(struct sluice_error *error)
 	return true;
 }
 
+static bool covers(const void *config, const char *name)
+{
+	struct scheme scheme;
+	struct sluice_error ignored = {0};
+	if (!make_scheme(config, &scheme, &ignored))
+		return false;
+	for (size_t i = 0; i < SCHEME_HEADER_SETS; i++) {
+		const char *const names[] = {scheme.headers[i].timestamp, scheme.headers[i].id};
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+			if (names[j] && strcasecmp(names[j], name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool covers_id(const void *config)
+{
+	struct scheme scheme;
+	struct sluice_error ignored = {0};
+	return make_scheme(config, &scheme, &ignored) && strstr(scheme.signed_text, "{id}");
+}
+
+static const struct sluice_signed_headers signed_headers = {.covers = covers, .covers_id = covers_id};
+static const struct sluice_extension extensions[] = {{SLUICE_SIGNED_HEADERS, &signed_headers}, SLUICE_EXTENSION_END};
+
 static const struct sluice_auth_ops ops = {.process = process};
 
 SLUICE_STAGE(auth, ops, .name = "hmac", .version = "1.0.0", .summary = "accepts requests signed with a shared secret",
              .options = options, .config_size = sizeof(struct config), .check = check, .create = create,
-             .destroy = destroy, .self_test = self_test);
+             .destroy = destroy, .self_test = self_test, .extensions = extensions);

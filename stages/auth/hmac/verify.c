@@ -76,6 +76,9 @@ static bool add_key(struct verifier *verifier, const uint8_t *key, size_t size, 
 bool verifier_add_secret(struct verifier *verifier, struct sluice_bytes secret, struct sluice_error *error)
 {
 	const struct scheme *scheme = verifier->scheme;
+	struct sluice_error cause = {0};
+	if (!scheme_trim_secret(&secret, &cause))
+		return sluice_error_set(error, "the secret %s", cause.text);
 	struct sluice_bytes text = scheme_key_text(scheme, secret);
 	if (text.size == 0)
 		return sluice_error_set(error, "expected a secret, got an empty text");

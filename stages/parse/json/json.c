@@ -29,7 +29,7 @@ struct config {
 
 static const struct sluice_option options[] = {
 	SOURCES(message_id, 1, "/messageId",
-                "sources of the idempotency key, tried in order: JSON Pointers, header:NAME"),
+                "sources of the idempotency key, tried in order: JSON Pointers, header:NAME, auth:id (the id that the signature covers)"),
 	SOURCES(event_type, 0, "/eventType", "sources of the event type; an empty list: it has none"),
 	SOURCES(payload, 1, "/payload", "JSON Pointers to the payload; an empty one is the whole body"),
 	SOURCES(stream, 0, "/stream", "sources of the stream, whose events stay in order; it may be missing"),
@@ -86,7 +86,7 @@ struct state {
 /* What a source gave. */
 struct value {
 	const struct source *source;
-	enum span_type type; /* a header is SPAN_STRING */
+	enum span_type type; /* of other sources than pointers SPAN_STRING */
 	struct sluice_bytes bytes;
 };
 
@@ -119,7 +119,7 @@ static bool state_init(struct state *state, const struct config *config, struct 
 		struct sluice_error cause = {0};
 		state->fields[i] = (struct field){&rules[i], state->source_count, texts->count};
 		for (size_t j = 0; j < texts->count && add_source(state, texts->items[j], &cause); j++) {
-			if (i == FIELD_PAYLOAD && state->sources[state->source_count - 1].header)
+			if (i == FIELD_PAYLOAD && state->sources[state->source_count - 1].kind != SOURCE_POINTER)
 				sluice_error_set(&cause, "expected a JSON Pointer, got \"%s\"", texts->items[j]);
 		}
 		if (cause.text[0]) {
@@ -273,11 +273,12 @@ static struct value find_value(const struct state *state, const struct field *fi
 	for (size_t i = field->first; i < field->first + field->count; i++) {
 		const struct source *source = &state->sources[i];
 		struct value value = {source, span_type(spans[i]), spans[i]};
-		if (source->header) {
-			value.bytes = sluice_get_header(event, source->header);
+		bool is_whole_body = source->kind == SOURCE_POINTER && source->pointer.count == 0;
+		if (source->kind != SOURCE_POINTER) {
+			value.bytes = source->kind == SOURCE_HEADER ? sluice_get_header(event, source->header)
+			                                            : event->authenticated_id;
 			value.type = value.bytes.size ? SPAN_STRING : SPAN_NOTHING;
 		}
-		bool is_whole_body = !source->header && source->pointer.count == 0;
 		if (is_whole_body || (value.type != SPAN_NOTHING && value.type != SPAN_NULL))
 			return value;
 	}
@@ -310,7 +311,7 @@ static enum sluice_verdict refuse_value(const struct field *field, const struct 
 /* The characters of a string; an integer counts as the text it is written in. */
 static struct sluice_bytes read_text(struct sluice_event *event, const struct value *value)
 {
-	if (value->source->header || value->type == SPAN_INTEGER)
+	if (value->source->kind != SOURCE_POINTER || value->type == SPAN_INTEGER)
 		return value->bytes;
 	struct sluice_bytes inside = span_inside(value->bytes);
 	if (inside.size == 0 || !memchr(inside.data, '\\', inside.size))
@@ -340,7 +341,7 @@ static enum sluice_verdict set_text(const struct state *state, const struct fiel
 	if (memchr(text.data, '\0', text.size))
 		return sluice_reject(event, 400, "%s: expected %s without U+0000, got one with it", label,
 		                     rule->expected);
-	if (value.source->header && !scan_is_utf8(text))
+	if (value.source->kind != SOURCE_POINTER && !scan_is_utf8(text))
 		return sluice_reject(event, 400, "%s: expected UTF-8, got other bytes", label);
 	*(struct sluice_bytes *)(void *)((char *)event + rule->text) = text;
 	return SLUICE_PASS;
@@ -370,7 +371,7 @@ static enum sluice_verdict set_sequence(const struct state *state, struct sluice
 	struct value value = find_value(state, field, event, spans);
 	if (!value.source)
 		return SLUICE_PASS;
-	if (value.type != SPAN_INTEGER && !value.source->header)
+	if (value.type != SPAN_INTEGER && value.source->kind == SOURCE_POINTER)
 		return refuse_value(field, &value, event);
 	event->has_sequence = read_integer(value.bytes, &event->sequence);
 	return event->has_sequence ? SLUICE_PASS

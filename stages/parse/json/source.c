@@ -9,7 +9,7 @@
 
 enum { TOKEN_MAX = 255 };
 
-static const char header_mark[] = "header:";
+static const char header_mark[] = "header:", signed_id[] = "auth:id";
 
 static bool is_header_name(const char *name)
 {
@@ -69,6 +69,8 @@ static char *label_of(const char *text)
 	int size;
 	if (!*text)
 		size = asprintf(&label, "the body");
+	else if (strcmp(text, signed_id) == 0)
+		size = asprintf(&label, "the signed id");
 	else if (strncmp(text, header_mark, strlen(header_mark)) == 0)
 		size = asprintf(&label, "the header %s", text + strlen(header_mark));
 	else
@@ -78,14 +80,17 @@ static char *label_of(const char *text)
 
 bool source_parse(struct source *source_out, const char *text, struct sluice_error *error)
 {
-	struct source source = {NULL, {NULL, 0}, NULL};
+	struct source source = {SOURCE_POINTER, NULL, {NULL, 0}, NULL};
 	struct sluice_error cause = {0};
-	if (strncmp(text, header_mark, strlen(header_mark)) == 0) {
+	if (strcmp(text, signed_id) == 0) {
+		source.kind = SOURCE_SIGNED_ID;
+	} else if (strncmp(text, header_mark, strlen(header_mark)) == 0) {
+		source.kind = SOURCE_HEADER;
 		source.header = text + strlen(header_mark);
 		if (!is_header_name(source.header))
 			sluice_error_set(&cause, "expected the name of a header after \"header:\"");
 	} else if (*text && *text != '/') {
-		sluice_error_set(&cause, "expected a JSON Pointer such as /%s, or header:NAME", text);
+		sluice_error_set(&cause, "expected a JSON Pointer such as /%s, header:NAME or auth:id", text);
 	} else {
 		parse_pointer(&source.pointer, text, &cause);
 	}

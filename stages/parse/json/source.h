@@ -1,5 +1,5 @@
 /*
- * Where a field of an event comes from: a JSON Pointer into the body, or a header.
+ * Where a field of an event comes from: a JSON Pointer into the body, a header, or what the auth stage has verified.
  */
 #ifndef JSON_SOURCE_H
 #define JSON_SOURCE_H
@@ -10,13 +10,16 @@
 
 #include "span.h"
 
+enum source_kind { SOURCE_POINTER, SOURCE_HEADER, SOURCE_SIGNED_ID };
+
 struct source {
-	const char *header;     /* its name; NULL: a pointer */
-	struct pointer pointer; /* empty for a header */
+	enum source_kind kind;
+	const char *header;     /* its name */
+	struct pointer pointer; /* empty for other kinds */
 	char *label;            /* how the sender would call it: "messageId", "/data/id", "the header X-Id" */
 };
 
-/* Reads "/data/id", "" (the whole body) or "header:X-Id". `text` must outlive the source. */
+/* Reads "/data/id", "" (the whole body), "header:X-Id" or "auth:id". `text` must outlive the source. */
 bool source_parse(struct source *source_out, const char *text, struct sluice_error *error);
 void source_finish(struct source *source);
 
