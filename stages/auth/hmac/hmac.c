@@ -346,7 +346,7 @@ static bool self_test(struct sluice_error *error)
 
 static bool covers(const void *config, const char *name)
 {
-	struct scheme scheme;
+	struct scheme scheme = {0};
 	struct sluice_error ignored = {0};
 	if (!make_scheme(config, &scheme, &ignored))
 		return false;
@@ -362,9 +362,9 @@ static bool covers(const void *config, const char *name)
 
 static bool covers_id(const void *config)
 {
-	struct scheme scheme;
+	struct scheme scheme = {0};
 	struct sluice_error ignored = {0};
-	return make_scheme(config, &scheme, &ignored) && strstr(scheme.signed_text, "{id}");
+	return make_scheme(config, &scheme, &ignored) && scheme.signed_text && strstr(scheme.signed_text, "{id}");
 }
 
 static const struct sluice_signed_headers signed_headers = {.covers = covers, .covers_id = covers_id};
