@@ -34,6 +34,7 @@ void run_on(PGconn *pg, const char *sql);
 void run_by_hand(const char *sql);
 int ask_by_hand(const char *sql);
 int ask_at(const char *url, const char *sql);
+bool shows(const char *url, const char *sql, int answer); /* yet: a standby replays later, tables too */
 void empty_database(void); /* and its settings as they were, but for those in postgresql.conf */
 
 /* With the url_option and up to two others, NULL: none. */
@@ -49,7 +50,7 @@ void expect_refused(const char *option, const char *words);
 
 enum sluice_verdict store_one(struct harness *h, const char *id, const char *stream, const char *payload);
 
-/* Tries until it is through, as a worker would; fails the running test after ten seconds. Settles the event. */
+/* Tries until it is through, as a worker would; fails the running test after a minute. Settles the event. */
 enum sluice_verdict store_until_through(struct harness *h, struct sluice_event *event);
 
 /* An event on a thread of its own. */
@@ -75,10 +76,10 @@ struct hammer {
 void hammer_start(struct hammer *hammer);
 void hammer_join(struct hammer *hammer);
 
-/* The condition must come true within ten seconds. */
+/* The condition must come true, soon on any machine. */
 #define WAIT_FOR(condition)                                                                                            \
 	do {                                                                                                           \
-		int64_t until_ns = clock_now_ns() + 10 * NS_PER_S;                                                     \
+		int64_t until_ns = clock_now_ns() + 60 * NS_PER_S;                                                     \
 		while (!(condition) && clock_now_ns() < until_ns)                                                      \
 			(void)usleep(2000);                                                                            \
 		ck_assert(condition);                                                                                  \

@@ -18,7 +18,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
-enum { TIMEOUT_S = 10 };
+enum { TIMEOUT_S = 60 };
 
 const char *scripted_header(const struct scripted_request *request, const char *name, char value[256])
 {

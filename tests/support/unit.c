@@ -6,6 +6,18 @@
 #include <string.h>
 
 static struct unit_suite *suites;
+static int part = 1, parts = 1;
+
+void unit_add_loop(TCase *group, const TTest *test, int count)
+{
+	for (int i = part - 1; i < count; i += parts)
+		tcase_add_loop_test(group, test, i, i + 1);
+}
+
+void unit_add(TCase *group, const TTest *test)
+{
+	unit_add_loop(group, test, 1);
+}
 
 void unit_register(struct unit_suite *suite)
 {
@@ -16,10 +28,15 @@ void unit_register(struct unit_suite *suite)
 	*at = suite;
 }
 
+/* By "NAME" or "NAME:PART/PARTS"; the part is what the next to be run is cut down to. */
 static struct unit_suite *find(const char *name)
 {
+	size_t size = strcspn(name, ":");
+	part = parts = 1;
+	if (name[size] && (sscanf(name + size, ":%d/%d", &part, &parts) != 2 || part < 1 || part > parts))
+		return NULL;
 	for (struct unit_suite *each = suites; each; each = each->next) {
-		if (strcmp(each->name, name) == 0)
+		if (strncmp(each->name, name, size) == 0 && !each->name[size])
 			return each;
 	}
 	return NULL;
@@ -40,7 +57,7 @@ int main(int argc, char **argv)
 	(void)setenv("CK_TIMEOUT_MULTIPLIER", "5",
 	             0); /* a timeout is there for what hangs, not for a machine with much to do */
 	if (argc < 2) {
-		(void)puts("Usage: unit SUITE…\n\nSuites:");
+		(void)puts("Usage: unit SUITE[:PART/PARTS]…\n\nSuites:");
 		for (struct unit_suite *each = suites; each; each = each->next)
 			(void)printf("  %s\n", each->name);
 		return 2;

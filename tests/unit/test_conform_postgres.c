@@ -29,7 +29,7 @@ START_TEST(test_postgres_conforms)
 	buffer_printf(&url, "url=%s", server.url);
 	struct plugin *plugin = loader_open_file(TEST_BUILD_DIR "/stages/persist/postgres.so", &error);
 	ck_assert_msg(plugin != NULL, "%s", error.text);
-	const char *options[] = {url.data, payload_types[_i], NULL};
+	const char *options[] = {url.data, payload_types[_i], "pool.connect_timeout=60s", NULL};
 	struct conform conform = {.plugin = plugin, .options = options, .timeout_ns = PATIENCE_S * NS_PER_S};
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &broken);
 	loader_close(plugin);
@@ -45,9 +45,9 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("conform_postgres");
 	TCase *stages = tcase_create("stages");
 	tcase_set_timeout(stages, TEST_TIMEOUT_S);
-	tcase_add_loop_test(stages, test_postgres_conforms, 0, sizeof(payload_types) / sizeof(payload_types[0]));
+	unit_add_loop(stages, test_postgres_conforms, sizeof(payload_types) / sizeof(payload_types[0]));
 	suite_add_tcase(suite, stages);
 	return suite;
 }
 
-UNIT_SUITE(test_conform_postgres, make_suite)
+UNIT_SUITE_IN_PARTS(test_conform_postgres, make_suite, 3)

@@ -104,7 +104,7 @@ START_TEST(test_a_wait_for_a_standby_that_is_ended_is_no_commit)
 	ck_assert_msg(retry.verdict == SLUICE_PASS, "%d: %s", retry.verdict, harness_detail(event));
 	harness_settle(h, event, SLUICE_PASS);
 	ck_assert_int_eq(waiter_finish(&duplicate), SLUICE_DONE);
-	ck_assert_int_eq(ask_at(standby.url, "SELECT count(*) FROM webhook_events WHERE message_id = 'id'"), 1);
+	WAIT_FOR(shows(standby.url, "SELECT count(*) FROM webhook_events WHERE message_id = 'id'", 1));
 	ck_assert_uint_eq(store_audit_rows(h), 2);
 	harness_close(h);
 }

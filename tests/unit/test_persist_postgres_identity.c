@@ -143,7 +143,7 @@ START_TEST(test_a_promoted_standby_is_another_store)
 	struct harness *h = open_at((const char *[]){option, NULL});
 	postgres_start_standby(&standby, &server);
 	ck_assert_int_eq(store_one(h, "id", NULL, "x"), SLUICE_PASS);
-	WAIT_FOR(ask_at(standby.url, "SELECT count(*) FROM webhook_events") == 1);
+	WAIT_FOR(shows(standby.url, "SELECT count(*) FROM webhook_events", 1));
 	wait_for_identity(before);
 	postgres_halt(&server);
 	postgres_promote(&standby);

@@ -249,7 +249,7 @@ START_TEST(test_open_connections_leave_a_server_that_only_reads)
 	option_through(option, proxy.port);
 	struct harness *h = open_at((const char *[]){option, NULL});
 	ck_assert_int_eq(store_one(h, "before", NULL, "x"), SLUICE_PASS);
-	WAIT_FOR(ask_at(other.url, "SELECT count(*) FROM webhook_events") == 1);
+	WAIT_FOR(shows(other.url, "SELECT count(*) FROM webhook_events", 1));
 	postgres_promote(&other);
 	postgres_reload(&server, "default_transaction_read_only=on");
 	atomic_store(&proxy.server_port, postgres_port(&other)); /* for new connections */

@@ -27,9 +27,10 @@ static void write_file(const char *name, const char *text)
 	ck_assert_int_eq(chmod(path, 0644), 0);
 }
 
+/* Below those that the kernel gives to clients. */
 static int some_port(void)
 {
-	return 32000 + (int)(getpid() * 7 + clock_now_ns() / 1000) % 20000;
+	return 20000 + (int)((getpid() * 7LL + clock_now_ns() / 1000) % 12000);
 }
 
 static bool answers(void)
@@ -40,11 +41,12 @@ static bool answers(void)
 	return ok;
 }
 
-/* It will not run as root. Two sessions for all, so that everybody meets everybody's. */
-static void start_bouncer(const char *mode)
+/* It will not run as root. Two sessions for all, so that everybody meets everybody's. Whether it answers: the port may be
+ * another's. */
+static bool try_to_start_bouncer(const char *mode)
 {
 	char text[1200];
-	int port = abs(some_port());
+	int port = some_port();
 	(void)strcpy(bouncer.directory, "/tmp/sluice-pgbouncer-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(bouncer.directory));
 	ck_assert_int_eq(chmod(bouncer.directory, 0755), 0);
@@ -65,16 +67,34 @@ static void start_bouncer(const char *mode)
 		             "-q", text, (char *)NULL);
 		_exit(127);
 	}
-	WAIT_FOR(answers());
+	while (waitpid(bouncer.pid, NULL, WNOHANG) == 0) {
+		if (answers())
+			return true;
+		(void)usleep(2000);
+	}
+	return false;
+}
+
+static void remove_bouncer_files(void)
+{
+	char command[128];
+	(void)snprintf(command, sizeof(command), "rm -r %s", bouncer.directory);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void start_bouncer(const char *mode)
+{
+	for (int tries = 0; !try_to_start_bouncer(mode); tries++) {
+		remove_bouncer_files();
+		ck_assert_msg(tries < 10, "pgbouncer does not start");
+	}
 }
 
 static void stop_bouncer(void)
 {
-	char command[128];
 	(void)kill(bouncer.pid, SIGKILL);
 	(void)waitpid(bouncer.pid, NULL, 0);
-	(void)snprintf(command, sizeof(command), "rm -r %s", bouncer.directory);
-	ck_assert_int_eq(system(command), 0);
+	remove_bouncer_files();
 }
 
 /* What neighbours leave behind in both sessions. */

@@ -261,7 +261,7 @@ static _Atomic bool first_is_answered, second_came_early;
 static bool hold_the_first(struct scripted_server *server, const struct scripted_request *request, int fd)
 {
 	size_t line = line_of(request);
-	if (request->number == 0) {
+	if (line == 0) {
 		if (!scripted_wait(server, 4))
 			return false;
 		atomic_store(&first_is_answered, true);

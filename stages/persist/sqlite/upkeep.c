@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 10, AGAIN_MS = 2 };
+enum { PATIENCE_S = 30, AGAIN_MS = 2 };
 
 /* Looks at a thousand entries of each index: enough to know how rows are spread, and soon done. */
 #define ANALYZE "PRAGMA analysis_limit = 1000; ANALYZE"
@@ -18,11 +18,18 @@ static time_t now_s(void)
 	return now.tv_sec;
 }
 
-/* For another's checkpoint SQLite does not wait, whatever its busy timeout is; the keeper of a server that has just
- * been busy is at one. */
-static bool checkpoint(sqlite3 *db)
+/* A busy handler. SQLite's own asks ever more rarely, and a server at work leaves the lock free for moments only. */
+static int wait_a_little(void *until_s, int tries)
 {
-	time_t until_s = now_s() + PATIENCE_S;
+	(void)tries;
+	(void)sqlite3_sleep(AGAIN_MS);
+	return now_s() < *(const time_t *)until_s;
+}
+
+/* For another's checkpoint SQLite does not wait, whatever its busy handler says; the keeper of a server that has just
+ * been busy is at one. */
+static bool checkpoint(sqlite3 *db, time_t until_s)
+{
 	int result;
 	while ((result = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL)) == SQLITE_BUSY &&
 	       now_s() < until_s)
@@ -32,15 +39,16 @@ static bool checkpoint(sqlite3 *db)
 
 bool upkeep_maintain(const struct config *config, struct sluice_error *error)
 {
+	time_t until_s = now_s() + PATIENCE_S;
 	sqlite3 *db = database_open(config, DATABASE_MUST_EXIST, error);
 	if (!db)
 		return false;
-	(void)sqlite3_busy_timeout(db, PATIENCE_S * 1000);
-	bool ok = database_run(db, ANALYZE, NULL) && checkpoint(db);
+	(void)sqlite3_busy_handler(db, wait_a_little, &until_s);
+	bool ok = database_run(db, ANALYZE, NULL) && checkpoint(db, until_s);
 	if (!ok)
 		(void)sluice_error_set(error, "path: %s: cannot be brought to rest: %s", config->path,
 		                       sqlite3_errmsg(db));
-	(void)sqlite3_busy_timeout(db, 0);
+	(void)sqlite3_busy_handler(db, NULL, NULL);
 	if (ok)
 		(void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	(void)sqlite3_close(db);
