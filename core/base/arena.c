@@ -39,14 +39,21 @@ static size_t round_up(size_t size)
 	return (size + unit - 1) & ~(unit - 1);
 }
 
+static void give_back(struct arena_budget *budget, const struct arena_budget *end, size_t size)
+{
+	for (; budget != end; budget = budget->parent)
+		atomic_fetch_sub_explicit(&budget->used, size, memory_order_relaxed);
+}
+
 static bool charge(struct arena *arena, size_t size)
 {
-	struct arena_budget *budget = arena->budget;
-	if (!budget)
+	if (!arena->budget)
 		return true;
-	size_t before = atomic_fetch_add_explicit(&budget->used, size, memory_order_relaxed);
-	if (budget->limit && before + size > budget->limit) {
-		atomic_fetch_sub_explicit(&budget->used, size, memory_order_relaxed);
+	for (struct arena_budget *budget = arena->budget; budget; budget = budget->parent) {
+		size_t before = atomic_fetch_add_explicit(&budget->used, size, memory_order_relaxed);
+		if (!budget->limit || before + size <= budget->limit)
+			continue;
+		give_back(arena->budget, budget->parent, size);
 		return false;
 	}
 	arena->charged += size;
@@ -57,8 +64,15 @@ static void refund(struct arena *arena, size_t size)
 {
 	if (!arena->budget)
 		return;
-	atomic_fetch_sub_explicit(&arena->budget->used, size, memory_order_relaxed);
+	give_back(arena->budget, NULL, size);
 	arena->charged -= size;
+}
+
+void arena_leave_budget(struct arena *arena)
+{
+	struct arena_budget *budget = arena->budget;
+	give_back(budget, budget->parent, arena->charged);
+	arena->budget = budget->parent;
 }
 
 void arena_init(struct arena *arena, size_t block_size, struct arena_budget *budget)

@@ -14,7 +14,8 @@
 /* Bytes that several arenas hold together, and how many they may. */
 struct arena_budget {
 	atomic_size_t used;
-	size_t limit; /* 0: none */
+	size_t limit;                /* 0: none */
+	struct arena_budget *parent; /* what is charged here is charged there as well; may be NULL */
 };
 
 struct arena_block;
@@ -33,6 +34,9 @@ void arena_finish(struct arena *arena);
 
 /* Frees everything; the first block is kept for the next allocation, but no longer charged to the budget. */
 void arena_empty(struct arena *arena);
+
+/* From here on the arena is charged to the parent of its budget alone, where it has been charged all along. */
+void arena_leave_budget(struct arena *arena);
 
 /* The size of the block that an emptied arena keeps; 0: none. */
 size_t arena_kept(const struct arena *arena);

@@ -16,10 +16,10 @@ enum { RESTING_MAX = 512 };
 
 struct event_pool {
 	struct pipeline *pipeline;
-	struct arena_budget budget;
+	struct arena_budget budget, receiving;
 	size_t max;
 	size_t arena_size;
-	atomic_size_t in_flight;
+	atomic_size_t in_flight, received; /* admitted; not yet */
 
 	pthread_mutex_t lock;
 	pthread_cond_t emptied;
@@ -27,13 +27,16 @@ struct event_pool {
 	size_t resting_count;
 };
 
-struct event_pool *event_pool_create(const struct events_config *config, struct pipeline *pipeline)
+struct event_pool *event_pool_create(const struct events_config *config, size_t largest, struct pipeline *pipeline)
 {
+	size_t max_bytes = (size_t)config->max_bytes, half = max_bytes / 2;
 	struct event_pool *pool = must_calloc(1, sizeof(*pool));
 	pool->pipeline = pipeline;
 	pool->max = (size_t)config->max;
-	pool->budget.limit = (size_t)config->max_bytes;
 	pool->arena_size = (size_t)config->arena;
+	pool->budget.limit = max_bytes;
+	pool->receiving.limit = largest < half ? half : largest < max_bytes ? largest : max_bytes;
+	pool->receiving.parent = &pool->budget;
 	(void)pthread_mutex_init(&pool->lock, NULL);
 	pthread_condattr_t attributes;
 	(void)pthread_condattr_init(&attributes);
@@ -75,23 +78,32 @@ static struct event *wake_one(struct event_pool *pool)
 
 struct event *event_pool_get(struct event_pool *pool)
 {
-	/* Never above the truth: the release that brings it to 0 is the one that wakes who waits for that. */
-	size_t out = atomic_load(&pool->in_flight);
-	do
-		if (out >= pool->max)
-			return NULL;
-	while (!atomic_compare_exchange_weak(&pool->in_flight, &out, out + 1));
 	struct event *event = wake_one(pool);
 	struct arena arena;
 	if (event)
 		arena = event->arena;
 	else
-		arena_init(&arena, pool->arena_size, &pool->budget);
+		arena_init(&arena, pool->arena_size, NULL);
+	arena.budget = &pool->receiving;
+	(void)atomic_fetch_add_explicit(&pool->received, 1, memory_order_relaxed);
 	if (!event)
 		event = must_alloc(sizeof(*event));
 	*event = (struct event){.pub = {.host = &host_table, .parts = 1}, .pipeline = pool->pipeline, .arena = arena};
 	atomic_init(&event->references, 1);
 	return event;
+}
+
+bool event_pool_admit(struct event_pool *pool, struct event *event)
+{
+	/* Never above the truth: the release that brings it to 0 is the one that wakes who waits for that. */
+	size_t out = atomic_load(&pool->in_flight);
+	do
+		if (out >= pool->max)
+			return false;
+	while (!atomic_compare_exchange_weak(&pool->in_flight, &out, out + 1));
+	arena_leave_budget(&event->arena);
+	(void)atomic_fetch_sub_explicit(&pool->received, 1, memory_order_relaxed);
+	return event->admitted = true;
 }
 
 void event_reference(struct event *event)
@@ -107,6 +119,9 @@ void event_release(struct event_pool *pool, struct event *event)
 	/* What a large first allocation has left behind is not worth keeping. */
 	if (arena_kept(&event->arena) > pool->arena_size)
 		arena_finish(&event->arena);
+	const bool admitted = event->admitted;
+	if (!admitted)
+		(void)atomic_fetch_sub_explicit(&pool->received, 1, memory_order_relaxed);
 	(void)pthread_mutex_lock(&pool->lock);
 	bool rests = pool->resting_count < RESTING_MAX;
 	if (rests) {
@@ -114,7 +129,7 @@ void event_release(struct event_pool *pool, struct event *event)
 		pool->resting = event;
 		pool->resting_count++;
 	}
-	if (atomic_fetch_sub(&pool->in_flight, 1) == 1)
+	if (admitted && atomic_fetch_sub(&pool->in_flight, 1) == 1)
 		(void)pthread_cond_broadcast(&pool->emptied);
 	(void)pthread_mutex_unlock(&pool->lock);
 	if (!rests)
@@ -126,9 +141,21 @@ size_t event_pool_in_flight(const struct event_pool *pool)
 	return atomic_load_explicit(&pool->in_flight, memory_order_relaxed);
 }
 
+size_t event_pool_receiving(const struct event_pool *pool)
+{
+	return atomic_load_explicit(&pool->received, memory_order_relaxed);
+}
+
 size_t event_pool_bytes(const struct event_pool *pool)
 {
 	return atomic_load_explicit(&pool->budget.used, memory_order_relaxed);
+}
+
+size_t event_pool_excess(const struct event_pool *pool)
+{
+	size_t used = atomic_load_explicit(&pool->receiving.used, memory_order_relaxed);
+	size_t enough = pool->receiving.limit / 4 * 3;
+	return used > enough ? used - enough / 4 * 3 : 0;
 }
 
 size_t event_pool_wait_empty(struct event_pool *pool, int64_t until_ns)

@@ -59,6 +59,7 @@ struct event {
 
 	struct pipeline *pipeline;
 	struct arena arena;
+	bool admitted; /* it has a place in the pool */
 	struct event_times times;
 	struct event_times *times_at_put; /* `ack: queued`: a copy from before the queue had it, for the answer */
 	atomic_uint references;
@@ -129,21 +130,31 @@ static inline struct event *event_list_take(struct event_list *list)
 }
 
 /*
- * The event pool: events are recycled with the first block of their arenas, and bounded in number and in bytes. From
- * any thread.
+ * The event pool: events are recycled with the first block of their arenas, and bounded in bytes and, once they are
+ * admitted, in number. From any thread.
  */
 struct event_pool;
 
-struct event_pool *event_pool_create(const struct events_config *config, struct pipeline *pipeline);
+/* `largest`: bytes that a single event may need while it is received, whatever the half of the pool. */
+struct event_pool *event_pool_create(const struct events_config *config, size_t largest, struct pipeline *pipeline);
 void event_pool_destroy(struct event_pool *pool); /* all events are back */
 
-/* An event that holds one reference, empty but for `host`; NULL at the bound. */
+/* An event to receive into, which holds one reference, empty but for `host`. It has no place yet; its bytes count as
+ * being received, which together may take half of the pool's. */
 struct event *event_pool_get(struct event_pool *pool);
+
+/* What it is received for is complete: it takes a place. False: there is none. */
+bool event_pool_admit(struct event_pool *pool, struct event *event);
 void event_reference(struct event *event);
 void event_release(struct event_pool *pool, struct event *event);
 
-size_t event_pool_in_flight(const struct event_pool *pool);
+size_t event_pool_in_flight(const struct event_pool *pool); /* admitted … */
+size_t event_pool_receiving(const struct event_pool *pool); /* … and not yet */
 size_t event_pool_bytes(const struct event_pool *pool);
+
+/* How many bytes should be given up by events that are not admitted, so that others can be received; 0 while three
+ * quarters of what they may take are not used. */
+size_t event_pool_excess(const struct event_pool *pool);
 
 /* Waits until no event is out, at most until `until_ns` (monotonic). Returns how many still are. */
 size_t event_pool_wait_empty(struct event_pool *pool, int64_t until_ns);

@@ -336,7 +336,8 @@ static struct sluice_bytes copy(struct event *event, struct sluice_bytes bytes)
 struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record)
 {
 	struct event *event = event_pool_get(pipeline->pool);
-	if (!event) {
+	if (!event_pool_admit(pipeline->pool, event)) {
+		event_release(pipeline->pool, event);
 		dispatcher_starve(pipeline->dispatcher);
 		return NULL;
 	}

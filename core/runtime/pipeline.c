@@ -106,7 +106,8 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 	pipeline->config = config;
 	store_identity_init(&pipeline->store_identity);
 	pipeline->recorder = recorder_create();
-	pipeline->pool = event_pool_create(&config->events, pipeline);
+	const size_t largest = (size_t)(config->listen.max_body + config->listen.max_header + config->events.arena);
+	pipeline->pool = event_pool_create(&config->events, largest, pipeline);
 	if (!pipeline->recorder)
 		sluice_error_set(error, "out of thread-specific keys for the histograms");
 	else if ((pipeline->resume_thread = event_thread_create("sluice-resume", flow_carry_on, error)) &&
@@ -133,9 +134,19 @@ void pipeline_close_store(struct sluice_stage *stage)
 	destroy_instance(instance_of(stage));
 }
 
-struct event *pipeline_admit(struct pipeline *pipeline)
+struct event *pipeline_receive(struct pipeline *pipeline)
 {
 	return event_pool_get(pipeline->pool);
+}
+
+bool pipeline_admit(struct event *event)
+{
+	return event_pool_admit(event->pipeline->pool, event);
+}
+
+size_t pipeline_excess(const struct pipeline *pipeline)
+{
+	return event_pool_excess(pipeline->pool);
 }
 
 void pipeline_discard(struct event *event)
@@ -214,6 +225,7 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 {
 	*stats_out = (struct pipeline_stats){
 		.in_flight = event_pool_in_flight(pipeline->pool),
+		.receiving = event_pool_receiving(pipeline->pool),
 		.in_flight_bytes = event_pool_bytes(pipeline->pool),
 		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
 		.workers = pipeline->dispatcher ? dispatcher_workers(pipeline->dispatcher) : 0,

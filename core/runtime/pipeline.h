@@ -1,7 +1,7 @@
 /*
  * A pipeline alive: stages created, workers running, events going through.
  *
- *     server thread:  pipeline_admit() → fill event->pub → pipeline_submit()
+ *     server thread:  pipeline_receive() → fill event->pub → pipeline_admit() → pipeline_submit()
  *     any thread:     event->answer() once, when the event reaches its ack point or its failure
  *
  * The answer belongs to the HTTP side, the event to the pipeline: once submitted, an event goes its way whether
@@ -29,15 +29,21 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error);
 void pipeline_close_store(struct sluice_stage *stage);
 
-/* An event from the pool, empty but for `host`; NULL when the bound on events or their bytes is reached (answer 503).
- */
-struct event *pipeline_admit(struct pipeline *pipeline);
+/* An event from the pool, empty but for `host`, to receive a request into. It has no place yet, so that a sender who is
+ * slow takes none from others; only its bytes are bounded, with those of all that are being received. */
+struct event *pipeline_receive(struct pipeline *pipeline);
+
+/* The request is complete: the event takes a place. False when the bound on events is reached (answer 503). */
+bool pipeline_admit(struct event *event);
+
+/* Bytes of requests that are being received and should be given up, so that others can be; 0: none. */
+size_t pipeline_excess(const struct pipeline *pipeline);
 
 /* Gives back an event that was never submitted. */
 void pipeline_discard(struct event *event);
 
-/* Sends the event down; the caller has it no longer. answer() may be called before this returns, on this thread or, for a
- * large body and behind a queue, on another. */
+/* Sends the event down, which has a place; the caller has it no longer. answer() may be called before this returns, on
+ * this thread or, for a large body and behind a queue, on another. */
 void pipeline_submit(struct event *event);
 
 /* No more events will be submitted: waits until all inside are through, at most until `until_ns` (monotonic). Returns
@@ -50,9 +56,10 @@ void pipeline_destroy(struct pipeline *pipeline);
 
 /* What is going on, for metrics and health. */
 struct pipeline_stats {
-	size_t in_flight; /* events admitted and not yet gone */
-	size_t in_flight_bytes;
-	size_t queue_depth; /* kept by the queue, not yet in a worker's hands */
+	size_t in_flight;       /* events admitted and not yet gone */
+	size_t receiving;       /* requests whose bodies are not complete */
+	size_t in_flight_bytes; /* of these and of requests that are being received */
+	size_t queue_depth;     /* kept by the queue, not yet in a worker's hands */
 	size_t workers;
 	uint64_t outcomes[OUTCOME_COUNT]; /* since start, by enum event_outcome */
 	uint64_t retries;                 /* hand-overs that ended in another try */

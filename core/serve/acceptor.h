@@ -18,20 +18,27 @@
 struct acceptor {
 	int listener; /* the acceptor's to close, from acceptor_start() on */
 	int tick_ms;
-	/* Both on the acceptor's thread. admit() owns the socket, which does not block. */
+	/* All on the acceptor's thread. admit() and reject() own the socket, which does not block. */
+	bool (*has_room)(void *context); /* false: newcomers wait a moment */
 	void (*admit)(void *context, int fd, const struct sockaddr *address, socklen_t address_size);
+	void (*reject)(void *context, int fd); /* there is no descriptor left to serve it with */
 	void (*tick)(void *context, int64_t now_ns);
+	void (*woken)(void *context); /* soon after acceptor_wake() */
 	void *context;
 
 	pthread_t thread;
 	int wake;
 	atomic_bool accepts, stays;
 	int64_t complained_ns; /* when a failing accept() was last logged */
-	bool paused;           /* no descriptor is left: until the next tick */
+	int spare;             /* a descriptor to accept with when no other is left; -1: it is in use */
+	bool paused;           /* not even that: until the next tick */
 };
 
-/* The first five members are set. False and a sentence if there is no thread to be had. */
+/* The members above the blank line are set. False and a sentence if there is no thread to be had. */
 bool acceptor_start(struct acceptor *acceptor, struct sluice_error *error);
+
+/* From any thread. */
+void acceptor_wake(struct acceptor *acceptor);
 
 /* Nobody is accepted any more; the socket is closed within a moment. Ticks go on. */
 void acceptor_close(struct acceptor *acceptor);

@@ -15,6 +15,8 @@ void connection_table_init(struct connection_table *table)
 	(void)pthread_mutex_init(&table->lock, NULL);
 	table->first = NULL;
 	table->count = 0;
+	atomic_init(&table->unknown, 0);
+	atomic_init(&table->condemned, 0);
 	atomic_init(&table->now_ns, clock_now_ns());
 }
 
@@ -36,6 +38,9 @@ struct connection *connection_open(struct connection_table *table, int fd, int64
 	connection->fd = fd;
 	atomic_init(&connection->phase, CONNECTION_IDLE);
 	atomic_init(&connection->deadline_ns, deadline_after(table, timeout_ns));
+	atomic_init(&connection->since_ns, atomic_load_explicit(&table->now_ns, memory_order_relaxed));
+	atomic_init(&connection->trust, CONNECTION_UNKNOWN);
+	(void)atomic_fetch_add_explicit(&table->unknown, 1, memory_order_relaxed);
 	(void)pthread_mutex_lock(&table->lock);
 	connection->next = table->first;
 	if (table->first)
@@ -60,27 +65,37 @@ void connection_close(struct connection *connection)
 		connection->next->previous = connection->previous;
 	table->count--;
 	(void)pthread_mutex_unlock(&table->lock);
+	connection_trust(connection, TRUST_LEVELS);
+	(void)atomic_fetch_sub(&table->condemned, connection->condemned);
 	buffer_finish(&connection->target);
 	free(connection);
 }
 
+void connection_trust(struct connection *connection, enum connection_trust trust)
+{
+	int before = atomic_load_explicit(&connection->trust, memory_order_relaxed);
+	if (before >= (int)trust)
+		return;
+	if (before == CONNECTION_UNKNOWN)
+		(void)atomic_fetch_sub_explicit(&connection->table->unknown, 1, memory_order_relaxed);
+	atomic_store_explicit(&connection->trust, (int)trust, memory_order_relaxed);
+}
+
 bool connection_enter(struct connection *connection, enum connection_phase phase, int64_t timeout_ns)
 {
+	struct connection_table *table = connection->table;
 	/* A new deadline lies ahead, so that the old phase meets it early does no harm. */
-	atomic_store_explicit(&connection->deadline_ns, deadline_after(connection->table, timeout_ns),
-	                      memory_order_relaxed);
+	atomic_store_explicit(&connection->deadline_ns, deadline_after(table, timeout_ns), memory_order_relaxed);
 	int now = atomic_load_explicit(&connection->phase, memory_order_relaxed);
-	for (;;) {
+	do {
+		for (; now == CONNECTION_HELD; now = atomic_load(&connection->phase))
+			(void)sched_yield();
 		if (now == CONNECTION_EXPIRED)
 			return false;
-		if (now == CONNECTION_HELD) {
-			(void)sched_yield();
-			now = atomic_load(&connection->phase);
-			continue;
-		}
-		if (atomic_compare_exchange_weak(&connection->phase, &now, (int)phase))
-			return true;
-	}
+	} while (!atomic_compare_exchange_weak(&connection->phase, &now, (int)phase));
+	atomic_store_explicit(&connection->since_ns, atomic_load_explicit(&table->now_ns, memory_order_relaxed),
+	                      memory_order_relaxed);
+	return true;
 }
 
 static bool is_overdue(const struct connection *connection, int64_t now_ns)
@@ -117,6 +132,12 @@ static void for_each(struct connection_table *table, const struct action *action
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
+void connection_end(struct connection *connection)
+{
+	(void)shutdown(connection->fd, SHUT_RDWR);
+	atomic_store(&connection->phase, CONNECTION_EXPIRED);
+}
+
 static int end(struct connection *connection, int phase, int64_t now_ns)
 {
 	(void)phase, (void)now_ns;
@@ -144,7 +165,7 @@ static int end_overdue(struct connection *connection, int phase, int64_t now_ns)
 		return phase;
 	}
 	if (phase != CONNECTION_IDLE || !connection->served)
-		table->time_out(table->context, connection, phase != CONNECTION_IDLE);
+		table->dismiss(table->context, connection, phase != CONNECTION_IDLE, DISMISSED_LATE);
 	return end(connection, phase, now_ns);
 }
 

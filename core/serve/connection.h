@@ -32,6 +32,20 @@ enum connection_phase {
 	CONNECTION_EXPIRED, /* the sweeper has given it up and shut its socket down */
 };
 
+/* What is known of who is at the other end. */
+enum connection_trust {
+	CONNECTION_UNKNOWN,
+	CONNECTION_KNOWN,   /* a webhook from the same address was accepted recently */
+	CONNECTION_TRUSTED, /* one on this very connection was */
+	TRUST_LEVELS,
+};
+
+/* Why a request that is not complete gets no further. */
+enum dismissal {
+	DISMISSED_LATE,       /* its time is over: 408 */
+	DISMISSED_FOR_OTHERS, /* its place is needed: 503 */
+};
+
 struct exchange;
 struct connection_table;
 
@@ -41,11 +55,15 @@ struct connection {
 	int fd;
 	struct intercept intercept; /* HTTP thread only */
 	struct ip_address peer;     /* HTTP thread only */
+	int64_t remembered_ns;      /* when its sender was last noted as known; HTTP thread only */
 	struct buffer target;       /* of the current request, as its request line has it; HTTP thread only */
 	atomic_int phase;
-	_Atomic int64_t deadline_ns;
-	bool served;  /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */
-	bool overdue; /* its response was due and is not sent; the sweeper while HELD */
+	_Atomic int64_t deadline_ns, since_ns; /* the end and the beginning of its phase */
+	atomic_size_t held;                    /* bytes of the body that is being received */
+	atomic_int trust;
+	size_t condemned; /* its part of the table's; set before it is EXPIRED */
+	bool served;      /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */
+	bool overdue;     /* its response was due and is not sent; the sweeper while HELD */
 	struct exchange *exchange; /* of the current request; stays while BUSY */
 	struct exchange *spare;    /* for the next request; HTTP thread only */
 };
@@ -55,14 +73,16 @@ struct connection_table {
 	pthread_mutex_t lock;
 	struct connection *first;
 	size_t count;
-	_Atomic int64_t now_ns; /* monotonic, as of the last sweep: exact enough for deadlines, and free */
+	atomic_size_t unknown;   /* of these, CONNECTION_UNKNOWN */
+	atomic_size_t condemned; /* bytes of bodies whose connections were ended and have not gone yet */
+	_Atomic int64_t now_ns;  /* monotonic, as of the last sweep: exact enough for deadlines, and free */
 
 	/* What ends a request that is BUSY past its deadline: completes its exchange and returns true, or returns false
 	 * when that has happened already. Called with the connection HELD, on the sweeper's thread. */
 	bool (*expire)(void *context, struct connection *connection);
-	/* Says 408 on the socket of a request that will never be complete. `begun`: its request line is there;
+	/* Responds on the socket of a request that will never be complete. `begun`: its request line is there;
 	 * otherwise it is a new connection, on which nothing may have been sent. */
-	void (*time_out)(void *context, struct connection *connection, bool begun);
+	void (*dismiss)(void *context, struct connection *connection, bool begun, enum dismissal why);
 	void *context;
 	int64_t grace_ns; /* for sending the response of a request that has expired */
 };
@@ -75,12 +95,18 @@ void connection_table_finish(struct connection_table *table); /* empty again */
 /* On the HTTP thread. The first deadline is `timeout_ns` from now. */
 struct connection *connection_open(struct connection_table *table, int fd, int64_t timeout_ns);
 
+/* On the HTTP thread: more is known of the sender than before. */
+void connection_trust(struct connection *connection, enum connection_trust trust);
+
 /* On the HTTP thread, before the socket is closed. */
 void connection_close(struct connection *connection);
 
 /* On the HTTP thread: goes on to `phase`, which may last `timeout_ns`. False: the sweeper has given the connection up.
  */
 bool connection_enter(struct connection *connection, enum connection_phase phase, int64_t timeout_ns);
+
+/* Shuts down the socket of a connection that is HELD, which is EXPIRED then and no longer the caller's. */
+void connection_end(struct connection *connection);
 
 /* Ends what is overdue at `now_ns`. One thread at a time. */
 void connection_table_sweep(struct connection_table *table, int64_t now_ns);

@@ -108,6 +108,14 @@ static void write_responses(struct service *service, struct buffer *out)
 	}
 }
 
+static void write_evictions(struct service *service, struct buffer *out)
+{
+	head(out, "webhook_connections_evicted_total", "counter",
+	     "Connections closed while idle or receiving, because others needed their place.");
+	buffer_printf(out, "webhook_connections_evicted_total %" PRIu64 "\n",
+	              atomic_load_explicit(&service->evicted, memory_order_relaxed));
+}
+
 static void write_credential(struct buffer *out, const struct credential *credential)
 {
 	uint64_t count = atomic_load_explicit(&credential->requests, memory_order_relaxed);
@@ -142,7 +150,9 @@ static void write_pipeline(struct service *service, struct buffer *out)
 	write_value(out, "webhook_queue_depth", "gauge", "Queued events not yet taken by a worker.",
 	            (double)now.queue_depth);
 	write_value(out, "webhook_in_flight", "gauge", "Events inside the pipeline.", (double)now.in_flight);
-	write_value(out, "webhook_in_flight_bytes", "gauge", "Memory of events inside the pipeline, in bytes.",
+	write_value(out, "webhook_receiving", "gauge", "Requests whose body is not complete.", (double)now.receiving);
+	write_value(out, "webhook_in_flight_bytes", "gauge",
+	            "Memory of events inside the pipeline and of requests that are being received, in bytes.",
 	            (double)now.in_flight_bytes);
 	head(out, "webhook_worker_utilization", "gauge",
 	     "Utilization of a worker over the last 10 seconds, in percent.");
@@ -253,6 +263,7 @@ void metrics_write(struct service *service, struct buffer *out)
 		write_database(service, out);
 	write_pipeline(service, out);
 	write_responses(service, out);
+	write_evictions(service, out);
 	write_credentials(&service->credentials, out);
 	write_observation(service, out);
 	write_info(service, out);

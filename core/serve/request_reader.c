@@ -97,6 +97,7 @@ static bool make_room(struct exchange *exchange, size_t room)
 		return false;
 	exchange->body = body;
 	exchange->body_room = room;
+	atomic_store_explicit(&exchange->connection->held, room, memory_order_relaxed);
 	return true;
 }
 
@@ -132,13 +133,9 @@ static bool describe(struct exchange *exchange, const struct request_head *head,
 	return request_copy(head, facts, exchange->event);
 }
 
-static void admit(struct exchange *exchange, const struct request_head *head, struct request_facts *facts)
+static void receive_event(struct exchange *exchange, const struct request_head *head, struct request_facts *facts)
 {
-	exchange->event = pipeline_admit(exchange->service->pipeline);
-	if (!exchange->event) {
-		exchange->refusal = &full;
-		return;
-	}
+	exchange->event = pipeline_receive(exchange->service->pipeline);
 	size_t room = BODY_FIRST_ROOM;
 	if (head->has_length && head->length < room)
 		room = (size_t)head->length;
@@ -160,7 +157,7 @@ bool request_reader_begin(struct exchange *exchange, const char *method)
 	exchange->refusal = intercept_passed(&exchange->connection->intercept) ? screen(exchange, &head, &facts, method)
 	                                                                       : &not_checked;
 	if (!exchange->refusal && !exchange->asks_health)
-		admit(exchange, &head, &facts);
+		receive_event(exchange, &head, &facts);
 	const struct refusal *refusal = exchange->refusal;
 	return !refusal || (!refusal->closes && (head.chunked || exchange->body_length <= DISCARD_MAX));
 }
@@ -206,6 +203,10 @@ bool request_reader_finish(struct exchange *exchange)
 		return false;
 	if (atomic_load(&exchange->service->refusing)) {
 		refuse(exchange, &leaving);
+		return false;
+	}
+	if (!pipeline_admit(event)) {
+		refuse(exchange, &full);
 		return false;
 	}
 	exchange->body[exchange->body_size] = '\0';

@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,13 +17,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/acceptor.h"
+#include "serve/admission.h"
 #include "serve/exchange.h"
 #include "serve/http_response.h"
 #include "serve/request_reader.h"
 #include "serve/webhook_response.h"
 
 enum {
-	DESCRIPTORS_APART = 64,  /* that the rest of the process needs */
 	ARRIVAL_GRACE_MS = 100,  /* for requests that are on their way when the listener closes */
 	SENDING_GRACE_MS = 2000, /* for the last responses */
 	LOOK_EVERY_MS = 5,       /* while waiting for connections to end */
@@ -38,8 +37,8 @@ struct server {
 	struct exchange_pool *exchanges;
 	struct connection_table connection_table;
 	struct acceptor acceptor;
-	size_t connections_max;
-	atomic_size_t connections; /* handed to libmicrohttpd and not yet closed */
+	struct admission admission;
+	atomic_bool relieving; /* the acceptor has been told that unfinished bodies hold too much */
 	char url[LISTENER_URL_SIZE];
 };
 
@@ -75,6 +74,7 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
 		(void)ip_address_from_socket(
 			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
 			&connection->peer);
+		admission_recognize(&server->admission, connection);
 		connection->intercept = (struct intercept){.refuse = refuse_framing, .context = connection};
 		(void)intercept_begin(&connection->intercept, fd);
 		*place = connection;
@@ -84,9 +84,8 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
 	if (connection->spare)
 		exchange_release(connection->spare);
 	connection_close(connection);
-	(void)atomic_fetch_sub(&server->connections, 1);
+	admission_give_back(&server->admission);
 }
-
 /* The request line is there, its target still as sent. What it returns is the request's context in all further calls. */
 static void *begin_request(void *context, const char *target, struct MHD_Connection *mhd)
 {
@@ -155,6 +154,14 @@ static enum MHD_Result submit(struct server *server, struct connection *connecti
 	return exchange_submit(exchange) ? webhook_response_send(exchange) : MHD_YES;
 }
 
+/* Whatever others are receiving, there should be room for a body. */
+static enum MHD_Result go_on(struct server *server)
+{
+	if (admission_is_crowded(&server->admission) && !atomic_exchange(&server->relieving, true))
+		acceptor_wake(&server->acceptor);
+	return MHD_YES;
+}
+
 static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
                               const char *version, const char *data, size_t *data_size, void **request)
 {
@@ -166,14 +173,14 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 		exchange = take_exchange(server, connection, mhd);
 		if (!request_reader_begin(exchange, method))
 			return respond(server, connection);
-		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? MHD_YES
+		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? go_on(server)
 		                                                                                      : MHD_NO;
 	}
 	if (*data_size > 0) {
 		if (!request_reader_receive(exchange, data, *data_size))
 			return refuse_at_once(connection);
 		*data_size = 0;
-		return MHD_YES;
+		return go_on(server);
 	}
 	if (exchange->submitted)
 		return exchange_is_complete(exchange) ? webhook_response_send(exchange) : MHD_YES;
@@ -191,6 +198,7 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 	if (!exchange)
 		return;
 	connection->exchange = NULL;
+	atomic_store_explicit(&connection->held, 0, memory_order_relaxed);
 	request_reader_abandon(exchange);
 	if (exchange->responded) {
 		exchange->entry.sent_ns = clock_now_ns();
@@ -198,6 +206,8 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 			service_record(server->service, &exchange->entry);
 		else
 			service_record_refusal(server->service, &exchange->entry);
+		if (exchange->entry.status / 100 == 2 && exchange->submitted)
+			admission_remember(&server->admission, connection, exchange->entry.sent_ns);
 	}
 	if (exchange_is_mine(exchange))
 		connection->spare = exchange;
@@ -219,19 +229,34 @@ static bool has_received(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_bytes_received > 0;
 }
 
-static void time_out(void *context, struct connection *connection, bool begun)
+static void dismiss(void *context, struct connection *connection, bool begun, enum dismissal why)
 {
+	static const struct {
+		int status;
+		const char *detail;
+	} responses[] = {
+		[DISMISSED_LATE] = {MHD_HTTP_REQUEST_TIMEOUT, "the request timed out"},
+		[DISMISSED_FOR_OTHERS] = {MHD_HTTP_SERVICE_UNAVAILABLE,
+	                                  "others needed the place of this slow request: try again later"},
+	};
 	struct server *server = context;
 	char id[UUID_TEXT_SIZE];
 	if (!begun && !has_received(connection->fd))
 		return;
 	digest_uuid7(clock_wall_ns(), id);
-	http_response_raw(connection->fd, server->listen, MHD_HTTP_REQUEST_TIMEOUT, "the request timed out", id);
-	service_count(server->service, MHD_HTTP_REQUEST_TIMEOUT);
+	http_response_raw(connection->fd, server->listen, responses[why].status, responses[why].detail, id);
+	service_count(server->service, responses[why].status);
 }
 
-static void reject(struct server *server, int fd)
+static bool has_room(void *context)
 {
+	struct server *server = context;
+	return admission_has_room(&server->admission);
+}
+
+static void reject(void *context, int fd)
+{
+	struct server *server = context;
 	char id[UUID_TEXT_SIZE], ignored[4096];
 	digest_uuid7(clock_wall_ns(), id);
 	/* Bytes that nobody has read would turn the close into a reset, which can overtake the response. */
@@ -245,18 +270,27 @@ static void reject(struct server *server, int fd)
 static void admit(void *context, int fd, const struct sockaddr *address, socklen_t address_size)
 {
 	struct server *server = context;
-	if (atomic_fetch_add(&server->connections, 1) >= server->connections_max) {
-		(void)atomic_fetch_sub(&server->connections, 1);
+	struct ip_address peer = {{0}};
+	(void)ip_address_from_socket(address, &peer);
+	if (!admission_take(&server->admission, &peer))
 		reject(server, fd);
-	} else if (MHD_add_connection(server->daemon, fd, address, address_size) != MHD_YES) {
-		(void)atomic_fetch_sub(&server->connections, 1);
-	}
+	else if (MHD_add_connection(server->daemon, fd, address, address_size) != MHD_YES)
+		admission_give_back(&server->admission);
+}
+
+static void relieve(void *context)
+{
+	struct server *server = context;
+	atomic_store(&server->relieving, false);
+	admission_relieve(&server->admission);
 }
 
 static void tick(void *context, int64_t now_ns)
 {
 	struct server *server = context;
 	connection_table_sweep(&server->connection_table, now_ns);
+	relieve(server);
+	admission_log(&server->admission, now_ns);
 }
 
 static void log_complaint(void *context, const char *format, va_list arguments)
@@ -268,24 +302,6 @@ static void log_complaint(void *context, const char *format, va_list arguments)
 	log_event(SLUICE_LOG_DEBUG, "http", "http_complaint", sluice_text("text", text));
 }
 
-/* As many connections as the configuration wants, if the system lets us have the descriptors. */
-static size_t connections_allowed(int64_t wanted)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return (size_t)wanted;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= (rlim_t)wanted + DESCRIPTORS_APART)
-		return (size_t)wanted;
-	size_t allowed = limit.rlim_max > 2 * DESCRIPTORS_APART ? limit.rlim_max - DESCRIPTORS_APART
-	                                                        : DESCRIPTORS_APART;
-	log_event(SLUICE_LOG_WARN, NULL, "connections_limited", sluice_int("max_connections", wanted),
-	          sluice_int("allowed", (int64_t)allowed),
-	          sluice_text("reason", "the limit on open files (ulimit -n)"));
-	return allowed;
-}
-
 static struct MHD_Daemon *start_daemon(struct server *server)
 {
 	enum { HEAD_OVERHEAD = 6 * 1024 + RESPONSE_HEADER_BYTES_MAX };
@@ -294,7 +310,8 @@ static struct MHD_Daemon *start_daemon(struct server *server)
 	 */
 	size_t memory = (size_t)server->listen->max_header + HEAD_OVERHEAD;
 	const struct MHD_OptionItem options[] = {
-		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(server->connections_max + threads), NULL},
+		{MHD_OPTION_CONNECTION_LIMIT,
+	         (intptr_t)(server->admission.limit + server->admission.turnover + threads), NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
 		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notify_connection, server},
 		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)end_request, server},
@@ -313,18 +330,26 @@ struct server *server_start(struct service *service, struct sluice_error *error)
 	struct server *server = must_calloc(1, sizeof(*server));
 	server->service = service;
 	server->listen = &service->config->listen;
-	server->connections_max = connections_allowed(server->listen->max_connections);
+	server->admission.table = &server->connection_table;
+	server->admission.service = service;
+	if (!admission_init(&server->admission, server->listen->max_connections, error)) {
+		free(server);
+		return NULL;
+	}
 	server->exchanges = exchange_pool_create(service);
 	server->connection_table.context = server;
 	server->connection_table.expire = expire;
-	server->connection_table.time_out = time_out;
+	server->connection_table.dismiss = dismiss;
 	server->connection_table.grace_ns = SENDING_GRACE_MS * NS_PER_MS;
 	connection_table_init(&server->connection_table);
 	server->acceptor = (struct acceptor){
 		.listener = listener_open(server->listen->address, server->listen->port, error),
 		.tick_ms = SWEEP_EVERY_MS,
+		.has_room = has_room,
 		.admit = admit,
+		.reject = reject,
 		.tick = tick,
+		.woken = relieve,
 		.context = server,
 	};
 	if (server->acceptor.listener < 0)
@@ -410,5 +435,6 @@ void server_free(struct server *server)
 {
 	exchange_pool_destroy(server->exchanges);
 	connection_table_finish(&server->connection_table);
+	admission_finish(&server->admission);
 	free(server);
 }

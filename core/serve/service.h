@@ -30,6 +30,7 @@ struct service {
 	int64_t started_ns, started_wall_ns;
 	atomic_bool draining;                          /* shutting down: responses end their connections */
 	atomic_bool refusing;                          /* nothing goes into the pipeline any more */
+	_Atomic uint64_t evicted;                      /* connections ended because others needed their place */
 	_Atomic uint64_t statuses[SERVICE_STATUS_MAX]; /* responses of the webhook listener, by HTTP status */
 };
 

@@ -28,7 +28,7 @@ struct pipeline {
 	struct recorder *recorder;
 	struct arena_budget budget;
 	atomic_int fate;
-	atomic_size_t inside, submitted, discarded;
+	atomic_size_t inside, receiving, submitted, discarded, excess;
 	struct event_answer answer; /* its outcome, status, detail, delay and response */
 	const char *unhealthy;
 
@@ -52,22 +52,32 @@ static struct server *server;
 static int port;
 static struct wire_answer answer;
 
-struct event *pipeline_admit(struct pipeline *pipeline)
+struct event *pipeline_receive(struct pipeline *pipeline)
 {
-	if (atomic_fetch_add(&pipeline->inside, 1) >= (size_t)pipeline->config.events.max) {
-		atomic_fetch_sub(&pipeline->inside, 1);
-		return NULL;
-	}
 	struct event *event = must_calloc(1, sizeof(*event));
 	event->pipeline = pipeline;
+	atomic_fetch_add(&pipeline->receiving, 1);
 	arena_init(&event->arena, 1024, &pipeline->budget);
 	return event;
+}
+
+bool pipeline_admit(struct event *event)
+{
+	struct pipeline *pipeline = event->pipeline;
+	event->admitted = atomic_fetch_add(&pipeline->inside, 1) < (size_t)pipeline->config.events.max;
+	atomic_fetch_sub(event->admitted ? &pipeline->receiving : &pipeline->inside, 1);
+	return event->admitted;
+}
+
+size_t pipeline_excess(const struct pipeline *pipeline)
+{
+	return atomic_load(&pipeline->excess);
 }
 
 static inline void free_event(struct event *event)
 {
 	arena_finish(&event->arena);
-	atomic_fetch_sub(&event->pipeline->inside, 1);
+	atomic_fetch_sub(event->admitted ? &event->pipeline->inside : &event->pipeline->receiving, 1);
 	free(event);
 }
 

@@ -25,15 +25,15 @@ static bool expire(void *context, struct connection *connection)
 	return expired == 1;
 }
 
-static void time_out(void *context, struct connection *connection, bool begun)
+static void dismiss(void *context, struct connection *connection, bool begun, enum dismissal why)
 {
-	(void)context, (void)connection, (void)begun;
+	(void)context, (void)connection, (void)begun, (void)why;
 	told++;
 }
 
 static void open_all(void)
 {
-	table = (struct connection_table){.expire = expire, .time_out = time_out, .grace_ns = NS_PER_S};
+	table = (struct connection_table){.expire = expire, .dismiss = dismiss, .grace_ns = NS_PER_S};
 	told = expired = 0;
 	connection_table_init(&table);
 	for (int i = 0; i < PAIRS; i++) {
@@ -119,9 +119,9 @@ START_TEST(test_dismissed_are_those_of_the_phases)
 END_TEST
 
 /* Opens and closes others while one is being told that its time is over. */
-static void open_and_close(void *context, struct connection *connection, bool begun)
+static void open_and_close(void *context, struct connection *connection, bool begun, enum dismissal why)
 {
-	(void)context, (void)begun;
+	(void)context, (void)begun, (void)why;
 	told++;
 	ck_assert_uint_eq(connection_table_count_in(&table, CONNECTION_HELD), 1);
 	struct connection *other = connection_open(&table, -1, NS_PER_S);
@@ -136,7 +136,7 @@ static void open_and_close(void *context, struct connection *connection, bool be
 
 START_TEST(test_others_open_and_close_while_one_is_told)
 {
-	table.time_out = open_and_close;
+	table.dismiss = open_and_close;
 	connection_table_sweep(&table, later(5));
 	ck_assert_int_eq(told, 1);
 	ck_assert_uint_eq(connection_table_count(&table), 1);
@@ -150,9 +150,9 @@ static void pause_briefly(void)
 	(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
 }
 
-static void wait_for_leave(void *context, struct connection *connection, bool begun)
+static void wait_for_leave(void *context, struct connection *connection, bool begun, enum dismissal why)
 {
-	(void)context, (void)connection, (void)begun;
+	(void)context, (void)connection, (void)begun, (void)why;
 	atomic_store(&is_told, true);
 	while (!atomic_load(&may_go_on))
 		pause_briefly();
@@ -178,7 +178,7 @@ START_TEST(test_connection_is_not_closed_while_it_is_held)
 {
 	pthread_t sweeper, closer;
 	struct connection *held = connections[0];
-	table.time_out = wait_for_leave;
+	table.dismiss = wait_for_leave;
 	for (int i = 1; i < PAIRS; i++)
 		ck_assert(connection_enter(connections[i], CONNECTION_IDLE, 100 * NS_PER_S));
 	ck_assert_int_eq(pthread_create(&sweeper, NULL, sweep, NULL), 0);

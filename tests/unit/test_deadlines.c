@@ -150,9 +150,9 @@ START_TEST(test_sender_that_leaves_in_the_body_gives_its_event_back)
 	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
-	wait_for(&puppet.inside, 1);
+	wait_for(&puppet.receiving, 1);
 	(void)close(fd);
-	wait_for(&puppet.inside, 0);
+	wait_for(&puppet.receiving, 0);
 	ck_assert_uint_eq(atomic_load(&puppet.discarded), 1);
 }
 END_TEST

@@ -247,8 +247,8 @@ static void submit(struct bench *bench, struct sender *sender, const char *id, c
 {
 	memset(sender, 0, sizeof(*sender));
 	sem_init(&sender->answered, 0, 0);
-	struct event *event = pipeline_admit(bench->pipeline);
-	ck_assert_ptr_nonnull(event);
+	struct event *event = pipeline_receive(bench->pipeline);
+	ck_assert(pipeline_admit(event));
 	event->pub.request_id = copy(event, "request");
 	event->pub.message_id = copy(event, id);
 	event->pub.stream = copy(event, stream);
@@ -659,21 +659,58 @@ START_TEST(test_a_free_worker_takes_all_that_waits)
 }
 END_TEST
 
+/* Who announces much and sends it slowly leaves room for others. */
+START_TEST(test_what_is_being_received_has_no_place_and_half_of_the_bytes)
+{
+	enum { MIB = 1 << 20 };
+	struct bench *bench = new_bench();
+	bench->config.events.max = 1;
+	bench->config.events.max_bytes = 8 * MIB;
+	bench->config.listen.max_body = MIB;
+	start(bench);
+	struct event *events[4];
+	size_t count = 0;
+	for (; count < 4; count++) {
+		ck_assert(count == 3 || pipeline_excess(bench->pipeline) == 0);
+		events[count] = pipeline_receive(bench->pipeline);
+		if (!event_alloc(events[count], MIB + 1))
+			break;
+	}
+	ck_assert_uint_eq(count, 3); /* of 4 MiB */
+	struct pipeline_stats stats;
+	pipeline_get_stats(bench->pipeline, &stats);
+	ck_assert_uint_eq(stats.in_flight, 0);
+	ck_assert_uint_eq(stats.receiving, 4);
+	ck_assert_uint_ge(stats.in_flight_bytes, 3 * MIB);
+	ck_assert_uint_ge(pipeline_excess(bench->pipeline), MIB / 2);
+	ck_assert(pipeline_admit(events[0])); /* from here on it counts among those in flight */
+	ck_assert_uint_eq(pipeline_excess(bench->pipeline), 0);
+	ck_assert_ptr_nonnull(event_alloc(events[0], 3 * MIB));
+	ck_assert_ptr_nonnull(event_alloc(events[3], MIB));
+	for (size_t i = 0; i < 4; i++)
+		pipeline_discard(events[i]);
+	pipeline_get_stats(bench->pipeline, &stats);
+	ck_assert_uint_eq(stats.in_flight, 0);
+	ck_assert_uint_eq(stats.in_flight_bytes, 0);
+	stop(bench);
+}
+END_TEST
+
 START_TEST(test_the_pool_is_bounded)
 {
 	struct bench *bench = new_bench();
 	bench->config.events.max = 3;
 	start(bench);
-	struct event *events[3];
-	for (size_t i = 0; i < 3; i++)
-		ck_assert_ptr_nonnull(events[i] = pipeline_admit(bench->pipeline));
-	ck_assert_ptr_null(pipeline_admit(bench->pipeline));
+	struct event *events[4];
+	for (size_t i = 0; i < 4; i++) {
+		events[i] = pipeline_receive(bench->pipeline);
+		ck_assert_int_eq(pipeline_admit(events[i]), i < 3);
+	}
 	ck_assert_ptr_null(event_alloc(events[0], (size_t)65 << 20));
-	for (size_t i = 0; i < 3; i++)
+	pipeline_discard(events[0]);
+	ck_assert(pipeline_admit(events[3]));
+	for (size_t i = 1; i < 4; i++)
 		pipeline_discard(events[i]);
-	struct event *again = pipeline_admit(bench->pipeline);
-	ck_assert_ptr_nonnull(again);
-	pipeline_discard(again);
 	struct pipeline_stats stats;
 	pipeline_get_stats(bench->pipeline, &stats);
 	ck_assert_uint_eq(stats.in_flight, 0);
@@ -968,6 +1005,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_a_pause_beyond_the_deadline_ends_the_event);
 	tcase_add_test(all, test_poison_fails_alone);
 	tcase_add_test(all, test_a_free_worker_takes_all_that_waits);
+	tcase_add_test(all, test_what_is_being_received_has_no_place_and_half_of_the_bytes);
 	tcase_add_test(all, test_the_pool_is_bounded);
 	tcase_add_test(all, test_times_of_all_stages_add_up);
 	tcase_add_test(all, test_destroy_answers_what_still_waits);

@@ -92,7 +92,7 @@ START_TEST(test_large_body_is_413_and_the_connection_closed)
 	expect_problem(413);
 	ck_assert(wire_is_closed(fd));
 	(void)close(fd);
-	ck_assert_uint_eq(atomic_load(&puppet.inside), 0);
+	ck_assert_uint_eq(atomic_load(&puppet.receiving), 0);
 }
 END_TEST
 
@@ -121,7 +121,7 @@ START_TEST(test_chunked_body_over_the_limit_is_413)
 	expect_problem(413); /* without end: told, and closed */
 	(void)close(fd);
 	free(body);
-	wait_for(&puppet.inside, 0);
+	wait_for(&puppet.receiving, 0);
 }
 END_TEST
 
@@ -193,34 +193,6 @@ START_TEST(test_bound_on_bytes_is_503)
 }
 END_TEST
 
-START_TEST(test_connection_above_the_limit_is_told_so)
-{
-	char value[256];
-	puppet.config.listen.max_connections = 2;
-	puppet.config.listen.retry_after.ns = 7 * NS_PER_S;
-	start_listening();
-	int first = wire_connect(port), second = wire_connect(port);
-	post(first, "", "{}");
-	ck_assert_int_eq(answer.status, 202);
-	post(second, "", "{}");
-	int third = wire_connect(port);
-	wire_read(third, &answer);
-	expect_problem(503);
-	ck_assert_str_eq(wire_header(&answer, "Retry-After", value), "7");
-	ck_assert(wire_is_closed(third));
-	(void)close(second);
-	(void)close(third);
-	for (answer.status = 503; answer.status == 503;) { /* until the server has noticed */
-		third = wire_connect(port);
-		wire_post(third, "/webhooks", "", "{}", 2);
-		wire_read(third, &answer);
-		(void)close(third);
-	}
-	ck_assert_int_eq(answer.status, 202);
-	(void)close(first);
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	const TTest *const tests[] = {
@@ -232,7 +204,6 @@ static Suite *suite(void)
 		test_large_headers_are_431,
 		test_bound_on_events_is_503_with_retry_after,
 		test_bound_on_bytes_is_503,
-		test_connection_above_the_limit_is_told_so,
 	};
 	return puppet_suite("refusals", tests, sizeof(tests) / sizeof(tests[0]));
 }

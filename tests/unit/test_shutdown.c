@@ -67,7 +67,7 @@ START_TEST(test_stop_gives_up_half_a_body)
 	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
-	wait_for(&puppet.inside, 1);
+	wait_for(&puppet.receiving, 1);
 	ck_assert_uint_eq(stop_within(400 * NS_PER_MS), 0);
 	ck_assert(wire_is_closed(fd));
 	(void)close(fd);
@@ -79,7 +79,7 @@ START_TEST(test_stop_lets_a_body_arrive)
 	start_listening();
 	int fd = wire_connect(port);
 	wire_say(fd, "POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
-	wait_for(&puppet.inside, 1);
+	wait_for(&puppet.receiving, 1);
 	pthread_t stopper;
 	ck_assert_int_eq(pthread_create(&stopper, NULL, stop_on_thread, NULL), 0);
 	while (!atomic_load(&service.draining))

@@ -83,8 +83,8 @@ static void send(process_fn what)
 {
 	struct pipeline *pipeline = start(NULL);
 	act = what;
-	struct event *event = pipeline_admit(pipeline);
-	ck_assert_ptr_nonnull(event);
+	struct event *event = pipeline_receive(pipeline);
+	ck_assert(pipeline_admit(event));
 	event->answer = take_answer;
 	pipeline_submit(event);
 	pipeline_destroy(pipeline);
@@ -397,7 +397,8 @@ START_TEST(test_the_epoch_of_a_store_grows_with_every_doubt_and_every_other_stor
 		uint64_t epoch;
 	} steps[] = {{"a", 1}, {"a", 1}, {"b", 2}, {NULL, 3}, {"b", 4}, {"b", 4}, {NULL, 5}, {NULL, 6}, {"a", 7}};
 	struct pipeline *pipeline = start(NULL);
-	struct event *event = pipeline_admit(pipeline);
+	struct event *event = pipeline_receive(pipeline);
+	ck_assert(pipeline_admit(event));
 	pipeline_submit(event);
 	ck_assert_uint_eq(sluice_store_epoch(auth), 0);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
