@@ -59,7 +59,7 @@ struct connection {
 	struct buffer target;       /* of the current request, as its request line has it; HTTP thread only */
 	atomic_int phase;
 	_Atomic int64_t deadline_ns, since_ns; /* the end and the beginning of its phase */
-	atomic_size_t held;                    /* bytes of the body that is being received */
+	atomic_size_t held;                    /* bytes of the request that is being received */
 	atomic_int trust;
 	size_t condemned; /* its part of the table's; set before it is EXPIRED */
 	bool served;      /* it has had a request; HTTP thread, and the sweeper while it holds it out of IDLE */

@@ -97,7 +97,7 @@ static bool make_room(struct exchange *exchange, size_t room)
 		return false;
 	exchange->body = body;
 	exchange->body_room = room;
-	atomic_store_explicit(&exchange->connection->held, room, memory_order_relaxed);
+	atomic_store_explicit(&exchange->connection->held, exchange->event->arena.charged, memory_order_relaxed);
 	return true;
 }
 
