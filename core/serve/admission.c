@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/pipeline.h"
 #include "serve/eviction.h"
-#include "serve/service.h"
 
 enum {
 	DESCRIPTORS_APART = 64, /* that the rest of the process needs */
@@ -64,7 +64,7 @@ void admission_finish(struct admission *admission)
 static bool evict(struct admission *admission, enum connection_trust trust)
 {
 	size_t evicted = evict_waiting(admission->table, trust, admission->turnover, clock_now_ns());
-	(void)atomic_fetch_add_explicit(&admission->service->evicted, evicted, memory_order_relaxed);
+	(void)atomic_fetch_add_explicit(admission->evicted, evicted, memory_order_relaxed);
 	return evicted > 0;
 }
 
@@ -108,25 +108,29 @@ void admission_remember(struct admission *admission, struct connection *connecti
 	senders_add(&admission->senders, &connection->peer, now_ns);
 }
 
+static size_t excess_of(const struct admission *admission)
+{
+	return admission->pipeline ? pipeline_excess(admission->pipeline) : 0;
+}
+
 bool admission_is_crowded(const struct admission *admission)
 {
-	return pipeline_excess(admission->service->pipeline) > atomic_load(&admission->table->condemned);
+	return excess_of(admission) > atomic_load(&admission->table->condemned);
 }
 
 void admission_relieve(struct admission *admission)
 {
 	size_t excess, evicted;
-	while ((excess = pipeline_excess(admission->service->pipeline)) &&
-	       (evicted = evict_bodies(admission->table, excess, clock_now_ns())))
-		(void)atomic_fetch_add_explicit(&admission->service->evicted, evicted, memory_order_relaxed);
+	while ((excess = excess_of(admission)) && (evicted = evict_bodies(admission->table, excess, clock_now_ns())))
+		(void)atomic_fetch_add_explicit(admission->evicted, evicted, memory_order_relaxed);
 }
 
-void admission_log(struct admission *admission, int64_t now_ns)
+void admission_log(struct admission *admission, const char *listener, int64_t now_ns)
 {
-	const uint64_t evicted = atomic_load_explicit(&admission->service->evicted, memory_order_relaxed);
+	const uint64_t evicted = atomic_load_explicit(admission->evicted, memory_order_relaxed);
 	if (evicted == admission->logged || now_ns - admission->logged_ns < LOGGED_EVERY_S * NS_PER_S)
 		return;
-	log_event(SLUICE_LOG_WARN, NULL, "connections_evicted",
+	log_event(SLUICE_LOG_WARN, NULL, "connections_evicted", sluice_text("listener", listener),
 	          sluice_int("count", (int64_t)(evicted - admission->logged)),
 	          sluice_text("reason", "they waited longest while others needed their place; see "
 	                                "listen.max_connections and events.max_bytes"));

@@ -18,16 +18,17 @@
 #include "serve/connection.h"
 #include "serve/senders.h"
 
-struct service;
+struct pipeline;
 
 struct admission {
 	struct connection_table *table;
-	struct service *service;
+	struct pipeline *pipeline; /* whose requests being received are bounded; NULL: none are */
+	_Atomic uint64_t *evicted; /* counted */
 	size_t limit;              /* connections */
 	size_t turnover;           /* as many give way at once; and as many more may be open until they have gone */
 	atomic_size_t connections; /* not yet closed */
 	struct senders senders;
-	uint64_t logged; /* of the service's evicted */
+	uint64_t logged; /* of the evicted */
 	int64_t logged_ns;
 };
 
@@ -52,7 +53,7 @@ void admission_remember(struct admission *admission, struct connection *connecti
 bool admission_is_crowded(const struct admission *admission);
 void admission_relieve(struct admission *admission);
 
-/* Now and then: says in the log that there were evictions. */
-void admission_log(struct admission *admission, int64_t now_ns);
+/* Now and then: says in the log that there were evictions on the listener of that name. */
+void admission_log(struct admission *admission, const char *listener, int64_t now_ns);
 
 #endif

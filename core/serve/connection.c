@@ -86,7 +86,7 @@ bool connection_enter(struct connection *connection, enum connection_phase phase
 	struct connection_table *table = connection->table;
 	/* A new deadline lies ahead, so that the old phase meets it early does no harm. */
 	atomic_store_explicit(&connection->deadline_ns, deadline_after(table, timeout_ns), memory_order_relaxed);
-	int now = atomic_load_explicit(&connection->phase, memory_order_relaxed);
+	int now = atomic_load_explicit(&connection->phase, memory_order_acquire);
 	do {
 		for (; now == CONNECTION_HELD; now = atomic_load(&connection->phase))
 			(void)sched_yield();
