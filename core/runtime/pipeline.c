@@ -106,7 +106,8 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 	pipeline->config = config;
 	store_identity_init(&pipeline->store_identity);
 	pipeline->recorder = recorder_create();
-	const size_t largest = (size_t)(config->listen.max_body + config->listen.max_header + config->events.arena);
+	/* A body that grows may stand in memory twice for a moment. */
+	const size_t largest = (size_t)(2 * config->listen.max_body + config->listen.max_header + config->events.arena);
 	pipeline->pool = event_pool_create(&config->events, largest, pipeline);
 	if (!pipeline->recorder)
 		sluice_error_set(error, "out of thread-specific keys for the histograms");

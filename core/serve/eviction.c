@@ -122,7 +122,8 @@ size_t evict_bodies(struct connection_table *table, size_t bytes, int64_t now_ns
 	collect(table, &search, now_ns);
 	for (size_t i = 0; i < search.count; i++) {
 		struct connection *connection = search.found[i].connection;
-		if (atomic_load(&table->condemned) >= bytes) {
+		/* A body that is alone keeps nobody out. */
+		if (search.count == 1 || atomic_load(&table->condemned) >= bytes) {
 			atomic_store(&connection->phase, search.found[i].phase);
 			continue;
 		}

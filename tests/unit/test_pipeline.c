@@ -666,7 +666,7 @@ START_TEST(test_what_is_being_received_has_no_place_and_half_of_the_bytes)
 	struct bench *bench = new_bench();
 	bench->config.events.max = 1;
 	bench->config.events.max_bytes = 8 * MIB;
-	bench->config.listen.max_body = MIB;
+	bench->config.listen.max_body = MIB / 2;
 	start(bench);
 	struct event *events[4];
 	size_t count = 0;
