@@ -49,6 +49,14 @@ bool ip_address_is_ipv4(const struct ip_address *address)
 	return memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
 }
 
+struct ip_address ip_address_network(const struct ip_address *address)
+{
+	struct ip_address network = *address;
+	if (!ip_address_is_ipv4(address))
+		memset(network.bytes + 8, 0, 8);
+	return network;
+}
+
 bool ip_address_is_loopback(const struct ip_address *address)
 {
 	static const struct ip_address six = {.bytes = {[15] = 1}};

@@ -39,6 +39,8 @@ bool ip_address_from_socket(const struct sockaddr *socket_address, struct ip_add
 void ip_address_format(const struct ip_address *address, char text[IP_ADDRESS_TEXT_SIZE]);
 bool ip_address_is_ipv4(const struct ip_address *address);
 bool ip_address_is_loopback(const struct ip_address *address); /* 127.0.0.0/8 and ::1 */
+/* What stands for who is behind an address: itself, or the /64 of IPv6, whose other bits its owner chooses. */
+struct ip_address ip_address_network(const struct ip_address *address);
 
 /* An address, or CIDR (RFC 4632, RFC 4291 section 2.3): "10.0.0.0/8", "2001:db8::/32". An address alone is the network
  * of itself. Bits set after the prefix are refused: 10.1.0.0/8 might mean 10.0.0.0/8 or 10.1.0.0/16. The sentence has

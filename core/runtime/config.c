@@ -84,16 +84,17 @@ static bool bind_sections(struct load *load)
 static bool check_address(const struct load *load, const char *path, const char *address)
 {
 	struct ip_address ignored;
-	if (ip_address_parse(address, &ignored))
+	if (strcmp(address, "localhost") == 0 || ip_address_parse(address, &ignored))
 		return true;
 	return yaml_fail(place_of(load, path), load->error,
-	                 "%s: expected an IP address such as 127.0.0.1 or ::1, got %s", path, address);
+	                 "%s: expected an IP address such as 127.0.0.1 or ::1, or localhost, got %s", path, address);
 }
 
 static bool is_loopback(const char *address)
 {
 	struct ip_address parsed;
-	return ip_address_parse(address, &parsed) && ip_address_is_loopback(&parsed);
+	return strcmp(address, "localhost") == 0 ||
+	       (ip_address_parse(address, &parsed) && ip_address_is_loopback(&parsed));
 }
 
 static bool read_trusted_proxies(struct load *load)

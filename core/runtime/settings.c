@@ -27,7 +27,7 @@ const struct sluice_option settings_top_options[] = {
 
 static const struct sluice_option listen_options[] = {
 	SLUICE_OPTION_STRING(struct listen_config, address, .name = "address", .fallback = "127.0.0.1", .min = 1,
-                             .max = 64, .help = "the IP address to listen on"),
+                             .max = 64, .help = "the IP address to listen on, or localhost"),
 	SLUICE_OPTION_INT(struct listen_config, port, .name = "port", .fallback = "5000", .min = 0, .max = 65535,
                           .help = "the TCP port; 0 picks a free one"),
 	SLUICE_OPTION_INT(struct listen_config, threads, .name = "threads", .fallback = "2", .min = 1, .max = 256,
@@ -77,7 +77,7 @@ static const struct sluice_option admin_options[] = {
 	SLUICE_OPTION_BOOL(struct admin_config, enabled, .name = "enabled", .fallback = "true",
                            .help = "open the admin listener"),
 	SLUICE_OPTION_STRING(struct admin_config, address, .name = "address", .fallback = "127.0.0.1", .min = 1,
-                             .max = 64, .help = "the IP address to listen on; any but loopback requires a token"),
+                             .max = 64, .help = "the IP address to listen on, or localhost; any but loopback requires a token"),
 	SLUICE_OPTION_INT(struct admin_config, port, .name = "port", .fallback = "9464", .min = 0, .max = 65535,
                           .help = "the TCP port; 0 picks a free one"),
 	SLUICE_OPTION_STRING(struct admin_config, token, .name = "token", .min = 1, .max = 1024,

@@ -1,330 +1,130 @@
 /*
- * The admin listener; see admin.h.
+ * The admin listener; see admin.h. Access is decided by the head of a request, before any of its body is taken; no page
+ * takes one.
  */
 #include "serve/admin.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/digest.h"
-#include "base/json_writer.h"
-#include "base/secret.h"
-#include "serve/health.h"
-#include "serve/http_response.h"
-#include "serve/metrics.h"
-#include "yaml/option.h"
+#include "serve/admin_access.h"
+#include "serve/admin_pages.h"
+#include "serve/front.h"
+
+enum {
+	CONNECTIONS_MAX = 64,
+	HEADER_MAX = 16 * 1024,
+	BODY_MAX = 64 * 1024, /* read and ignored */
+	RECEIVE_S = 5,
+	SEND_S = 10,
+	GRACE_S = 2,
+	IDLE_S = 60,
+};
 
 struct admin {
 	struct service *service;
-	struct MHD_Daemon *daemon;
-	char url[LISTENER_URL_SIZE];
-	uint8_t token[SLUICE_DIGEST_SIZE]; /* digest of it: its length does not show in a comparison either */
-	bool guarded;
+	struct front front;
+	struct admin_access access;
+	_Atomic uint64_t evicted;
 };
 
-/* One request and its response. */
-struct admin_request {
-	struct service *service;
-	struct MHD_Connection *mhd;
-	const char *rest; /* of the path, behind the route's own */
-	struct http_response response;
-	struct buffer body;
-	char request_id[UUID_TEXT_SIZE];
-};
-
-static void refuse(struct admin_request *request, int status, const char *detail)
+static struct admin_request *begin(struct admin *admin, struct MHD_Connection *mhd)
 {
-	request->response.status = status;
-	request->response.content_type = HTTP_TYPE_PROBLEM;
-	http_response_write_problem(&request->body, status, detail, request->request_id);
+	struct admin_request *request = must_calloc(1, sizeof(*request));
+	request->service = admin->service;
+	request->mhd = mhd;
+	request->response = (struct http_response){
+		.status = MHD_HTTP_OK, .content_type = HTTP_TYPE_JSON, .body = &request->body};
+	digest_uuid7(clock_wall_ns(), request->request_id);
+	return request;
 }
 
-static void get_metrics(struct admin_request *request)
+static const char *header(struct MHD_Connection *mhd, const char *name)
 {
-	request->response.content_type = METRICS_CONTENT_TYPE;
-	metrics_write(request->service, &request->body);
+	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
 }
 
-static void get_health(struct admin_request *request)
+/* Whether a body comes that is worth ending the connection for, rather than reading it. */
+static bool has_large_body(struct MHD_Connection *mhd)
 {
-	request->response.status = health_write(request->service, &request->body);
+	const char *length = header(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	return header(mhd, MHD_HTTP_HEADER_TRANSFER_ENCODING) || (length && strtoull(length, NULL, 10) > BODY_MAX);
 }
 
-static double seconds_since(int64_t ns)
+static void check(struct admin *admin, struct connection *connection, struct admin_request *request, const char *method)
 {
-	return (double)(clock_now_ns() - ns) / (double)NS_PER_S;
-}
-
-static void write_counts(struct service *service, struct json_writer *json)
-{
-	struct pipeline_stats now;
-	pipeline_get_stats(service->pipeline, &now);
-	jsonw_object(json, "requests");
-	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
-		char name[16];
-		uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
-		(void)snprintf(name, sizeof(name), "%d", status);
-		if (count > 0)
-			jsonw_int(json, name, (int64_t)count);
-	}
-	jsonw_end_object(json);
-	jsonw_object(json, "events");
-	for (size_t i = 0; i < OUTCOME_COUNT; i++)
-		jsonw_int(json, event_outcome_names[i], (int64_t)now.outcomes[i]);
-	jsonw_end_object(json);
-	jsonw_int(json, "retries", (int64_t)now.retries);
-	jsonw_int(json, "dead_letters", (int64_t)now.dead_letters);
-	jsonw_int(json, "queue_depth", (int64_t)now.queue_depth);
-	jsonw_int(json, "in_flight", (int64_t)now.in_flight);
-	jsonw_int(json, "in_flight_bytes", (int64_t)now.in_flight_bytes);
-	jsonw_array(json, "worker_utilization");
-	for (size_t id = 0; id < now.workers; id++)
-		jsonw_real(json, NULL, stats_worker_utilization(service->stats, id), 2);
-	jsonw_end_array(json);
-}
-
-static void write_throughput(struct service *service, struct json_writer *json)
-{
-	struct histogram total;
-	size_t count;
-	(void)stats_series(service->stats, &count);
-	double recent_s = stats_get_recent(service->stats, count - 1, &total);
-	jsonw_object(json, "throughput");
-	jsonw_real(json, "last_10s", recent_s > 0 ? (double)total.count / recent_s : 0, 1);
-	stats_get(service->stats, count - 1, &total);
-	jsonw_real(json, "since_start", (double)total.count / seconds_since(service->started_ns), 1);
-	jsonw_end_object(json);
-}
-
-/* What runs, as stats and pipeline begin. */
-static void write_identity(const struct service *service, struct json_writer *json)
-{
-	jsonw_text(json, "pipeline", service->config->name);
-	jsonw_text(json, "version", SLUICE_VERSION);
-	jsonw_int(json, "generation", service->generation);
-	jsonw_array(json, "optimizations");
-	for (const char *const *name = service->config->optimizations; name && *name; name++)
-		jsonw_text(json, NULL, *name);
-	jsonw_end_array(json);
-}
-
-static void get_stats(struct admin_request *request)
-{
-	struct service *service = request->service;
-	struct json_writer json = {.out = &request->body};
-	jsonw_object(&json, NULL);
-	write_identity(service, &json);
-	jsonw_real(&json, "uptime_s", seconds_since(service->started_ns), 3);
-	jsonw_object(&json, "health");
-	(void)health_write_members(service, &json);
-	jsonw_end_object(&json);
-	write_throughput(service, &json);
-	write_counts(service, &json);
-	stats_write_stages(service->stats, &json, "stages");
-	jsonw_end_object(&json);
-	buffer_add_text(&request->body, "\n");
-}
-
-static void write_options(struct json_writer *json, const struct stage_config *stage)
-{
-	jsonw_object(json, "options");
-	for (const struct sluice_option *option = stage->plugin->ops.options; option->type != SLUICE_TYPE_END;
-	     option++) {
-		struct buffer text = {0};
-		option_print(option, stage->options, &text);
-		jsonw_text(json, option->name, text.data ? text.data : "");
-		buffer_finish(&text);
-	}
-	jsonw_end_object(json);
-}
-
-static void write_spans(struct json_writer *json, const char *const *spans)
-{
-	jsonw_array(json, "spans");
-	for (size_t i = 0; spans && i < SLUICE_SPANS_MAX && spans[i]; i++)
-		jsonw_text(json, NULL, spans[i]);
-	jsonw_end_array(json);
-}
-
-static void write_stage(struct json_writer *json, const char *kind, const struct stage_config *stage)
-{
-	jsonw_object(json, NULL);
-	jsonw_text(json, "kind", kind);
-	jsonw_text(json, "name", stage->plugin->ops.name);
-	jsonw_text(json, "use", stage->use);
-	jsonw_text(json, "version", stage->plugin->ops.version);
-	jsonw_text(json, "sha256", stage->plugin->sha256);
-	write_spans(json, stage->plugin->ops.spans);
-	write_options(json, stage);
-	jsonw_end_object(json);
-}
-
-static void get_pipeline(struct admin_request *request)
-{
-	const struct config *config = request->service->config;
-	struct buffer effective = {0};
-	config_print(config, &effective);
-	struct json_writer json = {.out = &request->body};
-	jsonw_object(&json, NULL);
-	write_identity(request->service, &json);
-	jsonw_text(&json, "file", config->file);
-	jsonw_text(&json, "sha256", config->sha256);
-	jsonw_text(&json, "ack", config->ack == ACK_STORED ? "stored" : "queued");
-	jsonw_array(&json, "stages");
-	for (size_t kind = 0; kind < KIND_COUNT; kind++)
-		if (config->stages[kind].present)
-			write_stage(&json, kind_names[kind], &config->stages[kind]);
-	jsonw_end_array(&json);
-	jsonw_text(&json, "effective", effective.data ? effective.data : "");
-	jsonw_end_object(&json);
-	buffer_add_text(&request->body, "\n");
-	buffer_finish(&effective);
-}
-
-static bool wants_text(struct admin_request *request)
-{
-	const char *format = MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, "format");
-	if (format)
-		return strcmp(format, "text") == 0;
-	const char *accept = MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-	return accept && strncasecmp(accept, "text/plain", strlen("text/plain")) == 0;
-}
-
-static void get_lineage(struct admin_request *request)
-{
-	struct lineage_entry entry;
-	if (!lineage_find(request->service->lineage, request->rest, strlen(request->rest), &entry)) {
-		refuse(request, MHD_HTTP_NOT_FOUND, "no recent request or message has this id");
-		return;
-	}
-	if (wants_text(request)) {
-		request->response.content_type = HTTP_TYPE_TEXT;
-		lineage_write_text(&entry, &request->body);
-	} else {
-		lineage_write_json(&entry, request->service->config, &request->body);
-	}
-}
-
-static void post_not_implemented(struct admin_request *request)
-{
-	refuse(request, MHD_HTTP_NOT_IMPLEMENTED, "not implemented: restart the server to change its pipeline");
-}
-
-/* A path that ends in a slash stands for all that begin with it. */
-static const struct route {
-	const char *method, *path;
-	void (*serve)(struct admin_request *request);
-} routes[] = {
-	{"GET", "/metrics", get_metrics},
-	{"GET", "/api/health", get_health},
-	{"GET", "/api/stats", get_stats},
-	{"GET", "/api/pipeline", get_pipeline},
-	{"GET", "/api/lineage/", get_lineage},
-	{"POST", "/api/reload", post_not_implemented},
-	{"POST", "/api/canary", post_not_implemented},
-	{"POST", "/api/rollback", post_not_implemented},
-};
-
-static const struct route *find_route(const char *path, const char **rest_out)
-{
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		size_t length = strlen(routes[i].path);
-		bool is_prefix = routes[i].path[length - 1] == '/';
-		if (strncmp(path, routes[i].path, length) != 0 || (is_prefix ? !path[length] : path[length] != '\0'))
-			continue;
-		*rest_out = path + length;
-		return &routes[i];
-	}
-	return NULL;
-}
-
-static bool may_enter(const struct admin *admin, struct MHD_Connection *mhd)
-{
-	static const char scheme[] = "Bearer ";
-	uint8_t token[SLUICE_DIGEST_SIZE];
-	if (!admin->guarded)
-		return true;
-	const char *given = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
-	if (!given || strncasecmp(given, scheme, strlen(scheme)) != 0)
-		return false;
-	given += strlen(scheme);
-	size_t size = strlen(given);
-	while (size > 0 && given[size - 1] == ' ')
-		size--;
-	digest_bytes(given, size, token);
-	return secret_equal(token, admin->token, sizeof(token));
-}
-
-static bool method_fits(const char *method, const char *wanted)
-{
-	return strcmp(method, wanted) == 0 || (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
-}
-
-static void serve(const struct admin *admin, struct admin_request *request, const char *path, const char *method)
-{
-	const struct route *route = find_route(path, &request->rest);
-	if (!may_enter(admin, request->mhd)) {
+	struct MHD_Connection *mhd = request->mhd;
+	const struct admin_credentials credentials = {
+		.method = method,
+		.authorization = header(mhd, MHD_HTTP_HEADER_AUTHORIZATION),
+		.host = header(mhd, MHD_HTTP_HEADER_HOST),
+		.origin = header(mhd, "Origin"),
+		.fetch_site = header(mhd, "Sec-Fetch-Site"),
+	};
+	const struct admin_denial *denial = admin_access_check(&admin->access, &credentials, connection,
+	                                                       clock_now_ns());
+	request->is_admitted = !denial;
+	if (denial && denial->status == MHD_HTTP_UNAUTHORIZED)
 		http_response_header(&request->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-		refuse(request, MHD_HTTP_UNAUTHORIZED, "expected the bearer token of the admin listener");
-	} else if (!route) {
-		refuse(request, MHD_HTTP_NOT_FOUND, "no such path");
-	} else if (!method_fits(method, route->method)) {
-		http_response_header(&request->response, MHD_HTTP_HEADER_ALLOW,
-		                     strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
-		refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed");
-	} else {
-		route->serve(request);
-	}
+	if (denial && denial->status == MHD_HTTP_TOO_MANY_REQUESTS)
+		http_response_header(&request->response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (!intercept_passed(&connection->intercept))
+		admin_refuse(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "this libmicrohttpd cannot be used");
+	else if (denial)
+		admin_refuse(request, denial->status, denial->detail);
+	else if (has_large_body(mhd))
+		admin_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "no page takes a body");
+}
+
+static enum MHD_Result respond(struct admin *admin, struct connection *connection, struct admin_request *request)
+{
+	connection->overdue = false;
+	if (!connection_enter(connection, CONNECTION_BUSY, SEND_S * NS_PER_S))
+		return MHD_NO;
+	http_response_header(&request->response, "X-Request-Id", request->request_id);
+	return http_response_queue(request->mhd, &request->response, &admin->service->config->listen);
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
                               const char *version, const char *data, size_t *data_size, void **place)
 {
-	const struct admin *admin = context;
-	struct admin_request *request = *place;
+	struct admin *admin = context;
+	struct connection *connection = *place;
+	struct admin_request *request = connection->request;
 	(void)version, (void)data;
 	if (!request) {
-		request = must_calloc(1, sizeof(*request));
-		request->service = admin->service;
-		request->mhd = mhd;
-		*place = request;
-		return MHD_YES;
+		request = connection->request = begin(admin, mhd);
+		check(admin, connection, request, method);
+		if (request->body.size > 0 && has_large_body(mhd))
+			return respond(admin, connection, request);
+		return connection_enter(connection, CONNECTION_BODY, RECEIVE_S * NS_PER_S) ? MHD_YES : MHD_NO;
 	}
 	if (*data_size > 0) {
 		*data_size = 0;
 		return MHD_YES;
 	}
-	digest_uuid7(clock_wall_ns(), request->request_id);
-	request->response = (struct http_response){
-		.status = MHD_HTTP_OK, .content_type = HTTP_TYPE_JSON, .body = &request->body};
-	serve(admin, request, path, method);
-	http_response_header(&request->response, "X-Request-Id", request->request_id);
-	return http_response_queue(mhd, &request->response, &admin->service->config->listen);
+	if (request->body.size == 0)
+		admin_serve(request, path, method);
+	return respond(admin, connection, request);
 }
 
-static void end_request(void *context, struct MHD_Connection *mhd, void **place, enum MHD_RequestTerminationCode code)
+static void finish(void *context, struct connection *connection)
 {
-	struct admin_request *request = *place;
-	(void)context, (void)mhd, (void)code;
+	struct admin *admin = context;
+	struct admin_request *request = connection->request;
 	if (!request)
 		return;
+	connection->request = NULL;
+	if (request->is_admitted)
+		admission_remember(&admin->front.admission, connection, clock_now_ns());
 	buffer_finish(&request->body);
 	free(request);
-	*place = NULL;
 }
 
-static struct MHD_Daemon *start_daemon(struct admin *admin, int listener)
-{
-	enum { CONNECTIONS_MAX = 64, IDLE_S = 60 };
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, admin,
-	                        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
-	                        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-	                        MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL, MHD_OPTION_END);
-}
+static const struct front_functions functions = {.handle = handle, .finish = finish};
 
 struct admin *admin_start(struct service *service, struct sluice_error *error)
 {
@@ -337,33 +137,42 @@ struct admin *admin_start(struct service *service, struct sluice_error *error)
 			error,
 			"admin.token is required because %s is not a loopback address: set it, or set admin.address to 127.0.0.1",
 			config->address);
-		goto close_listener;
+		(void)close(listener);
+		return NULL;
 	}
 	struct admin *admin = must_calloc(1, sizeof(*admin));
 	admin->service = service;
-	admin->guarded = config->token != NULL;
-	if (admin->guarded)
-		digest_bytes(config->token, strlen(config->token), admin->token);
-	listener_get_url(listener, admin->url);
-	admin->daemon = start_daemon(admin, listener);
-	if (admin->daemon)
+	admin_access_init(&admin->access, config->token);
+	admin->front = (struct front){
+		.functions = &functions,
+		.context = admin,
+		.listen = &service->config->listen,
+		.name = "admin",
+		.evicted = &admin->evicted,
+		.header_timeout_ns = RECEIVE_S * NS_PER_S,
+		.keep_alive_ns = IDLE_S * NS_PER_S,
+		.max_connections = CONNECTIONS_MAX,
+		.max_header = HEADER_MAX,
+		.threads = 1,
+		.table = {.grace_ns = GRACE_S * NS_PER_S},
+	};
+	if (front_start(&admin->front, listener, error))
 		return admin;
-	(void)sluice_error_set(error, "cannot start the thread of the admin listener");
 	free(admin);
-close_listener:
-	(void)close(listener);
 	return NULL;
 }
 
 void admin_get_url(const struct admin *admin, char url[LISTENER_URL_SIZE])
 {
-	memcpy(url, admin->url, LISTENER_URL_SIZE);
+	memcpy(url, admin->front.url, LISTENER_URL_SIZE);
 }
 
 void admin_stop(struct admin *admin)
 {
 	if (!admin)
 		return;
-	MHD_stop_daemon(admin->daemon);
+	acceptor_close(&admin->front.acceptor);
+	front_stop(&admin->front);
+	front_finish(&admin->front);
 	free(admin);
 }

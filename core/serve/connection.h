@@ -66,6 +66,7 @@ struct connection {
 	bool overdue;     /* its response was due and is not sent; the sweeper while HELD */
 	struct exchange *exchange; /* of the current request; stays while BUSY */
 	struct exchange *spare;    /* for the next request; HTTP thread only */
+	void *request;             /* in the place of an exchange on the admin listener; HTTP thread only */
 };
 
 /* All connections of a listener. */

@@ -21,14 +21,6 @@ void senders_finish(struct senders *senders)
 	(void)pthread_mutex_destroy(&senders->lock);
 }
 
-static struct ip_address network_of(const struct ip_address *address)
-{
-	struct ip_address network = *address;
-	if (!ip_address_is_ipv4(address))
-		memset(network.bytes + 8, 0, 8);
-	return network;
-}
-
 static struct known_sender *places_of(struct senders *senders, const struct ip_address *network)
 {
 	uint64_t hash = digest_hash(network->bytes, sizeof(network->bytes));
@@ -37,7 +29,7 @@ static struct known_sender *places_of(struct senders *senders, const struct ip_a
 
 void senders_add(struct senders *senders, const struct ip_address *address, int64_t now_ns)
 {
-	const struct ip_address network = network_of(address);
+	const struct ip_address network = ip_address_network(address);
 	struct known_sender *places = places_of(senders, &network), *chosen = places;
 	(void)pthread_mutex_lock(&senders->lock);
 	for (int i = 0; i < PLACES; i++) {
@@ -54,7 +46,7 @@ void senders_add(struct senders *senders, const struct ip_address *address, int6
 
 bool senders_know(struct senders *senders, const struct ip_address *address, int64_t now_ns)
 {
-	const struct ip_address network = network_of(address);
+	const struct ip_address network = ip_address_network(address);
 	const struct known_sender *places = places_of(senders, &network);
 	const int64_t since_ns = now_ns - SENDERS_RECENT_S * NS_PER_S;
 	bool known = false;

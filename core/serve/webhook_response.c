@@ -91,7 +91,7 @@ enum MHD_Result webhook_response_send(struct exchange *exchange)
 	if (exchange->refusal)
 		take_refusal(exchange, &response);
 	else if (exchange->asks_health)
-		entry->status = health_write(service, &exchange->response_body);
+		entry->status = health_write(service, HEALTH_FOR_ALL, &exchange->response_body);
 	if (exchange->asks_health) {
 		response.content_type = HTTP_TYPE_JSON;
 	} else if (exchange->is_own) {

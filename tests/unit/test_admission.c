@@ -21,10 +21,20 @@ static int connect_from(const char *source)
 	return fd;
 }
 
+/* The response comes a moment before the connection is idle, and its lineage is there after that. */
 static void post_accepted(int fd)
 {
+	char id[256];
+	struct lineage_entry entry;
 	post(fd, "", "{}");
 	ck_assert_int_eq(answer.status, 202);
+	(void)wire_header(&answer, "X-Request-Id", id);
+	for (int64_t until_ns = clock_now_ns() + WIRE_PATIENCE_MS * NS_PER_MS;;) {
+		if (lineage_find(service.lineage, id, strlen(id), &entry))
+			return;
+		ck_assert_int_lt(clock_now_ns(), until_ns);
+		pause_briefly();
+	}
 }
 
 static void expect_dismissed(int fd)

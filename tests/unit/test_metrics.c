@@ -102,7 +102,7 @@ static void get(const char *path, const char *fields)
 {
 	char request[512];
 	int fd = wire_connect(admin_port);
-	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", path,
+	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", path,
 	               fields);
 	wire_say(fd, request);
 	wire_read(fd, &answer);
@@ -315,10 +315,10 @@ START_TEST(test_admin_listener_refuses_what_it_does_not_know)
 	json_decref(get_document("/metrics/", 404));
 	json_decref(get_document("/api/reload", 405));
 	int fd = wire_connect(admin_port);
-	wire_say(fd, "POST /api/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+	wire_say(fd, "POST /api/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}");
 	wire_read(fd, &answer);
 	ck_assert_int_eq(answer.status, 501);
-	wire_say(fd, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+	wire_say(fd, "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
 	wire_read(fd, &answer);
 	ck_assert_int_eq(answer.status, 405);
 	(void)close(fd);

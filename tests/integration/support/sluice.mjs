@@ -114,7 +114,8 @@ class Server {
   }
 
   ask(path, options) {
-    return request(this.admin, { method: 'GET', path, ...options });
+    const headers = { Host: new URL(this.admin).host, ...options?.headers };
+    return request(this.admin, { method: 'GET', path, ...options, headers });
   }
 
   async metrics() {

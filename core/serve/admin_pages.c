@@ -1,0 +1,238 @@
+/*
+ * The pages of the admin listener; see admin_pages.h.
+ */
+#include "serve/admin_pages.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/json_writer.h"
+#include "serve/health.h"
+#include "serve/metrics.h"
+#include "yaml/option.h"
+
+void admin_refuse(struct admin_request *request, int status, const char *detail)
+{
+	request->response.status = status;
+	request->response.content_type = HTTP_TYPE_PROBLEM;
+	http_response_write_problem(&request->body, status, detail, request->request_id);
+}
+
+static void get_metrics(struct admin_request *request)
+{
+	request->response.content_type = METRICS_CONTENT_TYPE;
+	metrics_write(request->service, &request->body);
+}
+
+static void get_health(struct admin_request *request)
+{
+	request->response.status = health_write(request->service, HEALTH_FOR_OPERATORS, &request->body);
+}
+
+static double seconds_since(int64_t ns)
+{
+	return (double)(clock_now_ns() - ns) / (double)NS_PER_S;
+}
+
+static void write_counts(struct service *service, struct json_writer *json)
+{
+	struct pipeline_stats now;
+	pipeline_get_stats(service->pipeline, &now);
+	jsonw_object(json, "requests");
+	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
+		char name[16];
+		uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
+		(void)snprintf(name, sizeof(name), "%d", status);
+		if (count > 0)
+			jsonw_int(json, name, (int64_t)count);
+	}
+	jsonw_end_object(json);
+	jsonw_object(json, "events");
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		jsonw_int(json, event_outcome_names[i], (int64_t)now.outcomes[i]);
+	jsonw_end_object(json);
+	jsonw_int(json, "retries", (int64_t)now.retries);
+	jsonw_int(json, "dead_letters", (int64_t)now.dead_letters);
+	jsonw_int(json, "queue_depth", (int64_t)now.queue_depth);
+	jsonw_int(json, "in_flight", (int64_t)now.in_flight);
+	jsonw_int(json, "in_flight_bytes", (int64_t)now.in_flight_bytes);
+	jsonw_array(json, "worker_utilization");
+	for (size_t id = 0; id < now.workers; id++)
+		jsonw_real(json, NULL, stats_worker_utilization(service->stats, id), 2);
+	jsonw_end_array(json);
+}
+
+static void write_throughput(struct service *service, struct json_writer *json)
+{
+	struct histogram total;
+	size_t count;
+	(void)stats_series(service->stats, &count);
+	double recent_s = stats_get_recent(service->stats, count - 1, &total);
+	jsonw_object(json, "throughput");
+	jsonw_real(json, "last_10s", recent_s > 0 ? (double)total.count / recent_s : 0, 1);
+	stats_get(service->stats, count - 1, &total);
+	jsonw_real(json, "since_start", (double)total.count / seconds_since(service->started_ns), 1);
+	jsonw_end_object(json);
+}
+
+/* What runs, as stats and pipeline begin. */
+static void write_identity(const struct service *service, struct json_writer *json)
+{
+	jsonw_text(json, "pipeline", service->config->name);
+	jsonw_text(json, "version", SLUICE_VERSION);
+	jsonw_int(json, "generation", service->generation);
+	jsonw_array(json, "optimizations");
+	for (const char *const *name = service->config->optimizations; name && *name; name++)
+		jsonw_text(json, NULL, *name);
+	jsonw_end_array(json);
+}
+
+static void get_stats(struct admin_request *request)
+{
+	struct service *service = request->service;
+	struct json_writer json = {.out = &request->body};
+	jsonw_object(&json, NULL);
+	write_identity(service, &json);
+	jsonw_real(&json, "uptime_s", seconds_since(service->started_ns), 3);
+	jsonw_object(&json, "health");
+	(void)health_write_members(service, &json);
+	jsonw_end_object(&json);
+	write_throughput(service, &json);
+	write_counts(service, &json);
+	stats_write_stages(service->stats, &json, "stages");
+	jsonw_end_object(&json);
+	buffer_add_text(&request->body, "\n");
+}
+
+static void write_options(struct json_writer *json, const struct stage_config *stage)
+{
+	jsonw_object(json, "options");
+	for (const struct sluice_option *option = stage->plugin->ops.options; option->type != SLUICE_TYPE_END;
+	     option++) {
+		struct buffer text = {0};
+		option_print(option, stage->options, &text);
+		jsonw_text(json, option->name, text.data ? text.data : "");
+		buffer_finish(&text);
+	}
+	jsonw_end_object(json);
+}
+
+static void write_spans(struct json_writer *json, const char *const *spans)
+{
+	jsonw_array(json, "spans");
+	for (size_t i = 0; spans && i < SLUICE_SPANS_MAX && spans[i]; i++)
+		jsonw_text(json, NULL, spans[i]);
+	jsonw_end_array(json);
+}
+
+static void write_stage(struct json_writer *json, const char *kind, const struct stage_config *stage)
+{
+	jsonw_object(json, NULL);
+	jsonw_text(json, "kind", kind);
+	jsonw_text(json, "name", stage->plugin->ops.name);
+	jsonw_text(json, "use", stage->use);
+	jsonw_text(json, "version", stage->plugin->ops.version);
+	jsonw_text(json, "sha256", stage->plugin->sha256);
+	write_spans(json, stage->plugin->ops.spans);
+	write_options(json, stage);
+	jsonw_end_object(json);
+}
+
+static void get_pipeline(struct admin_request *request)
+{
+	const struct config *config = request->service->config;
+	struct buffer effective = {0};
+	config_print(config, &effective);
+	struct json_writer json = {.out = &request->body};
+	jsonw_object(&json, NULL);
+	write_identity(request->service, &json);
+	jsonw_text(&json, "file", config->file);
+	jsonw_text(&json, "sha256", config->sha256);
+	jsonw_text(&json, "ack", config->ack == ACK_STORED ? "stored" : "queued");
+	jsonw_array(&json, "stages");
+	for (size_t kind = 0; kind < KIND_COUNT; kind++)
+		if (config->stages[kind].present)
+			write_stage(&json, kind_names[kind], &config->stages[kind]);
+	jsonw_end_array(&json);
+	jsonw_text(&json, "effective", effective.data ? effective.data : "");
+	jsonw_end_object(&json);
+	buffer_add_text(&request->body, "\n");
+	buffer_finish(&effective);
+}
+
+static bool wants_text(struct admin_request *request)
+{
+	const char *format = MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, "format");
+	if (format)
+		return strcmp(format, "text") == 0;
+	const char *accept = MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	return accept && strncasecmp(accept, "text/plain", strlen("text/plain")) == 0;
+}
+
+static void get_lineage(struct admin_request *request)
+{
+	struct lineage_entry entry;
+	if (!lineage_find(request->service->lineage, request->rest, strlen(request->rest), &entry)) {
+		admin_refuse(request, MHD_HTTP_NOT_FOUND, "no recent request or message has this id");
+		return;
+	}
+	if (wants_text(request)) {
+		request->response.content_type = HTTP_TYPE_TEXT;
+		lineage_write_text(&entry, &request->body);
+	} else {
+		lineage_write_json(&entry, request->service->config, &request->body);
+	}
+}
+
+static void post_not_implemented(struct admin_request *request)
+{
+	admin_refuse(request, MHD_HTTP_NOT_IMPLEMENTED, "not implemented: restart the server to change its pipeline");
+}
+
+/* A path that ends in a slash stands for all that begin with it. */
+static const struct route {
+	const char *method, *path;
+	void (*serve)(struct admin_request *request);
+} routes[] = {
+	{"GET", "/metrics", get_metrics},
+	{"GET", "/api/health", get_health},
+	{"GET", "/api/stats", get_stats},
+	{"GET", "/api/pipeline", get_pipeline},
+	{"GET", "/api/lineage/", get_lineage},
+	{"POST", "/api/reload", post_not_implemented},
+	{"POST", "/api/canary", post_not_implemented},
+	{"POST", "/api/rollback", post_not_implemented},
+};
+
+static const struct route *find_route(const char *path, const char **rest_out)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		size_t length = strlen(routes[i].path);
+		bool is_prefix = routes[i].path[length - 1] == '/';
+		if (strncmp(path, routes[i].path, length) != 0 || (is_prefix ? !path[length] : path[length] != '\0'))
+			continue;
+		*rest_out = path + length;
+		return &routes[i];
+	}
+	return NULL;
+}
+
+static bool method_fits(const char *method, const char *wanted)
+{
+	return strcmp(method, wanted) == 0 || (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+void admin_serve(struct admin_request *request, const char *path, const char *method)
+{
+	const struct route *route = find_route(path, &request->rest);
+	if (!route) {
+		admin_refuse(request, MHD_HTTP_NOT_FOUND, "no such path");
+	} else if (!method_fits(method, route->method)) {
+		http_response_header(&request->response, MHD_HTTP_HEADER_ALLOW,
+		                     strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
+		admin_refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed");
+	} else {
+		route->serve(request);
+	}
+}
