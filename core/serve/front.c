@@ -88,6 +88,7 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 	connection->served = true;
 	(void)connection_enter(connection, CONNECTION_IDLE, front->keep_alive_ns);
 	front->functions->finish(front->context, connection);
+	intercept_served(&connection->intercept, connection->fd);
 }
 
 static bool expire(void *context, struct connection *connection)

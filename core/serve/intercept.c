@@ -3,8 +3,12 @@
  */
 #include "serve/intercept.h"
 
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,6 +52,8 @@ bool intercept_begin(struct intercept *intercept, int fd)
 		else
 			free(made);
 	}
+	const int on = 1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_INQ, &on, sizeof(on));
 	atomic_store_explicit(&page->slots[fd % PAGE_SIZE], intercept, memory_order_relaxed);
 	return true;
 }
@@ -72,6 +78,41 @@ static ssize_t receive(int fd, void *data, size_t size, int flags)
 	return flags ? recvmsg(fd, &message, flags) : read(fd, data, size);
 }
 
+/* Also tells whether there is more to read, be it the end: TCP_INQ, tcp(7). */
+static ssize_t receive_hinted(int fd, void *data, size_t size, bool *more_out)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = {data, size};
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t got = recvmsg(fd, &message, 0);
+	int queued = 0;
+	const struct cmsghdr *hint = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (hint && hint->cmsg_level == IPPROTO_TCP && hint->cmsg_type == TCP_CM_INQ)
+		memcpy(&queued, CMSG_DATA(hint), sizeof(queued));
+	*more_out = queued > 0;
+	return got;
+}
+
+/* As much as has come. libmicrohttpd waits for epoll after a read that was not full, and epoll does not report an end
+ * again that it has reported with the bytes before it; so it is looked for here. */
+static ssize_t receive_all(struct intercept *intercept, int fd, char *data, size_t size)
+{
+	size_t total = 0;
+	bool more = true;
+	while (more && total < size) {
+		ssize_t got = receive_hinted(fd, data + total, size - total, &more);
+		intercept->ended = got == 0;
+		if (got <= 0)
+			return total ? (ssize_t)total : got;
+		total += (size_t)got;
+	}
+	return (ssize_t)total;
+}
+
 /* Until the sender has closed its side, or the sweeper the connection. */
 static ssize_t discard(struct intercept *intercept, int fd, void *data, size_t size)
 {
@@ -92,30 +133,62 @@ static ssize_t refuse(struct intercept *intercept, int fd, void *data, size_t si
 	return discard(intercept, fd, data, size);
 }
 
-static ssize_t receive_checked(struct intercept *intercept, int fd, void *data, size_t size, int flags)
+/* Nothing more is handed on: because of a fault, or because there is nothing more. */
+static bool is_over(const struct intercept *intercept)
 {
+	return intercept->framing.fault || intercept->ended;
+}
+
+static bool has_served_all(const struct intercept *intercept)
+{
+	return intercept->served >= intercept->framing.requests;
+}
+
+/* The requests before the end come first; libmicrohttpd would forget about them. */
+static ssize_t conclude(struct intercept *intercept, int fd, void *data, size_t size)
+{
+	static const struct framing_fault incomplete = {400, "the request ended before it was complete"};
+	if (!has_served_all(intercept)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (!intercept->framing.fault && framing_is_inside(&intercept->framing))
+		intercept->framing.fault = &incomplete;
+	return intercept->framing.fault ? refuse(intercept, fd, data, size) : 0;
+}
+
+/* Makes epoll report the socket again, so that libmicrohttpd reads to the end. */
+static void nudge(const struct intercept *intercept, int fd)
+{
+	if (is_over(intercept) && has_served_all(intercept))
+		(void)shutdown(fd, SHUT_RD);
+}
+
+void intercept_served(struct intercept *intercept, int fd)
+{
+	intercept->served++;
+	nudge(intercept, fd);
+}
+
+static ssize_t receive_checked(struct intercept *intercept, int fd, char *data, size_t size)
+{
+	size_t kept = 0;
 	if (intercept->refused)
 		return discard(intercept, fd, data, size);
-	if (intercept->framing.fault)
-		return refuse(intercept, fd, data, size);
-	size_t kept = 0;
-	while (!kept && !intercept->framing.fault) {
-		ssize_t got = receive(fd, data, size, flags);
-		if (got <= 0)
+	while (!kept && !is_over(intercept)) {
+		ssize_t got = receive_all(intercept, fd, data, size);
+		if (got < 0)
 			return got;
 		kept = framing_read(&intercept->framing, data, (size_t)got);
 	}
-	if (!intercept->framing.fault)
-		return (ssize_t)kept;
 	if (!kept)
-		return refuse(intercept, fd, data, size);
-	/* The requests before the fault come first. The end of input makes epoll report the socket again after them. */
-	(void)shutdown(fd, SHUT_RD);
+		return conclude(intercept, fd, data, size);
+	nudge(intercept, fd);
 	return (ssize_t)kept;
 }
 
 __attribute__((visibility("default"))) ssize_t recv(int fd, void *data, size_t size, int flags)
 {
-	struct intercept *intercept = find(fd);
-	return intercept ? receive_checked(intercept, fd, data, size, flags) : receive(fd, data, size, flags);
+	struct intercept *intercept = flags ? NULL : find(fd);
+	return intercept ? receive_checked(intercept, fd, data, size) : receive(fd, data, size, flags);
 }

@@ -26,13 +26,18 @@ struct intercept {
 
 	struct framing framing;
 	uint64_t passed;  /* heads that handlers have asked about */
+	uint64_t served;  /* requests that are over */
 	size_t discarded; /* bytes that came after the refusal */
 	bool refused;
+	bool ended; /* the sender has closed its side, which libmicrohttpd is not told before all requests are served */
 };
 
 /* From here on, until intercept_end(), the socket is read through `intercept`. False: it has too high a number. */
 bool intercept_begin(struct intercept *intercept, int fd);
 void intercept_end(int fd);
+
+/* A request is over: its response is sent. */
+void intercept_served(struct intercept *intercept, int fd);
 
 /* Once for each request whose head libmicrohttpd has read: whether it came through here. */
 bool intercept_passed(struct intercept *intercept);

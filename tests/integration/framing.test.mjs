@@ -82,6 +82,33 @@ test('a refusal says what is wrong, whether it comes at once, byte by byte, or b
   assert.equal(count, 3 * Object.keys(says).length);
 });
 
+test('a sender that closes its side gets every response: to complete requests, and 400 to one that is not', async (t) => {
+  const { store, server } = await startPlain(t);
+  const whole = (id) => render({ body: webhook(id) });
+  const sent = [
+    [[whole('a1')], [202]],
+    [[whole('b1'), whole('b2'), whole('b3')], [202, 202, 202]],
+    [[whole('c1').subarray(0, -1)], [400]],
+    [[whole('d1').subarray(0, 20)], [400]],
+    [[whole('e1'), whole('e2').subarray(0, -1)], [202, 400]],
+    [['POST /webhooks HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n'], [400]],
+    [[], []],
+  ];
+  for (const slowly of [false, true])
+    for (const [pieces, statuses] of sent) {
+      if (slowly) await store.hold();
+      const connection = await Connection.open(server.url);
+      for (const piece of pieces) connection.write(piece);
+      connection.socket.end();
+      if (slowly) await new Promise(setImmediate);
+      if (slowly) await store.release();
+      await within(5, 'the connection to be closed', connection.closed);
+      const seen = connection.unasked.map(({ status }) => (isKept(status) ? 202 : status));
+      assert.deepEqual(seen, statuses);
+    }
+  assert.deepEqual(await store.ids(), ['a1', 'b1', 'b2', 'b3', 'e1']);
+});
+
 test('HTTP/1.0 with a transfer coding is refused, without one it is served and closed', async (t) => {
   const { server } = await startPlain(t);
   const chunked = await Connection.open(server.url);
