@@ -179,8 +179,10 @@ static struct MHD_Daemon *start_daemon(struct front *front)
 {
 	enum { HEAD_OVERHEAD = 6 * 1024 + RESPONSE_HEADER_BYTES_MAX };
 	const struct MHD_OptionItem options[] = {
+		/* Never reached: libmicrohttpd shares it out among its threads, and closes without a word what is above the
+		 * share of one of them. */
 		{MHD_OPTION_CONNECTION_LIMIT,
-	         (intptr_t)(front->admission.limit + front->admission.turnover + front->threads), NULL},
+	         (intptr_t)((front->admission.limit + front->admission.turnover + 1) * front->threads), NULL},
 		/* Zeroed by libmicrohttpd for every request, so no more than what the fields, their entries and our head
 	         * need. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(front->max_header + HEAD_OVERHEAD), NULL},
