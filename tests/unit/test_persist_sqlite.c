@@ -488,7 +488,7 @@ static const struct {
 	{{"path=", NULL}, "path: expected a file name"},
 	{{"path=/nonexistent/x.db", NULL}, "No such file"},
 	{{"path=/tmp", NULL}, "path: /tmp: "},
-	{{"path=:memory:", NULL}, "write-ahead log"},
+	{{"path=:memory:", NULL}, "databases in memory"},
 	{{"synchronous=normal", NULL}, "durability: relaxed"},
 	{{"synchronous=off", NULL}, "durability: relaxed"},
 	{{"checkpoint_size=1MiB", "wal_limit=512KiB", NULL}, "wal_limit"},

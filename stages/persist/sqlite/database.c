@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "folder.h"
 #include "schema.h"
 
 const char *const synchronous_names[] = {
@@ -50,6 +51,12 @@ bool database_ask(sqlite3 *db, const char *sql, int64_t *answer_out, struct slui
 	return ok;
 }
 
+bool database_is_sound(sqlite3 *db)
+{
+	char answer[8];
+	return ask(db, "PRAGMA integrity_check(1)", answer, sizeof(answer)) && strcmp(answer, "ok") == 0;
+}
+
 bool database_touch(sqlite3 *db)
 {
 	char version[32], sql[64];
@@ -59,19 +66,25 @@ bool database_touch(sqlite3 *db)
 	return database_run(db, sql, NULL);
 }
 
+/* Any program may have written the number: it is an index only within 0 and schema_version. */
 static bool read_version(sqlite3 *db, const struct config *config, int *version_out, struct sluice_error *error)
 {
-	char text[32];
+	int64_t version;
 	*version_out = 0;
-	if (!ask(db, "PRAGMA user_version", text, sizeof(text)))
+	if (!database_ask(db, "PRAGMA user_version", &version, NULL))
 		return fail(db, config, "cannot read the schema's version", error);
-	*version_out = (int)strtol(text, NULL, 10);
-	if (*version_out <= schema_version)
-		return true;
-	return sluice_error_set(
-		error,
-		"path: %s: its schema has version %d and this Sluice knows up to %d: use the Sluice that wrote it, or another file",
-		config->path, *version_out, schema_version);
+	if (version < 0)
+		return sluice_error_set(
+			error,
+			"path: %s: its schema has version %lld, which no Sluice writes: the file is damaged or of another program",
+			config->path, (long long)version);
+	if (version > schema_version)
+		return sluice_error_set(
+			error,
+			"path: %s: its schema has version %lld and this Sluice knows up to %d: use the Sluice that wrote it, or another file",
+			config->path, (long long)version, schema_version);
+	*version_out = (int)version;
+	return true;
 }
 
 static bool configure(sqlite3 *db, const struct config *config, struct sluice_error *error)
@@ -92,10 +105,12 @@ static bool configure(sqlite3 *db, const struct config *config, struct sluice_er
 	return true;
 }
 
-static sqlite3 *open_connection(const struct config *config, const char *name, int flags, struct sluice_error *error)
+/* `vfs` NULL: SQLite's own. */
+static sqlite3 *open_connection(const struct config *config, const char *name, int flags, const char *vfs,
+                                struct sluice_error *error)
 {
 	sqlite3 *db = NULL;
-	if (sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK) {
 		/* The message alone ("unable to open database file") hides whether the folder or the rights are
 		 * missing. */
 		int cause = sqlite3_system_errno(db);
@@ -109,10 +124,13 @@ static sqlite3 *open_connection(const struct config *config, const char *name, i
 	return db;
 }
 
-sqlite3 *database_open(const struct config *config, enum database_when when, struct sluice_error *error)
+sqlite3 *database_open(const struct config *config, struct disk *disk, enum database_when when,
+                       struct sluice_error *error)
 {
+	if (!folder_check(config, FOLDER_TO_WRITE, error))
+		return NULL;
 	int create = when == DATABASE_MAY_BE_NEW ? SQLITE_OPEN_CREATE : 0;
-	sqlite3 *db = open_connection(config, config->path, SQLITE_OPEN_READWRITE | create, error);
+	sqlite3 *db = open_connection(config, config->path, SQLITE_OPEN_READWRITE | create, disk->name, error);
 	if (db && !configure(db, config, error)) {
 		(void)sqlite3_close(db);
 		return NULL;
@@ -167,12 +185,22 @@ sqlite3 *database_open_to_read(const struct config *config, bool *still_out, str
 	*still_out = database_is_still(config);
 	char *uri = *still_out ? still_uri(config->path) : NULL;
 	sqlite3 *db = open_connection(config, uri ? uri : config->path,
-	                              SQLITE_OPEN_READONLY | (uri ? SQLITE_OPEN_URI : 0), error);
+	                              SQLITE_OPEN_READONLY | (uri ? SQLITE_OPEN_URI : 0), NULL, error);
 	sqlite3_free(uri);
 	if (!db)
 		return NULL;
 	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return db;
+}
+
+bool database_file_is_sound(const struct config *config)
+{
+	char *uri = still_uri(config->path);
+	sqlite3 *db = open_connection(config, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, NULL);
+	sqlite3_free(uri);
+	bool sound = db && database_is_sound(db);
+	(void)sqlite3_close(db);
+	return sound;
 }
 
 static bool apply_steps(sqlite3 *db, const struct config *config, struct sluice_error *error)

@@ -13,23 +13,28 @@
 #include <sluice/stage.h>
 #include <sqlite3.h>
 
+#include "disk.h"
+
 enum synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL, SYNCHRONOUS_OFF };
 extern const char *const synchronous_names[]; /* "full" …; NULL-terminated */
+
+enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
 
 /* The options, as the table in sqlite.c fills them. */
 struct config {
 	const char *path;
-	int durability;  /* enum durability in sqlite.c */
+	int durability;  /* enum durability */
 	int synchronous; /* enum synchronous */
 	struct sluice_duration busy_timeout;
 	uint64_t checkpoint_size; /* bytes of WAL that call for a checkpoint beside the writer */
 	uint64_t wal_limit;       /* bytes of WAL that make the writer wait for one */
 };
 
-/* Opens a connection that writes: WAL, the configured `synchronous`, no automatic checkpoints. NULL and a sentence
- * otherwise. Connections are used by one thread at a time. */
+/* Opens a connection that writes: WAL, the configured `synchronous`, no automatic checkpoints, its files watched by
+ * `disk`. NULL and a sentence otherwise. Connections are used by one thread at a time. */
 enum database_when { DATABASE_MAY_BE_NEW, DATABASE_MUST_EXIST };
-sqlite3 *database_open(const struct config *config, enum database_when when, struct sluice_error *error);
+sqlite3 *database_open(const struct config *config, struct disk *disk, enum database_when when,
+                       struct sluice_error *error);
 
 /* Opens a connection that only reads and creates no file. `*still_out` says that nobody had the file open, so it is
  * read as a still image: see database_is_still(). */
@@ -50,6 +55,10 @@ bool database_run(sqlite3 *db, const char *sql, struct sluice_error *error);
 
 /* Inside a transaction: makes it write a page as it is. */
 bool database_touch(sqlite3 *db);
+
+/* Whether the database agrees with itself, and whether the file alone does, without its log. Both read all of it. */
+bool database_is_sound(sqlite3 *db);
+bool database_file_is_sound(const struct config *config);
 
 /* The single number that `sql` yields. */
 bool database_ask(sqlite3 *db, const char *sql, int64_t *answer_out, struct sluice_error *error);

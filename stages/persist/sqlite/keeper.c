@@ -7,7 +7,9 @@
 
 #include <time.h>
 
-#define PROBE_INTERVAL_S 1
+#include "recovery.h"
+
+#define LOOK_INTERVAL_NS INT64_C(250000000)
 
 /* Called by SQLite inside each commit. */
 static int on_commit(void *context, sqlite3 *db, const char *name, int wal_pages)
@@ -28,6 +30,8 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int wal_pages
 /* Brings over what is in the WAL now, without waiting for anybody. */
 static void checkpoint(struct keeper *keeper)
 {
+	if (!keeper->db || disk_is_doubted(keeper->writer->disk))
+		return;
 	int result = sqlite3_wal_checkpoint_v2(keeper->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if (result != SQLITE_OK && result != SQLITE_BUSY)
 		sluice_log(keeper->writer->stage, SLUICE_LOG_WARN, "checkpoint_failed",
@@ -54,34 +58,78 @@ static void keep_small(struct keeper *keeper)
 	writer_resume(keeper->writer);
 }
 
-/* Waits until there is something to do, at most a probe interval. */
-static void rest(struct keeper *keeper)
+/* A look at what nobody has looked at since the last one. */
+static void look(struct keeper *keeper)
+{
+	struct writer *writer = keeper->writer;
+	char trouble[TROUBLE_SIZE];
+	uint64_t transactions = atomic_load_explicit(&writer->transactions, memory_order_relaxed);
+	bool idle = transactions == keeper->transactions;
+	keeper->transactions = transactions;
+	if (disk_is_doubted(writer->disk)) {
+		writer_pause(writer);
+		(void)recovery_run(keeper);
+		writer_resume(writer);
+	}
+	if (idle || trouble_get(writer->trouble, trouble))
+		writer_probe(writer);
+}
+
+static struct timespec from_now(int64_t ns)
 {
 	struct timespec until;
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PROBE_INTERVAL_S;
-	int result = 0;
-	while (!keeper->stopping && keeper->wal_bytes < keeper->checkpoint_bytes && result == 0)
-		result = pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until);
+	until.tv_nsec += ns;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	return until;
 }
 
 static void *keep(void *context)
 {
 	struct keeper *keeper = context;
-	char trouble[TROUBLE_SIZE];
+	struct timespec next_look = from_now(LOOK_INTERVAL_NS);
 	(void)pthread_mutex_lock(&keeper->lock);
 	while (!keeper->stopping) {
+		int result = 0;
+		if (keeper->wal_bytes < keeper->checkpoint_bytes)
+			result = pthread_cond_timedwait(&keeper->wake, &keeper->lock, &next_look);
 		bool full = keeper->wal_bytes >= keeper->checkpoint_bytes;
 		(void)pthread_mutex_unlock(&keeper->lock);
 		if (full)
 			keep_small(keeper);
-		if (writer_in_trouble(keeper->writer, trouble))
-			writer_probe(keeper->writer);
+		if (result != 0) {
+			look(keeper);
+			next_look = from_now(LOOK_INTERVAL_NS);
+		}
 		(void)pthread_mutex_lock(&keeper->lock);
-		rest(keeper);
 	}
 	(void)pthread_mutex_unlock(&keeper->lock);
 	return NULL;
+}
+
+bool keeper_open(struct keeper *keeper, struct sluice_error *error)
+{
+	keeper->db = database_open(keeper->config, keeper->writer->disk, DATABASE_MUST_EXIST, error);
+	if (!keeper->db)
+		return false;
+	struct sluice_error cause = {0};
+	if (!database_ask(keeper->db, "PRAGMA page_size", &keeper->page_size, &cause)) {
+		(void)sluice_error_set(error, "path: %s: %s", keeper->config->path, cause.text);
+		keeper_close(keeper);
+		return false;
+	}
+	(void)sqlite3_wal_hook(keeper->writer->db, on_commit, keeper);
+	return true;
+}
+
+void keeper_close(struct keeper *keeper)
+{
+	if (!keeper->db)
+		return;
+	(void)sqlite3_db_config(keeper->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	(void)sqlite3_close(keeper->db);
+	keeper->db = NULL;
 }
 
 bool keeper_create(struct keeper *keeper, struct writer *writer, struct sluice_error *error)
@@ -89,44 +137,45 @@ bool keeper_create(struct keeper *keeper, struct writer *writer, struct sluice_e
 	const struct config *config = writer->stage->config;
 	*keeper = (struct keeper){
 		.writer = writer, .config = config, .checkpoint_bytes = (int64_t)config->checkpoint_size};
-	keeper->db = database_open(config, DATABASE_MUST_EXIST, error);
-	if (!keeper->db)
-		return false;
-	struct sluice_error cause = {0};
-	if (!database_ask(keeper->db, "PRAGMA page_size", &keeper->page_size, &cause)) {
-		(void)sluice_error_set(error, "path: %s: %s", config->path, cause.text);
-		goto close;
-	}
 	pthread_condattr_t monotonic;
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&keeper->wake, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&keeper->lock, NULL);
-	if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {
-		(void)sluice_error_set(error, "no thread could be started");
+	if (!keeper_open(keeper, error))
 		goto forget_locks;
+	struct sluice_error cause = {0};
+	if (!recovery_settle(keeper, &cause)) {
+		(void)sluice_error_set(error, "path: %s: %s", config->path, cause.text);
+		goto close;
 	}
-	(void)sqlite3_wal_hook(writer->db, on_commit, keeper);
-	return true;
+	if (pthread_create(&keeper->thread, NULL, keep, keeper) == 0)
+		return true;
+	(void)sluice_error_set(error, "no thread could be started");
 
+close:
+	(void)sqlite3_wal_hook(writer->db, NULL, NULL);
+	keeper_close(keeper);
 forget_locks:
 	(void)pthread_mutex_destroy(&keeper->lock);
 	(void)pthread_cond_destroy(&keeper->wake);
-close:
-	(void)sqlite3_close(keeper->db);
 	return false;
 }
 
 void keeper_destroy(struct keeper *keeper)
 {
-	(void)sqlite3_wal_hook(keeper->writer->db, NULL, NULL);
 	(void)pthread_mutex_lock(&keeper->lock);
 	keeper->stopping = true;
 	(void)pthread_cond_signal(&keeper->wake);
 	(void)pthread_mutex_unlock(&keeper->lock);
 	(void)pthread_join(keeper->thread, NULL);
-	(void)sqlite3_wal_checkpoint_v2(keeper->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (disk_is_doubted(keeper->writer->disk)) /* the last chance for what only the open files hold */
+		(void)recovery_run(keeper);
+	if (keeper->writer->db)
+		(void)sqlite3_wal_hook(keeper->writer->db, NULL, NULL);
+	if (keeper->db)
+		(void)sqlite3_wal_checkpoint_v2(keeper->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	(void)sqlite3_close(keeper->db);
 	(void)pthread_mutex_destroy(&keeper->lock);
 	(void)pthread_cond_destroy(&keeper->wake);

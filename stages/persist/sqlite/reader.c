@@ -61,6 +61,15 @@ static void get_digest(sqlite3_stmt *statement, int column, uint8_t digest[SLUIC
 		memcpy(digest, bytes.data, SLUICE_DIGEST_SIZE);
 }
 
+/* Times are microseconds in the file and nanoseconds outside: those too far away come out as the farthest. */
+static int64_t get_time_ns(sqlite3_stmt *statement, int column)
+{
+	int64_t us = sqlite3_column_int64(statement, column), ns;
+	if (__builtin_mul_overflow(us, 1000, &ns))
+		return us < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
 static bool fail(struct reader *reader, struct sluice_error *error)
 {
 	return sluice_error_set(error, "path: %s: %s", reader->config->path, sqlite3_errmsg(reader->db));
@@ -119,7 +128,7 @@ static bool yield_record(struct walk *walk)
 		.sequence = sqlite3_column_int64(statement, 4),
 		.payload = get_bytes(statement, 5),
 		.request_id = get_bytes(statement, 7),
-		.received_at_ns = sqlite3_column_int64(statement, 8) * 1000,
+		.received_at_ns = get_time_ns(statement, 8),
 	};
 	get_digest(statement, 6, record.digest);
 	walk->last_id = record.id;
@@ -150,7 +159,7 @@ static bool yield_row(struct walk *walk)
 	struct sluice_audit_row row = {
 		.writer = get_bytes(statement, 0),
 		.position = sqlite3_column_int64(statement, 1),
-		.written_at_ns = sqlite3_column_int64(statement, 2) * 1000,
+		.written_at_ns = get_time_ns(statement, 2),
 		.covers = get_bytes(statement, 3),
 	};
 	get_digest(statement, 4, row.previous);

@@ -9,14 +9,16 @@
 
 #include "database.h"
 #include "figures.h"
+#include "folder.h"
 #include "keeper.h"
 #include "reader.h"
+#include "trouble.h"
 #include "upkeep.h"
 #include "writer.h"
 
-enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
-
 struct store {
+	struct disk disk;
+	struct trouble trouble;
 	struct writer writer; /* and keeper: unless the stage is read-only */
 	struct keeper keeper;
 	struct reader reader; /* of one moment, of a read-only stage */
@@ -25,8 +27,8 @@ struct store {
 static bool check(const void *options, struct sluice_error *error)
 {
 	const struct config *config = options;
-	if (!config->path[0])
-		return sluice_error_set(error, "path: expected a file name, got nothing");
+	if (!folder_check(config, FOLDER_TO_READ, error))
+		return false;
 	if (config->synchronous != SYNCHRONOUS_FULL && config->durability == DURABILITY_STRICT)
 		return sluice_error_set(
 			error,
@@ -43,20 +45,27 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 	struct store *store = calloc(1, sizeof(*store));
 	if (!store)
 		return sluice_error_set(error, "out of memory");
+	if (!disk_init(&store->disk, error))
+		goto free_store;
+	trouble_init(&store->trouble, stage);
 	if (stage->read_only) {
 		if (!reader_create(&store->reader, stage->config, true, error))
-			goto free_store;
+			goto finish_disk;
 	} else {
-		if (!writer_create(&store->writer, stage, error))
-			goto free_store;
+		if (!writer_create(&store->writer, stage, &store->disk, &store->trouble, error))
+			goto finish_disk;
 		if (!keeper_create(&store->keeper, &store->writer, error))
 			goto destroy_writer;
+		trouble_rename_store(&store->trouble, "opened");
 	}
 	stage->state = store;
 	return true;
 
 destroy_writer:
 	writer_destroy(&store->writer);
+finish_disk:
+	trouble_finish(&store->trouble);
+	disk_finish(&store->disk);
 free_store:
 	free(store);
 	return false;
@@ -71,6 +80,8 @@ static void destroy(struct sluice_stage *stage)
 		keeper_destroy(&store->keeper);
 		writer_destroy(&store->writer);
 	}
+	trouble_finish(&store->trouble);
+	disk_finish(&store->disk);
 	free(store);
 }
 
@@ -122,7 +133,7 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	observer->gauge(observer, "db_size_bytes", NULL, NULL, (double)file, "Size of the database file.");
 	observer->gauge(observer, "db_wal_bytes", NULL, NULL, (double)wal, "Size of the write-ahead log beside it.");
 	char trouble[TROUBLE_SIZE];
-	if (stage->read_only || !writer_in_trouble(&store->writer, trouble))
+	if (!trouble_get(&store->trouble, trouble))
 		return;
 	char reason[TROUBLE_SIZE + 32];
 	(void)snprintf(reason, sizeof(reason), "SQLite could not commit: %s", trouble);
@@ -135,11 +146,11 @@ static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 	struct store *store = stage->state;
 	if (stage->read_only) {
 		reader_let_go(&store->reader);
-		bool ok = upkeep_maintain(stage->config, error);
+		bool ok = upkeep_maintain(stage->config, &store->disk, error);
 		return reader_look(&store->reader, error) && ok;
 	}
 	writer_pause(&store->writer);
-	bool ok = upkeep_maintain(stage->config, error);
+	bool ok = upkeep_maintain(stage->config, &store->disk, error);
 	writer_resume(&store->writer);
 	return ok;
 }

@@ -37,10 +37,10 @@ static bool checkpoint(sqlite3 *db, time_t until_s)
 	return result == SQLITE_OK;
 }
 
-bool upkeep_maintain(const struct config *config, struct sluice_error *error)
+bool upkeep_maintain(const struct config *config, struct disk *disk, struct sluice_error *error)
 {
 	time_t until_s = now_s() + PATIENCE_S;
-	sqlite3 *db = database_open(config, DATABASE_MUST_EXIST, error);
+	sqlite3 *db = database_open(config, disk, DATABASE_MUST_EXIST, error);
 	if (!db)
 		return false;
 	(void)sqlite3_busy_handler(db, wait_a_little, &until_s);

@@ -5,8 +5,10 @@
  */
 #include "writer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const statement_texts[WRITER_STATEMENTS] = {
 	[WRITER_BEGIN] = "BEGIN IMMEDIATE",
@@ -26,6 +28,7 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
 		"request_id, received_at, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON "
 		"CONFLICT (message_id, digest) DO NOTHING",
+	[WRITER_DATA_VERSION] = "PRAGMA data_version",
 };
 
 enum { PARAMETER_REASON = 9, PARAMETER_BURIED_AT = 10 };
@@ -39,44 +42,83 @@ enum progress {
 	BROKEN,  /* the transaction cannot be finished now */
 };
 
-bool writer_create(struct writer *writer, struct sluice_stage *stage, struct sluice_error *error)
+/* A probe asks for less than an event may, so its success ends no trouble that an event has just had. */
+#define PROBE_COUNTS_NS INT64_C(1000000000)
+
+static int64_t real_now_ns(void)
 {
-	const struct config *config = stage->config;
-	*writer = (struct writer){.stage = stage};
-	writer->db = database_open(config, DATABASE_MAY_BE_NEW, error);
-	if (!writer->db)
-		return false;
-	if (!database_migrate(writer->db, config, error))
-		goto close;
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void finalize_all(struct writer *writer)
+{
+	for (int i = 0; i < WRITER_STATEMENTS; i++) {
+		(void)sqlite3_finalize(writer->statements[i]);
+		writer->statements[i] = NULL;
+	}
+}
+
+static bool prepare_all(struct writer *writer, struct sluice_error *error)
+{
+	const struct config *config = writer->stage->config;
 	for (int i = 0; i < WRITER_STATEMENTS; i++) {
 		if (sqlite3_prepare_v3(writer->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-		                       &writer->statements[i], NULL) == SQLITE_OK)
-			continue;
-		(void)sluice_error_set(error, "path: %s: not a database of Sluice: %s", config->path,
-		                       sqlite3_errmsg(writer->db));
-		goto finalize;
+		                       &writer->statements[i], NULL) != SQLITE_OK)
+			return sluice_error_set(error, "path: %s: not a database of Sluice: %s", config->path,
+			                        sqlite3_errmsg(writer->db));
 	}
+	return true;
+}
+
+static bool open_database(struct writer *writer, enum database_when when, struct sluice_error *error)
+{
+	const struct config *config = writer->stage->config;
+	writer->db = database_open(config, writer->disk, when, error);
+	if (!writer->db)
+		return false;
+	writer->data_version = 0;
+	if (database_migrate(writer->db, config, error) && prepare_all(writer, error))
+		return true;
+	writer_close(writer);
+	return false;
+}
+
+void writer_close(struct writer *writer)
+{
+	finalize_all(writer);
+	if (!writer->db)
+		return;
+	(void)sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	(void)sqlite3_close(writer->db);
+	writer->db = NULL;
+}
+
+bool writer_reopen(struct writer *writer, struct sluice_error *error)
+{
+	chain_log_head(&writer->chain, writer->stage);
+	chain_init(&writer->chain, writer->stage->host);
+	return open_database(writer, DATABASE_MUST_EXIST, error);
+}
+
+bool writer_create(struct writer *writer, struct sluice_stage *stage, struct disk *disk, struct trouble *trouble,
+                   struct sluice_error *error)
+{
+	*writer = (struct writer){.stage = stage, .disk = disk, .trouble = trouble};
+	if (!open_database(writer, DATABASE_MAY_BE_NEW, error))
+		return false;
 	(void)pthread_mutex_init(&writer->lock, NULL);
 	(void)pthread_cond_init(&writer->resumed, NULL);
-	(void)pthread_mutex_init(&writer->trouble_lock, NULL);
 	chain_init(&writer->chain, stage->host);
 	return true;
-
-finalize:
-	for (int i = 0; i < WRITER_STATEMENTS; i++)
-		(void)sqlite3_finalize(writer->statements[i]);
-close:
-	(void)sqlite3_close(writer->db);
-	return false;
 }
 
 void writer_destroy(struct writer *writer)
 {
 	chain_log_head(&writer->chain, writer->stage);
-	for (int i = 0; i < WRITER_STATEMENTS; i++)
-		(void)sqlite3_finalize(writer->statements[i]);
+	finalize_all(writer);
 	(void)sqlite3_close(writer->db);
-	(void)pthread_mutex_destroy(&writer->trouble_lock);
 	(void)pthread_cond_destroy(&writer->resumed);
 	(void)pthread_mutex_destroy(&writer->lock);
 	free(writer->covers);
@@ -108,21 +150,6 @@ void writer_resume(struct writer *writer)
 	(void)pthread_mutex_unlock(&writer->lock);
 }
 
-static void set_trouble(struct writer *writer, const char *trouble)
-{
-	(void)pthread_mutex_lock(&writer->trouble_lock);
-	sqlite3_snprintf(TROUBLE_SIZE, writer->trouble, "%s", trouble);
-	(void)pthread_mutex_unlock(&writer->trouble_lock);
-}
-
-bool writer_in_trouble(struct writer *writer, char trouble_out[TROUBLE_SIZE])
-{
-	(void)pthread_mutex_lock(&writer->trouble_lock);
-	memcpy(trouble_out, writer->trouble, TROUBLE_SIZE);
-	(void)pthread_mutex_unlock(&writer->trouble_lock);
-	return trouble_out[0] != '\0';
-}
-
 /* Runs a statement to its end, without a look at what it yields. */
 static bool run(struct writer *writer, enum writer_statement which)
 {
@@ -133,26 +160,61 @@ static bool run(struct writer *writer, enum writer_statement which)
 
 static void roll_back(struct writer *writer)
 {
-	if (!sqlite3_get_autocommit(writer->db)) /* SQLite rolls back by itself after the worst errors */
+	if (writer->db && !sqlite3_get_autocommit(writer->db)) /* SQLite rolls back by itself after the worst errors */
 		(void)run(writer, WRITER_ROLLBACK);
 }
 
-/* SQLite keeps writing happily to a file that has been deleted: what it commits there is lost. */
-static bool file_is_in_place(struct writer *writer)
-{
-	int moved = 0;
-	return sqlite3_file_control(writer->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved;
-}
-
-static const char *cause_of_failure(struct writer *writer)
-{
-	return file_is_in_place(writer) ? sqlite3_errmsg(writer->db)
-	                                : "the database file was moved or deleted while in use; start again";
-}
-
+/* Committed is not yet stored: a sync may have failed, or the log may be gone. */
 static bool commit(struct writer *writer)
 {
-	return file_is_in_place(writer) && run(writer, WRITER_COMMIT);
+	return run(writer, WRITER_COMMIT) && !disk_is_doubted(writer->disk);
+}
+
+/* Whether what went wrong may be over once all files are opened again. */
+static bool is_about_the_files(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_CANTOPEN:
+	case SQLITE_PROTOCOL:
+		return true;
+	case SQLITE_IOERR:
+		return code != SQLITE_IOERR_WRITE;
+	default:
+		return false;
+	}
+}
+
+/* Why the transaction at hand could not be finished. */
+static void find_cause(struct writer *writer, char cause_out[TROUBLE_SIZE])
+{
+	if (!disk_is_doubted(writer->disk)) {
+		int code = sqlite3_extended_errcode(writer->db);
+		trouble_explain(writer->db, cause_out);
+		if (!is_about_the_files(code))
+			return;
+		disk_doubt(writer->disk, cause_out, (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB);
+	}
+	char doubt[DISK_DOUBT_SIZE];
+	disk_get_doubt(writer->disk, doubt);
+	(void)snprintf(cause_out, TROUBLE_SIZE, "%s", doubt);
+}
+
+/* Inside a transaction: whether other connections have committed since the last one. What they have done to the rows,
+ * or which rows a restored copy lacks, nobody here can know. */
+static bool begin(struct writer *writer)
+{
+	if (!writer->db || disk_is_doubted(writer->disk) || !run(writer, WRITER_BEGIN))
+		return false;
+	sqlite3_stmt *statement = writer->statements[WRITER_DATA_VERSION];
+	int64_t version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+	if (sqlite3_reset(statement) != SQLITE_OK)
+		return false;
+	if (writer->data_version && version != writer->data_version)
+		trouble_rename_store(writer->trouble, "another connection has changed the database");
+	writer->data_version = version;
+	return true;
 }
 
 static void bind_text(sqlite3_stmt *statement, int parameter, struct sluice_bytes text)
@@ -249,6 +311,8 @@ static enum progress insert(struct writer *writer, struct sluice_event *event, e
 	if (!inserted)
 		return look_up(writer, event, verdict);
 	*verdict = SLUICE_PASS;
+	if (id > writer->last_id)
+		writer->last_id = id;
 	return add_cover(writer, id, sluice_digest(event)) ? WENT_WELL : BROKEN;
 }
 
@@ -299,7 +363,8 @@ static enum progress transact(struct writer *writer, struct sluice_batch *batch,
 	const struct sluice_host *host = writer->stage->host;
 	struct sluice_audit_row row;
 	int64_t start_ns = host->now_ns();
-	if (!run(writer, WRITER_BEGIN))
+	(void)atomic_fetch_add_explicit(&writer->transactions, 1, memory_order_relaxed);
+	if (!begin(writer))
 		return BROKEN;
 	enum progress progress = insert_all(writer, batch, carefully);
 	if (progress == WENT_WELL && writer->cover_count > 0) {
@@ -326,9 +391,12 @@ static void conclude(struct sluice_batch *batch)
 	}
 }
 
-static void postpone(struct writer *writer, struct sluice_batch *batch, const char *cause)
+static void postpone(struct writer *writer, struct sluice_batch *batch)
 {
-	set_trouble(writer, cause);
+	char cause[TROUBLE_SIZE];
+	find_cause(writer, cause);
+	trouble_begin(writer->trouble, cause);
+	writer->failed_ns = real_now_ns();
 	for (size_t i = 0; i < batch->count; i++) {
 		if (batch->verdicts[i] != SLUICE_FAIL)
 			batch->verdicts[i] = sluice_retry(batch->events[i], 0, "SQLite could not commit: %s", cause);
@@ -348,10 +416,10 @@ void writer_store(struct writer *writer, struct sluice_batch *batch)
 		progress = transact(writer, batch, true);
 	}
 	if (progress == WENT_WELL) {
-		set_trouble(writer, "");
+		trouble_end(writer->trouble);
 		conclude(batch);
 	} else {
-		postpone(writer, batch, cause_of_failure(writer));
+		postpone(writer, batch);
 		roll_back(writer);
 	}
 	leave(writer);
@@ -367,20 +435,41 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 	bind_event(statement, event);
 	bind_text(statement, PARAMETER_REASON, text);
 	(void)sqlite3_bind_int64(statement, PARAMETER_BURIED_AT, writer->stage->host->wall_ns() / 1000);
-	bool ok = run(writer, WRITER_BEGIN) && run(writer, WRITER_BURY) && commit(writer);
+	bool ok = begin(writer) && run(writer, WRITER_BURY) && commit(writer);
 	if (!ok) {
-		(void)sluice_error_set(error, "SQLite could not keep the dead letter: %s", cause_of_failure(writer));
+		char cause[TROUBLE_SIZE];
+		find_cause(writer, cause);
+		(void)sluice_error_set(error, "SQLite could not store the dead letter: %s", cause);
 		roll_back(writer);
 	}
 	leave(writer);
 	return ok;
 }
 
+/* Whether the statements fit the tables that are there now. */
+static bool compiles(struct writer *writer)
+{
+	bool ok = true;
+	for (int i = WRITER_INSERT; ok && i <= WRITER_BURY; i++) {
+		sqlite3_stmt *statement = NULL;
+		ok = sqlite3_prepare_v2(writer->db, statement_texts[i], -1, &statement, NULL) == SQLITE_OK;
+		(void)sqlite3_finalize(statement);
+	}
+	return ok;
+}
+
 void writer_probe(struct writer *writer)
 {
+	char cause[TROUBLE_SIZE];
+	bool in_trouble = trouble_get(writer->trouble, cause);
 	enter(writer);
-	bool ok = run(writer, WRITER_BEGIN) && database_touch(writer->db) && commit(writer);
-	set_trouble(writer, ok ? "" : cause_of_failure(writer));
+	bool ok = begin(writer) && compiles(writer) && (!in_trouble || (database_touch(writer->db) && commit(writer)));
+	if (!ok) {
+		find_cause(writer, cause);
+		trouble_begin(writer->trouble, cause);
+	} else if (real_now_ns() - writer->failed_ns >= PROBE_COUNTS_NS) {
+		trouble_end(writer->trouble);
+	}
 	roll_back(writer);
 	leave(writer);
 }

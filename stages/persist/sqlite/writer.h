@@ -15,10 +15,10 @@
 
 #include "../chain.h"
 #include "database.h"
+#include "disk.h"
+#include "trouble.h"
 
 enum { SPAN_EXECUTE, SPAN_COMMIT };
-
-enum { TROUBLE_SIZE = 256 };
 
 enum writer_statement {
 	WRITER_BEGIN,
@@ -31,29 +31,40 @@ enum writer_statement {
 	WRITER_LOOKUP,
 	WRITER_AUDIT,
 	WRITER_BURY,
+	WRITER_DATA_VERSION,
 	WRITER_STATEMENTS,
 };
 
 struct writer {
 	struct sluice_stage *stage;
-	sqlite3 *db;
+	struct disk *disk;
+	struct trouble *trouble;
+	sqlite3 *db; /* NULL: it could not be opened again */
 	sqlite3_stmt *statements[WRITER_STATEMENTS];
 	struct chain chain;
 	uint8_t *covers; /* of the transaction at hand */
 	size_t cover_count, cover_room;
 	char refusal[TROUBLE_SIZE]; /* what the database said of the row it refused last */
+	int64_t data_version;       /* changes when another connection has committed; 0: not asked yet */
+	int64_t last_id;            /* the highest that an event got; 0: none yet */
+	int64_t failed_ns;          /* when a transaction with events failed last */
 	pthread_mutex_t lock;       /* over all of the above */
 	pthread_cond_t resumed;
-	atomic_int pauses; /* asked for and not yet ended */
-
-	pthread_mutex_t trouble_lock;
-	char trouble[TROUBLE_SIZE]; /* why the last commit failed; "" after one that did not */
+	atomic_int pauses;             /* asked for and not yet ended */
+	_Atomic uint64_t transactions; /* with events, so far */
 };
 
-bool writer_create(struct writer *writer, struct sluice_stage *stage, struct sluice_error *error);
+/* Opens the database, makes or migrates its tables. */
+bool writer_create(struct writer *writer, struct sluice_stage *stage, struct disk *disk, struct trouble *trouble,
+                   struct sluice_error *error);
 
 /* Logs the head of the audit chain and closes the connection. */
 void writer_destroy(struct writer *writer);
+
+/* While paused: closes the connection as it is, without a checkpoint, and opens it on a file that must exist. The audit
+ * chain begins again: whether its last row was committed may be unknown. */
+void writer_close(struct writer *writer);
+bool writer_reopen(struct writer *writer, struct sluice_error *error);
 
 /* Stores the batch: PASS and DONE are committed. From any thread; callers take turns. */
 void writer_store(struct writer *writer, struct sluice_batch *batch);
@@ -66,10 +77,8 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 void writer_pause(struct writer *writer);
 void writer_resume(struct writer *writer);
 
-/* Whether the last commit failed, and why. From any thread. */
-bool writer_in_trouble(struct writer *writer, char trouble_out[TROUBLE_SIZE]);
-
-/* Commits a transaction without content to see whether the trouble is over. */
+/* Begins a transaction as an event would: looks at the files, at what others have done to the database, and, while there
+ * is trouble, whether a commit works again. */
 void writer_probe(struct writer *writer);
 
 #endif

@@ -1,0 +1,511 @@
+/* The disk under a store. */
+#include "disk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "folder.h"
+
+/* The WAL-index: where its header and the figures of checkpoints are. */
+enum {
+	INDEX_IS_INIT = 12,  /* byte */
+	INDEX_PAGE_SIZE = 7, /* 16-bit word; 1 stands for 65536 */
+	INDEX_FRAMES = 4,    /* 32-bit words from here on: frames in the log */
+	INDEX_PAGES = 5,     /* pages of the database after them */
+	INDEX_BACKFILLED = 24,
+	LOCK_TO_WRITE = 0,
+	LOCK_TO_CHECKPOINT = 1,
+	LOG_HEADER = 32,
+	FRAME_HEADER = 24,
+};
+
+/* A file as SQLite has it; the file of the VFS below stands behind it. */
+struct handle {
+	sqlite3_file base; /* must be first */
+	struct disk *disk;
+	enum disk_kind kind; /* DISK_KINDS: one of no interest */
+	bool name_is_new;    /* its folder was not synced since it was opened */
+	bool maps_index;
+	sqlite3_file *below;
+};
+
+static const char *const kind_names[DISK_KINDS] = {"database file", "write-ahead log", "file -shm"};
+
+static const char *const state_words[] = {
+	[DISK_MISSING] = "was deleted or moved away",
+	[DISK_REPLACED] = "was replaced by another file",
+	[DISK_SHORT] = "was truncated",
+	[DISK_ALTERED] = "was overwritten by another program",
+	[DISK_UNREACHABLE] = "is gone with its folder",
+};
+
+static struct handle *handle_of(sqlite3_file *file)
+{
+	return (struct handle *)(void *)file;
+}
+
+static sqlite3_file *below(sqlite3_file *file)
+{
+	return handle_of(file)->below;
+}
+
+void disk_doubt(struct disk *disk, const char *reason, bool content)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->content_doubted |= content;
+	if (!atomic_load(&disk->doubted))
+		(void)snprintf(disk->doubt, sizeof(disk->doubt), "%s", reason);
+	atomic_store_explicit(&disk->doubted, true, memory_order_release);
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+bool disk_is_content_doubted(struct disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	bool doubted = disk->content_doubted;
+	(void)pthread_mutex_unlock(&disk->lock);
+	return doubted;
+}
+
+void disk_trust_content(struct disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->content_doubted = false;
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+void disk_get_doubt(struct disk *disk, char doubt_out[DISK_DOUBT_SIZE])
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	memcpy(doubt_out, disk->doubt, DISK_DOUBT_SIZE);
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+void disk_trust(struct disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->doubt[0] = '\0';
+	atomic_store_explicit(&disk->doubted, false, memory_order_release);
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+void disk_rescue(struct disk *disk, bool rescuing)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->rescuing = rescuing;
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+/* What the WAL-index says of the sizes; false while it says nothing. */
+static bool read_index(const struct disk *disk, int64_t *log_size_out, int64_t *database_size_out)
+{
+	const volatile uint32_t *words = disk->index;
+	if (!words || ((const volatile uint8_t *)words)[INDEX_IS_INIT] != 1)
+		return false;
+	uint16_t word = ((const volatile uint16_t *)words)[INDEX_PAGE_SIZE];
+	int64_t page = (word & 0xfe00) + ((int64_t)(word & 1) << 16);
+	int64_t frames = words[INDEX_FRAMES];
+	*log_size_out = frames ? LOG_HEADER + frames * (page + FRAME_HEADER) : 0;
+	*database_size_out = words[INDEX_PAGES] * page;
+	return true;
+}
+
+/* Others may empty the log and, by VACUUM, shorten the database, but then the index says so, too. */
+static bool is_too_short(struct disk *disk, enum disk_kind kind, int64_t size)
+{
+	int64_t log_size, database_size;
+	if (!read_index(disk, &log_size, &database_size))
+		return false;
+	if (kind == DISK_LOG)
+		return size < log_size;
+	if (kind != DISK_DATABASE)
+		return false;
+	if (size < disk->database_size && size < database_size)
+		return true;
+	disk->database_size = size;
+	return false;
+}
+
+/* Nobody is at a checkpoint: neither we nor another process. */
+static bool no_checkpoint_runs(sqlite3_file *file)
+{
+	const sqlite3_io_methods *methods = below(file)->pMethods;
+	if (methods->xShmLock(below(file), LOCK_TO_CHECKPOINT, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE) != SQLITE_OK)
+		return false;
+	(void)methods->xShmLock(below(file), LOCK_TO_CHECKPOINT, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+	return true;
+}
+
+/* Only checkpoints write to the database, ours or those of other processes, and the index tells of the latter once they
+ * are through. `file`: whose connection holds the lock for writing. */
+static bool is_altered(struct disk *disk, const struct stat *status, sqlite3_file *file)
+{
+	uint32_t backfilled = disk->index ? disk->index[INDEX_BACKFILLED] : 0;
+	bool is_ours = disk->writes != disk->writes_seen, is_theirs = backfilled != disk->backfilled;
+	bool changed = status->st_mtim.tv_sec != disk->changed_at.tv_sec ||
+	               status->st_mtim.tv_nsec != disk->changed_at.tv_nsec;
+	if (changed && (disk->writing > 0 || (!is_ours && !is_theirs && !no_checkpoint_runs(file))))
+		return false; /* to be told later */
+	disk->changed_at = status->st_mtim;
+	disk->backfilled = backfilled;
+	disk->writes_seen = disk->writes;
+	return changed && !is_ours && !is_theirs;
+}
+
+/* `writer`: whose connection holds the lock for writing, so that sizes stand still; NULL: none. */
+static enum disk_state look(struct disk *disk, enum disk_kind kind, sqlite3_file *writer)
+{
+	struct disk_file *file = &disk->files[kind];
+	struct stat status;
+	if (file->handles == 0)
+		return DISK_IN_PLACE;
+	if (stat(file->path, &status) != 0) {
+		char folder[PATH_MAX];
+		folder_of(file->path, folder, sizeof(folder));
+		return errno == ENOENT && stat(folder, &status) == 0 ? DISK_MISSING : DISK_UNREACHABLE;
+	}
+	if (status.st_dev != file->device || status.st_ino != file->inode)
+		return DISK_REPLACED;
+	if (is_too_short(disk, kind, status.st_size))
+		return DISK_SHORT;
+	return writer && kind == DISK_DATABASE && is_altered(disk, &status, writer) ? DISK_ALTERED : DISK_IN_PLACE;
+}
+
+enum disk_state disk_look(struct disk *disk, enum disk_kind kind)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	enum disk_state state = look(disk, kind, NULL);
+	(void)pthread_mutex_unlock(&disk->lock);
+	return state;
+}
+
+/* Whether files that were trusted still may be. */
+static bool look_at_all(struct disk *disk, sqlite3_file *writer)
+{
+	char reason[DISK_DOUBT_SIZE] = "";
+	enum disk_state state = DISK_IN_PLACE;
+	(void)pthread_mutex_lock(&disk->lock);
+	bool rescuing = disk->rescuing;
+	for (enum disk_kind kind = 0; !rescuing && !reason[0] && kind < DISK_KINDS; kind++) {
+		state = look(disk, kind, writer);
+		if (state != DISK_IN_PLACE)
+			(void)snprintf(reason, sizeof(reason), "the %s %s while in use", kind_names[kind],
+			               state_words[state]);
+	}
+	(void)pthread_mutex_unlock(&disk->lock);
+	if (reason[0])
+		disk_doubt(disk, reason, state == DISK_ALTERED);
+	return rescuing || !disk_is_doubted(disk);
+}
+
+/* Another connection has the same file, or it is not the same any more. */
+static bool note_opened(struct disk *disk, enum disk_kind kind, const char *path)
+{
+	struct stat status;
+	if (stat(path, &status) != 0)
+		return false;
+	(void)pthread_mutex_lock(&disk->lock);
+	struct disk_file *file = &disk->files[kind];
+	bool same = file->handles == 0 || (file->device == status.st_dev && file->inode == status.st_ino);
+	if (file->handles++ == 0) {
+		(void)snprintf(file->path, sizeof(file->path), "%s", path);
+		file->device = status.st_dev;
+		file->inode = status.st_ino;
+		if (kind == DISK_DATABASE) {
+			disk->database_size = status.st_size;
+			disk->changed_at = status.st_mtim;
+			disk->writes_seen = disk->writes;
+		}
+	}
+	(void)pthread_mutex_unlock(&disk->lock);
+	if (!same)
+		(void)look_at_all(disk, NULL);
+	return true;
+}
+
+static void note_closed(struct disk *disk, enum disk_kind kind)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	if (--disk->files[kind].handles == 0 && kind == DISK_INDEX)
+		disk->index = NULL;
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+bool disk_remove_own(struct disk *disk, enum disk_kind kind)
+{
+	const struct disk_file *file = &disk->files[kind];
+	struct stat status;
+	if (!file->path[0] || stat(file->path, &status) != 0 || status.st_dev != file->device ||
+	    status.st_ino != file->inode)
+		return true;
+	return unlink(file->path) == 0;
+}
+
+static void doubt_sync(struct handle *handle, const char *what)
+{
+	int cause = 0;
+	(void)handle->below->pMethods->xFileControl(handle->below, SQLITE_FCNTL_LAST_ERRNO, &cause);
+	char reason[DISK_DOUBT_SIZE];
+	(void)snprintf(reason, sizeof(reason), "the disk did not keep what was written to the %s: %s", what,
+	               strerror(cause ? cause : EIO));
+	disk_doubt(handle->disk, reason, false);
+}
+
+/* A checkpoint has written pages that the disk lost. All of the log has to be brought over again, by whichever process
+ * is next, before the log may begin again. The caller, SQLite, holds the lock for checkpoints. */
+static void take_back_checkpoint(struct disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	if (disk->index)
+		__atomic_store_n(&disk->index[INDEX_BACKFILLED], 0, __ATOMIC_SEQ_CST);
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+/* SQLite's own VFS syncs the folder, too, but drops the result. */
+static int file_sync(sqlite3_file *file, int flags)
+{
+	struct handle *handle = handle_of(file);
+	int result = handle->below->pMethods->xSync(handle->below, flags);
+	if (handle->kind == DISK_KINDS)
+		return result;
+	if (result != SQLITE_OK) {
+		doubt_sync(handle, kind_names[handle->kind]);
+		if (handle->kind == DISK_DATABASE)
+			take_back_checkpoint(handle->disk);
+		return result;
+	}
+	if (!handle->name_is_new)
+		return SQLITE_OK;
+	if (!folder_sync(handle->disk->files[handle->kind].path)) {
+		doubt_sync(handle, "folder");
+		return SQLITE_IOERR_DIR_FSYNC;
+	}
+	handle->name_is_new = false;
+	return SQLITE_OK;
+}
+
+static int file_close(sqlite3_file *file)
+{
+	struct handle *handle = handle_of(file);
+	int result = handle->below->pMethods->xClose(handle->below);
+	if (handle->kind != DISK_KINDS)
+		note_closed(handle->disk, handle->kind);
+	return result;
+}
+
+static int file_read(sqlite3_file *file, void *data, int size, sqlite3_int64 at)
+{
+	return below(file)->pMethods->xRead(below(file), data, size, at);
+}
+
+static void note_writing(sqlite3_file *file, bool begins)
+{
+	struct disk *disk = handle_of(file)->disk;
+	if (handle_of(file)->kind != DISK_DATABASE)
+		return;
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->writing += begins ? 1U : -1U;
+	disk->writes++;
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_int64 at)
+{
+	note_writing(file, true);
+	int result = below(file)->pMethods->xWrite(below(file), data, size, at);
+	note_writing(file, false);
+	return result;
+}
+
+static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+	note_writing(file, true);
+	int result = below(file)->pMethods->xTruncate(below(file), size);
+	note_writing(file, false);
+	return result;
+}
+
+static int file_size(sqlite3_file *file, sqlite3_int64 *size_out)
+{
+	return below(file)->pMethods->xFileSize(below(file), size_out);
+}
+
+static int file_lock(sqlite3_file *file, int level)
+{
+	return below(file)->pMethods->xLock(below(file), level);
+}
+
+static int file_unlock(sqlite3_file *file, int level)
+{
+	return below(file)->pMethods->xUnlock(below(file), level);
+}
+
+static int file_check_reserved(sqlite3_file *file, int *reserved_out)
+{
+	return below(file)->pMethods->xCheckReservedLock(below(file), reserved_out);
+}
+
+static int file_control(sqlite3_file *file, int operation, void *argument)
+{
+	return below(file)->pMethods->xFileControl(below(file), operation, argument);
+}
+
+static int file_sector_size(sqlite3_file *file)
+{
+	return below(file)->pMethods->xSectorSize(below(file));
+}
+
+static int file_characteristics(sqlite3_file *file)
+{
+	return below(file)->pMethods->xDeviceCharacteristics(below(file));
+}
+
+static int index_map(sqlite3_file *file, int page, int page_size, int extend, void volatile **memory_out)
+{
+	struct disk *disk = handle_of(file)->disk;
+	int result = below(file)->pMethods->xShmMap(below(file), page, page_size, extend, memory_out);
+	if (result != SQLITE_OK || page != 0 || !*memory_out || handle_of(file)->maps_index)
+		return result;
+	char path[PATH_MAX + sizeof("-shm")];
+	(void)snprintf(path, sizeof(path), "%s-shm", disk->files[DISK_DATABASE].path);
+	handle_of(file)->maps_index = note_opened(disk, DISK_INDEX, path);
+	if (!handle_of(file)->maps_index)
+		disk_doubt(disk, "the file -shm was deleted while in use", false);
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->index = *memory_out;
+	(void)pthread_mutex_unlock(&disk->lock);
+	return result;
+}
+
+static int index_unmap(sqlite3_file *file, int remove)
+{
+	if (handle_of(file)->maps_index)
+		note_closed(handle_of(file)->disk, DISK_INDEX);
+	handle_of(file)->maps_index = false;
+	return below(file)->pMethods->xShmUnmap(below(file), remove);
+}
+
+static int index_lock(sqlite3_file *file, int lock, int count, int flags)
+{
+	struct disk *disk = handle_of(file)->disk;
+	const sqlite3_io_methods *methods = below(file)->pMethods;
+	bool changes = (flags & SQLITE_SHM_EXCLUSIVE) && lock <= LOCK_TO_CHECKPOINT, ends = flags & SQLITE_SHM_UNLOCK;
+	sqlite3_file *writer = lock == LOCK_TO_WRITE ? file : NULL;
+	if (changes && ends && writer)
+		(void)look_at_all(disk, writer);
+	int result = methods->xShmLock(below(file), lock, count, flags);
+	if (result != SQLITE_OK || !changes || ends || look_at_all(disk, writer))
+		return result;
+	(void)methods->xShmLock(below(file), lock, count, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+	return SQLITE_IOERR_SHMLOCK;
+}
+
+static void index_barrier(sqlite3_file *file)
+{
+	below(file)->pMethods->xShmBarrier(below(file));
+}
+
+static const sqlite3_io_methods methods = {
+	.iVersion = 2, /* no memory-mapped reads */
+	.xClose = file_close,
+	.xRead = file_read,
+	.xWrite = file_write,
+	.xTruncate = file_truncate,
+	.xSync = file_sync,
+	.xFileSize = file_size,
+	.xLock = file_lock,
+	.xUnlock = file_unlock,
+	.xCheckReservedLock = file_check_reserved,
+	.xFileControl = file_control,
+	.xSectorSize = file_sector_size,
+	.xDeviceCharacteristics = file_characteristics,
+	.xShmMap = index_map,
+	.xShmLock = index_lock,
+	.xShmBarrier = index_barrier,
+	.xShmUnmap = index_unmap,
+};
+
+static int open_file(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *flags_out)
+{
+	struct disk *disk = (struct disk *)(void *)vfs;
+	struct handle *handle = handle_of(file);
+	*handle = (struct handle){
+		.disk = disk,
+		.kind = flags & SQLITE_OPEN_MAIN_DB ? DISK_DATABASE
+	                : flags & SQLITE_OPEN_WAL   ? DISK_LOG
+	                                            : DISK_KINDS,
+		.name_is_new = true,
+		.below = (sqlite3_file *)(void *)(handle + 1),
+	};
+	int result = disk->below->xOpen(disk->below, path, handle->below, flags, flags_out);
+	if (result != SQLITE_OK) {
+		if (handle->below->pMethods)
+			(void)handle->below->pMethods->xClose(handle->below);
+		return result;
+	}
+	if (handle->kind != DISK_KINDS && !note_opened(disk, handle->kind, path)) {
+		(void)handle->below->pMethods->xClose(handle->below);
+		return SQLITE_CANTOPEN;
+	}
+	handle->base.pMethods = &methods;
+	return SQLITE_OK;
+}
+
+bool disk_init(struct disk *disk, struct sluice_error *error)
+{
+	sqlite3_vfs *below_vfs = sqlite3_vfs_find(NULL);
+	if (!below_vfs)
+		return sluice_error_set(error, "SQLite has no VFS");
+	*disk = (struct disk){.vfs = *below_vfs, .below = below_vfs};
+	(void)snprintf(disk->name, sizeof(disk->name), "sluice-%p", (void *)disk);
+	disk->vfs.zName = disk->name;
+	disk->vfs.pNext = NULL;
+	disk->vfs.szOsFile = (int)sizeof(struct handle) + below_vfs->szOsFile;
+	disk->vfs.xOpen = open_file;
+	(void)pthread_mutex_init(&disk->lock, NULL);
+	if (sqlite3_vfs_register(&disk->vfs, 0) == SQLITE_OK)
+		return true;
+	(void)pthread_mutex_destroy(&disk->lock);
+	return sluice_error_set(error, "SQLite takes no VFS: out of memory");
+}
+
+void disk_finish(struct disk *disk)
+{
+	(void)sqlite3_vfs_unregister(&disk->vfs);
+	(void)pthread_mutex_destroy(&disk->lock);
+}
+
+static sqlite3_file *log_of(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK)
+		return NULL;
+	return log && log->pMethods ? log : NULL;
+}
+
+int64_t disk_log_size(sqlite3 *db)
+{
+	sqlite3_int64 size;
+	sqlite3_file *log = log_of(db);
+	return log && log->pMethods->xFileSize(log, &size) == SQLITE_OK ? size : -1;
+}
+
+bool disk_rewrite_log(sqlite3 *db)
+{
+	enum { CHUNK = 1 << 16 }; /* SQLite passes on no more than 128 KiB at once */
+	sqlite3_file *log = log_of(db);
+	int64_t size = disk_log_size(db);
+	char *chunk = malloc(CHUNK);
+	bool ok = size >= 0 && chunk;
+	for (int64_t at = 0; ok && at < size; at += CHUNK) {
+		int part = size - at < CHUNK ? (int)(size - at) : CHUNK;
+		ok = log->pMethods->xRead(log, chunk, part, at) == SQLITE_OK &&
+		     log->pMethods->xWrite(log, chunk, part, at) == SQLITE_OK;
+	}
+	free(chunk);
+	return ok && log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK;
+}
