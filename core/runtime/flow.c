@@ -71,26 +71,9 @@ static enum sluice_verdict check_response(struct event *event, enum sluice_verdi
 	return verdict == SLUICE_DONE ? broken_promise(event->pipeline->instances[event->at], event, verdict) : verdict;
 }
 
-/* One event through one stage. */
-static enum sluice_verdict process(struct instance *instance, struct event *event)
-{
-	enum sluice_verdict verdict = SLUICE_FAIL;
-	forget_explanation(event);
-	event->response.status = 0;
-	event->times.stages[event->at].ran = true;
-	process_fn process_one = event->pipeline->process[event->at];
-	if (process_one) {
-		verdict = process_one(&instance->stage, &event->pub);
-	} else {
-		struct sluice_event *pub = &event->pub;
-		struct sluice_batch batch = {.events = &pub, .verdicts = &verdict, .count = 1};
-		instance->stage.ops->of.persist->store(&instance->stage, &batch);
-	}
-	return check_verdict(instance, event, verdict);
-}
-
 void flow_store(struct instance *persist, struct sluice_batch *batch)
 {
+	const char *reason = NULL;
 	for (size_t i = 0; i < batch->count; i++) {
 		forget_explanation(event_of(batch->events[i]));
 		batch->verdicts[i] = SLUICE_FAIL;
@@ -99,7 +82,28 @@ void flow_store(struct instance *persist, struct sluice_batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		struct event *event = event_of(batch->events[i]);
 		batch->verdicts[i] = check_verdict(persist, event, batch->verdicts[i]);
+		if (!reason && batch->verdicts[i] == SLUICE_RETRY)
+			reason = event->detail;
 	}
+	store_health_note(&persist->pipeline->store_health, batch->verdicts, batch->count, reason);
+}
+
+/* One event through one stage. */
+static enum sluice_verdict process(struct instance *instance, struct event *event)
+{
+	enum sluice_verdict verdict = SLUICE_FAIL;
+	event->response.status = 0;
+	event->times.stages[event->at].ran = true;
+	process_fn process_one = event->pipeline->process[event->at];
+	if (!process_one) {
+		struct sluice_event *pub = &event->pub;
+		struct sluice_batch batch = {.events = &pub, .verdicts = &verdict, .count = 1};
+		flow_store(instance, &batch);
+		return verdict;
+	}
+	forget_explanation(event);
+	verdict = process_one(&instance->stage, &event->pub);
+	return check_verdict(instance, event, verdict);
 }
 
 /* For an answer that goes out while others work on the event, its times are copied before they get it. */

@@ -13,6 +13,7 @@
 #include "runtime/event.h"
 #include "runtime/host.h"
 #include "runtime/pipeline.h"
+#include "runtime/store_health.h"
 #include "runtime/store_identity.h"
 
 struct dispatcher;
@@ -32,6 +33,7 @@ struct pipeline {
 	struct event_thread *large_thread;  /* takes large bodies through the stages before the queue */
 	struct ticker *ticker;              /* NULL: no stage ticks */
 	struct store_identity store_identity;
+	struct store_health store_health;
 	struct dispatcher *dispatcher; /* NULL without a queue */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];

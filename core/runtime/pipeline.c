@@ -105,6 +105,7 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 	struct pipeline *pipeline = must_calloc(1, sizeof(*pipeline));
 	pipeline->config = config;
 	store_identity_init(&pipeline->store_identity);
+	store_health_init(&pipeline->store_health);
 	pipeline->recorder = recorder_create();
 	/* A body that grows may stand in memory twice for a moment. */
 	const size_t largest = (size_t)(2 * config->listen.max_body + config->listen.max_header + config->events.arena);
@@ -218,6 +219,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 	event_pool_destroy(pipeline->pool);
 	if (pipeline->recorder)
 		recorder_destroy(pipeline->recorder);
+	store_health_finish(&pipeline->store_health);
 	store_identity_finish(&pipeline->store_identity);
 	free(pipeline);
 }
@@ -244,11 +246,14 @@ double pipeline_worker_utilization(struct pipeline *pipeline, size_t id)
 
 void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observer)
 {
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+	for (unsigned kind = 0; kind < SLUICE_KIND_PERSIST; kind++) {
 		struct instance *instance = pipeline->instances[kind];
 		if (instance && instance->stage.ops->observe)
 			instance->stage.ops->observe(&instance->stage, observer);
 	}
+	struct instance *persist = pipeline->instances[SLUICE_KIND_PERSIST];
+	if (persist)
+		store_health_observe(&pipeline->store_health, &persist->stage, observer);
 }
 
 const struct config *pipeline_config(const struct pipeline *pipeline)

@@ -14,62 +14,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "support/harness.h"
-#include "support/store.h"
+#include "support/sqlite_store.h"
 #include "support/unit.h"
-
-static char folder[64];
-static char path[96];
-static char path_option[112];
-
-static void make_folder(void)
-{
-	(void)strcpy(folder, "/tmp/sluice-sqlite-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	(void)snprintf(path, sizeof(path), "%s/events.db", folder);
-	(void)snprintf(path_option, sizeof(path_option), "path=%s", path);
-}
-
-static void remove_folder(void)
-{
-	char command[96];
-	(void)snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	ck_assert_int_eq(system(command), 0);
-}
-
-static struct harness *open_store(void)
-{
-	return harness_open(SLUICE_KIND_PERSIST, "sqlite", (const char *[]){path_option, NULL});
-}
-
-static struct harness *open_to_read(void)
-{
-	return harness_open_read_only(SLUICE_KIND_PERSIST, "sqlite", (const char *[]){path_option, NULL});
-}
-
-/* The test's own hands on the file. */
-static sqlite3 *open_by_hand(void)
-{
-	sqlite3 *db;
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_busy_timeout(db, 5000), SQLITE_OK);
-	return db;
-}
-
-static void run_by_hand(const char *sql)
-{
-	sqlite3 *db = open_by_hand();
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
-	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
-
-static enum sluice_verdict store_one(struct harness *h, const char *id, const char *stream, const char *payload)
-{
-	struct sluice_event *event = store_event(h, id, stream, payload);
-	enum sluice_verdict verdict = harness_process(h, event);
-	harness_settle(h, event, verdict);
-	return verdict;
-}
 
 START_TEST(test_a_new_event_is_stored_as_it_is)
 {
@@ -157,31 +103,6 @@ START_TEST(test_ids_that_differ_only_behind_a_nul_are_two)
 	harness_close(h);
 }
 END_TEST
-
-enum { BATCH_MAX = 64 };
-
-struct set {
-	struct sluice_event *events[BATCH_MAX];
-	enum sluice_verdict verdicts[BATCH_MAX];
-	size_t count;
-};
-
-static void add(struct set *set, struct harness *h, const char *id, const char *stream, const char *payload)
-{
-	set->events[set->count++] = store_event(h, id, stream, payload);
-}
-
-static void process(struct set *set, struct harness *h)
-{
-	harness_process_batch(h, set->events, set->verdicts, set->count);
-}
-
-static void settle(struct set *set, struct harness *h)
-{
-	for (size_t i = 0; i < set->count; i++)
-		harness_settle(h, set->events[i], set->verdicts[i]);
-	set->count = 0;
-}
 
 START_TEST(test_a_batch_is_one_transaction_in_order)
 {
@@ -754,114 +675,6 @@ START_TEST(test_the_time_is_accounted_to_its_spans)
 }
 END_TEST
 
-/*
- * The power cut. A child process, with forget.so preloaded, stores events and reports each that PASSed; it is killed
- * after some, what it had not synced is taken away, and then all that it reported must be there.
- */
-static const char *child_options[4];
-static int child_report;
-
-START_TEST(store_until_killed)
-{
-	struct harness *h = harness_open(SLUICE_KIND_PERSIST, "sqlite", child_options);
-	for (int i = 0;; i++) {
-		struct set set = {0};
-		for (int j = 0; j < 1 + i % 5; j++) {
-			char id[32];
-			(void)snprintf(id, sizeof(id), "%d-%d", i, j);
-			add(&set, h, id, "s", "payload");
-		}
-		process(&set, h);
-		for (size_t j = 0; j < set.count; j++) {
-			ck_assert_int_eq(set.verdicts[j], SLUICE_PASS);
-			char id[32] = "";
-			memcpy(id, set.events[j]->message_id.data, set.events[j]->message_id.size);
-			ck_assert_int_eq(write(child_report, id, sizeof(id)), sizeof(id));
-		}
-		settle(&set, h);
-	}
-}
-END_TEST
-
-static void become_child(int report, const char *mode)
-{
-	char memory[96], number[16];
-	(void)snprintf(memory, sizeof(memory), "%s/memory", folder);
-	(void)snprintf(number, sizeof(number), "%d", report);
-	(void)setenv("LD_PRELOAD", TEST_BUILD_DIR "/tests/forget.so", 1);
-	(void)setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
-	(void)setenv("FORGET_DIRECTORY", folder, 1);
-	(void)setenv("FORGET_MEMORY", memory, 1);
-	(void)setenv("CHILD_REPORT", number, 1);
-	(void)setenv("CHILD_MODE", mode, 1);
-	(void)setenv("CHILD_PATH_OPTION", path_option, 1);
-	(void)setenv("CK_FORK", "no", 1);
-	(void)setenv("CK_VERBOSITY", "silent", 1);
-	(void)execl("/proc/self/exe", "unit", "child_of_persist_sqlite", (char *)NULL);
-	_exit(98);
-}
-
-enum { IDS_MAX = 4096 };
-
-/* Returns how many events the child reported before it was killed. */
-static size_t run_and_cut_power(const char *mode, size_t kill_after, char (*ids)[32])
-{
-	char memory[96], command[300];
-	(void)snprintf(memory, sizeof(memory), "%s/memory", folder);
-	ck_assert_int_eq(mkdir(memory, 0700), 0);
-	int ends[2];
-	ck_assert_int_eq(pipe(ends), 0);
-	pid_t child = fork();
-	if (child == 0)
-		become_child(ends[1], mode);
-	(void)close(ends[1]);
-	size_t count = 0;
-	bool killed = false;
-	while (count < IDS_MAX && read(ends[0], ids[count], sizeof(*ids)) == sizeof(*ids)) {
-		if (++count >= kill_after && !killed)
-			killed = kill(child, SIGKILL) == 0; /* what it says until it is dead counts, too */
-	}
-	(void)close(ends[0]);
-	int status;
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the child ended by itself: %d", status);
-	(void)snprintf(command, sizeof(command), TEST_BUILD_DIR "/tests/forget-apply %s %s", memory, folder);
-	ck_assert_int_eq(system(command), 0);
-	return count;
-}
-
-static size_t count_lost(size_t count, char (*ids)[32])
-{
-	struct harness *h = open_store();
-	struct store_image image = stored_read(h);
-	size_t lost = 0;
-	for (size_t i = 0; i < count; i++)
-		lost += !stored_find(&image, ids[i]);
-	stored_free(&image);
-	(void)store_audit_rows(h);
-	harness_close(h);
-	return lost;
-}
-
-START_TEST(test_what_passed_survives_a_power_cut)
-{
-	static char ids[IDS_MAX][32];
-	size_t wanted = 1 + (size_t)_i * 300;
-	size_t count = run_and_cut_power("strict", wanted, ids);
-	ck_assert_uint_ge(count, wanted);
-	ck_assert_uint_eq(count_lost(count, ids), 0);
-}
-END_TEST
-
-START_TEST(test_the_power_cut_of_these_tests_does_lose_what_was_not_synced)
-{
-	static char ids[IDS_MAX][32];
-	size_t count = run_and_cut_power("relaxed", 100, ids);
-	ck_assert_uint_ge(count, 100);
-	ck_assert_uint_eq(count_lost(count, ids), count);
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	Suite *s = suite_create("persist/sqlite");
@@ -910,31 +723,7 @@ static Suite *suite(void)
 	tcase_add_test(files, test_a_still_image_that_came_alive_is_not_believed);
 	tcase_add_test(files, test_read_only_creates_no_file);
 	suite_add_tcase(s, files);
-
-	TCase *power = tcase_create("power");
-	tcase_add_checked_fixture(power, make_folder, remove_folder);
-	tcase_add_loop_test(power, test_what_passed_survives_a_power_cut, 0, 8);
-	tcase_add_test(power, test_the_power_cut_of_these_tests_does_lose_what_was_not_synced);
-	tcase_set_timeout(power, 60);
-	suite_add_tcase(s, power);
-	return s;
-}
-
-/* What the child of a power cut does: a suite of its own, since the harness asserts. */
-static Suite *child_suite(void)
-{
-	bool relaxed = strcmp(getenv("CHILD_MODE"), "relaxed") == 0;
-	child_report = atoi(getenv("CHILD_REPORT"));
-	child_options[0] = getenv("CHILD_PATH_OPTION");
-	child_options[1] = relaxed ? "durability=relaxed"
-	                           : "checkpoint_size=64KiB"; /* so that checkpoints are in it, too */
-	child_options[2] = relaxed ? "synchronous=off" : "wal_limit=128KiB";
-	Suite *s = suite_create("child");
-	TCase *only = tcase_create("only");
-	tcase_add_test(only, store_until_killed);
-	suite_add_tcase(s, only);
 	return s;
 }
 
 UNIT_SUITE(test_persist_sqlite, suite)
-UNIT_SUITE(child_of_persist_sqlite, child_suite)

@@ -372,6 +372,42 @@ START_TEST(test_destroy_answers_large_bodies_that_still_wait)
 }
 END_TEST
 
+static void note_unhealthy(struct sluice_observer *observer, const char *reason)
+{
+	(void)observer;
+	snprintf(seen.settled, sizeof(seen.settled), "%s", reason);
+}
+
+static void ignore_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                         double value, const char *help)
+{
+	(void)observer, (void)name, (void)label, (void)label_value, (void)value, (void)help;
+}
+
+START_TEST(test_health_follows_what_the_store_said_last)
+{
+	struct bench *bench = new_bench();
+	if (_i)
+		add_real(bench, SLUICE_KIND_QUEUE, "memory");
+	start(bench);
+	struct sluice_observer observer = {.gauge = ignore_gauge, .unhealthy = note_unhealthy};
+	struct sender sender;
+	int64_t until_ns = clock_now_ns() + 10 * NS_PER_S;
+	while (!seen.settled[0] && clock_now_ns() < until_ns) {
+		submit(bench, &sender, "never", NULL, "{}");
+		ck_assert_int_eq(outcome(&sender), OUTCOME_FAILED);
+		pipeline_observe(bench->pipeline, &observer);
+	}
+	ck_assert_str_eq(seen.settled, "away");
+	submit(bench, &sender, "m", NULL, "{}");
+	ck_assert_int_eq(outcome(&sender), OUTCOME_ACCEPTED);
+	seen.settled[0] = '\0';
+	pipeline_observe(bench->pipeline, &observer);
+	ck_assert_str_eq(seen.settled, "");
+	stop(bench);
+}
+END_TEST
+
 START_TEST(test_settle_runs_once_in_reverse)
 {
 	struct bench *bench = new_bench();
@@ -991,6 +1027,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_only_a_large_body_leaves_the_senders_thread);
 	tcase_add_test(all, test_small_bodies_do_not_wait_for_large_ones);
 	tcase_add_test(all, test_destroy_answers_large_bodies_that_still_wait);
+	tcase_add_loop_test(all, test_health_follows_what_the_store_said_last, 0, 2);
 	tcase_add_test(all, test_settle_runs_once_in_reverse);
 	tcase_add_test(all, test_refused_event_goes_no_further);
 	tcase_add_test(all, test_a_refusal_never_goes_out_as_a_success);

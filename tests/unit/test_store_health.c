@@ -1,0 +1,178 @@
+/* What health says of a store that stage authors gave no health of its own: it follows the last calls of store(). */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "runtime/store_health.h"
+#include "support/unit.h"
+
+static int64_t now_ns = NS_PER_S;
+static struct store_health health;
+static char told[SLUICE_DETAIL_MAX];
+static int told_count;
+static const char *stage_says; /* NULL: nothing */
+static int gauges;
+
+static int64_t get_now_ns(void)
+{
+	return now_ns;
+}
+
+static void setup(void)
+{
+	clock_replace(get_now_ns, NULL);
+	store_health_init(&health);
+}
+
+static void finish(void)
+{
+	store_health_finish(&health);
+}
+
+static void count_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                        double value, const char *help)
+{
+	(void)observer, (void)name, (void)label, (void)label_value, (void)value, (void)help;
+	gauges++;
+}
+
+static void note_reason(struct sluice_observer *observer, const char *reason)
+{
+	(void)observer;
+	told_count++;
+	(void)snprintf(told, sizeof(told), "%s", reason);
+}
+
+static void observe(struct sluice_stage *stage, struct sluice_observer *observer)
+{
+	(void)stage;
+	observer->gauge(observer, "db_size_bytes", NULL, NULL, 1, "Size.");
+	if (stage_says)
+		observer->unhealthy(observer, stage_says);
+}
+
+/* What health says now; "" if it is good. */
+static const char *look(void)
+{
+	static const struct sluice_stage_ops ops = {.name = "scripted", .observe = observe};
+	struct sluice_stage stage = {.ops = &ops};
+	struct sluice_observer observer = {.gauge = count_gauge, .unhealthy = note_reason};
+	told[0] = '\0';
+	told_count = 0;
+	store_health_observe(&health, &stage, &observer);
+	return told;
+}
+
+static void note(enum sluice_verdict verdict)
+{
+	store_health_note(&health, &verdict, 1, verdict == SLUICE_RETRY ? "the table was dropped" : NULL);
+}
+
+START_TEST(test_failures_without_a_success_are_told_with_their_reason)
+{
+	note(SLUICE_RETRY);
+	ck_assert_str_eq(look(), "");
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "the table was dropped");
+	note(SLUICE_RETRY);
+	ck_assert_str_eq(look(), "the table was dropped");
+	ck_assert_int_eq(told_count, 1);
+}
+END_TEST
+
+START_TEST(test_a_success_of_any_kind_ends_it)
+{
+	static const enum sluice_verdict successes[] = {SLUICE_PASS, SLUICE_DONE, SLUICE_REJECT};
+	note(SLUICE_RETRY);
+	now_ns += NS_PER_S;
+	ck_assert_str_ne(look(), "");
+	note(successes[_i]);
+	ck_assert_str_eq(look(), "");
+}
+END_TEST
+
+START_TEST(test_a_failure_among_successes_is_not_told)
+{
+	for (int i = 0; i < 100; i++) {
+		note(SLUICE_RETRY);
+		now_ns += 100 * NS_PER_MS;
+		ck_assert_str_eq(look(), "");
+		note(SLUICE_PASS);
+	}
+}
+END_TEST
+
+START_TEST(test_one_stored_event_of_a_batch_is_a_success)
+{
+	static const enum sluice_verdict batch[] = {SLUICE_RETRY, SLUICE_FAIL, SLUICE_PASS};
+	store_health_note(&health, batch, 3, "one stream waits");
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "");
+}
+END_TEST
+
+START_TEST(test_poison_says_nothing_of_the_store)
+{
+	note(SLUICE_FAIL);
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "");
+	note(SLUICE_RETRY);
+	now_ns += NS_PER_S;
+	note(SLUICE_FAIL);
+	ck_assert_str_eq(look(), "the table was dropped");
+}
+END_TEST
+
+START_TEST(test_without_traffic_the_last_failure_is_forgotten_and_the_next_one_counts_anew)
+{
+	note(SLUICE_RETRY);
+	now_ns += 2 * NS_PER_S;
+	ck_assert_str_ne(look(), "");
+	now_ns += 2 * NS_PER_S;
+	ck_assert_str_eq(look(), "");
+	note(SLUICE_RETRY);
+	ck_assert_str_eq(look(), "");
+	now_ns += NS_PER_S;
+	ck_assert_str_ne(look(), "");
+}
+END_TEST
+
+START_TEST(test_the_reason_of_the_stage_goes_first_and_its_gauges_go_through)
+{
+	stage_says = "the disk is full";
+	note(SLUICE_RETRY);
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "the disk is full");
+	ck_assert_int_eq(told_count, 1);
+	ck_assert_int_eq(gauges, 1);
+}
+END_TEST
+
+START_TEST(test_a_failure_without_a_reason_gets_one)
+{
+	enum sluice_verdict verdict = SLUICE_RETRY;
+	store_health_note(&health, &verdict, 1, "");
+	now_ns += NS_PER_S;
+	ck_assert_ptr_nonnull(strstr(look(), "gives no reason"));
+}
+END_TEST
+
+static Suite *store_health_suite(void)
+{
+	Suite *suite = suite_create("store_health");
+	TCase *cases = tcase_create("outcomes");
+	tcase_add_checked_fixture(cases, setup, finish);
+	tcase_add_test(cases, test_failures_without_a_success_are_told_with_their_reason);
+	tcase_add_loop_test(cases, test_a_success_of_any_kind_ends_it, 0, 3);
+	tcase_add_test(cases, test_a_failure_among_successes_is_not_told);
+	tcase_add_test(cases, test_one_stored_event_of_a_batch_is_a_success);
+	tcase_add_test(cases, test_poison_says_nothing_of_the_store);
+	tcase_add_test(cases, test_without_traffic_the_last_failure_is_forgotten_and_the_next_one_counts_anew);
+	tcase_add_test(cases, test_the_reason_of_the_stage_goes_first_and_its_gauges_go_through);
+	tcase_add_test(cases, test_a_failure_without_a_reason_gets_one);
+	suite_add_tcase(suite, cases);
+	return suite;
+}
+
+UNIT_SUITE(test_store_health, store_health_suite)
