@@ -66,10 +66,8 @@ bool secret_trim(struct sluice_bytes *text, struct sluice_error *error)
 	for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++) {
 		bool at_start = starts_with(*text, blanks[i]);
 		if (at_start || ends_with(*text, blanks[i]))
-			return sluice_error_set(
-				error,
-				"%s white space: remove it; the value is secret and not shown",
-				at_start ? "begins with" : "ends in");
+			return sluice_error_set(error, "%s white space: remove it; the value is secret and not shown",
+			                        at_start ? "begins with" : "ends in");
 	}
 	return true;
 }

@@ -578,8 +578,7 @@ START_TEST(test_secret_with_white_space_at_an_end_is_refused)
 		format(option, sizeof(option), "secret_files=%s%s", path, "");
 		ck_assert_ptr_null(
 			harness_try(SLUICE_KIND_AUTH, "hmac", (const char *[]){"scheme=github", option, NULL}, &error));
-		ck_assert_msg(strstr(error.text, "white space: remove it") != NULL, "%zu: %s", i,
-		              error.text);
+		ck_assert_msg(strstr(error.text, "white space: remove it") != NULL, "%zu: %s", i, error.text);
 		ck_assert_ptr_null(strstr(error.text, "key"));
 		ck_assert_int_eq(unlink(path), 0);
 	}

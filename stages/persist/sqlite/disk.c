@@ -16,6 +16,7 @@ enum {
 	INDEX_PAGE_SIZE = 7, /* 16-bit word; 1 stands for 65536 */
 	INDEX_FRAMES = 4,    /* 32-bit words from here on: frames in the log */
 	INDEX_PAGES = 5,     /* pages of the database after them */
+	INDEX_SALT = 8,      /* another one for each log */
 	INDEX_BACKFILLED = 24,
 	LOCK_TO_WRITE = 0,
 	LOCK_TO_CHECKPOINT = 1,
@@ -144,14 +145,14 @@ static bool no_checkpoint_runs(sqlite3_file *file)
  * are through. `file`: whose connection holds the lock for writing. */
 static bool is_altered(struct disk *disk, const struct stat *status, sqlite3_file *file)
 {
-	uint32_t backfilled = disk->index ? disk->index[INDEX_BACKFILLED] : 0;
-	bool is_ours = disk->writes != disk->writes_seen, is_theirs = backfilled != disk->backfilled;
+	uint64_t checkpoint = disk->index ? (uint64_t)disk->index[INDEX_SALT] << 32 | disk->index[INDEX_BACKFILLED] : 0;
+	bool is_ours = disk->writes != disk->writes_seen, is_theirs = checkpoint != disk->checkpoint;
 	bool changed = status->st_mtim.tv_sec != disk->changed_at.tv_sec ||
 	               status->st_mtim.tv_nsec != disk->changed_at.tv_nsec;
 	if (changed && (disk->writing > 0 || (!is_ours && !is_theirs && !no_checkpoint_runs(file))))
 		return false; /* to be told later */
 	disk->changed_at = status->st_mtim;
-	disk->backfilled = backfilled;
+	disk->checkpoint = checkpoint;
 	disk->writes_seen = disk->writes;
 	return changed && !is_ours && !is_theirs;
 }
@@ -219,6 +220,7 @@ static bool note_opened(struct disk *disk, enum disk_kind kind, const char *path
 			disk->database_size = status.st_size;
 			disk->changed_at = status.st_mtim;
 			disk->writes_seen = disk->writes;
+			disk->checkpoint = 0;
 		}
 	}
 	(void)pthread_mutex_unlock(&disk->lock);

@@ -55,7 +55,7 @@ struct disk {
 	/* Of the database, as last seen: what changed its time may be our writing or another process's checkpoint. */
 	int64_t database_size;
 	struct timespec changed_at;
-	uint32_t backfilled;
+	uint64_t checkpoint; /* which one of the log was the last, and of which log; 0: not looked at yet */
 	uint64_t writes_seen;
 	uint64_t writes; /* by us, so far */
 	unsigned writing;
