@@ -18,16 +18,12 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 	[WRITER_ROLLBACK_TO] = "ROLLBACK TO one_event",
 	[WRITER_RELEASE] = "RELEASE one_event",
 	[WRITER_INSERT] =
-		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, "
-		"request_id, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (message_id) DO "
-		"NOTHING RETURNING id",
+		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (message_id) DO NOTHING RETURNING id",
 	[WRITER_LOOKUP] = "SELECT digest FROM webhook_events WHERE message_id = ?1",
 	[WRITER_AUDIT] =
 		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[WRITER_BURY] =
-		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
-		"request_id, received_at, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON "
-		"CONFLICT (message_id, digest) DO NOTHING",
+		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, request_id, received_at, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (message_id, digest) DO NOTHING",
 	[WRITER_DATA_VERSION] = "PRAGMA data_version",
 };
 
