@@ -1,5 +1,6 @@
 /*
- * Writes JSON (RFC 8259) into a buffer, commas and escapes included. Text that is not UTF-8 is written with U+FFFD.
+ * Writes JSON (RFC 8259) into a buffer, commas and escapes included. Text that is not UTF-8 is written with U+FFFD; controls,
+ * C1 and marks of direction are escaped, so that it can be shown on a terminal.
  *
  *     struct json_writer json = {&buffer};
  *     jsonw_object(&json, NULL);

@@ -1,9 +1,8 @@
 /*
- * The log; see log.h. A line is built in memory and written with one call, so lines never mix.
+ * The log; see log.h. A line is built in memory and handed over with one call, so lines never mix.
  */
 #include "base/log.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,11 +10,15 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "base/log_writer.h"
+
+enum { LAST_LINES_MS = 1000 /* what a reader that has stopped may hold up the end of the process */ };
 
 static struct {
 	enum sluice_log_level level;
 	enum log_format format;
 	int fd;
+	struct log_writer *writer; /* NULL: lines are written by who logs them */
 } settings = {.level = SLUICE_LOG_INFO, .format = LOG_FORMAT_TEXT, .fd = STDERR_FILENO};
 
 static const char *const level_names[] = {
@@ -55,20 +58,6 @@ bool log_format_from_text(const char *text, enum log_format *format_out)
 bool log_wants(enum sluice_log_level level)
 {
 	return level >= settings.level;
-}
-
-/* The log has nowhere to report its own failure. */
-static void write_all(const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t written = write(settings.fd, data, size);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return;
-		data += written;
-		size -= (size_t)written;
-	}
 }
 
 static bool needs_quotes(const char *text)
@@ -126,19 +115,35 @@ static void json_line(struct buffer *out, const char *time, enum sluice_log_leve
 	jsonw_end_object(&json);
 }
 
+static void make_line(struct buffer *out, enum sluice_log_level level, const char *source, const char *name,
+                      const struct sluice_field *fields, size_t field_count)
+{
+	char time[CLOCK_TEXT_SIZE];
+	clock_format_utc(clock_wall_ns(), time);
+	if (settings.format == LOG_FORMAT_JSON)
+		json_line(out, time, level, source, name, fields, field_count);
+	else
+		text_line(out, time, level, source, name, fields, field_count);
+	buffer_add(out, "\n", 1);
+}
+
+/* It has nowhere to report its own failure. */
+static void write_line(const struct buffer *line)
+{
+	if (settings.writer)
+		log_writer_add(settings.writer, line->data, line->size);
+	else
+		(void)log_write_all(settings.fd, line->data, line->size);
+}
+
 void log_fields(enum sluice_log_level level, const char *source, const char *name, const struct sluice_field *fields,
                 size_t field_count)
 {
 	if (!log_wants(level))
 		return;
-	char time[CLOCK_TEXT_SIZE];
-	clock_format_utc(clock_wall_ns(), time);
 	struct buffer line = {0};
-	if (settings.format == LOG_FORMAT_JSON)
-		json_line(&line, time, level, source, name, fields, field_count);
-	else
-		text_line(&line, time, level, source, name, fields, field_count);
-	log_line(line.data, line.size);
+	make_line(&line, level, source, name, fields, field_count);
+	write_line(&line);
 	buffer_finish(&line);
 }
 
@@ -147,6 +152,29 @@ void log_line(const char *text, size_t size)
 	struct buffer line = {0};
 	buffer_add(&line, text, size);
 	buffer_add(&line, "\n", 1);
-	write_all(line.data, line.size);
+	write_line(&line);
 	buffer_finish(&line);
+}
+
+static void note_dropped(uint64_t dropped, struct buffer *line)
+{
+	const struct sluice_field count = sluice_int("count", (int64_t)dropped);
+	make_line(line, SLUICE_LOG_WARN, NULL, "log_lines_dropped", &count, 1);
+}
+
+bool log_start(void)
+{
+	settings.writer = log_writer_create(settings.fd, note_dropped);
+	return settings.writer != NULL;
+}
+
+void log_stop(void)
+{
+	if (settings.writer && log_writer_destroy(settings.writer, LAST_LINES_MS * NS_PER_MS))
+		settings.writer = NULL;
+}
+
+uint64_t log_dropped(void)
+{
+	return settings.writer ? log_writer_dropped(settings.writer) : 0;
 }

@@ -18,6 +18,16 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* Before other threads start. Default: LOG_INFO as text on stderr. */
 void log_setup(enum sluice_log_level level, enum log_format format, int fd);
 
+/* From here on lines are written by a thread of their own and nobody waits for who reads them; at 1 MiB that wait, lines are
+ * dropped, counted, and the log says so (log_lines_dropped). False: no thread can be started. */
+bool log_start(void);
+
+/* Writes what waits, for a second at most. The threads that log have ended. */
+void log_stop(void);
+
+/* Lines dropped since log_start(). */
+uint64_t log_dropped(void);
+
 bool log_level_from_text(const char *text, enum sluice_log_level *level_out);
 bool log_format_from_text(const char *text, enum log_format *format_out);
 

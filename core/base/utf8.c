@@ -31,6 +31,15 @@ size_t utf8_character(const char *data, size_t size)
 	return 0;
 }
 
+uint32_t utf8_decode(const char *data, size_t length)
+{
+	static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	uint32_t character = (unsigned char)data[0] & masks[length];
+	for (size_t i = 1; i < length; i++)
+		character = character << 6 | ((unsigned char)data[i] & 0x3f);
+	return character;
+}
+
 bool utf8_valid(const char *data, size_t size)
 {
 	while (size > 0) {

@@ -124,27 +124,42 @@ static void settle(struct event *event, const struct event_times *times, unsigne
 			pipeline->settle[kind](&pipeline->instances[kind]->stage, &event->pub, verdict);
 }
 
-/* Says why events fail, at most once a second: a store that is away would otherwise fill the log. */
-static void log_failure(const struct event *event, enum sluice_verdict verdict, unsigned kind)
+enum { LOGGED_TEXT = 128 };
+
+static const char *copy_text(struct sluice_bytes bytes, char text[LOGGED_TEXT + 1])
 {
-	static _Atomic int64_t last_ns;
-	static _Atomic uint64_t suppressed;
-	int64_t now = clock_now_ns();
-	int64_t last = atomic_load(&last_ns);
-	if ((last && now - last < NS_PER_S) || !atomic_compare_exchange_strong(&last_ns, &last, now)) {
-		atomic_fetch_add(&suppressed, 1);
+	size_t size = bytes.size < LOGGED_TEXT ? bytes.size : LOGGED_TEXT;
+	if (size)
+		memcpy(text, bytes.data, size);
+	text[size] = '\0';
+	return text;
+}
+
+/* Says why events do not get through, at most once a second for each stage and verdict: a store that is away, or a sender
+ * with a wrong secret, would otherwise fill the log. */
+static void log_trouble(const struct event *event, enum sluice_verdict verdict, unsigned kind, int status)
+{
+	static struct limit {
+		_Atomic int64_t last_ns;
+		_Atomic uint64_t suppressed;
+	} limits[KIND_COUNT][SLUICE_FAIL + 1];
+	struct limit *limit = &limits[kind][verdict];
+	int64_t now = clock_now_ns(), last = atomic_load(&limit->last_ns);
+	if ((last && now - last < NS_PER_S) || !atomic_compare_exchange_strong(&limit->last_ns, &last, now)) {
+		atomic_fetch_add(&limit->suppressed, 1);
 		return;
 	}
-	char id[129];
-	size_t size = event->pub.request_id.size < sizeof(id) ? event->pub.request_id.size : sizeof(id) - 1;
-	if (size)
-		memcpy(id, event->pub.request_id.data, size);
-	id[size] = '\0';
-	log_event(SLUICE_LOG_WARN, NULL, "event_failed", sluice_text("request_id", id),
+	bool refused = verdict == SLUICE_REJECT;
+	char id[LOGGED_TEXT + 1], client[LOGGED_TEXT + 1];
+	log_event(refused ? SLUICE_LOG_INFO : SLUICE_LOG_WARN, NULL, refused ? "event_refused" : "event_failed",
+	          sluice_text("request_id", copy_text(event->pub.request_id, id)),
+	          sluice_text("client", copy_text(event->pub.client_address, client)),
 	          sluice_text("stage", kind_names[kind]),
-	          sluice_text("verdict", verdict == SLUICE_RETRY ? "retry" : "fail"),
-	          sluice_text("reason", event->detail),
-	          sluice_int("suppressed", (int64_t)atomic_exchange(&suppressed, 0)));
+	          sluice_text("verdict", refused                   ? "reject"
+	                                 : verdict == SLUICE_RETRY ? "retry"
+	                                                           : "fail"),
+	          sluice_int("status", status), sluice_text("reason", event->detail),
+	          sluice_int("suppressed", (int64_t)atomic_exchange(&limit->suppressed, 0)));
 }
 
 static void answer(struct event *event, const struct event_times *times, enum sluice_verdict verdict, unsigned kind)
@@ -176,8 +191,10 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		answer.outcome = verdict == SLUICE_DONE ? OUTCOME_ANSWERED : answer.outcome;
 	}
 	atomic_fetch_add_explicit(&pipeline->outcomes[answer.outcome], 1, memory_order_relaxed);
-	if (verdict == SLUICE_RETRY || verdict == SLUICE_FAIL)
-		log_failure(event, verdict, kind);
+	if (verdict == SLUICE_REJECT)
+		atomic_fetch_add_explicit(&pipeline->rejections[kind], 1, memory_order_relaxed);
+	if (verdict == SLUICE_REJECT || verdict == SLUICE_RETRY || verdict == SLUICE_FAIL)
+		log_trouble(event, verdict, kind, answer.status);
 	if (event->answer)
 		event->answer(event->answer_context, &answer);
 }

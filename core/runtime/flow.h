@@ -37,6 +37,7 @@ struct pipeline {
 	struct dispatcher *dispatcher; /* NULL without a queue */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];
+	_Atomic uint64_t rejections[KIND_COUNT];
 };
 
 static inline struct recorder *flow_recorder(struct pipeline *pipeline)

@@ -237,6 +237,8 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 	};
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
 		stats_out->outcomes[i] = atomic_load_explicit(&pipeline->outcomes[i], memory_order_relaxed);
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		stats_out->rejections[i] = atomic_load_explicit(&pipeline->rejections[i], memory_order_relaxed);
 }
 
 double pipeline_worker_utilization(struct pipeline *pipeline, size_t id)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "serve/observation.h"
 
 /* Upper bounds, ms. */
@@ -143,6 +144,11 @@ static void write_pipeline(struct service *service, struct buffer *out)
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
 		buffer_printf(out, "webhook_events_total{outcome=\"%s\"} %" PRIu64 "\n", event_outcome_names[i],
 		              now.outcomes[i]);
+	head(out, "webhook_rejections_total", "counter",
+	     "Events rejected for a fault of the sender, by the stage that found it.");
+	for (size_t kind = 0; kind < KIND_COUNT; kind++)
+		buffer_printf(out, "webhook_rejections_total{stage=\"%s\"} %" PRIu64 "\n", kind_names[kind],
+		              now.rejections[kind]);
 	write_value(out, "webhook_retries_total", "counter", "Store attempts that had to be retried.",
 	            (double)now.retries);
 	write_value(out, "webhook_dead_letters_total", "counter",
@@ -266,6 +272,8 @@ void metrics_write(struct service *service, struct buffer *out)
 	write_evictions(service, out);
 	write_credentials(&service->credentials, out);
 	write_observation(service, out);
+	write_value(out, "webhook_log_lines_dropped_total", "counter",
+	            "Log lines dropped because nobody read them or the disk was full.", (double)log_dropped());
 	write_info(service, out);
 	write_process(service, out);
 }

@@ -96,3 +96,22 @@ test('a second SIGINT ends it at once', async (t) => {
   assert.ok(performance.now() - begun < 1000 * patience);
   assert.notDeepEqual(end, { code: 0, signal: null }, 'what is in flight was thrown away, which is no success');
 });
+
+test('a log that nobody reads stops neither the service nor its end', async (t) => {
+  const server = await start(t, around({ persist: 'sqlite', path: 't.db' }), { env: { ENABLE_LATENCY_PROFILING: 'true' } });
+  server.child.stderr.pause();
+  const id = 'x'.repeat(200); // in every line of the profile: 1,200 of them are more than any pipe holds
+  const send = async (worker) => {
+    for (let i = 0; i < 120; i++) {
+      const { status } = await server.post(`{"messageId":"${id}-${worker}-${i}","eventType":"t","payload":1}`);
+      assert.equal(status, 202);
+    }
+  };
+  await within(60, 'the responses', Promise.all([...Array(10).keys()].map(send)));
+  assert.equal((await server.ask('/api/health')).status, 200);
+  assert.ok((await server.metrics()).value('webhook_log_lines_dropped_total') >= 0);
+  const ended = new Promise((done) => server.child.once('exit', (code, signal) => done({ code, signal })));
+  server.signal('SIGTERM');
+  assert.deepEqual(await within(20, 'the end of sluice', ended), { code: 0, signal: null });
+  server.child.stderr.resume();
+});

@@ -99,7 +99,7 @@ static struct trace_writer *create_trace(const struct config *config, const char
 static void log_warnings(const struct config *config)
 {
 	for (const char *const *warning = config->warnings; *warning; warning++)
-		log_event(SLUICE_LOG_WARN, NULL, "setting_deprecated", sluice_text("hint", *warning));
+		log_event(SLUICE_LOG_WARN, NULL, "setting_questionable", sluice_text("hint", *warning));
 }
 
 static void log_generation(const struct run *run)
@@ -207,16 +207,19 @@ static int run_pipeline(const struct arguments *arguments, const char *trace_fil
 	struct sluice_error error = {0};
 	struct run run = {.config = config_load(&arguments->request, &error)};
 	sigset_t signals = block_signals();
-	bool started = run.config && start(&run, trace_file, &error);
+	if (run.config && !log_start())
+		(void)sluice_error_set(&error, "cannot start a thread for the log");
+	bool started = run.config && !error.text[0] && start(&run, trace_file, &error);
 	if (started) {
 		serve(&run, &signals);
 		allow_interruption();
 		tell_manager("STOPPING=1");
 		drain(&run);
-	} else {
-		(void)fprintf(stderr, "%s\n", error.text);
 	}
 	finish(&run);
+	log_stop();
+	if (!started)
+		(void)fprintf(stderr, "%s\n", error.text);
 	return started ? STATUS_YES : STATUS_CANNOT;
 }
 
