@@ -12,7 +12,8 @@
 #include "base/json_writer.h"
 #include "base/log_writer.h"
 
-enum { LAST_LINES_MS = 1000 /* what a reader that has stopped may hold up the end of the process */ };
+/* What a reader that has stopped may hold up. */
+enum { FLUSH_MS = 100, LAST_LINES_MS = 1000 };
 
 static struct {
 	enum sluice_log_level level;
@@ -166,6 +167,12 @@ bool log_start(void)
 {
 	settings.writer = log_writer_create(settings.fd, note_dropped);
 	return settings.writer != NULL;
+}
+
+void log_flush(void)
+{
+	if (settings.writer)
+		log_writer_flush(settings.writer, FLUSH_MS * NS_PER_MS);
 }
 
 void log_stop(void)

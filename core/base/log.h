@@ -22,6 +22,9 @@ void log_setup(enum sluice_log_level level, enum log_format format, int fd);
  * dropped, counted, and the log says so (log_lines_dropped). False: no thread can be started. */
 bool log_start(void);
 
+/* Waits until what was logged is written, a tenth of a second at most: before other output that belongs behind it. */
+void log_flush(void);
+
 /* Writes what waits, for a second at most. The threads that log have ended. */
 void log_stop(void);
 

@@ -19,9 +19,9 @@ struct log_writer {
 	void (*note)(uint64_t dropped, struct buffer *line);
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t some, ended;
+	pthread_cond_t some, idle; /* of lines; nothing waits or is being written */
 	struct buffer waiting;
-	bool stopping, has_ended;
+	bool writing, stopping, has_ended;
 	uint64_t untold; /* lines dropped since it was last said */
 	_Atomic uint64_t dropped;
 };
@@ -62,6 +62,7 @@ static void write_waiting(struct log_writer *self)
 	uint64_t untold = self->untold;
 	self->waiting = (struct buffer){0};
 	self->untold = 0;
+	self->writing = true;
 	(void)pthread_mutex_unlock(&self->lock);
 	size_t count = count_lines(&lines);
 	if (untold)
@@ -69,6 +70,7 @@ static void write_waiting(struct log_writer *self)
 	bool written = log_write_all(self->fd, lines.data, lines.size);
 	buffer_finish(&lines);
 	(void)pthread_mutex_lock(&self->lock);
+	self->writing = false;
 	if (!written) {
 		self->untold += untold;
 		drop(self, count);
@@ -81,13 +83,15 @@ static void *work(void *argument)
 	(void)pthread_setname_np(pthread_self(), "sluice-log");
 	(void)pthread_mutex_lock(&self->lock);
 	while (self->waiting.size || !self->stopping) {
-		if (self->waiting.size)
+		if (self->waiting.size) {
 			write_waiting(self);
-		else
-			(void)pthread_cond_wait(&self->some, &self->lock);
+			continue;
+		}
+		(void)pthread_cond_broadcast(&self->idle);
+		(void)pthread_cond_wait(&self->some, &self->lock);
 	}
 	self->has_ended = true;
-	(void)pthread_cond_signal(&self->ended);
+	(void)pthread_cond_broadcast(&self->idle);
 	(void)pthread_mutex_unlock(&self->lock);
 	return NULL;
 }
@@ -113,7 +117,7 @@ struct log_writer *log_writer_create(int fd, void (*note)(uint64_t dropped, stru
 	pthread_condattr_t attributes;
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&self->ended, &attributes);
+	(void)pthread_cond_init(&self->idle, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
 	if (start(self))
 		return self;
@@ -121,14 +125,28 @@ struct log_writer *log_writer_create(int fd, void (*note)(uint64_t dropped, stru
 	return NULL;
 }
 
+static struct timespec time_in(int64_t ns)
+{
+	int64_t until_ns = clock_now_ns() + ns;
+	return (struct timespec){.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+}
+
+void log_writer_flush(struct log_writer *self, int64_t at_most_ns)
+{
+	struct timespec until = time_in(at_most_ns);
+	(void)pthread_mutex_lock(&self->lock);
+	while ((self->waiting.size || self->writing) && pthread_cond_timedwait(&self->idle, &self->lock, &until) == 0)
+		continue;
+	(void)pthread_mutex_unlock(&self->lock);
+}
+
 bool log_writer_destroy(struct log_writer *self, int64_t at_most_ns)
 {
-	int64_t until_ns = clock_now_ns() + at_most_ns;
-	struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+	struct timespec until = time_in(at_most_ns);
 	(void)pthread_mutex_lock(&self->lock);
 	self->stopping = true;
 	(void)pthread_cond_signal(&self->some);
-	while (!self->has_ended && pthread_cond_timedwait(&self->ended, &self->lock, &until) == 0)
+	while (!self->has_ended && pthread_cond_timedwait(&self->idle, &self->lock, &until) == 0)
 		continue;
 	bool has_ended = self->has_ended;
 	(void)pthread_mutex_unlock(&self->lock);
@@ -137,7 +155,7 @@ bool log_writer_destroy(struct log_writer *self, int64_t at_most_ns)
 		return false;
 	}
 	(void)pthread_join(self->thread, NULL);
-	(void)pthread_cond_destroy(&self->ended);
+	(void)pthread_cond_destroy(&self->idle);
 	(void)pthread_cond_destroy(&self->some);
 	(void)pthread_mutex_destroy(&self->lock);
 	free(self);

@@ -22,6 +22,9 @@ struct log_writer *log_writer_create(int fd, void (*note)(uint64_t dropped, stru
 /* Writes what waits, for so long at most. False: it still waits; the writer then lives on, and drops all further lines. */
 bool log_writer_destroy(struct log_writer *writer, int64_t at_most_ns);
 
+/* Waits until all lines so far are written, for so long at most. */
+void log_writer_flush(struct log_writer *writer, int64_t at_most_ns);
+
 /* A line with its newline, from any thread; never waits for the reader. */
 void log_writer_add(struct log_writer *writer, const char *line, size_t size);
 

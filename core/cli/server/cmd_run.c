@@ -70,6 +70,7 @@ static void allow_interruption(void)
 
 static void print_url(const char *what, const char *url)
 {
+	log_flush();
 	(void)printf("%s %s\n", what, url);
 	(void)fflush(stdout);
 }
