@@ -9,7 +9,7 @@
 #include "support/postgres.h"
 #include "support/unit.h"
 
-enum { PATIENCE_S = 120, TEST_TIMEOUT_S = 600 };
+enum { PATIENCE_S = 300, TEST_TIMEOUT_S = 900 };
 
 static const char *const payload_types[] = {"payload_type=bytea", "payload_type=json", "payload_type=jsonb"};
 
