@@ -169,9 +169,25 @@ static bool take_option(struct parser *parser, const char *name, const char *val
 	return false;
 }
 
-static bool take(struct parser *parser, const struct row *row, const char *value)
+static bool take_set(struct parser *parser, const struct row *row, const char *value)
 {
 	struct shared *shared = &parser->shared;
+	if (shared->set_count == SETS_MAX) {
+		complain(parser, "too many of ", "--set");
+		return false;
+	}
+	if (!strchr(value, '=')) {
+		char expected[64];
+		(void)snprintf(expected, sizeof(expected), "--set: expected %s, got ", row->flag.value);
+		complain(parser, expected, value);
+		return false;
+	}
+	shared->sets[shared->set_count++] = value;
+	return true;
+}
+
+static bool take(struct parser *parser, const struct row *row, const char *value)
+{
 	switch (row->take) {
 	case TAKE_TARGET:
 		if (row->flag.set)
@@ -184,12 +200,7 @@ static bool take(struct parser *parser, const struct row *row, const char *value
 		                                  : value;
 		return true;
 	case TAKE_SET:
-		if (shared->set_count == SETS_MAX) {
-			complain(parser, "too many of ", "--set");
-			return false;
-		}
-		shared->sets[shared->set_count++] = value;
-		return true;
+		return take_set(parser, row, value);
 	case TAKE_OPTION:
 		return take_option(parser, row->flag.name, value);
 	}

@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "cli/sibling.h"
+#include "yaml/option.h"
 
 void subcommands_print(FILE *out, const struct subcommand *subcommands, bool of_lab)
 {
@@ -27,10 +28,42 @@ void subcommand_describe(const struct subcommand *subcommand, subcommand_fn each
 	arguments_describe(NULL, NULL);
 }
 
+/* Of those that users may name. */
+static const char *name_at(const void *context, size_t i)
+{
+	const struct subcommand *subcommand = (const struct subcommand *)context + i;
+	return subcommand->about ? subcommand->name : "";
+}
+
+static int complain(const struct program *program, const char *name)
+{
+	size_t count = 0;
+	while (program->subcommands[count].name)
+		count++;
+	const char *close = option_did_you_mean(name, count, name_at, program->subcommands);
+	(void)fprintf(stderr, "%s: unknown subcommand '%s'", program->name, name);
+	if (close && close[0])
+		(void)fprintf(stderr, "; did you mean '%s'?", close);
+	(void)fprintf(stderr, "\n\n");
+	program->print_usage(stderr);
+	return STATUS_CANNOT;
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+	while (*names && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
 static int run(const struct program *program, int argc, char **argv)
 {
+	static const char *const help_names[] = {"--help", "-h", "help", NULL};
 	const char *name = argc > 1 ? argv[1] : "";
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+	if (is_one_of(name, help_names)) {
+		char help[] = "--help";
+		if (argc == 3 && !is_one_of(argv[2], help_names)) /* help NAME is NAME --help */
+			return run(program, 3, (char *[]){argv[0], argv[2], help, NULL});
 		program->print_usage(stdout);
 		return STATUS_YES;
 	}
@@ -43,7 +76,7 @@ static int run(const struct program *program, int argc, char **argv)
 		if (strcmp(name, each->name) == 0)
 			return each->run ? each->run(argc - 1, argv + 1) : sibling_become(SIBLING_LAB, argv);
 	if (name[0])
-		(void)fprintf(stderr, "sluice: unknown subcommand '%s'\n\n", name);
+		return complain(program, name);
 	program->print_usage(stderr);
 	return STATUS_CANNOT;
 }

@@ -4,12 +4,15 @@
 #include "runtime/ticker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "runtime/host.h"
 
 #define TICK_MIN_NS (10 * NS_PER_MS)
 #define TICK_MAX_NS (3600 * NS_PER_S)
@@ -18,7 +21,8 @@ struct ticker {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stopping;
+	bool stopping, stopped;
+	struct sluice_stage *_Atomic ticking;
 	size_t count;
 	struct due {
 		struct sluice_stage *stage;
@@ -26,9 +30,11 @@ struct ticker {
 	} due[KIND_COUNT];
 };
 
-static int64_t tick(struct sluice_stage *stage)
+static int64_t tick(struct ticker *ticker, struct sluice_stage *stage)
 {
+	atomic_store(&ticker->ticking, stage);
 	int64_t pause_ns = stage->ops->tick(stage);
+	atomic_store(&ticker->ticking, NULL);
 	return pause_ns < TICK_MIN_NS ? TICK_MIN_NS : pause_ns > TICK_MAX_NS ? TICK_MAX_NS : pause_ns;
 }
 
@@ -39,7 +45,7 @@ static int64_t tick_due(struct ticker *ticker)
 	for (size_t i = 0; i < ticker->count; i++) {
 		struct due *due = &ticker->due[i];
 		if (due->at_ns <= clock_now_ns()) {
-			int64_t pause_ns = tick(due->stage);
+			int64_t pause_ns = tick(ticker, due->stage);
 			due->at_ns = clock_now_ns() + pause_ns;
 		}
 		if (due->at_ns < next_ns)
@@ -61,6 +67,8 @@ static void *run(void *argument)
 		if (!ticker->stopping)
 			(void)pthread_cond_timedwait(&ticker->changed, &ticker->lock, &next);
 	}
+	ticker->stopped = true;
+	(void)pthread_cond_signal(&ticker->changed);
 	(void)pthread_mutex_unlock(&ticker->lock);
 	return NULL;
 }
@@ -101,6 +109,19 @@ struct ticker *ticker_create(struct sluice_stage *const stages[KIND_COUNT], stru
 	return NULL;
 }
 
+/* With the lock. Whoever waits for the exit is told which stage holds it up. */
+static void await_stop(struct ticker *ticker)
+{
+	int64_t until_ns = clock_now_ns() + NS_PER_S;
+	struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+	int waited = 0;
+	while (!ticker->stopped && waited == 0)
+		waited = pthread_cond_timedwait(&ticker->changed, &ticker->lock, &until);
+	struct sluice_stage *stage = atomic_load(&ticker->ticking);
+	if (!ticker->stopped && stage)
+		log_event(SLUICE_LOG_WARN, instance_of(stage)->label, "tick_delays_exit", sluice_int("seconds", 1));
+}
+
 void ticker_destroy(struct ticker *ticker)
 {
 	if (!ticker)
@@ -108,6 +129,7 @@ void ticker_destroy(struct ticker *ticker)
 	(void)pthread_mutex_lock(&ticker->lock);
 	ticker->stopping = true;
 	(void)pthread_cond_signal(&ticker->changed);
+	await_stop(ticker);
 	(void)pthread_mutex_unlock(&ticker->lock);
 	(void)pthread_join(ticker->thread, NULL);
 	finish(ticker);

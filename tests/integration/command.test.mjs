@@ -46,6 +46,28 @@ for (const name of pipelines) {
   });
 }
 
+test('who mistypes a subcommand or a setting is told what was expected', async () => {
+  for (const [args, said] of [
+    [['gat'], /^sluice: unknown subcommand 'gat'; did you mean 'gate'\?$/m],
+    [['chekc'], /did you mean 'check'\?$/m],
+    [['help', 'rnu'], /did you mean 'run'\?$/m],
+    [['zzz'], /^sluice: unknown subcommand 'zzz'$/m],
+    [['check', 'x.yaml', '--set', 'listen.port'], /--set: expected PATH=VALUE, got listen\.port; see sluice check --help/],
+  ]) {
+    const { code, stderr } = await sluice(args);
+    assert.equal(code, 2, args.join(' '));
+    assert.match(stderr, said);
+  }
+});
+
+for (const name of ['check', 'compare'])
+  test(`help ${name} is what ${name} --help prints`, async () => {
+    const help = await sluice(['help', name]);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, new RegExp(`^Usage: sluice ${name} `));
+    assert.equal(help.stdout, (await sluice([name, '--help'])).stdout);
+  });
+
 test('a file that is not there is no answer, a broken one is a no', async (t) => {
   const directory = await makeDirectory(t);
   assert.equal((await sluice(['check', join(directory, 'missing.yaml')])).code, 2);

@@ -152,6 +152,8 @@ const completions = [
   ['sluice evidence ver', 'verify'],
   ['sluice stages persist/sq', 'persist/sqlite'],
   ['sluice run pipe', 'pipeline.yaml'],
+  ['sluice run of', 'of two words.yaml'],
+  ['sluice verify --input of', 'of two words.yaml'],
   ['sluice run pipeline.yaml --enable ', 'more-workers'],
   ['sluice check --enable keep-alive,mo pipeline.yaml', 'keep-alive,more-workers', 3],
   ['sluice run pipeline.yaml --disable a', 'all'],
@@ -165,6 +167,7 @@ test('bash completes subcommands, their flags and their operands', async (t) => 
   const directory = await makeDirectory(t);
   const optimizations = 'optimizations: { keep-alive: { about: one }, more-workers: {}, "$(touch${IFS}expanded)": {} }';
   await writeFile(join(directory, 'pipeline.yaml'), optimizations);
+  await writeFile(join(directory, 'of two words.yaml'), '');
   const script = join(prefix, 'share/bash-completion/completions/sluice');
   const env = { PATH: `${join(prefix, 'bin')}:${process.env.PATH}` };
   for (const [typed, offered, at] of completions) {
@@ -173,5 +176,5 @@ test('bash completes subcommands, their flags and their operands', async (t) => 
     const reply = await succeed('bash', ['--norc', '-c', ask], { cwd: directory, env });
     assert.ok(reply.split('\n').includes(offered), `${typed} → ${reply}`);
   }
-  assert.deepEqual(await readdir(directory), ['pipeline.yaml']); // a name in a file is no command
+  assert.deepEqual(await readdir(directory), ['of two words.yaml', 'pipeline.yaml']); // a name in a file is no command
 });

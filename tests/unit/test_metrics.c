@@ -102,8 +102,8 @@ static void get(const char *path, const char *fields)
 {
 	char request[512];
 	int fd = wire_connect(admin_port);
-	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", path,
-	               fields);
+	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n",
+	               path, fields);
 	wire_say(fd, request);
 	wire_read(fd, &answer);
 	(void)close(fd);

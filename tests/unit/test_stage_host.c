@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "runtime/pipeline.h"
@@ -435,6 +436,45 @@ START_TEST(test_every_value_of_a_repeated_header_is_found_in_order)
 }
 END_TEST
 
+static atomic_bool released;
+
+/* Not before somebody said that it delays the exit. */
+static int64_t tick_slowly(struct sluice_stage *stage)
+{
+	int64_t until_ns = clock_now_ns() + 30 * NS_PER_S;
+	(void)tick(stage);
+	while (!atomic_load(&released) && clock_now_ns() < until_ns)
+		(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+	return INT64_MAX;
+}
+
+static void *destroy(void *pipeline)
+{
+	pipeline_destroy(pipeline);
+	return NULL;
+}
+
+START_TEST(test_a_tick_that_delays_the_exit_is_told)
+{
+	int ends[2];
+	char line[512];
+	pthread_t thread;
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+	FILE *log = fdopen(ends[0], "r");
+	struct pipeline *pipeline = start(tick_slowly);
+	wait_for_ticks(1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, destroy, pipeline), 0);
+	do
+		ck_assert_ptr_nonnull(fgets(line, sizeof(line), log));
+	while (!strstr(line, "tick_delays_exit"));
+	ck_assert_ptr_nonnull(strstr(line, "auth/scripted"));
+	atomic_store(&released, true);
+	(void)pthread_join(thread, NULL);
+	(void)fclose(log);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("stage_host");
@@ -450,6 +490,7 @@ static Suite *suite(void)
 	tcase_add_test(all, test_only_what_is_called_a_conflict_counts_as_one);
 	tcase_add_test(all, test_a_long_sentence_is_cut);
 	tcase_add_test(all, test_a_stage_is_ticked_while_no_event_comes);
+	tcase_add_test(all, test_a_tick_that_delays_the_exit_is_told);
 	tcase_add_test(all, test_a_stage_that_asks_for_rest_does_not_hold_up_the_end);
 	tcase_add_test(all, test_the_epoch_of_a_store_grows_with_every_doubt_and_every_other_store);
 	tcase_add_test(all, test_every_value_of_a_repeated_header_is_found_in_order);

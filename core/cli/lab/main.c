@@ -16,10 +16,10 @@ const struct subcommand lab_subcommands[] = {
 
 static void print_usage(FILE *out)
 {
-	(void)fprintf(out, "Usage: sluice SUBCOMMAND …\n\n"
+	(void)fprintf(out, "Usage: sluice-lab SUBCOMMAND …\n\n"
 	                   "The laboratory of sluice, which starts this program for its commands:\n\n");
 	subcommands_print(out, lab_subcommands, false);
-	(void)fprintf(out, "\n`sluice SUBCOMMAND --help` shows more, with an example.\n");
+	(void)fprintf(out, "\n`sluice-lab SUBCOMMAND --help` shows more, with an example.\n");
 }
 
 int main(int argc, char **argv)

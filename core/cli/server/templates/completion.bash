@@ -17,6 +17,14 @@ _list_sluice_overlays() {
 	done
 }
 
+# Adds the names, one in a line, to what may be completed: they may hold spaces.
+_add_sluice_files() {
+	local each
+	while IFS= read -r each; do
+		COMPREPLY+=("$each")
+	done
+}
+
 _sluice() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags= takes= operands= files=
 	local values= each choices= head=
@@ -40,7 +48,7 @@ _sluice() {
 	fi
 	case " $takes " in
 	*" $before "*)
-		COMPREPLY=($(compgen -f -- "$word"))
+		_add_sluice_files < <(compgen -f -- "$word")
 		return
 		;;
 	esac
@@ -48,7 +56,7 @@ _sluice() {
 	-*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
 	*)
 		COMPREPLY=($(compgen -W "$operands" -- "$word"))
-		[ -z "$files" ] || COMPREPLY+=($(compgen -d -S / -- "$word") $(compgen -f -X "!$files" -- "$word"))
+		[ -z "$files" ] || _add_sluice_files < <(compgen -d -S / -- "$word"; compgen -f -X "!$files" -- "$word")
 		;;
 	esac
 }
