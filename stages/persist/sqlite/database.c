@@ -193,16 +193,6 @@ sqlite3 *database_open_to_read(const struct config *config, bool *still_out, str
 	return db;
 }
 
-bool database_file_is_sound(const struct config *config)
-{
-	char *uri = still_uri(config->path);
-	sqlite3 *db = open_connection(config, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, NULL);
-	sqlite3_free(uri);
-	bool sound = db && database_is_sound(db);
-	(void)sqlite3_close(db);
-	return sound;
-}
-
 static bool apply_steps(sqlite3 *db, const struct config *config, struct sluice_error *error)
 {
 	int version; /* read inside the transaction: another process may have been faster */
@@ -246,4 +236,14 @@ bool database_check_version(sqlite3 *db, const struct config *config, struct slu
 		return true;
 	return sluice_error_set(error, "path: %s: its schema has version %d instead of %d: start Sluice on it once",
 	                        config->path, version, schema_version);
+}
+
+bool database_file_is_sound(const struct config *config)
+{
+	char *uri = still_uri(config->path);
+	sqlite3 *db = open_connection(config, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, NULL);
+	sqlite3_free(uri);
+	bool sound = db && database_check_version(db, config, NULL) && database_is_sound(db);
+	(void)sqlite3_close(db);
+	return sound;
 }

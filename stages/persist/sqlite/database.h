@@ -56,7 +56,8 @@ bool database_run(sqlite3 *db, const char *sql, struct sluice_error *error);
 /* Inside a transaction: makes it write a page as it is. */
 bool database_touch(sqlite3 *db);
 
-/* Whether the database agrees with itself, and whether the file alone does, without its log. Both read all of it. */
+/* Whether the database agrees with itself, and whether the file alone, without its log, is a database of Sluice that does.
+ * Both read all of it. */
 bool database_is_sound(sqlite3 *db);
 bool database_file_is_sound(const struct config *config);
 

@@ -58,6 +58,27 @@ static void keep_small(struct keeper *keeper)
 	writer_resume(keeper->writer);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Whoever puts a good copy in the place of a large damaged file, which takes long to check, should find the disk idle
+ * most of the time. */
+static void recover(struct keeper *keeper)
+{
+	int64_t began_ns = now_ns();
+	if (began_ns < keeper->recover_at_ns)
+		return;
+	writer_pause(keeper->writer);
+	bool ok = recovery_run(keeper);
+	writer_resume(keeper->writer);
+	int64_t ended_ns = now_ns();
+	keeper->recover_at_ns = ok ? 0 : ended_ns + 3 * (ended_ns - began_ns);
+}
+
 /* A look at what nobody has looked at since the last one. */
 static void look(struct keeper *keeper)
 {
@@ -66,11 +87,8 @@ static void look(struct keeper *keeper)
 	uint64_t transactions = atomic_load_explicit(&writer->transactions, memory_order_relaxed);
 	bool idle = transactions == keeper->transactions;
 	keeper->transactions = transactions;
-	if (disk_is_doubted(writer->disk)) {
-		writer_pause(writer);
-		(void)recovery_run(keeper);
-		writer_resume(writer);
-	}
+	if (disk_is_doubted(writer->disk))
+		recover(keeper);
 	if (idle || trouble_get(writer->trouble, trouble))
 		writer_probe(writer);
 }

@@ -100,8 +100,10 @@ static bool rescue(struct keeper *keeper, struct sluice_error *error)
 		sluice_log(keeper->writer->stage, SLUICE_LOG_WARN, "database_replaced",
 		           sluice_text("path", disk->files[DISK_DATABASE].path));
 		return true;
-	case DISK_SHORT:
+	case DISK_SHORT: /* or a smaller copy was written over it */
 		keeper->lost_content = true;
+		if (database_file_is_sound(keeper->config))
+			return true;
 		break;
 	default:
 		break;

@@ -1,0 +1,349 @@
+/*
+ * persist/sqlite: what becomes of acknowledged events when files are deleted, moved, truncated or overwritten under it.
+ *
+ * What a kill at that moment would leave is what counts: the database and its log, copied away and opened by SQLite.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/sqlite_store.h"
+#include "support/unit.h"
+
+static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *format, ...)
+{
+	char command[600];
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(command, sizeof(command), format, arguments);
+	va_end(arguments);
+	ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+/* The single number that `sql` yields on a copy of what is under the names now. */
+static int ask_after_a_kill(const char *sql)
+{
+	char copy[128];
+	sqlite3 *db;
+	sqlite3_stmt *statement;
+	shell("rm -rf %s.killed && mkdir %s.killed && cp %s %s.killed && (test ! -e %s-wal || cp %s-wal %s.killed)",
+	      folder, folder, path, folder, path, path, folder);
+	(void)snprintf(copy, sizeof(copy), "%s.killed/events.db", folder);
+	ck_assert_int_eq(sqlite3_open_v2(copy, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+	int answer = sqlite3_column_int(statement, 0);
+	ck_assert_int_eq(sqlite3_finalize(statement), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+	shell("rm -rf %s.killed", folder);
+	return answer;
+}
+
+static int count_after_a_kill(void)
+{
+	ck_assert_int_eq(ask_after_a_kill("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+	                 1);
+	return ask_after_a_kill("SELECT count(*) FROM webhook_events");
+}
+
+static void store_some(struct harness *h, const char *prefix, int count)
+{
+	for (int i = 0; i < count; i++) {
+		char id[32];
+		(void)snprintf(id, sizeof(id), "%s%d", prefix, i);
+		ck_assert_int_le(store_until_through(h, id), SLUICE_DONE);
+	}
+}
+
+static uint64_t epoch_of(struct harness *h)
+{
+	return h->stage.host->store_epoch(&h->stage);
+}
+
+static void delete_log(void)
+{
+	shell("rm %s-wal", path);
+}
+
+static void move_log(void)
+{
+	shell("mv %s-wal %s-wal.old", path, path);
+}
+
+static void empty_log(void)
+{
+	shell("touch %s.new && mv %s.new %s-wal", path, path, path);
+}
+
+/* One with frames that SQLite would take for its own. */
+static void restore_log(void)
+{
+	shell("mv %s/wal.before %s-wal", folder, path);
+}
+
+static void delete_index(void)
+{
+	shell("rm %s-shm", path);
+}
+
+static void delete_database(void)
+{
+	shell("rm %s", path);
+}
+
+static void delete_database_and_log(void)
+{
+	shell("rm %s %s-wal", path, path);
+}
+
+static void delete_all(void)
+{
+	shell("rm %s*", path);
+}
+
+static void empty_folder(void)
+{
+	shell("mv %s %s.gone && mkdir %s && sleep 0.5 && rm -r %s.gone", folder, folder, folder, folder);
+}
+
+static void move_folder_and_back(void)
+{
+	shell("mv %s %s.gone && sleep 0.6 && mv %s.gone %s", folder, folder, folder, folder);
+}
+
+static const struct harm {
+	const char *name;
+	void (*done)(void);
+} survived[] = {
+	{"the log is deleted", delete_log},
+	{"the log is moved", move_log},
+	{"the log is replaced by an empty one", empty_log},
+	{"the log is replaced by an older one", restore_log},
+	{"the index is deleted", delete_index},
+	{"the database is deleted", delete_database},
+	{"database and log are deleted", delete_database_and_log},
+	{"all is deleted", delete_all},
+	{"the folder is replaced by an empty one", empty_folder},
+	{"the folder is moved and comes back", move_folder_and_back},
+};
+enum { SURVIVED = sizeof(survived) / sizeof(survived[0]) };
+
+START_TEST(test_acknowledged_events_survive_what_is_done_to_the_files)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 10);
+	shell("cp %s-wal %s/wal.before", path, folder);
+	store_some(h, "then", 30);
+	survived[_i].done();
+	enum sluice_verdict verdict = store_one(h, "after", "s", "payload");
+	ck_assert_msg(verdict == SLUICE_RETRY || count_after_a_kill() == 41, "%s", survived[_i].name);
+	ck_assert_int_le(store_until_through(h, "after"), SLUICE_DONE);
+	ck_assert_int_eq(count_after_a_kill(), 41);
+	WAIT_UNTIL(!store_unhealthy(h)[0]);
+	ck_assert_int_eq(store_one(h, "first0", "s", "payload"), SLUICE_DONE);
+	(void)store_audit_rows(h);
+	harness_close(h);
+	ck_assert_int_eq(count_after_a_kill(), 41);
+}
+END_TEST
+
+START_TEST(test_it_is_noticed_and_repaired_without_traffic)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 10);
+	shell("cp %s-wal %s/wal.before", path, folder);
+	store_some(h, "then", 30);
+	uint64_t epoch = epoch_of(h);
+	survived[_i].done();
+	WAIT_UNTIL(epoch_of(h) != epoch && !store_unhealthy(h)[0]);
+	ck_assert_int_eq(count_after_a_kill(), 40);
+	harness_close(h);
+}
+END_TEST
+
+START_TEST(test_a_server_that_stops_at_once_leaves_all_it_acknowledged)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 20);
+	delete_log();
+	(void)store_one(h, "after", "s", "payload");
+	harness_close(h);
+	ck_assert_int_ge(count_after_a_kill(), 20);
+}
+END_TEST
+
+START_TEST(test_a_log_that_was_truncated_is_told_and_nothing_more_rests_on_it)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 10);
+	shell("truncate -s %d %s-wal", _i ? 8000 : 0, path);
+	ck_assert_int_eq(store_one(h, "after", "s", "payload"), SLUICE_RETRY);
+	store_some(h, "after", 10);
+	ck_assert_int_ge(count_after_a_kill(), 10);
+	char *log = harness_take_log();
+	ck_assert_ptr_nonnull(strstr(log, "acknowledged_events_lost"));
+	free(log);
+	harness_close(h);
+}
+END_TEST
+
+/* Brings all of the log over, so that a copy of the file is all there is. */
+static void copy_database(const char *to)
+{
+	run_by_hand("PRAGMA wal_checkpoint(TRUNCATE)");
+	shell("cp %s %s/%s", path, folder, to);
+}
+
+static void move_copy(void)
+{
+	shell("mv %s/copy %s", folder, path);
+}
+
+static void write_copy_over(void)
+{
+	shell("cat %s/copy > %s", folder, path);
+}
+
+static void swap_folders(void)
+{
+	shell("mkdir %s.new && cp %s/copy %s.new/events.db && mv %s %s.old && mv %s.new %s && rm -r %s.old", folder,
+	      folder, folder, folder, folder, folder, folder, folder);
+}
+
+static const struct harm restored[] = {
+	{"an older copy gets the name", move_copy},
+	{"an older copy is written over it", write_copy_over},
+	{"the folder is swapped", swap_folders},
+};
+
+/* Memory of what was stored must not be believed: what the copy lacks is stored again. */
+START_TEST(test_an_older_copy_is_noticed)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 10);
+	copy_database("copy");
+	store_some(h, "then", 100);
+	run_by_hand("PRAGMA wal_checkpoint(TRUNCATE)");
+	store_some(h, "last", 1); /* so that the log does not belong to the copy */
+	uint64_t epoch = epoch_of(h);
+	restored[_i].done();
+	WAIT_UNTIL(epoch_of(h) != epoch);
+	ck_assert_int_eq(store_until_through(h, "first0"), SLUICE_DONE);
+	ck_assert_int_eq(store_until_through(h, "then0"), SLUICE_PASS);
+	ck_assert_int_eq(count_after_a_kill(), 11);
+	char *log = harness_take_log();
+	ck_assert_ptr_nonnull(strstr(log, "acknowledged_events_lost"));
+	free(log);
+	(void)store_audit_rows(h);
+	harness_close(h);
+}
+END_TEST
+
+static void truncate_database(void)
+{
+	ck_assert_int_eq(truncate(path, 0), 0);
+}
+
+static void cut_database(void)
+{
+	ck_assert_int_eq(truncate(path, 5000), 0);
+}
+
+static void zero_database(void)
+{
+	shell("dd if=/dev/zero of=%s bs=4096 count=3 conv=notrunc status=none", path);
+}
+
+static void scribble(void)
+{
+	shell("dd if=/dev/urandom of=%s bs=4096 seek=1 count=4 conv=notrunc status=none", path);
+}
+
+static void replace_by_text(void)
+{
+	shell("yes 'this is no database' | head -c 20000 > %s.new && mv %s.new %s", path, path, path);
+}
+
+static void replace_by_folder(void)
+{
+	shell("rm %s && mkdir %s", path, path);
+}
+
+static const struct harm fatal[] = {
+	{"emptied", truncate_database}, {"cut off", cut_database},   {"zeros", zero_database},
+	{"noise in pages", scribble},   {"a text", replace_by_text}, {"a folder", replace_by_folder},
+};
+
+START_TEST(test_a_file_beyond_repair_takes_nothing_until_a_good_copy_is_there)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 9);
+	copy_database("copy");
+	store_some(h, "last", 1); /* a look after the checkpoint of others */
+	fatal[_i].done();
+	WAIT_UNTIL(store_unhealthy(h)[0]);
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(store_one(h, "after", "s", "payload"), SLUICE_RETRY);
+		ck_assert_str_ne(store_unhealthy(h), "");
+	}
+	shell("rm -rf %s && cp %s/copy %s.new && mv %s.new %s", path, folder, path, path, path);
+	ck_assert_int_eq(store_until_through(h, "after"), SLUICE_PASS);
+	WAIT_UNTIL(!store_unhealthy(h)[0]);
+	ck_assert_int_eq(count_after_a_kill(), 10);
+	harness_close(h);
+}
+END_TEST
+
+/* What other connections do is no trouble. */
+START_TEST(test_work_of_others_on_the_file_is_no_damage)
+{
+	static const char *const works[] = {
+		"PRAGMA wal_checkpoint(PASSIVE)",
+		"PRAGMA wal_checkpoint(TRUNCATE)",
+		"VACUUM",
+		"CREATE TABLE x (y); DROP TABLE x; PRAGMA wal_checkpoint(RESTART)",
+		"DELETE FROM webhook_events; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
+	};
+	struct harness *h = open_store();
+	for (size_t i = 0; i < 3 * sizeof(works) / sizeof(works[0]); i++) {
+		char id[32];
+		(void)snprintf(id, sizeof(id), "id%zu", i);
+		ck_assert_int_eq(store_until_through(h, id), SLUICE_PASS);
+		run_by_hand(works[i % (sizeof(works) / sizeof(works[0]))]);
+	}
+	(void)usleep(600000); /* two looks */
+	char *log = harness_take_log();
+	ck_assert_msg(!strstr(log, "commits_fail"), "%s", log);
+	free(log);
+	harness_close(h);
+}
+END_TEST
+
+static void remove_folders(void)
+{
+	shell("rm -rf %s %s.*", folder, folder);
+}
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("persist/sqlite: files");
+	TCase *files = tcase_create("files");
+	tcase_add_checked_fixture(files, make_folder, remove_folders);
+	tcase_add_loop_test(files, test_acknowledged_events_survive_what_is_done_to_the_files, 0, SURVIVED);
+	tcase_add_loop_test(files, test_it_is_noticed_and_repaired_without_traffic, 0, SURVIVED);
+	tcase_add_test(files, test_a_server_that_stops_at_once_leaves_all_it_acknowledged);
+	tcase_add_loop_test(files, test_a_log_that_was_truncated_is_told_and_nothing_more_rests_on_it, 0, 2);
+	tcase_add_loop_test(files, test_an_older_copy_is_noticed, 0, sizeof(restored) / sizeof(restored[0]));
+	tcase_add_loop_test(files, test_a_file_beyond_repair_takes_nothing_until_a_good_copy_is_there, 0,
+	                    sizeof(fatal) / sizeof(fatal[0]));
+	tcase_add_test(files, test_work_of_others_on_the_file_is_no_damage);
+	tcase_set_timeout(files, 60);
+	suite_add_tcase(s, files);
+	return s;
+}
+
+UNIT_SUITE(test_persist_sqlite_files, suite)
