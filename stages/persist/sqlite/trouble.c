@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "database.h"
+
 static void announce_new_name(struct sluice_stage *stage)
 {
 	uint8_t bytes[16];
@@ -75,10 +77,23 @@ static const struct meaning {
 	{SQLITE_IOERR, "the disk reports an error"},
 };
 
+/* SQLite says "full" of a table, too, whose highest id is the highest there is. */
+static bool ids_are_used_up(sqlite3 *db)
+{
+	int64_t answer;
+	return database_ask(db, "SELECT 1 FROM sqlite_sequence WHERE seq = 9223372036854775807", &answer, NULL);
+}
+
 void trouble_explain(sqlite3 *db, char text_out[TROUBLE_SIZE])
 {
 	int code = sqlite3_errcode(db), cause = (code & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
 	const char *words = NULL;
+	if ((code & 0xff) == SQLITE_FULL && ids_are_used_up(db)) {
+		(void)snprintf(
+			text_out, TROUBLE_SIZE,
+			"no id is left: a row of webhook_events or webhook_dead_letters has the highest there is");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].code == (code & 0xff))
 			words = meanings[i].words;

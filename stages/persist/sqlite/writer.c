@@ -442,10 +442,11 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 	return ok;
 }
 
-/* Whether the statements fit the tables that are there now. */
+/* Whether the statements fit the tables that are there now. SQLite learns of a changed schema by running one. */
 static bool compiles(struct writer *writer)
 {
-	bool ok = true;
+	(void)sqlite3_bind_null(writer->statements[WRITER_LOOKUP], 1);
+	bool ok = run(writer, WRITER_LOOKUP);
 	for (int i = WRITER_INSERT; ok && i <= WRITER_BURY; i++) {
 		sqlite3_stmt *statement = NULL;
 		ok = sqlite3_prepare_v2(writer->db, statement_texts[i], -1, &statement, NULL) == SQLITE_OK;
