@@ -14,11 +14,11 @@
  * and count as clean, so no later sync brings them to the disk unless they were written again.
  *
  *     FORGET_FAIL_AT=N       the N-th sync of the process fails; FORGET_FAIL_TIMES of them, 1 unless it is set
- *     FORGET_FAIL_WHILE=FILE syncs fail while that file exists
+ *     FORGET_FAIL_WHILE=FILE syncs fail while that file exists; the first that does makes it one byte long
  *     FORGET_FAIL_NAME=NAME  only syncs of that file count and fail; "." is the folder
  *
  * In the memory: `file-KEY` is the content of the inode KEY, `lost-KEY` a byte for each of its pages, 1 if a failed sync
- * has lost it, `names` a line "KEY NAME" per entry of the folder.
+ * has lost it, `names` a line "KEY NAME" per entry of the folder, `failed` is there once a sync has failed.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -231,7 +231,18 @@ static int fails(const char *name)
 	count++;
 	long first = at ? atol(at) : 0;
 	return (first && count >= first && count < first + (times ? atol(times) : 1)) ||
-	       (file && access(file, F_OK) == 0);
+	       (file && truncate(file, 1) == 0);
+}
+
+/* For who asks afterwards. */
+static void note_failure(void)
+{
+	char path[4096];
+	(void)snprintf(path, sizeof(path), "%s/failed", memory);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		give_up(path);
+	(void)close(fd);
 }
 
 /* Returns whether the sync fails. */
@@ -244,6 +255,8 @@ static int remember(int fd)
 	(void)pthread_mutex_lock(&lock);
 	const char *name = name_of(fd, &status, path);
 	int failed = name && fails(name), is_file = name && S_ISREG(status.st_mode);
+	if (failed)
+		note_failure();
 	if (failed && is_file)
 		lose_pages(fd, &status);
 	else if (is_file)

@@ -13,15 +13,30 @@ async function run(...args) {
   return stdout.trim();
 }
 
+const control = (directory, url) => ({
+  url,
+  directory,
+  kill: () => run('kill', directory),
+  halt: () => run('halt', directory),
+  restart: (...settings) => run('restart', directory, ...settings),
+  reload: (...settings) => run('reload', directory, ...settings),
+  promote: () => run('promote', directory),
+  save: (name) => run('save', directory, name),
+  restore: (name) => run('restore', directory, name),
+});
+
 /** One of the test's own, that it may kill. */
-export async function startPostgres(t) {
+export async function startPostgres(t, ...settings) {
   const directory = join(await makeDirectory(t), 'postgres');
-  const url = await run('start', directory);
+  const url = await run('start', directory, ...settings);
   cleanup(t, () => run('stop', directory));
-  return {
-    url,
-    kill: () => run('kill', directory),
-    halt: () => run('halt', directory),
-    restart: () => run('restart', directory),
-  };
+  return control(directory, url);
+}
+
+/** A standby of that server. */
+export async function startStandby(t, primary) {
+  const directory = join(await makeDirectory(t), 'postgres');
+  const url = await run('standby', directory, primary.directory);
+  cleanup(t, () => run('stop', directory));
+  return control(directory, url);
 }

@@ -62,7 +62,7 @@ class Sqlite {
   }
 }
 
-class Postgres {
+export class Postgres {
   constructor(server, url) {
     this.server = server;
     this.url = url;
