@@ -7,6 +7,8 @@
 
 enum { MAPPED_PREFIX = 96, GOT_MAX = 60 /* bytes of a text that an error shows */ };
 
+enum { NETWORK_TEXT_SIZE = IP_ADDRESS_TEXT_SIZE + 4 };
+
 static const uint8_t mapped[MAPPED_PREFIX / 8] = {[10] = 0xff, [11] = 0xff};
 
 bool ip_address_parse(const char *text, struct ip_address *out)
@@ -83,13 +85,25 @@ static bool parse_prefix(const char *text, unsigned most, unsigned *out)
 	return *out <= most;
 }
 
-static bool refuse_bits(const struct network *network, bool four, const char *text, struct sluice_error *error)
+/* The network of that many bits, as text; the address alone where there are none, since nobody means all of them. */
+static void suggest(struct ip_address address, unsigned written, char text[NETWORK_TEXT_SIZE])
 {
-	char start[INET6_ADDRSTRLEN];
-	(void)inet_ntop(four ? AF_INET : AF_INET6, network->address.bytes + (four ? sizeof(mapped) : 0), start,
-	                sizeof(start));
-	return sluice_error_set(error, "%s has bits set after its prefix; did you mean %s%s?", text, start,
-	                        strchr(text, '/'));
+	bool four = ip_address_is_ipv4(&address);
+	if (four && written >= MAPPED_PREFIX)
+		written -= MAPPED_PREFIX;
+	if (written > 0)
+		clear_after(&address, four ? MAPPED_PREFIX + written : written);
+	ip_address_format(&address, text);
+	if (written > 0)
+		(void)snprintf(text + strlen(text), 5, "/%u", written);
+}
+
+static bool refuse_bits(const struct ip_address *address, unsigned written, const char *text,
+                        struct sluice_error *error)
+{
+	char better[NETWORK_TEXT_SIZE];
+	suggest(*address, written, better);
+	return sluice_error_set(error, "%s has bits set after its prefix; did you mean %s?", text, better);
 }
 
 bool network_parse(const char *text, struct network *out, struct sluice_error *error)
@@ -118,7 +132,7 @@ bool network_parse(const char *text, struct network *out, struct sluice_error *e
 		struct ip_address before = network.address;
 		clear_after(&network.address, network.prefix);
 		if (memcmp(&before, &network.address, sizeof(before)) != 0)
-			return refuse_bits(&network, four, text, error);
+			return refuse_bits(&before, written, text, error);
 	}
 	*out = network;
 	return true;

@@ -188,6 +188,7 @@ static bool read_address(struct sluice_bytes entry, struct hop *hop)
 /* What the fields of one kind say. */
 struct chain {
 	bool exists;
+	bool breaks; /* at an entry that cannot be read: the client is not known */
 	struct ip_address client;
 	const char *scheme;
 	struct sluice_bytes authority;
@@ -201,7 +202,7 @@ static struct chain walk(struct entries entries, bool (*read)(struct sluice_byte
 	struct sluice_bytes entry;
 	while (network_list_contains(proxies, &chain.client) && previous(&entries, &entry)) {
 		struct hop hop = {0};
-		chain.exists = true;
+		chain.exists = chain.breaks = true;
 		if (!read(entry, &hop))
 			break;
 		const char *scheme = read_scheme(hop.by_name[PROTO]);
@@ -210,6 +211,7 @@ static struct chain walk(struct entries entries, bool (*read)(struct sluice_byte
 		chain.authority = authority.data ? authority : chain.authority;
 		if (!read_node(hop.by_name[FOR], &chain.client))
 			break;
+		chain.breaks = false;
 	}
 	return chain;
 }
@@ -234,7 +236,8 @@ static bool same_authority(struct sluice_bytes a, struct sluice_bytes b)
 static struct forwarded agree(const struct chain *a, const struct chain *b)
 {
 	struct forwarded out = {.client = a->exists ? a->client : b->client};
-	out.has_client = !a->exists || !b->exists || memcmp(&a->client, &b->client, sizeof(a->client)) == 0;
+	out.has_client = !a->breaks && !b->breaks &&
+	                 (!a->exists || !b->exists || memcmp(&a->client, &b->client, sizeof(a->client)) == 0);
 	if (same_scheme(a->scheme, b->scheme))
 		out.scheme = a->scheme;
 	if (same_authority(a->authority, b->authority))
@@ -258,6 +261,8 @@ struct forwarded forwarded_read(const struct sluice_header *headers, size_t coun
 	if (standard.exists && (common.exists || common.scheme || common.authority.data))
 		return agree(&standard, &common);
 	const struct chain *only = standard.exists ? &standard : &common;
-	return (struct forwarded){
-		.client = only->client, .has_client = true, .scheme = only->scheme, .authority = only->authority};
+	return (struct forwarded){.client = only->client,
+	                          .has_client = !only->breaks,
+	                          .scheme = only->scheme,
+	                          .authority = only->authority};
 }

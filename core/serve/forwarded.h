@@ -17,10 +17,9 @@
 #include "base/network.h"
 
 struct forwarded {
-	/* The right-most address that is no trusted proxy's. If an entry that cannot be read comes before it, or there is
-	 * none, the trusted proxy's farthest out. */
+	/* The right-most address that is no trusted proxy's; if there is none, the trusted proxy's farthest out. */
 	struct ip_address client;
-	bool has_client;               /* false: the two kinds name different clients */
+	bool has_client; /* false: an entry that cannot be read comes before it, or the two kinds name different clients */
 	const char *scheme;            /* "https" or "http"; NULL: not said */
 	struct sluice_bytes authority; /* within a header field's value; absent: not said */
 };

@@ -69,7 +69,10 @@ static inline void wire_say(int fd, const char *text)
 static inline size_t wire_receive(int fd, char *buffer, size_t room)
 {
 	struct pollfd watched = {.fd = fd, .events = POLLIN};
-	ck_assert_msg(poll(&watched, 1, WIRE_PATIENCE_MS) == 1, "nothing came in time");
+	int ready;
+	while ((ready = poll(&watched, 1, WIRE_PATIENCE_MS)) < 0 && errno == EINTR)
+		;
+	ck_assert_msg(ready == 1, "nothing came in time");
 	ssize_t received = recv(fd, buffer, room, 0);
 	return received > 0 ? (size_t)received : 0;
 }

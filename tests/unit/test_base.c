@@ -395,6 +395,11 @@ START_TEST(test_network_refuses_what_is_none)
 		{"::/129", "expected a prefix of 0..128 after the slash, got ::/129"},
 		{"10.1.0.0/8", "10.1.0.0/8 has bits set after its prefix; did you mean 10.0.0.0/8?"},
 		{"2001:db8::1/64", "2001:db8::1/64 has bits set after its prefix; did you mean 2001:db8::/64?"},
+		{"::1/0", "::1/0 has bits set after its prefix; did you mean ::1?"},
+		{"10.0.0.1/0", "10.0.0.1/0 has bits set after its prefix; did you mean 10.0.0.1?"},
+		{"::ffff:10.0.0.0/8", "::ffff:10.0.0.0/8 has bits set after its prefix; did you mean 10.0.0.0/8?"},
+		{"::ffff:10.1.0.0/104", "::ffff:10.1.0.0/104 has bits set after its prefix; did you mean 10.0.0.0/8?"},
+		{"::ffff:10.1.0.0/96", "::ffff:10.1.0.0/96 has bits set after its prefix; did you mean 10.1.0.0?"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct sluice_error error = {0};

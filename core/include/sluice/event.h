@@ -65,7 +65,9 @@ struct sluice_event {
 	struct sluice_bytes public_url; /* listen.public_url as configured; absent: not set */
 	/* Where the request came from, as text without a port ("203.0.113.7", "2001:db8::1"): the peer, or behind
 	 * listen.trusted_proxies the right-most address of Forwarded or X-Forwarded-For that is not one of them. Absent: not
-	 * known (an event restored by a queue, say). */
+	 * known, because a proxy wrote an address that cannot be read, the two fields contradict each other, or a queue has
+	 * restored the event. A stage that decides by the address must treat an absent one like its worst: it is on no list of
+	 * those that may, and on every list of those that may not. */
 	struct sluice_bytes client_address;
 	struct sluice_bytes body;            /* the raw bytes as received; a NUL follows them that is not counted */
 	const struct sluice_header *headers; /* every field line, in the order sent; see sluice_next_header() */

@@ -1,0 +1,63 @@
+/*
+ * What the fuzz targets of the two listeners share: they send what they are given over a socket, close their side, and look
+ * at what comes back.
+ */
+#ifndef TESTS_FUZZ_EXCHANGE_H
+#define TESTS_FUZZ_EXCHANGE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+/* Check counts what a test has asserted; here is no test. */
+#define _mark_point(file, line) ((void)0)
+#define _ck_assert_failed(...) abort()
+
+#include "support/puppet.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static inline void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* A head of a response, and how much follows it; 0: it is none. */
+static inline size_t response_size(const char *text, size_t size, int *status_out)
+{
+	char head[8192];
+	const char *end = memmem(text, size, "\r\n\r\n", 4);
+	if (!end || (size_t)(end - text) >= sizeof(head) || sscanf(text, "HTTP/1.1 %3d ", status_out) != 1)
+		return 0;
+	size_t length = (size_t)(end - text) + 4;
+	memcpy(head, text, length - 2);
+	head[length - 2] = '\0';
+	const char *field = strcasestr(head, "\r\nContent-Length: ");
+	bool has_body = *status_out >= 200 && *status_out != 204 && *status_out != 304;
+	return length + (field && has_body ? strtoul(field + 18, NULL, 10) : 0);
+}
+
+/* Everything that comes back is a response, none of them says that the server is broken, and the connection ends. */
+static inline void exchange(int at_port, const void *data, size_t size, bool may_be_head)
+{
+	static char text[1 << 20];
+	int fd = wire_connect(at_port);
+	size_t total = 0, got;
+	(void)!send(fd, data, size, MSG_NOSIGNAL);
+	(void)shutdown(fd, SHUT_WR);
+	while (total < sizeof(text) - 1 && (got = wire_receive(fd, text + total, sizeof(text) - 1 - total)) > 0)
+		total += got;
+	text[total] = '\0';
+	(void)close(fd);
+	for (size_t at = 0; at < total;) {
+		int status = 0;
+		size_t one = response_size(text + at, total - at, &status);
+		require(one > 0 && status != 500);
+		if (may_be_head) /* whose response has a length and no body */
+			return;
+		require(one <= total - at);
+		at += one;
+	}
+}
+
+#endif

@@ -1,0 +1,72 @@
+// A process may have so many files open, and no more. Who then comes is told, and nobody waits in vain.
+
+import assert from 'node:assert/strict';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { makeDirectory } from './support/cleanup.mjs';
+import { Connection } from './support/client.mjs';
+import { webhook } from './support/events.mjs';
+import { around, build, execute, start, writePipeline } from './support/sluice.mjs';
+import { until, within } from './support/wait.mjs';
+
+const stored = { persist: 'sqlite', path: 'events.db' };
+
+/** The program under a limit on open files. */
+async function limited(directory, files) {
+  const program = join(directory, 'limited');
+  await writeFile(program, `#!/bin/sh\nulimit -n ${files}\nexec ${join(build, 'sluice')} "$@"\n`, { mode: 0o755 });
+  return program;
+}
+
+test('a limit on open files that leaves too few is refused at start', async (t) => {
+  const directory = await makeDirectory(t);
+  const file = await writePipeline(directory, around(stored));
+  for (const files of [40, 64, 80]) {
+    const { code, stderr } = await execute(await limited(directory, files), ['run', file, '--set', 'listen.port=0'], {
+      cwd: directory,
+    });
+    assert.notEqual(code, 0);
+    assert.match(stderr, new RegExp(`limit on open files \\(ulimit -n\\) is ${files}: at least \\d+ are needed`));
+  }
+});
+
+test('with few descriptors fewer connections are served, which the log says, and more senders keep nobody out', async (t) => {
+  const directory = await makeDirectory(t);
+  const server = await start(t, around(stored), { directory, program: await limited(directory, 100) });
+  assert.match(server.log, /connections_limited .*max_connections=12000/);
+  const idle = [];
+  for (let i = 0; i < 120; i++) idle.push(await Connection.open(server.url));
+  for (let i = 0; i < 20; i++) assert.equal((await server.post(webhook(`m-${i}`))).status, 202);
+  assert.ok(!server.log.includes('accept_failed'));
+  idle.forEach((connection) => connection.close());
+});
+
+/** A newcomer's response: 404 where it is served. */
+async function knock(server, taken) {
+  const connection = await Connection.open(server.url);
+  taken.push(connection);
+  return (await within(5, 'a response', connection.request({ method: 'GET', path: '/nothing' }))).status;
+}
+
+test('a sender that comes when no descriptor is left gets 503 at once, and later ones are served', async (t) => {
+  const directory = await makeDirectory(t);
+  const server = await start(t, around(stored), { directory });
+  const limit = async (files) =>
+    assert.equal((await execute('prlimit', [`--pid=${server.pid}`, `--nofile=${files}:`])).code, 0);
+  const kept = await Connection.open(server.url);
+  assert.equal((await kept.request({ body: webhook('before') })).status, 202);
+  const open = new Set(await readdir(`/proc/${server.pid}/fd`));
+  let free = 0;
+  while (open.has(String(free))) free++;
+  await limit(free + 2);
+  const taken = [];
+  let status;
+  while ((status = await knock(server, taken)) === 404) assert.ok(taken.length < 20, 'there was always another one');
+  assert.equal(status, 503);
+  await until('a line in the log', () => server.log.includes('accept_failed'));
+  assert.equal((await kept.request({ body: webhook('meanwhile') })).status, 202);
+  await limit(1000);
+  await until('service again', async () => (await within(5, 'a response', server.post(webhook('after')))).status === 202);
+});
