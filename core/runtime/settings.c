@@ -39,8 +39,10 @@ static const struct sluice_option listen_options[] = {
                            .help = "the largest body accepted; a larger one gets 413"),
 	SLUICE_OPTION_SIZE(struct listen_config, max_header, .name = "max_header", .fallback = "16KiB", .min = KIB,
                            .max = MIB, .help = "the largest total size of a request's headers; more gets 431"),
-	SLUICE_OPTION_INT(struct listen_config, max_connections, .name = "max_connections", .fallback = "12000",
-                          .min = 1, .max = 1000000, .unit = "connections", .help = "connections open at the same time"),
+	SLUICE_OPTION_INT(
+		struct listen_config, max_connections, .name = "max_connections", .fallback = "12000", .min = 1,
+		.max = 1000000, .unit = "connections",
+		.help = "connections open at the same time; one more takes the place of the one that has waited longest"),
 	SLUICE_OPTION_DURATION(struct listen_config, header_timeout, .name = "header_timeout", .fallback = "10s",
                                .min = MS, .max = HOUR, .help = "how long all headers of a request may take"),
 	SLUICE_OPTION_DURATION(struct listen_config, body_timeout, .name = "body_timeout", .fallback = "30s", .min = MS,
@@ -81,8 +83,9 @@ static const struct sluice_option admin_options[] = {
                              .help = "the IP address to listen on, or localhost; any but loopback requires a token"),
 	SLUICE_OPTION_INT(struct admin_config, port, .name = "port", .fallback = "9464", .min = 0, .max = 65535,
                           .help = "the TCP port; 0 picks a free one"),
-	SLUICE_OPTION_STRING(struct admin_config, token, .name = "token", .min = 1, .max = 1024,
-                             .flags = SLUICE_OPTION_SECRET, .help = "the bearer token that every request must carry"),
+	SLUICE_OPTION_STRING(
+		struct admin_config, token, .name = "token", .min = 1, .max = 1024, .flags = SLUICE_OPTION_SECRET,
+		.help = "the bearer token that every request must carry; without one, Host must be a loopback name"),
 	SLUICE_OPTION_END,
 };
 

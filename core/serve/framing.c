@@ -193,7 +193,7 @@ static const struct framing_fault *read_name(struct framing *framing, unsigned c
 		return begin_value(framing);
 	if (is_blank(c))
 		return &bad_name_end;
-	for (unsigned field = OTHER + 1; field < FIELD_COUNT; field++)
+	for (unsigned field = OTHER + 1; framing->candidates && field < FIELD_COUNT; field++)
 		if (framing->candidates >> field & 1 && (unsigned char)names[field][framing->position] != lower(c))
 			framing->candidates &= (uint8_t) ~(1U << field);
 	return is_token(c) && framing->position++ < NAME_MAX ? NULL : &bad_name;
@@ -376,15 +376,32 @@ static size_t skip(struct framing *framing, size_t size)
 	return skipped;
 }
 
+/* Bytes of a value that nothing depends on; the first other one is read as such. */
+static size_t count_plain(const char *data, size_t size)
+{
+	size_t count = 0;
+	while (count < size && (unsigned char)data[count] >= ' ' && data[count] != 0x7f)
+		count++;
+	return count;
+}
+
+/* How many bytes need no closer look; 0: the next one does. */
+static size_t skip_some(struct framing *framing, const char *data, size_t size)
+{
+	if (framing->state == BODY || framing->state == DATA)
+		return skip(framing, size);
+	return framing->state == VALUE && framing->field == OTHER ? count_plain(data, size) : 0;
+}
+
 size_t framing_read(struct framing *framing, char *data, size_t size)
 {
 	size_t kept = 0, complete = 0;
 	for (size_t at = 0; at < size && !framing->fault;) {
-		size_t step = 1;
-		if (framing->state == BODY || framing->state == DATA)
-			step = skip(framing, size - at);
-		else
+		size_t step = skip_some(framing, data + at, size - at);
+		if (step == 0) {
 			framing->fault = readers[framing->state](framing, (unsigned char)data[at]);
+			step = 1;
+		}
 		if (!framing->drops && kept != at)
 			memmove(data + kept, data + at, step);
 		kept += framing->drops ? 0 : step;

@@ -44,7 +44,7 @@ test('a stage sees the address behind a trusted proxy', async (t) => {
   const seen = await describe(server, { Forwarded: standard });
   assert.deepEqual([seen.client_address, seen.scheme, seen.authority], ['2001:db8::7', 'https', 'sluice']);
   for (const forged of ['unknown', '203.0.113.7, unknown', '198.51.100.9, "'])
-    assert.equal((await describe(server, { 'X-Forwarded-For': forged })).client_address, '127.0.0.1', forged);
+    assert.equal((await describe(server, { 'X-Forwarded-For': forged })).client_address, undefined, forged);
 });
 
 test('a stage sees the peer itself where no proxy is trusted', async (t) => {
