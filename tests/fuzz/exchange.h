@@ -37,11 +37,27 @@ static inline size_t response_size(const char *text, size_t size, int *status_ou
 	return length + (field && has_body ? strtoul(field + 18, NULL, 10) : 0);
 }
 
+/* From one loopback address after the other: a million connections need more ports than one has. */
+static inline int connect_to(int at_port)
+{
+	static uint32_t count;
+	const int on = 1;
+	struct sockaddr_in from = {.sin_family = AF_INET},
+			   to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)at_port)};
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + count++ % 250);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	require(bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0);
+	require(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+	return fd;
+}
+
 /* Everything that comes back is a response, none of them says that the server is broken, and the connection ends. */
 static inline void exchange(int at_port, const void *data, size_t size, bool may_be_head)
 {
 	static char text[1 << 20];
-	int fd = wire_connect(at_port);
+	int fd = connect_to(at_port);
 	size_t total = 0, got;
 	(void)!send(fd, data, size, MSG_NOSIGNAL);
 	(void)shutdown(fd, SHUT_WR);
