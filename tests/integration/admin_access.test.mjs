@@ -41,8 +41,11 @@ test('a visitor with the token keeps its connection while others come and go', a
   const scraper = await Connection.open(server.admin);
   const scrape = () => scraper.request({ method: 'GET', path: '/metrics', headers: right });
   assert.equal((await scrape()).status, 200);
-  for (let i = 0; i < 150; i++) (await Connection.open(server.admin)).write('GET / HTTP/1.1\r\n');
+  const others = [];
+  for (let i = 0; i < 150; i++) others.push(await Connection.open(server.admin));
+  others.forEach((connection) => connection.write('GET / HTTP/1.1\r\n'));
   assert.equal((await scrape()).status, 200);
+  [scraper, ...others].forEach((connection) => connection.close());
 });
 
 test('the head decides: a body is not taken from who is kept out, nor a large one from anybody', async (t) => {
