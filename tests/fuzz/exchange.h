@@ -16,10 +16,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static inline void require(bool holds)
+static inline void require(bool holds, const char *what)
 {
-	if (!holds)
-		abort();
+	if (holds)
+		return;
+	(void)fprintf(stderr, "%s: %s\n", what, strerror(errno));
+	abort();
 }
 
 /* A head of a response, and how much follows it; 0: it is none. */
@@ -48,8 +50,8 @@ static inline int connect_to(int at_port)
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-	require(bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0);
-	require(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+	require(bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0, "bind()");
+	require(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0, "connect()");
 	return fd;
 }
 
@@ -68,10 +70,10 @@ static inline void exchange(int at_port, const void *data, size_t size, bool may
 	for (size_t at = 0; at < total;) {
 		int status = 0;
 		size_t one = response_size(text + at, total - at, &status);
-		require(one > 0 && status != 500);
+		require(one > 0 && status != 500, text);
 		if (may_be_head) /* whose response has a length and no body */
 			return;
-		require(one <= total - at);
+		require(one <= total - at, text);
 		at += one;
 	}
 }

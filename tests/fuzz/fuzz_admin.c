@@ -10,7 +10,7 @@ static struct admin *start_admin(const char *token)
 	struct sluice_error error = {0};
 	puppet.config.admin = (struct admin_config){.enabled = true, .address = "127.0.0.1", .token = token};
 	struct admin *admin = admin_start(&service, &error);
-	require(admin != NULL);
+	require(admin != NULL, error.text);
 	return admin;
 }
 
