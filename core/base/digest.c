@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/file.h"
 #include "base/hex.h"
 
 /* Fetched once: looking the algorithm up by name costs more than hashing a small event. */
@@ -94,9 +95,9 @@ void digest_bytes(const void *data, size_t size, uint8_t digest[SLUICE_DIGEST_SI
 
 bool digest_file(const char *path, uint8_t digest[SLUICE_DIGEST_SIZE], struct sluice_error *error)
 {
-	FILE *file = fopen(path, "rbe");
+	FILE *file = file_open(path, error);
 	if (!file)
-		return sluice_error_set(error, "%s: cannot be read: %s", path, strerror(errno));
+		return false;
 	EVP_MD_CTX *context = begin();
 	char chunk[16384];
 	size_t size;

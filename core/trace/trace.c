@@ -11,11 +11,16 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 enum {
 	BUFFER_SIZE = 256 * 1024,
+	STATUS_MAX = 999,
 	HEADER_LEAST = offsetof(struct trace_header, names), /* the first writers' */
 };
+
+/* Of a header's clocks: until the year 2096. */
+#define CLOCK_MAX_NS INT64_C(4000000000000000000)
 
 struct trace_writer {
 	pthread_mutex_t lock;
@@ -27,6 +32,8 @@ struct trace_writer {
 
 struct trace_reader {
 	FILE *file;
+	char *path;
+	size_t count; /* records read */
 	struct trace_header header;
 	unsigned char *record; /* header.record_size bytes */
 };
@@ -142,16 +149,34 @@ static bool header_fits(const struct trace_header *header, const char *path, str
 		return sluice_error_set(error,
 		                        "%s: a damaged trace: its header says %u bytes of header and %u a record", path,
 		                        header->header_size, header->record_size);
+	if (header->start_ns < 0 || header->start_ns > CLOCK_MAX_NS || header->wall_ns < 0 ||
+	    header->wall_ns > CLOCK_MAX_NS)
+		return sluice_error_set(error, "%s: a damaged trace: its header has a time that cannot be", path);
 	return true;
+}
+
+/* Texts end within their room and have no controls: they are shown on terminals. */
+static void clean(char *text, size_t room)
+{
+	text[room - 1] = '\0';
+	for (; *text; text++)
+		*text = *text >= ' ' && *text < 0x7f ? *text : '?';
+}
+
+static void clean_names(struct trace_names names[SLUICE_KIND_SLOTS])
+{
+	for (size_t kind = 0; kind < SLUICE_KIND_SLOTS; kind++) {
+		clean(names[kind].use, sizeof(names[kind].use));
+		for (size_t i = 0; i < SLUICE_SPANS_MAX; i++)
+			clean(names[kind].spans[i], sizeof(names[kind].spans[i]));
+	}
 }
 
 struct trace_reader *trace_open(const char *path, struct sluice_error *error)
 {
-	FILE *file = fopen(path, "rbe");
-	if (!file) {
-		(void)sluice_error_set(error, "%s: cannot read the trace: %s", path, strerror(errno));
+	FILE *file = file_open(path, error);
+	if (!file)
 		return NULL;
-	}
 	struct trace_header header = {.version = 0};
 	(void)!fread(&header, 1, sizeof(header), file); /* a short file fails at the magic */
 	if (!header_fits(&header, path, error))
@@ -165,6 +190,8 @@ struct trace_reader *trace_open(const char *path, struct sluice_error *error)
 	struct trace_reader *reader = must_calloc(1, sizeof(*reader));
 	reader->file = file;
 	reader->header = header;
+	reader->path = must_strdup(path);
+	clean_names(reader->header.names);
 	reader->record = must_alloc(header.record_size);
 	return reader;
 close:
@@ -177,14 +204,38 @@ const struct trace_header *trace_get_header(const struct trace_reader *reader)
 	return &reader->header;
 }
 
-bool trace_read(struct trace_reader *reader, struct trace_record *record_out)
+static bool are_times(const int64_t *ns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ns[i] < -TRACE_TIME_MAX_NS || ns[i] > TRACE_TIME_MAX_NS)
+			return false;
+	return true;
+}
+
+static bool is_sound(const struct trace_record *record)
+{
+	const int64_t times[] = {record->intended_ns, record->sent_ns,     record->answered_ns, record->respond_ns,
+	                         record->ready_ns,    record->received_ns, record->replied_ns};
+	bool sound = are_times(times, sizeof(times) / sizeof(times[0])) && record->status <= STATUS_MAX;
+	for (size_t kind = 0; kind < SLUICE_KIND_SLOTS; kind++) {
+		const struct trace_stage *stage = &record->stages[kind];
+		const int64_t spent[] = {stage->work_ns, stage->wait_ns, stage->parked_ns};
+		sound = sound && are_times(spent, 3) && are_times(stage->spans_ns, SLUICE_SPANS_MAX);
+	}
+	return sound;
+}
+
+bool trace_read(struct trace_reader *reader, struct trace_record *record_out, struct sluice_error *error)
 {
 	size_t size = reader->header.record_size;
 	if (fread(reader->record, size, 1, reader->file) != 1)
 		return false;
 	trace_record_init(record_out);
 	memcpy(record_out, reader->record, size < sizeof(*record_out) ? size : sizeof(*record_out));
-	return true;
+	reader->count++;
+	return is_sound(record_out) ||
+	       sluice_error_set(error, "%s: a damaged trace: the times or the status of record %zu cannot be",
+	                        reader->path, reader->count);
 }
 
 void trace_free(struct trace_reader *reader)
@@ -192,6 +243,7 @@ void trace_free(struct trace_reader *reader)
 	if (!reader)
 		return;
 	(void)fclose(reader->file);
+	free(reader->path);
 	free(reader->record);
 	free(reader);
 }

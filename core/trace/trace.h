@@ -24,6 +24,9 @@
 #include <sluice/stage.h>
 
 enum { TRACE_VERSION = 1 };
+
+/* Times and durations of a record lie within three years, either way: sums and differences of a few of them fit. */
+#define TRACE_TIME_MAX_NS INT64_C(100000000000000000)
 #define TRACE_MAGIC "SLUICETR"
 
 enum trace_source { TRACE_OF_SERVER = 1, TRACE_OF_SENDER = 2 };
@@ -114,8 +117,9 @@ struct trace_reader;
 struct trace_reader *trace_open(const char *path, struct sluice_error *error);
 const struct trace_header *trace_get_header(const struct trace_reader *reader);
 
-/* The next record; false at the end. */
-bool trace_read(struct trace_reader *reader, struct trace_record *record_out);
+/* The next record; false at the end, and with a sentence at a record that cannot be: a time beyond TRACE_TIME_MAX_NS, a
+ * status that is none. */
+bool trace_read(struct trace_reader *reader, struct trace_record *record_out, struct sluice_error *error);
 void trace_free(struct trace_reader *reader);
 
 #endif

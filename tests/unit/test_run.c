@@ -113,7 +113,7 @@ START_TEST(test_what_is_missing_or_damaged_is_named)
 	write_text(RUN_ABOUT, "{\"format\":2}");
 	assert_refused(folder, "/run.json: format: expected 1..1");
 	write_text(RUN_ABOUT, "{\"format\":1}");
-	assert_refused(folder, "/requests.bin: cannot read the trace: No such file or directory");
+	assert_refused(folder, "/requests.bin: cannot be read: No such file or directory");
 	write_text(RUN_REQUESTS, "SLUICE");
 	assert_refused(folder, "/requests.bin: not a trace");
 }

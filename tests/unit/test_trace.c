@@ -65,10 +65,10 @@ START_TEST(test_records_come_back_as_written)
 	ck_assert_int_le(header->start_ns, clock_now_ns());
 	for (uint32_t i = 0; i < 3; i++) {
 		struct trace_record expected = sample(i);
-		ck_assert(trace_read(reader, &record));
+		ck_assert(trace_read(reader, &record, NULL));
 		ck_assert_mem_eq(&record, &expected, sizeof(record));
 	}
-	ck_assert(!trace_read(reader, &record));
+	ck_assert(!trace_read(reader, &record, NULL));
 	trace_free(reader);
 }
 END_TEST
@@ -96,8 +96,8 @@ START_TEST(test_cut_record_is_not_read)
 	write_samples(2);
 	ck_assert_int_eq(truncate(path, (off_t)(sizeof(struct trace_header) + 2 * sizeof(struct trace_record) - 1)), 0);
 	struct trace_reader *reader = trace_open(path, NULL);
-	ck_assert(trace_read(reader, &record));
-	ck_assert(!trace_read(reader, &record));
+	ck_assert(trace_read(reader, &record, NULL));
+	ck_assert(!trace_read(reader, &record, NULL));
 	trace_free(reader);
 }
 END_TEST
@@ -127,10 +127,10 @@ START_TEST(test_longer_header_and_records_of_a_later_writer_are_read)
 	struct trace_record expected = sample(7);
 	write_file(TRACE_VERSION, sizeof(struct trace_header) + 64, sizeof(struct trace_record) + 96, 2);
 	struct trace_reader *reader = trace_open(path, NULL);
-	ck_assert(trace_read(reader, &record));
-	ck_assert(trace_read(reader, &record));
+	ck_assert(trace_read(reader, &record, NULL));
+	ck_assert(trace_read(reader, &record, NULL));
 	ck_assert_mem_eq(&record, &expected, sizeof(record));
-	ck_assert(!trace_read(reader, &record));
+	ck_assert(!trace_read(reader, &record, NULL));
 	trace_free(reader);
 }
 END_TEST
@@ -140,7 +140,7 @@ START_TEST(test_what_an_earlier_writer_did_not_know_is_unknown)
 	struct trace_record record;
 	write_file(TRACE_VERSION, 64, 64, 1);
 	struct trace_reader *reader = trace_open(path, NULL);
-	ck_assert(trace_read(reader, &record));
+	ck_assert(trace_read(reader, &record, NULL));
 	ck_assert_uint_eq(record.input, 7);
 	ck_assert_int_eq(record.stages[SLUICE_KIND_PERSIST].work_ns, -1);
 	ck_assert_int_eq(record.received_ns, -1);
@@ -220,7 +220,7 @@ START_TEST(test_records_of_many_threads_stay_whole)
 		(void)pthread_join(threads[i], NULL);
 	ck_assert(trace_close(writer, NULL));
 	struct trace_reader *reader = trace_open(path, NULL);
-	for (; trace_read(reader, &record); count++) {
+	for (; trace_read(reader, &record, NULL); count++) {
 		struct trace_record expected = sample(record.input);
 		ck_assert_mem_eq(&record, &expected, sizeof(record));
 	}

@@ -225,10 +225,11 @@ static bool read_terms(const struct run *run, struct verdict_terms *terms_out, s
 	if (!json_is_object(asked) || !design)
 		return sluice_error_set(error, "%s: not a comparison: %s has no member \"comparison\"", run->path,
 		                        RUN_ABOUT);
+	double timeout_ns = number_in(asked, "timeout_ms") * 1e6;
 	*terms_out = (struct verdict_terms){
 		.alpha = number_in(asked, "alpha"),
 		.margin = number_in(asked, "margin"),
-		.timeout_ns = (int64_t)(number_in(asked, "timeout_ms") * 1e6),
+		.timeout_ns = timeout_ns > 0 && timeout_ns <= (double)TRACE_TIME_MAX_NS ? (int64_t)timeout_ns : 0,
 		.seed = (uint64_t)json_integer_value(json_object_get(asked, "seed")),
 		.sequential = json_is_true(json_object_get(asked, "sequential")),
 		.is_signed = json_is_string(json_object_get(run->about, "sign")),

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "lab/judge/verify.h"
 
 bool verify_read_input(const struct run *run, const char *path, struct input *input, struct sluice_error *error)
@@ -14,9 +15,15 @@ bool verify_read_input(const struct run *run, const char *path, struct input *in
 		return sluice_error_set(error, "%s: expected a run directory whose " RUN_ABOUT " has input.sha256",
 		                        run->path);
 	char *own = run_file(run->path, RUN_INPUT);
+	struct sluice_error cause = {0};
+	FILE *file = path ? NULL : file_open(own, &cause);
 	bool good = true;
 	if (!path && access(own, F_OK) != 0)
 		good = sluice_error_set(error, "%s: the run has not kept its input: expected --input FILE", own);
+	else if (!path && !file)
+		good = sluice_error_set(error, "%s", cause.text);
+	if (file)
+		(void)fclose(file);
 	good = good && input_read(input, path ? path : own, error);
 	if (good && strcmp(input->sha256, expected) != 0)
 		good = sluice_error_set(error, "%s: not what the run sent: its SHA-256 is %s, expected %s",

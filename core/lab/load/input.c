@@ -58,6 +58,8 @@ struct input_event *input_add(struct input *input)
 	return event;
 }
 
+enum { LINE_MAX_SIZE = 64 << 20 /* bytes */ };
+
 /* A line on its way to becoming an event; what a member says is judged when all of them are there. */
 struct line {
 	struct arena *arena;
@@ -285,19 +287,39 @@ static bool is_blank(const char *text, size_t size)
 	return true;
 }
 
+/* A line with its newline, if it has one, cut where it is longer than a line may be; false: there is none. */
+static bool read_line(FILE *file, struct buffer *line)
+{
+	char piece[4096];
+	size_t size = 0;
+	int c = 0;
+	buffer_empty(line);
+	while (c != '\n' && line->size <= LINE_MAX_SIZE && (c = getc_unlocked(file)) != EOF) {
+		piece[size++] = (char)c;
+		if (size < sizeof(piece) && c != '\n')
+			continue;
+		buffer_add(line, piece, size);
+		size = 0;
+	}
+	buffer_add(line, piece, size);
+	return line->size > 0;
+}
+
 static bool read_lines(struct input *input, FILE *file, const char *path, EVP_MD_CTX *hash, struct sluice_error *error)
 {
-	char *text = NULL;
-	size_t room = 0;
+	struct buffer line = {0};
 	bool good = true;
-	ssize_t size;
-	for (size_t number = 1; good && (size = getline(&text, &room, file)) >= 0; number++) {
+	for (size_t number = 1; good && read_line(file, &line); number++) {
 		struct sluice_error cause = {0};
-		(void)EVP_DigestUpdate(hash, text, (size_t)size);
-		if (!is_blank(text, (size_t)size) && !take_line(input, text, (size_t)size, &cause))
+		(void)EVP_DigestUpdate(hash, line.data, line.size);
+		if (line.size > LINE_MAX_SIZE)
+			(void)sluice_error_set(&cause, "expected a line of at most %d MiB", LINE_MAX_SIZE >> 20);
+		else if (!is_blank(line.data, line.size))
+			(void)take_line(input, line.data, line.size, &cause);
+		if (cause.text[0])
 			good = sluice_error_set(error, "%s:%zu: %s", path, number, cause.text);
 	}
-	free(text);
+	buffer_finish(&line);
 	return good && (!ferror(file) || sluice_error_set(error, "%s: reading stopped before its end", path));
 }
 

@@ -12,9 +12,13 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "lab/run/run.h"
 
-enum { NAME_AT = DIGEST_HEX_SIZE + 1 /* two characters between the hash and the name */ };
+enum {
+	NAME_AT = DIGEST_HEX_SIZE + 1, /* two characters between the hash and the name */
+	MANIFEST_MAX = 1024 * 1024,
+};
 
 /* Names of files below the directory, "interim/run.json"; freed with free_names(). */
 struct names {
@@ -178,14 +182,15 @@ static bool read_text(const char *path, struct buffer *text, struct sluice_error
 {
 	char piece[4096];
 	size_t got;
-	FILE *file = fopen(path, "re");
+	struct sluice_error cause = {0};
+	FILE *file = file_open(path, &cause);
 	if (!file)
-		return sluice_error_set(error, "%s: cannot be read: %s; `sluice evidence pack` makes it", path,
-		                        strerror(errno));
-	while ((got = fread(piece, 1, sizeof(piece), file)) > 0)
+		return sluice_error_set(error, "%s; `sluice evidence pack` makes it", cause.text);
+	while (text->size <= MANIFEST_MAX && (got = fread(piece, 1, sizeof(piece), file)) > 0)
 		buffer_add(text, piece, got);
 	(void)fclose(file);
-	return true;
+	return text->size <= MANIFEST_MAX ||
+	       sluice_error_set(error, "%s: expected at most %d bytes", path, MANIFEST_MAX);
 }
 
 bool manifest_check(const char *directory, manifest_fault_fn each, void *context, size_t *files_out,

@@ -15,9 +15,15 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/hash_table.h"
 
-enum { FORMAT = 1 };
+enum {
+	FORMAT = 1,
+	RECORDS_MAX = 32 * 1024 * 1024,
+	BLOCKS_ALWAYS = 1024,            /* a trace may have this many blocks however few its records are */
+	DOCUMENT_MAX = 16 * 1024 * 1024, /* bytes; as a tree in memory it takes up to 80 times that */
+};
 
 char *run_file(const char *directory, const char *name)
 {
@@ -32,6 +38,21 @@ static bool is_directory(const char *path)
 	return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+/* A record belongs to one of two arms and to a block; blocks are counted from 0, and each has records. */
+static bool is_placed(const struct trace_record *record, size_t count)
+{
+	return record->arm < RUN_ARMS_MAX && (record->block < BLOCKS_ALWAYS || record->block < count);
+}
+
+static bool check_records(const struct run *run, const char *path, struct sluice_error *error)
+{
+	for (size_t i = 0; i < run->count; i++)
+		if (!is_placed(&run->records[i], run->count))
+			return sluice_error_set(error, "%s: a damaged trace: record %zu is of arm %u, block %u", path,
+			                        i + 1, run->records[i].arm, run->records[i].block);
+	return true;
+}
+
 static bool read_records(struct run *run, const char *path, struct sluice_error *error)
 {
 	struct trace_reader *reader = trace_open(path, error);
@@ -40,7 +61,12 @@ static bool read_records(struct run *run, const char *path, struct sluice_error 
 	size_t room = 0;
 	struct trace_record record;
 	run->header = *trace_get_header(reader);
-	while (trace_read(reader, &record)) {
+	struct sluice_error cause = {0};
+	while (trace_read(reader, &record, &cause)) {
+		if (run->count == RECORDS_MAX) {
+			(void)sluice_error_set(&cause, "%s: expected at most %d records", path, RECORDS_MAX);
+			break;
+		}
 		if (run->count == room) {
 			room = room ? 2 * room : 1024;
 			run->records = must_realloc(run->records, room * sizeof(*run->records));
@@ -48,7 +74,7 @@ static bool read_records(struct run *run, const char *path, struct sluice_error 
 		run->records[run->count++] = record;
 	}
 	trace_free(reader);
-	return true;
+	return cause.text[0] ? sluice_error_set(error, "%s", cause.text) : check_records(run, path, error);
 }
 
 static bool check_format(const char *path, const json_t *about, struct sluice_error *error)
@@ -114,19 +140,34 @@ bool run_write_json(const char *directory, const char *name, const json_t *docum
 	return good;
 }
 
+/* False: it cannot be read, or is larger than a document of a run may be. */
+static bool read_document(const char *path, struct buffer *text, struct sluice_error *error)
+{
+	char piece[16384];
+	size_t size;
+	FILE *file = file_open(path, error);
+	if (!file)
+		return false;
+	while (text->size <= DOCUMENT_MAX && (size = fread(piece, 1, sizeof(piece), file)) > 0)
+		buffer_add(text, piece, size);
+	(void)fclose(file);
+	return text->size <= DOCUMENT_MAX ||
+	       sluice_error_set(error, "%s: expected at most %d MiB", path, DOCUMENT_MAX / (1024 * 1024));
+}
+
 json_t *run_read_json(const char *directory, const char *name, struct sluice_error *error)
 {
 	json_error_t cause;
+	json_t *document = NULL;
+	struct buffer text = {0};
 	char *path = run_file(directory, name);
-	FILE *file = fopen(path, "re");
-	json_t *document = file ? json_loadf(file, JSON_ALLOW_NUL, &cause) : NULL;
-	if (!file)
-		(void)sluice_error_set(error, "%s: cannot be read: %s", path, strerror(errno));
-	else if (!document)
-		(void)sluice_error_set(error, "%s:%d:%d: expected JSON: %s", path, cause.line, cause.column,
-		                       cause.text);
-	if (file)
-		(void)fclose(file);
+	if (read_document(path, &text, error)) {
+		document = json_loadb(text.data ? text.data : "", text.size, JSON_ALLOW_NUL, &cause);
+		if (!document)
+			(void)sluice_error_set(error, "%s:%d:%d: expected JSON: %s", path, cause.line, cause.column,
+			                       cause.text);
+	}
+	buffer_finish(&text);
 	free(path);
 	return document;
 }
@@ -211,9 +252,12 @@ size_t run_join(struct trace_record *records, size_t count, const struct trace_h
 	join_init(&join, records, count);
 	join.shift_ns = clock_shift_ns(header, server_header);
 	memcpy(names_out, server_header->names, sizeof(server_header->names));
-	while (trace_read(reader, &server))
+	struct sluice_error cause = {0};
+	if (join.shift_ns < -TRACE_TIME_MAX_NS || join.shift_ns > TRACE_TIME_MAX_NS)
+		(void)sluice_error_set(&cause, "%s: is of another time than the requests", server_trace);
+	while (!cause.text[0] && trace_read(reader, &server, &cause))
 		found += join_record(&join, &server);
 	trace_free(reader);
 	join_finish(&join);
-	return found;
+	return cause.text[0] ? (size_t)sluice_error_set(error, "%s", cause.text) : found;
 }

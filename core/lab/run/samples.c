@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 
 static bool is_directory(const char *path)
 {
@@ -19,7 +20,8 @@ static bool is_directory(const char *path)
 static bool is_trace(const char *path)
 {
 	char magic[sizeof(TRACE_MAGIC) - 1] = "";
-	FILE *file = fopen(path, "rbe");
+	struct sluice_error none = {0};
+	FILE *file = file_open(path, &none);
 	if (!file)
 		return false;
 	bool found = fread(magic, sizeof(magic), 1, file) == 1 && memcmp(magic, TRACE_MAGIC, sizeof(magic)) == 0;
