@@ -8,7 +8,7 @@ rounds=${4:-3}
 
 cat >"$work/signed.yaml" <<END
 pipeline: signed
-listen: { port: 0, max_connections: $limit, header_timeout: 10s, body_timeout: 30s, keep_alive: 65s }
+listen: { port: 0, max_connections: $limit, header_timeout: 10s, body_timeout: 30s }
 admin: { port: 0 }
 stages:
   - { auth: hmac, scheme: github, secrets: [secret] }
@@ -18,8 +18,6 @@ stages:
   - { persist: sqlite, path: $work/signed.db }
 END
 "$sluice" generate --count $((rate * seconds)) --duplicates 0% --output "$work/input.jsonl"
-start signed "$sluice" run "$work/signed.yaml" --log-level error
-listener=$port
 
 figure() { sed -n "s/^ *\"$1\": \([0-9.e-]*\),\{0,1\}$/\1/p" "$work/run/run.json" | head -1; }
 
@@ -29,20 +27,26 @@ measure() {
 	"$sluice" replay --input "$work/input.jsonl" --fresh --url "http://127.0.0.1:$listener" --sign github:secret \
 		--rate "$rate" --concurrency 20 --output "$work/run" >"$work/said" 2>&1 || true
 	echo "$(figure p95_ms) $(figure errors)" >>"$work/$1"
-	printf '%-12s P95 %8s ms, not 2xx: %s of %s\n' "$1" "$(figure p95_ms)" "$(figure errors)" $((rate * seconds))
+	printf '%-28s P95 %8s ms, not 2xx: %s of %s\n' "$1" "$(figure p95_ms)" "$(figure errors)" $((rate * seconds))
 }
-
-measure warm
-for ((i = 0; i < rounds; i++)); do
-	measure undisturbed
-	start "slow-$i" "$programs/bench-slow" "$listener" $((3 * limit))
-	slow=$pid
-	measure beset
-	stop_server "$slow"
-done
 middle() { awk '{ print $1 }' "$work/$1" | median; }
-report "P95 undisturbed, ms, median of $rounds" "$(middle undisturbed)"
-report "P95 beside $((3 * limit)) slow and idle connections, ms, median of $rounds" "$(middle beset)"
-judge "ratio of the P95s" "$(calculate "$(middle beset) / $(middle undisturbed)")" 3
-judge "not 2xx, % of all" "$(awk -v n=$((rate * seconds)) '{ bad += $2 } END { printf "%.3f", 100 * bad / (n * NR) }' "$work/beset")" 1
+
+# A sender that keeps its connections, and one that opens a new one for every webhook.
+for keep_alive in 65s 0s; do
+	start "signed-$keep_alive" "$sluice" run "$work/signed.yaml" --log-level error --set "listen.keep_alive=$keep_alive"
+	signed=$pid listener=$port
+	measure "warm-$keep_alive"
+	for ((i = 0; i < rounds; i++)); do
+		measure "undisturbed-$keep_alive"
+		start "slow-$keep_alive-$i" "$programs/bench-slow" "$listener" $((3 * limit))
+		slow=$pid
+		measure "beset-$keep_alive"
+		stop_server "$slow"
+	done
+	stop_server "$signed"
+	report "keep_alive $keep_alive: P95 undisturbed, ms, median of $rounds" "$(middle "undisturbed-$keep_alive")"
+	report "… beside $((3 * limit)) slow and idle connections" "$(middle "beset-$keep_alive")"
+	judge "… ratio" "$(calculate "$(middle "beset-$keep_alive") / $(middle "undisturbed-$keep_alive")")" 3
+	judge "… not 2xx, %" "$(awk -v n=$((rate * seconds)) '{ bad += $2 } END { printf "%.3f", 100 * bad / (n * NR) }' "$work/beset-$keep_alive")" 1
+done
 exit $verdicts

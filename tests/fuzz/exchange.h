@@ -6,6 +6,7 @@
 #define TESTS_FUZZ_EXCHANGE_H
 
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
 
 /* Check counts what a test has asserted; here is no test. */
@@ -37,6 +38,15 @@ static inline size_t response_size(const char *text, size_t size, int *status_ou
 	const char *field = strcasestr(head, "\r\nContent-Length: ");
 	bool has_body = *status_out >= 200 && *status_out != 204 && *status_out != 304;
 	return length + (field && has_body ? strtoul(field + 18, NULL, 10) : 0);
+}
+
+/* libFuzzer's alarm would interrupt connect(). Each step has a deadline of its own. */
+static inline void block_alarm(void)
+{
+	sigset_t alarm;
+	(void)sigemptyset(&alarm);
+	(void)sigaddset(&alarm, SIGALRM);
+	(void)pthread_sigmask(SIG_BLOCK, &alarm, NULL);
 }
 
 /* From one loopback address after the other: a million connections need more ports than one has. */

@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *const none[] = {NULL};
 	static int open_port, guarded_port;
 	if (!open_port) {
+		block_alarm();
 		prepare();
 		puppet.config.file = "p.yaml";
 		puppet.config.optimizations = none;

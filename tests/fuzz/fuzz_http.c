@@ -6,6 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!server) {
+		block_alarm();
 		prepare();
 		puppet.config.listen.health = true;
 		start_listening();
