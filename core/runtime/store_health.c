@@ -90,6 +90,10 @@ void store_health_observe(struct store_health *health, struct sluice_stage *pers
 	char reason[SLUICE_DETAIL_MAX];
 	if (persist->ops->observe)
 		persist->ops->observe(persist, &relay.observer);
-	if (!relay.told && is_bad(health, reason))
+	if (relay.told)
+		atomic_store(&health->told, true);
+	else if (atomic_exchange(&health->told, false))
+		atomic_store(&health->failing_since_ns, 0);
+	else if (is_bad(health, reason))
 		observer->unhealthy(observer, reason);
 }

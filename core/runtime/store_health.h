@@ -4,7 +4,8 @@
  *
  * Bad since a batch of which every event got RETRY and no later one fared better; a moment is left for one that does, so
  * that a single failure among successes is not told. Without traffic nothing is known: some time after the last failure
- * health is good again, so that whoever keeps traffic away from a sick service sends some, and it is tried.
+ * health is good again, so that whoever keeps traffic away from a sick service sends some, and it is tried. A stage that
+ * has told of the failure knows better when it is over.
  */
 #ifndef RUNTIME_STORE_HEALTH_H
 #define RUNTIME_STORE_HEALTH_H
@@ -20,6 +21,7 @@
 struct store_health {
 	_Atomic int64_t failing_since_ns; /* monotonic; 0: it does not fail */
 	_Atomic int64_t failed_ns;        /* the last time */
+	atomic_bool told;                 /* by the stage itself */
 	pthread_mutex_t lock;
 	char reason[SLUICE_DETAIL_MAX];
 };

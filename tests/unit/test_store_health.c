@@ -149,6 +149,21 @@ START_TEST(test_the_reason_of_the_stage_goes_first_and_its_gauges_go_through)
 }
 END_TEST
 
+START_TEST(test_a_stage_that_told_of_it_says_when_it_is_over)
+{
+	note(SLUICE_RETRY);
+	now_ns += NS_PER_S;
+	stage_says = "the disk is full";
+	ck_assert_str_ne(look(), "");
+	stage_says = NULL;
+	ck_assert_str_eq(look(), "");
+	ck_assert_str_eq(look(), "");
+	note(SLUICE_RETRY);
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "the table was dropped");
+}
+END_TEST
+
 START_TEST(test_a_failure_without_a_reason_gets_one)
 {
 	enum sluice_verdict verdict = SLUICE_RETRY;
@@ -170,6 +185,7 @@ static Suite *store_health_suite(void)
 	tcase_add_test(cases, test_poison_says_nothing_of_the_store);
 	tcase_add_test(cases, test_without_traffic_the_last_failure_is_forgotten_and_the_next_one_counts_anew);
 	tcase_add_test(cases, test_the_reason_of_the_stage_goes_first_and_its_gauges_go_through);
+	tcase_add_test(cases, test_a_stage_that_told_of_it_says_when_it_is_over);
 	tcase_add_test(cases, test_a_failure_without_a_reason_gets_one);
 	suite_add_tcase(suite, cases);
 	return suite;
