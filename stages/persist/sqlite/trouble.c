@@ -98,7 +98,8 @@ void trouble_explain(sqlite3 *db, char text_out[TROUBLE_SIZE])
 		if (meanings[i].code == (code & 0xff))
 			words = meanings[i].words;
 	if (words)
-		(void)snprintf(text_out, TROUBLE_SIZE, "%s (%s)", words, cause ? strerror(cause) : sqlite3_errmsg(db));
+		(void)snprintf(text_out, TROUBLE_SIZE, "%s (%s)", words,
+		               cause ? strerror(cause) : sqlite3_errstr(code));
 	else
 		(void)snprintf(text_out, TROUBLE_SIZE, "%s", sqlite3_errmsg(db));
 }
