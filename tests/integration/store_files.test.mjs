@@ -82,6 +82,12 @@ const harms = {
   'the database is deleted': async (path) => unlink(path),
   'database, log and index are deleted': async (path) =>
     Promise.all(['', '-wal', '-shm'].map((suffix) => unlink(path + suffix))),
+  'the database is moved and comes back': async (path, data, server) => {
+    await rename(path, `${path}.gone`);
+    const reasons = await until('bad health', () => whyUnwell(server), { within: 2 });
+    assert.match(reasons, /the database file was moved away/);
+    await rename(`${path}.gone`, path);
+  },
   'the folder is moved and comes back': async (path, data, server) => {
     await rename(data, `${data}.gone`);
     await until('bad health', () => whyUnwell(server), { within: 2 });

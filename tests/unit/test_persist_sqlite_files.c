@@ -105,6 +105,11 @@ static void delete_all(void)
 	shell("rm %s*", path);
 }
 
+static void move_database_and_back(void)
+{
+	shell("mv %s %s.gone && sleep 0.6 && mv %s.gone %s", path, path, path, path);
+}
+
 static void empty_folder(void)
 {
 	shell("mv %s %s.gone && mkdir %s && sleep 0.5 && rm -r %s.gone", folder, folder, folder, folder);
@@ -128,6 +133,7 @@ static const struct harm {
 	{"database and log are deleted", delete_database_and_log},
 	{"all is deleted", delete_all},
 	{"the folder is replaced by an empty one", empty_folder},
+	{"the database is moved and comes back", move_database_and_back},
 	{"the folder is moved and comes back", move_folder_and_back},
 };
 enum { SURVIVED = sizeof(survived) / sizeof(survived[0]) };

@@ -2,6 +2,7 @@
 #include "disk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ struct handle {
 static const char *const kind_names[DISK_KINDS] = {"database file", "write-ahead log", "file -shm"};
 
 static const char *const state_words[] = {
-	[DISK_MISSING] = "was deleted or moved away",
+	[DISK_MISSING] = "was deleted",
+	[DISK_MOVED] = "was moved away",
 	[DISK_REPLACED] = "was replaced by another file",
 	[DISK_SHORT] = "was truncated",
 	[DISK_ALTERED] = "was overwritten by another program",
@@ -167,7 +169,10 @@ static enum disk_state look(struct disk *disk, enum disk_kind kind, sqlite3_file
 	if (stat(file->path, &status) != 0) {
 		char folder[PATH_MAX];
 		folder_of(file->path, folder, sizeof(folder));
-		return errno == ENOENT && stat(folder, &status) == 0 ? DISK_MISSING : DISK_UNREACHABLE;
+		if (errno != ENOENT || stat(folder, &status) != 0)
+			return DISK_UNREACHABLE;
+		bool is_moved = kind == DISK_DATABASE && fstat(file->fd, &status) == 0 && status.st_nlink > 0;
+		return is_moved ? DISK_MOVED : DISK_MISSING;
 	}
 	if (status.st_dev != file->device || status.st_ino != file->inode)
 		return DISK_REPLACED;
@@ -207,13 +212,20 @@ static bool look_at_all(struct disk *disk, sqlite3_file *writer)
 static bool note_opened(struct disk *disk, enum disk_kind kind, const char *path)
 {
 	struct stat status;
-	if (stat(path, &status) != 0)
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) != 0) {
+		if (fd >= 0)
+			(void)close(fd);
 		return false;
+	}
 	(void)pthread_mutex_lock(&disk->lock);
 	struct disk_file *file = &disk->files[kind];
 	bool same = file->handles == 0 || (file->device == status.st_dev && file->inode == status.st_ino);
-	if (file->handles++ == 0) {
+	if (file->handles++ > 0) {
+		(void)close(fd);
+	} else {
 		(void)snprintf(file->path, sizeof(file->path), "%s", path);
+		file->fd = fd;
 		file->device = status.st_dev;
 		file->inode = status.st_ino;
 		if (kind == DISK_DATABASE) {
@@ -232,7 +244,10 @@ static bool note_opened(struct disk *disk, enum disk_kind kind, const char *path
 static void note_closed(struct disk *disk, enum disk_kind kind)
 {
 	(void)pthread_mutex_lock(&disk->lock);
-	if (--disk->files[kind].handles == 0 && kind == DISK_INDEX)
+	bool was_last = --disk->files[kind].handles == 0;
+	if (was_last)
+		(void)close(disk->files[kind].fd);
+	if (was_last && kind == DISK_INDEX)
 		disk->index = NULL;
 	(void)pthread_mutex_unlock(&disk->lock);
 }

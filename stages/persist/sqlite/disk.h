@@ -32,6 +32,7 @@ enum disk_kind { DISK_DATABASE, DISK_LOG, DISK_INDEX, DISK_KINDS };
 enum disk_state {
 	DISK_IN_PLACE,
 	DISK_MISSING,     /* its folder is there, it is not */
+	DISK_MOVED,       /* the database: so it is, but it has another name */
 	DISK_REPLACED,    /* another file has its name */
 	DISK_SHORT,       /* it was truncated */
 	DISK_ALTERED,     /* the database: something that is not SQLite has written to it */
@@ -50,6 +51,7 @@ struct disk {
 		unsigned handles; /* how often it is open; 0: nothing else is known of it */
 		dev_t device;
 		ino_t inode;
+		int fd; /* O_PATH, so that closing it ends no lock */
 	} files[DISK_KINDS];
 	volatile uint32_t *index; /* the first page of the WAL-index while it is mapped */
 	/* Of the database, as last seen: what changed its time may be our writing or another process's checkpoint. */
