@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "base/utf8.h"
 
 /* How many bytes at the start stand for themselves in a JSON text: most texts are of these alone. */
@@ -16,14 +17,6 @@ static size_t plain(const char *data, size_t size)
 	while (count < size && data[count] >= 0x20 && data[count] < 0x7f && data[count] != '"' && data[count] != '\\')
 		count++;
 	return count;
-}
-
-/* What a terminal obeys rather than shows: the controls of C1 (U+009B begins a sequence like ESC [), marks, embeddings,
- * overrides and isolates of direction, and separators that some take for a new line. */
-static bool commands_terminal(uint32_t c)
-{
-	return (c >= 0x80 && c <= 0x9f) || c == 0x61c || (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069);
 }
 
 static void quoted(struct buffer *out, const char *data, size_t size)
@@ -43,7 +36,7 @@ static void quoted(struct buffer *out, const char *data, size_t size)
 			length = 1;
 		} else if (c == '"' || c == '\\') {
 			buffer_add(out, (const char[]){'\\', *data}, 2);
-		} else if (c < 0x20 || c == 0x7f || commands_terminal(utf8_decode(data, length))) {
+		} else if (printable_commands(utf8_decode(data, length))) {
 			buffer_printf(out, "\\u%04x", (unsigned)utf8_decode(data, length));
 		} else {
 			buffer_add(out, data, length);

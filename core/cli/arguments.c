@@ -258,7 +258,7 @@ static bool take_file(struct parser *parser, int argc, char **argv)
 	struct bind bind = {.where = "", .tables = &table, .table_count = 1, .arena = parser->arena};
 	const struct yaml_node *top = yaml_read_file(file, parser->arena, &error);
 	if (!top || !bind_map(&bind, top, top, &error)) {
-		fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return false;
 	}
 	resolve_paths(parser, file, top);

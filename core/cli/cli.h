@@ -12,6 +12,9 @@ enum {
 	STATUS_INVALID = 30, /* the measurement does not hold */
 };
 
+/* A sentence on stderr. Whatever is in it, a terminal shows it and obeys none of it. */
+void say(const char *sentence);
+
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_stages(int argc, char **argv);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -192,6 +193,29 @@ START_TEST(test_edited_verdict_is_refused_with_new_hashes_too)
 	hash_again();
 	ck_assert_uint_eq(verify(), 1);
 	assert_fault("compare.json: is not what the raw samples come to\n");
+}
+END_TEST
+
+/* The command itself: names of files, and what a damaged document quotes, are somebody else's. */
+START_TEST(test_names_in_a_bundle_command_no_terminal)
+{
+	char command[512], line[256];
+	char *path = run_file(folder, "\x1b[31mred\xc2\x9b"
+	                              "2J");
+	pack();
+	FILE *file = fopen(path, "we");
+	ck_assert_ptr_nonnull(file);
+	(void)fclose(file);
+	free(path);
+	(void)snprintf(command, sizeof(command), TEST_BUILD_DIR "/sluice evidence verify '%s' 2>&1", folder);
+	file = popen(command, "r");
+	bool named = false;
+	while (fgets(line, sizeof(line), file)) {
+		named |= strstr(line, "\\u001b[31mred\\u009b2J: is not in the manifest") != NULL;
+		ck_assert_msg(!strchr(line, '\x1b') && !strstr(line, "\xc2\x9b"), "%s", line);
+	}
+	ck_assert_int_eq(WEXITSTATUS(pclose(file)), 1);
+	ck_assert(named);
 }
 END_TEST
 
@@ -397,6 +421,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_samples_that_were_changed_are_refused_with_new_hashes_too);
 	tcase_add_test(all, test_edited_verdict_is_refused);
 	tcase_add_test(all, test_edited_verdict_is_refused_with_new_hashes_too);
+	tcase_add_test(all, test_names_in_a_bundle_command_no_terminal);
 	tcase_add_test(all, test_verdict_that_was_taken_away_is_missed);
 	tcase_add_loop_test(all, test_edited_run_is_refused_with_new_hashes_too, 0, sizeof(edits) / sizeof(edits[0]));
 	tcase_add_test(all, test_generator_that_was_late_cannot_be_declared_valid);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_writer.h"
+#include "base/printable.h"
 #include "support/unit.h"
 
 enum { LINE_SIZE = 1024, LINES = 3 * LOG_WRITER_ROOM / LINE_SIZE };
@@ -184,6 +185,35 @@ START_TEST(test_nothing_in_a_line_commands_a_terminal)
 }
 END_TEST
 
+START_TEST(test_printable_text_keeps_its_lines_and_nothing_that_commands)
+{
+	static const struct {
+		const char *text, *as_text, *as_line;
+	} cases[] = {
+		{"plain \xc3\xa9", "plain \xc3\xa9", "plain \xc3\xa9"},
+		{"a\n\tb", "a\n\tb", "a\\u000a\\u0009b"},
+		{"\x1b]0;title\x07", "\\u001b]0;title\\u0007", "\\u001b]0;title\\u0007"},
+		{"\r\x08\x7f", "\\u000d\\u0008\\u007f", "\\u000d\\u0008\\u007f"},
+		{"\xc2\x9b"
+	         "2J",
+	         "\\u009b2J", "\\u009b2J"},
+		{"\xe2\x80\xae\xe2\x81\xa9", "\\u202e\\u2069", "\\u202e\\u2069"},
+		{"\xff\xc2", "\xef\xbf\xbd\xef\xbf\xbd", "\xef\xbf\xbd\xef\xbf\xbd"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int form = PRINTABLE_TEXT; form <= PRINTABLE_LINE; form++) {
+			char *got = NULL;
+			size_t size;
+			FILE *file = open_memstream(&got, &size);
+			printable_write(file, (enum printable_form)form, cases[i].text, strlen(cases[i].text));
+			(void)fclose(file);
+			ck_assert_str_eq(got, form == PRINTABLE_TEXT ? cases[i].as_text : cases[i].as_line);
+			free(got);
+		}
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("log");
@@ -196,6 +226,7 @@ static Suite *suite(void)
 	suite_add_tcase(suite, readers);
 	TCase *texts = tcase_create("texts");
 	tcase_add_test(texts, test_nothing_in_a_line_commands_a_terminal);
+	tcase_add_test(texts, test_printable_text_keeps_its_lines_and_nothing_that_commands);
 	suite_add_tcase(suite, texts);
 	return suite;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "lab/report/breakdown.h"
@@ -48,7 +49,9 @@ static void print_heading(const struct samples *samples, const struct sample_arm
 	(void)printf("%s", samples->path);
 	if (arm->arm >= 0)
 		(void)printf(", arm %c", 'A' + arm->arm);
-	(void)printf("%s%s\n\n", arm->label[0] ? ": " : "", arm->label);
+	(void)printf("%s", arm->label[0] ? ": " : "");
+	printable_write(stdout, PRINTABLE_LINE, arm->label, strlen(arm->label));
+	(void)printf("\n\n");
 }
 
 static void print_analysis(const struct analyze_result *result, const struct recommendation *list, size_t count)
@@ -57,7 +60,7 @@ static void print_analysis(const struct analyze_result *result, const struct rec
 	breakdown_write_text(result, &text);
 	if (result->answered > 0)
 		recommend_write_text(result, list, count, &text);
-	(void)fwrite(text.data, 1, text.size, stdout);
+	printable_write(stdout, PRINTABLE_TEXT, text.data, text.size);
 	buffer_finish(&text);
 }
 
@@ -180,7 +183,7 @@ static int analyze(const struct flags *flags, const struct arguments *arguments)
 		done = handle_run(&request, arguments->operands[i], &error);
 	done = done && print_list(&request, &error);
 	if (!done)
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	json_decref(request.list);
 	arena_finish(&request.arena);
 	return done ? STATUS_YES : STATUS_CANNOT;

@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/json_writer.h"
+#include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/lab/store.h"
@@ -36,12 +37,19 @@ static void write_finding(struct output *output, const struct audit_finding *fin
 	jsonw_end_object(json);
 }
 
+static void print_row(const struct audit_finding *finding)
+{
+	printf("row ");
+	printable_write(stdout, PRINTABLE_LINE, finding->writer.data, finding->writer.size);
+	printf(":%" PRId64, finding->position);
+}
+
 static void print_finding(const struct audit_finding *finding)
 {
 	if (finding->event_id)
 		printf("event %" PRId64 "%s", finding->event_id, finding->position ? ", " : "");
 	if (finding->position)
-		printf("row %.*s:%" PRId64, (int)finding->writer.size, finding->writer.data, finding->position);
+		print_row(finding);
 	printf(": %s\n", audit_violation_words[finding->violation].phrase);
 }
 
@@ -151,7 +159,7 @@ static int verify(const struct arguments *arguments, const char *head_list)
 		else
 			print_result(&result);
 	} else {
-		fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	}
 	audit_result_finish(&result);
 	buffer_finish(&output.text);

@@ -123,7 +123,7 @@ static int report_gate(const char *directory, bool quietly)
 	struct sluice_error error = {0};
 	json_t *gate = run_read_json(directory, RUN_GATE, &error);
 	if (!gate) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return STATUS_CANNOT;
 	}
 	if (!quietly)
@@ -143,7 +143,7 @@ static json_t *compare(const struct comparison_request *request, struct watch *w
 	if (watch->is_terminal)
 		(void)fprintf(stderr, "\r\033[K");
 	if (!document)
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	return document;
 }
 
@@ -257,7 +257,7 @@ static int compare_each(const struct comparison_request *request, struct arena *
 	struct watch watch = {.is_terminal = isatty(STDERR_FILENO) == 1};
 	size_t count = list_trials(request->pipelines[0], trials, arena, &error);
 	if (count == 0 || (mkdir(request->settings->output, 0777) != 0 && errno != EEXIST)) {
-		(void)fprintf(stderr, "%s\n", count == 0 ? error.text : strerror(errno));
+		say(count == 0 ? error.text : strerror(errno));
 		return STATUS_CANNOT;
 	}
 	int status = STATUS_YES;

@@ -76,7 +76,7 @@ static int conform_file(const char *file, const struct conform *wanted, bool as_
 	int status;
 	conform.plugin = plugin;
 	if (!plugin) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return STATUS_CANNOT;
 	}
 	if (conform.only && !conform_has(plugin->ops.kind, conform.only, &error))

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "lab/report/evidence.h"
@@ -19,7 +20,7 @@ static int pack(const char *directory)
 	struct sluice_error error = {0};
 	size_t missing = 0;
 	if (!evidence_pack(directory, say_missing, &missing, &error)) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return STATUS_CANNOT;
 	}
 	(void)printf("%s: packed; sha256sum -c and `sluice evidence verify` check it\n", directory);
@@ -29,7 +30,10 @@ static int pack(const char *directory)
 static void say_fault(void *context, const char *file, const char *what)
 {
 	(void)context;
-	(void)printf("%s: %s\n", file, what);
+	printable_write(stdout, PRINTABLE_LINE, file, strlen(file));
+	(void)printf(": ");
+	printable_write(stdout, PRINTABLE_LINE, what, strlen(what));
+	(void)printf("\n");
 }
 
 static int verify(const char *directory)
@@ -37,7 +41,7 @@ static int verify(const char *directory)
 	struct sluice_error error = {0};
 	size_t faults;
 	if (!evidence_verify(directory, say_fault, NULL, &faults, &error)) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return STATUS_CANNOT;
 	}
 	if (faults > 0)

@@ -3,8 +3,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "lab/gate/criteria.h"
@@ -27,6 +29,12 @@ static void print_row(const char *title, const char *value, const char *bound, c
 	(void)printf("%s\n", verdict);
 }
 
+static void print_line(const char *text)
+{
+	printable_write(stdout, PRINTABLE_LINE, text, strlen(text));
+	(void)printf("\n");
+}
+
 static const char *verdict_of(const struct gate_row *row)
 {
 	return row->proven ? "failed, proven" : gate_verdicts[row->verdict].name;
@@ -34,7 +42,9 @@ static const char *verdict_of(const struct gate_row *row)
 
 static void print_result(const struct gate_spec *spec, const struct gate_facts *facts, const struct gate_result *result)
 {
-	(void)printf("%s%s%s\n", spec->name, spec->about[0] ? ": " : "", spec->about);
+	printable_write(stdout, PRINTABLE_LINE, spec->name, strlen(spec->name));
+	(void)printf("%s", spec->about[0] ? ": " : "");
+	print_line(spec->about);
 	(void)printf("%zu requests, %g/s scheduled, %zu connections; bounds at %g %%\n\n", facts->requests, facts->rate,
 	             facts->connections, 100 * spec->confidence);
 	print_row("criterion", "value", "bound", "limit", "verdict");
@@ -43,7 +53,9 @@ static void print_result(const struct gate_spec *spec, const struct gate_facts *
 		struct gate_row_texts texts = gate_row_texts(row);
 		print_row(row->criterion->title, texts.value, texts.bound, texts.limit, verdict_of(row));
 	}
-	(void)printf("\n%s\n%s\n", result->sentence, result->next);
+	(void)printf("\n");
+	print_line(result->sentence);
+	print_line(result->next);
 }
 
 /* What is sealed by a manifest stays as it is. */
@@ -108,7 +120,7 @@ int cmd_gate(int argc, char **argv)
 	if (!arguments_parse(&command, argc, argv, &arguments, &status))
 		return status;
 	if (!judge(&arguments, baseline, &spec, &facts, &status, &error)) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		status = STATUS_CANNOT;
 	}
 	gate_facts_finish(&facts);

@@ -245,7 +245,7 @@ static int replay(const struct settings *settings)
 			(void)fprintf(stderr, "\r\033[K");
 	}
 	if (!ok || !conclude(&session, &status, &error)) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		status = STATUS_CANNOT;
 	}
 	replay_free(&session.result);

@@ -16,7 +16,7 @@ static int report(char *directory)
 	for (size_t length = strlen(directory); length > 1 && directory[length - 1] == '/'; length--)
 		directory[length - 1] = '\0';
 	if (!report_write(directory, &error)) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return STATUS_CANNOT;
 	}
 	char *path = run_file(directory, RUN_REPORT);

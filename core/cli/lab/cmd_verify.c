@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/lab/store.h"
@@ -15,7 +16,7 @@ enum { EXAMPLES_SHOWN = 20 };
 
 static void print_bytes(struct sluice_bytes text)
 {
-	(void)fwrite(text.data, 1, text.size, stdout);
+	printable_write(stdout, PRINTABLE_LINE, text.data, text.size);
 }
 
 static void print_example(const struct verify_example *example)
@@ -106,7 +107,7 @@ static int run_verify(const struct arguments *arguments, const char *input_path,
 		else
 			print_result(&result, run->path);
 	} else {
-		fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	}
 	verify_result_finish(&result);
 	run_close(run);

@@ -80,9 +80,9 @@ static int check(const struct arguments *arguments, bool print, bool connect)
 	else if (config && print)
 		print_effective(config);
 	for (const char *const *warning = config ? config->warnings : (const char *const[]){NULL}; *warning; warning++)
-		fprintf(stderr, "%s\n", *warning);
+		say(*warning);
 	if (!good)
-		fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	else if (!arguments->json)
 		fprintf(stderr, "%s: OK\n", file);
 	config_free(config);
@@ -102,7 +102,7 @@ static int list_overlays(const char *file)
 	struct sluice_error error = {0};
 	if (overlay_list(file, print_overlay, NULL, &error))
 		return STATUS_YES;
-	fprintf(stderr, "%s\n", error.text);
+	say(error.text);
 	return STATUS_CANNOT;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "client/client.h"
@@ -19,7 +20,7 @@ static int show(const char *admin, const char *id, bool json)
 	int result = STATUS_CANNOT;
 	if (client_get(admin, path.data, json ? "application/json" : "text/plain", &body, &status, &error)) {
 		if (status == 200) {
-			(void)fwrite(body.data, 1, body.size, stdout);
+			printable_write(stdout, PRINTABLE_TEXT, body.data, body.size);
 			result = STATUS_YES;
 		} else {
 			client_explain(&body, status, &error);
@@ -27,7 +28,7 @@ static int show(const char *admin, const char *id, bool json)
 		}
 	}
 	if (error.text[0])
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	buffer_finish(&body);
 	buffer_finish(&path);
 	return result;

@@ -114,7 +114,7 @@ static void write_stage(void *context, enum sluice_kind kind, const char *file)
 	struct plugin *plugin = loader_open_file(file, &error);
 	(void)kind;
 	if (!plugin) {
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return;
 	}
 	char title[2 * MANUAL_NAME_SIZE];

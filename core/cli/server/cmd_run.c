@@ -220,7 +220,7 @@ static int run_pipeline(const struct arguments *arguments, const char *trace_fil
 	finish(&run);
 	log_stop();
 	if (!started)
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	return started ? STATUS_YES : STATUS_CANNOT;
 }
 

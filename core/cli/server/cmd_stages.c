@@ -166,7 +166,7 @@ static int list_stages(const struct list *list, bool as_json)
 		struct sluice_error error = {0};
 		struct plugin *plugin = loader_open_file(list->files[i], &error);
 		if (!plugin) {
-			fprintf(stderr, "%s\n", error.text);
+			say(error.text);
 			status = STATUS_NO;
 			continue;
 		}
@@ -201,7 +201,7 @@ static bool show_file(const char *file, bool as_json)
 	struct sluice_error error = {0};
 	struct plugin *plugin = loader_open_file(file, &error);
 	if (!plugin) {
-		fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 		return false;
 	}
 	if (as_json) {

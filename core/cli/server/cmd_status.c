@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "client/client.h"
@@ -128,7 +129,7 @@ static int show(const char *admin, bool as_json)
 		if (!stats)
 			client_explain(&body, status, &error);
 		else if (as_json)
-			(void)fwrite(body.data, 1, body.size, stdout);
+			printable_write(stdout, PRINTABLE_TEXT, body.data, body.size);
 		else
 			print_table(stats);
 		if (stats)
@@ -137,7 +138,7 @@ static int show(const char *admin, bool as_json)
 		json_decref(stats);
 	}
 	if (error.text[0])
-		(void)fprintf(stderr, "%s\n", error.text);
+		say(error.text);
 	buffer_finish(&body);
 	return result;
 }
