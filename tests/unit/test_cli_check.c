@@ -101,6 +101,10 @@ START_TEST(test_what_cannot_be_answered_is_2)
 	} cases[] = {
 		{"check", "something is missing"},
 		{"check nowhere.yaml", "nowhere.yaml: cannot be read: No such file or directory"},
+		{"check /", "/: cannot be read: Is a directory"},
+		{"check /dev/zero", "/dev/zero: is larger than 1024 KiB"},
+		{"check /dev/null", "/dev/null:1:1: the file is empty"},
+		{"check /proc/self/mem", "/proc/self/mem: cannot be read"},
 		{"check p.yaml q.yaml", "did not expect q.yaml"},
 		{"check p.yaml --prnt", "did you mean --print"},
 		{"check p.yaml --wonderful", "unknown flag --wonderful"},

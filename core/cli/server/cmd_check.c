@@ -3,8 +3,9 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/json_writer.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -69,6 +70,20 @@ static void print_json(const struct config *config, const char *file, const stru
 	buffer_finish(&text);
 }
 
+/* A pipe has been read by now; a folder or a device is no file that could be mended. */
+static bool is_readable(const char *path)
+{
+	struct stat about;
+	struct sluice_error ignored = {0};
+	if (stat(path, &about) == 0 && S_ISFIFO(about.st_mode))
+		return true;
+	FILE *file = file_open(path, &ignored);
+	bool readable = file && (fgetc(file) != EOF || !ferror(file));
+	if (file)
+		(void)fclose(file);
+	return readable;
+}
+
 static int check(const struct arguments *arguments, bool print, bool connect)
 {
 	const char *file = arguments->request.file;
@@ -88,7 +103,7 @@ static int check(const struct arguments *arguments, bool print, bool connect)
 	config_free(config);
 	if (good)
 		return STATUS_YES;
-	return access(file, R_OK) == 0 ? STATUS_NO : STATUS_CANNOT;
+	return is_readable(file) ? STATUS_NO : STATUS_CANNOT;
 }
 
 static void print_overlay(void *context, const char *name, const char *about)
