@@ -86,7 +86,9 @@ static bool is_alphanumeric(unsigned char c)
 /* RFC 9110, section 5.6.2. */
 static bool is_token(unsigned char c)
 {
-	return is_alphanumeric(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
+	/* One bit for each of the characters ! # $ % & ' * + - . 0-9, and A-Z ^ _ ` a-z | ~ */
+	static const uint64_t characters[4] = {UINT64_C(0x03ff6cfa00000000), UINT64_C(0x57ffffffc7fffffe)};
+	return characters[c >> 6] >> (c & 63) & 1;
 }
 
 /* The next state, at the start of what it reads. */
@@ -376,21 +378,52 @@ static size_t skip(struct framing *framing, size_t size)
 	return skipped;
 }
 
+/* Whether one of eight bytes is a control character. A borrow may hit a byte wrongly, which is then looked at alone. */
+static bool has_control(uint64_t bytes)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), high = each << 7, deletes = bytes ^ each * 0x7f;
+	return (((bytes - each * ' ') & ~bytes) | ((deletes - each) & ~deletes)) & high;
+}
+
 /* Bytes of a value that nothing depends on; the first other one is read as such. */
 static size_t count_plain(const char *data, size_t size)
 {
 	size_t count = 0;
+	for (uint64_t eight; size - count >= sizeof(eight); count += sizeof(eight)) {
+		memcpy(&eight, data + count, sizeof(eight));
+		if (has_control(eight))
+			break;
+	}
 	while (count < size && (unsigned char)data[count] >= ' ' && data[count] != 0x7f)
 		count++;
+	return count;
+}
+
+/* Bytes of a name that is none of those known; it may have no more than NAME_MAX. */
+static size_t skip_name(struct framing *framing, const char *data, size_t size)
+{
+	const size_t most = (size_t)(NAME_MAX - framing->position);
+	size_t count = 0;
+	while (count < size && count < most && is_token((unsigned char)data[count]))
+		count++;
+	framing->position = (uint8_t)(framing->position + count);
 	return count;
 }
 
 /* How many bytes need no closer look; 0: the next one does. */
 static size_t skip_some(struct framing *framing, const char *data, size_t size)
 {
-	if (framing->state == BODY || framing->state == DATA)
+	switch (framing->state) {
+	case BODY:
+	case DATA:
 		return skip(framing, size);
-	return framing->state == VALUE && framing->field == OTHER ? count_plain(data, size) : 0;
+	case VALUE:
+		return framing->field == OTHER ? count_plain(data, size) : 0;
+	case NAME:
+		return framing->candidates ? 0 : skip_name(framing, data, size);
+	default:
+		return 0;
+	}
 }
 
 size_t framing_read(struct framing *framing, char *data, size_t size)
