@@ -410,31 +410,31 @@ static size_t skip_name(struct framing *framing, const char *data, size_t size)
 	return count;
 }
 
-/* How many bytes need no closer look; 0: the next one does. */
+/* Bytes of a head that need no closer look; 0: the next one does. */
 static size_t skip_some(struct framing *framing, const char *data, size_t size)
 {
-	switch (framing->state) {
-	case BODY:
-	case DATA:
+	if (framing->state == VALUE && framing->field == OTHER)
+		return count_plain(data, size);
+	return framing->state == NAME && !framing->candidates ? skip_name(framing, data, size) : 0;
+}
+
+/* Bytes of a body, some of a head, or one. */
+static size_t read_some(struct framing *framing, const char *data, size_t size)
+{
+	if (framing->state == BODY || framing->state == DATA)
 		return skip(framing, size);
-	case VALUE:
-		return framing->field == OTHER ? count_plain(data, size) : 0;
-	case NAME:
-		return framing->candidates ? 0 : skip_name(framing, data, size);
-	default:
-		return 0;
-	}
+	size_t skipped = skip_some(framing, data, size);
+	if (skipped > 0)
+		return skipped;
+	framing->fault = readers[framing->state](framing, (unsigned char)*data);
+	return 1;
 }
 
 size_t framing_read(struct framing *framing, char *data, size_t size)
 {
 	size_t kept = 0, complete = 0;
 	for (size_t at = 0; at < size && !framing->fault;) {
-		size_t step = skip_some(framing, data + at, size - at);
-		if (step == 0) {
-			framing->fault = readers[framing->state](framing, (unsigned char)data[at]);
-			step = 1;
-		}
+		size_t step = read_some(framing, data + at, size - at);
 		if (!framing->drops && kept != at)
 			memmove(data + kept, data + at, step);
 		kept += framing->drops ? 0 : step;
