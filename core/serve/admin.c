@@ -64,9 +64,10 @@ static void check(struct admin *admin, struct connection *connection, struct adm
 		.origin = header(mhd, "Origin"),
 		.fetch_site = header(mhd, "Sec-Fetch-Site"),
 	};
-	const struct admin_denial *denial = admin_access_check(&admin->access, &credentials, connection,
-	                                                       clock_now_ns());
-	request->is_admitted = !denial;
+	const int64_t now_ns = clock_now_ns();
+	const struct admin_denial *denial = admin_access_check(&admin->access, &credentials, connection, now_ns);
+	if (!denial)
+		admission_remember(&admin->front.admission, connection, now_ns);
 	if (denial && denial->status == MHD_HTTP_UNAUTHORIZED)
 		http_response_header(&request->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
 	if (denial && denial->status == MHD_HTTP_TOO_MANY_REQUESTS)
@@ -113,13 +114,11 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 
 static void finish(void *context, struct connection *connection)
 {
-	struct admin *admin = context;
 	struct admin_request *request = connection->request;
+	(void)context;
 	if (!request)
 		return;
 	connection->request = NULL;
-	if (request->is_admitted)
-		admission_remember(&admin->front.admission, connection, clock_now_ns());
 	buffer_finish(&request->body);
 	free(request);
 }

@@ -17,7 +17,6 @@ struct admin_request {
 	struct http_response response;
 	struct buffer body;
 	char request_id[UUID_TEXT_SIZE];
-	bool is_admitted;
 };
 
 /* Fills the response: the page of that path, or why there is none. */
