@@ -2,7 +2,7 @@
 // acknowledged is lost, health says why within two seconds, and it is good again within five of the cause's end.
 
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 
@@ -79,6 +79,7 @@ for (const [name, file] of [
 
 const harms = {
   'the log is deleted': async (path) => unlink(`${path}-wal`),
+  'the log is truncated': async (path) => truncate(`${path}-wal`),
   'the database is deleted': async (path) => unlink(path),
   'database, log and index are deleted': async (path) =>
     Promise.all(['', '-wal', '-shm'].map((suffix) => unlink(path + suffix))),

@@ -22,6 +22,7 @@ enum {
 	LOCK_TO_WRITE = 0,
 	LOCK_TO_CHECKPOINT = 1,
 	LOG_HEADER = 32,
+	LOG_SALT = 4, /* 32-bit words */
 	FRAME_HEADER = 24,
 };
 
@@ -103,33 +104,51 @@ void disk_rescue(struct disk *disk, bool rescuing)
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
-/* What the WAL-index says of the sizes; false while it says nothing. */
-static bool read_index(const struct disk *disk, int64_t *log_size_out, int64_t *database_size_out)
+/* In bytes, as the WAL-index says; all 0 while it says nothing. */
+struct sizes {
+	int64_t database, log;
+	int64_t brought_over; /* up to there in the log */
+};
+
+static struct sizes read_index(const struct disk *disk)
 {
 	const volatile uint32_t *words = disk->index;
 	if (!words || ((const volatile uint8_t *)words)[INDEX_IS_INIT] != 1)
-		return false;
+		return (struct sizes){0};
 	uint16_t word = ((const volatile uint16_t *)words)[INDEX_PAGE_SIZE];
-	int64_t page = (word & 0xfe00) + ((int64_t)(word & 1) << 16);
-	int64_t frames = words[INDEX_FRAMES];
-	*log_size_out = frames ? LOG_HEADER + frames * (page + FRAME_HEADER) : 0;
-	*database_size_out = words[INDEX_PAGES] * page;
-	return true;
+	int64_t page = (word & 0xfe00) + ((int64_t)(word & 1) << 16), frames = words[INDEX_FRAMES];
+	return (struct sizes){
+		.database = words[INDEX_PAGES] * page,
+		.log = frames ? LOG_HEADER + frames * (page + FRAME_HEADER) : 0,
+		.brought_over = LOG_HEADER + words[INDEX_BACKFILLED] * (page + FRAME_HEADER),
+	};
 }
 
-/* Others may empty the log and, by VACUUM, shorten the database, but then the index says so, too. */
-static bool is_too_short(struct disk *disk, enum disk_kind kind, int64_t size)
+/* Others may empty the log and, by VACUUM, shorten the database, but then the index says so, too. `said` was read before
+ * the size: meanwhile files grow. */
+static bool is_too_short(struct disk *disk, enum disk_kind kind, const struct sizes *said, int64_t size)
 {
-	int64_t log_size, database_size;
-	if (!read_index(disk, &log_size, &database_size))
-		return false;
 	if (kind == DISK_LOG)
-		return size < log_size;
+		return size < said->log;
 	if (kind != DISK_DATABASE)
 		return false;
-	if (size < disk->database_size && size < database_size)
+	if (size < disk->database_size && size < said->database)
 		return true;
 	disk->database_size = size;
+	return false;
+}
+
+/* A log that was truncated and written to again is long enough, but has a hole. */
+static bool begins_as_said(struct disk *disk, const struct sizes *said)
+{
+	uint32_t header[LOG_HEADER / sizeof(uint32_t)] = {0};
+	if (said->log == 0 || !disk->log)
+		return true;
+	for (int tries = 0; tries < 2; tries++) { /* a writer may be beginning it again just now */
+		(void)disk->log->pMethods->xRead(disk->log, header, LOG_HEADER, 0);
+		if (header[LOG_SALT] == disk->index[INDEX_SALT] && header[LOG_SALT + 1] == disk->index[INDEX_SALT + 1])
+			return true;
+	}
 	return false;
 }
 
@@ -163,6 +182,7 @@ static bool is_altered(struct disk *disk, const struct stat *status, sqlite3_fil
 static enum disk_state look(struct disk *disk, enum disk_kind kind, sqlite3_file *writer)
 {
 	struct disk_file *file = &disk->files[kind];
+	struct sizes said = read_index(disk);
 	struct stat status;
 	if (file->handles == 0)
 		return DISK_IN_PLACE;
@@ -176,7 +196,7 @@ static enum disk_state look(struct disk *disk, enum disk_kind kind, sqlite3_file
 	}
 	if (status.st_dev != file->device || status.st_ino != file->inode)
 		return DISK_REPLACED;
-	if (is_too_short(disk, kind, status.st_size))
+	if (is_too_short(disk, kind, &said, status.st_size) || (kind == DISK_LOG && !begins_as_said(disk, &said)))
 		return DISK_SHORT;
 	return writer && kind == DISK_DATABASE && is_altered(disk, &status, writer) ? DISK_ALTERED : DISK_IN_PLACE;
 }
@@ -241,9 +261,11 @@ static bool note_opened(struct disk *disk, enum disk_kind kind, const char *path
 	return true;
 }
 
-static void note_closed(struct disk *disk, enum disk_kind kind)
+static void note_closed(struct disk *disk, enum disk_kind kind, const sqlite3_file *file)
 {
 	(void)pthread_mutex_lock(&disk->lock);
+	if (disk->log == file)
+		disk->log = NULL;
 	bool was_last = --disk->files[kind].handles == 0;
 	if (was_last)
 		(void)close(disk->files[kind].fd);
@@ -308,10 +330,9 @@ static int file_sync(sqlite3_file *file, int flags)
 static int file_close(sqlite3_file *file)
 {
 	struct handle *handle = handle_of(file);
-	int result = handle->below->pMethods->xClose(handle->below);
 	if (handle->kind != DISK_KINDS)
-		note_closed(handle->disk, handle->kind);
-	return result;
+		note_closed(handle->disk, handle->kind, handle->below);
+	return handle->below->pMethods->xClose(handle->below);
 }
 
 static int file_read(sqlite3_file *file, void *data, int size, sqlite3_int64 at)
@@ -330,8 +351,19 @@ static void note_writing(sqlite3_file *file, bool begins)
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
+static int write_to_log(sqlite3_file *file, const void *data, int size, sqlite3_int64 at)
+{
+	struct disk *disk = handle_of(file)->disk;
+	(void)pthread_mutex_lock(&disk->lock);
+	shadow_write(&disk->shadow, data, (size_t)size, at, read_index(disk).brought_over);
+	(void)pthread_mutex_unlock(&disk->lock);
+	return below(file)->pMethods->xWrite(below(file), data, size, at);
+}
+
 static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_int64 at)
 {
+	if (handle_of(file)->kind == DISK_LOG)
+		return write_to_log(file, data, size, at);
 	note_writing(file, true);
 	int result = below(file)->pMethods->xWrite(below(file), data, size, at);
 	note_writing(file, false);
@@ -401,7 +433,7 @@ static int index_map(sqlite3_file *file, int page, int page_size, int extend, vo
 static int index_unmap(sqlite3_file *file, int remove)
 {
 	if (handle_of(file)->maps_index)
-		note_closed(handle_of(file)->disk, DISK_INDEX);
+		note_closed(handle_of(file)->disk, DISK_INDEX, NULL);
 	handle_of(file)->maps_index = false;
 	return below(file)->pMethods->xShmUnmap(below(file), remove);
 }
@@ -469,6 +501,11 @@ static int open_file(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int
 		return SQLITE_CANTOPEN;
 	}
 	handle->base.pMethods = &methods;
+	if (handle->kind == DISK_LOG) {
+		(void)pthread_mutex_lock(&disk->lock);
+		disk->log = handle->below;
+		(void)pthread_mutex_unlock(&disk->lock);
+	}
 	return SQLITE_OK;
 }
 
@@ -493,6 +530,7 @@ bool disk_init(struct disk *disk, struct sluice_error *error)
 void disk_finish(struct disk *disk)
 {
 	(void)sqlite3_vfs_unregister(&disk->vfs);
+	shadow_finish(&disk->shadow);
 	(void)pthread_mutex_destroy(&disk->lock);
 }
 
@@ -525,4 +563,26 @@ bool disk_rewrite_log(sqlite3 *db)
 	}
 	free(chunk);
 	return ok && log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK;
+}
+
+bool disk_restore_log(struct disk *disk, sqlite3 *db)
+{
+	enum { PART = 1 << 16 };
+	sqlite3_file *log = log_of(db);
+	(void)pthread_mutex_lock(&disk->lock);
+	struct sizes said = read_index(disk);
+	const char *lacking = shadow_get(&disk->shadow, said.brought_over, said.log);
+	size_t size = lacking ? (size_t)(said.log - said.brought_over) : 0;
+	char *copy = size ? malloc(size) : NULL;
+	if (copy)
+		memcpy(copy, lacking, size);
+	(void)pthread_mutex_unlock(&disk->lock);
+	bool ok = log && lacking && (copy || size == 0);
+	for (size_t at = 0; ok && at < size; at += PART) {
+		int part = size - at < PART ? (int)(size - at) : PART;
+		ok = below(log)->pMethods->xWrite(below(log), copy + at, part, said.brought_over + (int64_t)at) ==
+		     SQLITE_OK;
+	}
+	free(copy);
+	return ok;
 }

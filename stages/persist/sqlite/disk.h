@@ -27,6 +27,8 @@
 #include <sluice/error.h>
 #include <sqlite3.h>
 
+#include "shadow.h"
+
 enum disk_kind { DISK_DATABASE, DISK_LOG, DISK_INDEX, DISK_KINDS };
 
 enum disk_state {
@@ -61,6 +63,8 @@ struct disk {
 	uint64_t writes_seen;
 	uint64_t writes; /* by us, so far */
 	unsigned writing;
+	sqlite3_file *log;    /* open, of the VFS below; NULL: none */
+	struct shadow shadow; /* of the log */
 	bool rescuing;
 	bool content_doubted;
 	char doubt[DISK_DOUBT_SIZE];
@@ -101,6 +105,10 @@ bool disk_remove_own(struct disk *disk, enum disk_kind kind);
 /* Writes all of the log that the connection has open once more, over itself, and syncs it: what an earlier sync failed
  * to keep is then on the disk. Inside a transaction that holds the lock for writing. */
 bool disk_rewrite_log(sqlite3 *db);
+
+/* Writes into the log that the connection has open what it lacks since somebody truncated it: the frames that no checkpoint
+ * has brought over. False: not all of them are known, or the disk takes no more. */
+bool disk_restore_log(struct disk *disk, sqlite3 *db);
 
 /* Bytes of the log that the connection has open, wherever its name leads to; -1: unknown. */
 int64_t disk_log_size(sqlite3 *db);

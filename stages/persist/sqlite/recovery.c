@@ -43,26 +43,32 @@ static bool write_database_again(struct keeper *keeper, struct sluice_error *err
 	return ok;
 }
 
-/* The log is deleted, but open: its frames go into the database. Where it is empty, another process was faster. */
-static bool empty_lost_log(struct keeper *keeper, struct sluice_error *error)
+/* The log is deleted, but open: its frames go into the database. */
+static bool empty_log(struct keeper *keeper, struct sluice_error *error)
 {
-	if (disk_log_size(keeper->db) <= 0)
-		return true;
 	int result = sqlite3_wal_checkpoint_v2(keeper->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (result == SQLITE_OK) {
-		sluice_log(keeper->writer->stage, SLUICE_LOG_WARN, "log_rescued",
-		           sluice_text("path", keeper->writer->disk->files[DISK_LOG].path));
-		return true;
-	}
-	return sluice_error_set(error, "the write-ahead log was deleted and cannot be brought over: %s",
-	                        sqlite3_errmsg(keeper->db));
+	if (result != SQLITE_OK)
+		return sluice_error_set(error, "the write-ahead log is lost and cannot be brought over: %s",
+		                        sqlite3_errmsg(keeper->db));
+	sluice_log(keeper->writer->stage, SLUICE_LOG_WARN, "log_rescued",
+	           sluice_text("path", keeper->writer->disk->files[DISK_LOG].path));
+	return true;
 }
 
-/* What was in a truncated log is gone unless a checkpoint had brought it over. */
-static void mourn_log(struct keeper *keeper)
+/* What was in a truncated log is gone if memory does not have all of it. */
+static bool restore_log(struct keeper *keeper, struct sluice_error *error)
 {
+	if (disk_restore_log(keeper->writer->disk, keeper->db))
+		return empty_log(keeper, error);
 	sluice_log(keeper->writer->stage, SLUICE_LOG_ERROR, "acknowledged_events_lost",
 	           sluice_text("cause", "the write-ahead log was truncated while in use"));
+	return true;
+}
+
+/* Where the lost log is empty, another process was faster. */
+static bool empty_lost_log(struct keeper *keeper, struct sluice_error *error)
+{
+	return disk_log_size(keeper->db) <= 0 || empty_log(keeper, error);
 }
 
 static bool rescue_log(struct keeper *keeper, struct sluice_error *error)
@@ -70,8 +76,7 @@ static bool rescue_log(struct keeper *keeper, struct sluice_error *error)
 	struct disk *disk = keeper->writer->disk;
 	switch (disk_look(disk, DISK_LOG)) {
 	case DISK_SHORT:
-		mourn_log(keeper);
-		return true;
+		return restore_log(keeper, error);
 	case DISK_MISSING:
 		return empty_lost_log(keeper, error);
 	case DISK_REPLACED:
