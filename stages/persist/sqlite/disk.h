@@ -8,8 +8,8 @@
  *   database. SQLite goes on writing to it, and the next start finds none of it.
  *
  * While the files are doubted nobody may write to the log or bring it over (the locks for both are refused), and nothing
- * may be acknowledged: see recovery.h for the way out. The look at the files costs one stat() for each; it is taken
- * under the lock for writing, before the transaction and after its commit.
+ * may be acknowledged: see recovery.h for the way out. The look at the files costs one stat() for each and
+ * a read of the log's header; it is taken under the lock for writing, before the transaction and after its commit.
  *
  * What is read here from the WAL-index is documented in https://www.sqlite.org/walformat.html.
  */

@@ -14,7 +14,7 @@ void shadow_finish(struct shadow *shadow)
 
 static void forget_below(struct shadow *shadow, int64_t done)
 {
-	if (done <= shadow->from)
+	if (done <= shadow->from || shadow->size == 0)
 		return;
 	size_t gone = done - shadow->from < (int64_t)shadow->size ? (size_t)(done - shadow->from) : shadow->size;
 	memmove(shadow->data, shadow->data + gone, shadow->size - gone);

@@ -182,9 +182,9 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_STRING(struct config, path, .name = "path", .fallback = "sluice.db",
                              .flags = SLUICE_OPTION_LOCATION | SLUICE_OPTION_FILE,
                              .help = "the database file; created if there is none"),
-	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",
-                             .choices = durabilities,
-                             .help = "relaxed allows settings that lose answered events when the power fails"),
+	SLUICE_OPTION_CHOICE(
+		struct config, durability, .name = "durability", .fallback = "strict", .choices = durabilities,
+		.help = "relaxed allows settings, and a folder in memory, that lose acknowledged events when the power fails"),
 	SLUICE_OPTION_CHOICE(struct config, synchronous, .name = "synchronous", .fallback = "full",
                              .choices = synchronous_names,
                              .help = "how SQLite syncs; below full only where durability is relaxed"),
