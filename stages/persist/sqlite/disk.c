@@ -10,21 +10,10 @@
 #include <unistd.h>
 
 #include "folder.h"
+#include "wal_index.h"
 
-/* The WAL-index: where its header and the figures of checkpoints are. */
-enum {
-	INDEX_IS_INIT = 12,  /* byte */
-	INDEX_PAGE_SIZE = 7, /* 16-bit word; 1 stands for 65536 */
-	INDEX_FRAMES = 4,    /* 32-bit words from here on: frames in the log */
-	INDEX_PAGES = 5,     /* pages of the database after them */
-	INDEX_SALT = 8,      /* another one for each log */
-	INDEX_BACKFILLED = 24,
-	LOCK_TO_WRITE = 0,
-	LOCK_TO_CHECKPOINT = 1,
-	LOG_HEADER = 32,
-	LOG_SALT = 4, /* 32-bit words */
-	FRAME_HEADER = 24,
-};
+/* Of the WAL-index. */
+enum { LOCK_TO_WRITE = 0, LOCK_TO_CHECKPOINT = 1 };
 
 /* A file as SQLite has it; the file of the VFS below stands behind it. */
 struct handle {
@@ -104,29 +93,9 @@ void disk_rescue(struct disk *disk, bool rescuing)
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
-/* In bytes, as the WAL-index says; all 0 while it says nothing. */
-struct sizes {
-	int64_t database, log;
-	int64_t brought_over; /* up to there in the log */
-};
-
-static struct sizes read_index(const struct disk *disk)
-{
-	const volatile uint32_t *words = disk->index;
-	if (!words || ((const volatile uint8_t *)words)[INDEX_IS_INIT] != 1)
-		return (struct sizes){0};
-	uint16_t word = ((const volatile uint16_t *)words)[INDEX_PAGE_SIZE];
-	int64_t page = (word & 0xfe00) + ((int64_t)(word & 1) << 16), frames = words[INDEX_FRAMES];
-	return (struct sizes){
-		.database = words[INDEX_PAGES] * page,
-		.log = frames ? LOG_HEADER + frames * (page + FRAME_HEADER) : 0,
-		.brought_over = LOG_HEADER + words[INDEX_BACKFILLED] * (page + FRAME_HEADER),
-	};
-}
-
 /* Others may empty the log and, by VACUUM, shorten the database, but then the index says so, too. `said` was read before
  * the size: meanwhile files grow. */
-static bool is_too_short(struct disk *disk, enum disk_kind kind, const struct sizes *said, int64_t size)
+static bool is_too_short(struct disk *disk, enum disk_kind kind, const struct wal_sizes *said, int64_t size)
 {
 	if (kind == DISK_LOG)
 		return size < said->log;
@@ -139,14 +108,14 @@ static bool is_too_short(struct disk *disk, enum disk_kind kind, const struct si
 }
 
 /* A log that was truncated and written to again is long enough, but has a hole. */
-static bool begins_as_said(struct disk *disk, const struct sizes *said)
+static bool begins_as_said(struct disk *disk, const struct wal_sizes *said)
 {
-	uint32_t header[LOG_HEADER / sizeof(uint32_t)] = {0};
+	uint32_t header[WAL_HEADER_SIZE / 4] = {0};
 	if (said->log == 0 || !disk->log)
 		return true;
 	for (int tries = 0; tries < 2; tries++) { /* a writer may be beginning it again just now */
-		(void)disk->log->pMethods->xRead(disk->log, header, LOG_HEADER, 0);
-		if (header[LOG_SALT] == disk->index[INDEX_SALT] && header[LOG_SALT + 1] == disk->index[INDEX_SALT + 1])
+		(void)disk->log->pMethods->xRead(disk->log, header, WAL_HEADER_SIZE, 0);
+		if (wal_index_knows(disk->index, header))
 			return true;
 	}
 	return false;
@@ -166,7 +135,7 @@ static bool no_checkpoint_runs(sqlite3_file *file)
  * are through. `file`: whose connection holds the lock for writing. */
 static bool is_altered(struct disk *disk, const struct stat *status, sqlite3_file *file)
 {
-	uint64_t checkpoint = disk->index ? (uint64_t)disk->index[INDEX_SALT] << 32 | disk->index[INDEX_BACKFILLED] : 0;
+	uint64_t checkpoint = wal_index_checkpoint(disk->index);
 	bool is_ours = disk->writes != disk->writes_seen, is_theirs = checkpoint != disk->checkpoint;
 	bool changed = status->st_mtim.tv_sec != disk->changed_at.tv_sec ||
 	               status->st_mtim.tv_nsec != disk->changed_at.tv_nsec;
@@ -182,7 +151,7 @@ static bool is_altered(struct disk *disk, const struct stat *status, sqlite3_fil
 static enum disk_state look(struct disk *disk, enum disk_kind kind, sqlite3_file *writer)
 {
 	struct disk_file *file = &disk->files[kind];
-	struct sizes said = read_index(disk);
+	struct wal_sizes said = wal_index_sizes(disk->index);
 	struct stat status;
 	if (file->handles == 0)
 		return DISK_IN_PLACE;
@@ -299,8 +268,7 @@ static void doubt_sync(struct handle *handle, const char *what)
 static void take_back_checkpoint(struct disk *disk)
 {
 	(void)pthread_mutex_lock(&disk->lock);
-	if (disk->index)
-		__atomic_store_n(&disk->index[INDEX_BACKFILLED], 0, __ATOMIC_SEQ_CST);
+	wal_index_take_back(disk->index);
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
@@ -355,7 +323,7 @@ static int write_to_log(sqlite3_file *file, const void *data, int size, sqlite3_
 {
 	struct disk *disk = handle_of(file)->disk;
 	(void)pthread_mutex_lock(&disk->lock);
-	shadow_write(&disk->shadow, data, (size_t)size, at, read_index(disk).brought_over);
+	shadow_write(&disk->shadow, data, (size_t)size, at, wal_index_sizes(disk->index).brought_over);
 	(void)pthread_mutex_unlock(&disk->lock);
 	return below(file)->pMethods->xWrite(below(file), data, size, at);
 }
@@ -570,7 +538,7 @@ bool disk_restore_log(struct disk *disk, sqlite3 *db)
 	enum { PART = 1 << 16 };
 	sqlite3_file *log = log_of(db);
 	(void)pthread_mutex_lock(&disk->lock);
-	struct sizes said = read_index(disk);
+	struct wal_sizes said = wal_index_sizes(disk->index);
 	const char *lacking = shadow_get(&disk->shadow, said.brought_over, said.log);
 	size_t size = lacking ? (size_t)(said.log - said.brought_over) : 0;
 	char *copy = size ? malloc(size) : NULL;

@@ -10,8 +10,6 @@
  * While the files are doubted nobody may write to the log or bring it over (the locks for both are refused), and nothing
  * may be acknowledged: see recovery.h for the way out. The look at the files costs one stat() for each and
  * a read of the log's header; it is taken under the lock for writing, before the transaction and after its commit.
- *
- * What is read here from the WAL-index is documented in https://www.sqlite.org/walformat.html.
  */
 #ifndef PERSIST_SQLITE_DISK_H
 #define PERSIST_SQLITE_DISK_H

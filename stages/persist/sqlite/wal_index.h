@@ -1,0 +1,30 @@
+/*
+ * What the WAL-index (-shm) and the header of the log say, as https://www.sqlite.org/walformat.html has it. Other threads
+ * and processes change the index meanwhile. `index` is its first page; NULL while it is not mapped.
+ */
+#ifndef PERSIST_SQLITE_WAL_INDEX_H
+#define PERSIST_SQLITE_WAL_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { WAL_HEADER_SIZE = 32 };
+
+/* In bytes; all 0 while the index says nothing. */
+struct wal_sizes {
+	int64_t database, log;
+	int64_t brought_over; /* by checkpoints: up to there in the log */
+};
+
+struct wal_sizes wal_index_sizes(const volatile uint32_t *index);
+
+/* Another number after each checkpoint that brought something over, and whenever the log begins again. */
+uint64_t wal_index_checkpoint(const volatile uint32_t *index);
+
+/* Makes the next checkpoint begin with the first frame of the log. Under the lock for checkpoints. */
+void wal_index_take_back(volatile uint32_t *index);
+
+/* Whether the header is that of the log that the index is about. */
+bool wal_index_knows(const volatile uint32_t *index, const uint32_t header[WAL_HEADER_SIZE / 4]);
+
+#endif
