@@ -293,6 +293,7 @@ START_TEST(test_pairs_needed_are_the_fewest_that_do)
 			          half_width);
 	}
 	ck_assert_uint_eq(estimate_pairs_needed(0, 0.1, 0.05), 2);
+	ck_assert_uint_ge(estimate_pairs_needed(0.1, 0.1, 1e-308), 1 << 30); /* and not for ever */
 	ck_assert_uint_eq(estimate_pairs_needed(0.1, 0, 0.05), SIZE_MAX);
 	ck_assert_uint_gt(estimate_pairs_needed(1, 1e-6, 0.05), 3000000000000);
 }

@@ -226,7 +226,7 @@ START_TEST(test_terms_that_cannot_be_are_refused)
 		const char *member;
 		double value;
 	} cases[] = {{"timeout_ms", 1e300}, {"timeout_ms", -1}, {"timeout_ms", 1e12}, {"alpha", 0},
-	             {"alpha", 1},          {"alpha", -1e308},  {"margin", -0.1}};
+	             {"alpha", 1},          {"alpha", -1e308},  {"alpha", 1e-308},    {"margin", -0.1}};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sluice_error error = {0};
 		struct input input = {0};

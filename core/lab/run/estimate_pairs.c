@@ -96,6 +96,13 @@ void estimate_pairs(const double *d, size_t pairs, double alpha, uint64_t seed, 
 	result_out->high = result_out->mean + result_out->half_width;
 }
 
+enum { PAIRS_NEEDED_MAX = 1 << 30 };
+
+static bool tells_apart(size_t pairs, double deviation, double half_width, double alpha)
+{
+	return estimate_t_quantile(1 - alpha / 2, (double)pairs - 1) * deviation / sqrt((double)pairs) <= half_width;
+}
+
 size_t estimate_pairs_needed(double deviation, double half_width, double alpha)
 {
 	if (deviation <= 0)
@@ -109,7 +116,18 @@ size_t estimate_pairs_needed(double deviation, double half_width, double alpha)
 	size_t pairs = (size_t)(least * least);
 	if (pairs < 2)
 		pairs = 2;
-	while (estimate_t_quantile(1 - alpha / 2, (double)pairs - 1) * deviation / sqrt((double)pairs) > half_width)
-		pairs++;
-	return pairs;
+	if (tells_apart(pairs, deviation, half_width, alpha))
+		return pairs;
+	/* `pairs` are too few; `enough` are found by doubling, and the least of them between the two. */
+	size_t enough = 2 * pairs;
+	for (; enough < PAIRS_NEEDED_MAX && !tells_apart(enough, deviation, half_width, alpha); enough *= 2)
+		pairs = enough;
+	while (enough - pairs > 1) {
+		size_t middle = pairs + (enough - pairs) / 2;
+		if (tells_apart(middle, deviation, half_width, alpha))
+			enough = middle;
+		else
+			pairs = middle;
+	}
+	return enough;
 }
