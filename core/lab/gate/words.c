@@ -35,7 +35,7 @@ static size_t requests_needed(const struct gate_row *row, double confidence)
 		high *= 2;
 	if (row->allowed <= 0 || !would_certify(row, confidence, high))
 		return 0;
-	while (high - low > high / 100) {
+	while (high - low > 1 && high - low > high / 100) {
 		size_t middle = low + (high - low) / 2;
 		if (would_certify(row, confidence, middle))
 			high = middle;
