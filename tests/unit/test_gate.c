@@ -550,6 +550,22 @@ START_TEST(test_advice_on_how_many_requests_certifies)
 }
 END_TEST
 
+/* 59 without one over the limit certify a P95 at 95 %. */
+START_TEST(test_advice_on_few_requests_is_found)
+{
+	spec.requests = 0;
+	for (size_t count = 1; count < 59; count++) {
+		size_t needed = 0;
+		set_latency(count, 100, 0, 0);
+		gate_judge(&spec, &facts, &result);
+		const char *advice = strstr(result.next, "P95: about");
+		ck_assert_msg(advice != NULL, "%zu requests: %s", count, result.next);
+		ck_assert_int_eq(sscanf(advice, "P95: about %zu", &needed), 1);
+		ck_assert_uint_eq(needed, 59);
+	}
+}
+END_TEST
+
 START_TEST(test_figures_are_written_as_people_do)
 {
 	static const struct {
@@ -623,6 +639,7 @@ static Suite *make_suite(void)
 	tcase_add_test(outcomes, test_violation_counts_in_an_invalid_run_too);
 	tcase_add_test(outcomes, test_worst_row_decides);
 	tcase_add_test(outcomes, test_advice_on_how_many_requests_certifies);
+	tcase_add_test(outcomes, test_advice_on_few_requests_is_found);
 	suite_add_tcase(suite, rows);
 	suite_add_tcase(suite, outcomes);
 	return suite;
