@@ -8,6 +8,7 @@
 #define SERVE_ACCEPTOR_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,7 +29,9 @@ struct acceptor {
 
 	pthread_t thread;
 	int wake;
+	sem_t closed; /* posted when the socket is */
 	atomic_bool accepts, stays;
+	int64_t close_at_ns;   /* 0: not yet known */
 	int64_t complained_ns; /* when a failing accept() was last logged */
 	int spare;             /* a descriptor to accept with when no other is left; -1: it is in use */
 	bool paused;           /* not even that: until the next tick */
@@ -40,7 +43,8 @@ bool acceptor_start(struct acceptor *acceptor, struct sluice_error *error);
 /* From any thread. */
 void acceptor_wake(struct acceptor *acceptor);
 
-/* Nobody is accepted any more; the socket is closed within a moment. Ticks go on. */
+/* Closes the socket, once everybody whom the kernel has let in is accepted: closing it would reset them. That takes some
+ * 50 ms, in which nobody else gets in. Ticks go on. */
 void acceptor_close(struct acceptor *acceptor);
 
 /* Ends the thread. */

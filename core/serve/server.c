@@ -252,8 +252,8 @@ size_t server_stop(struct server *server, int64_t until_ns)
 {
 	struct service *service = server->service;
 	int64_t now_ns = clock_now_ns();
+	acceptor_close(&server->front.acceptor); /* before responses close connections and senders open others */
 	atomic_store(&service->draining, true);
-	acceptor_close(&server->front.acceptor);
 	(void)wait_until(server, is_empty, now_ns + ARRIVAL_GRACE_MS * NS_PER_MS);
 	(void)wait_until(server, has_received_all, now_ns + (until_ns - now_ns) / 2);
 	atomic_store(&service->refusing, true);
