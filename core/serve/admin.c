@@ -101,7 +101,10 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 		check(admin, connection, request, method);
 		if (request->body.size > 0 && has_large_body(mhd))
 			return respond(admin, connection, request);
-		return connection_enter(connection, CONNECTION_BODY, RECEIVE_S * NS_PER_S) ? MHD_YES : MHD_NO;
+		return connection_enter(connection, CONNECTION_BODY, RECEIVE_S * NS_PER_S) &&
+		                       front_invite_body(connection)
+		               ? MHD_YES
+		               : MHD_NO;
 	}
 	if (*data_size > 0) {
 		*data_size = 0;

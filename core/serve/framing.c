@@ -27,12 +27,17 @@ enum state {
 };
 
 /* The fields that framing depends on. */
-enum field { OTHER, HOST, LENGTH, CODING };
-static const char *const names[] = {[HOST] = "host", [LENGTH] = "content-length", [CODING] = "transfer-encoding"};
-enum { FIELD_COUNT = sizeof(names) / sizeof(names[0]), ALL_NAMES = 1 << HOST | 1 << LENGTH | 1 << CODING };
+enum field { OTHER, EXPECT, HOST, LENGTH, CODING };
+static const char *const names[] = {
+	[EXPECT] = "expect", [HOST] = "host", [LENGTH] = "content-length", [CODING] = "transfer-encoding"};
+enum {
+	FIELD_COUNT = sizeof(names) / sizeof(names[0]),
+	ALL_NAMES = 1 << EXPECT | 1 << HOST | 1 << LENGTH | 1 << CODING
+};
 
 static const char version[] = "HTTP/1.";
 static const char chunked[] = "chunked";
+static const char expectation[] = "100-continue";
 
 enum {
 	METHOD_MAX = 32,
@@ -171,7 +176,7 @@ static const struct framing_fault *begin_value(struct framing *framing)
 	framing->field = known_name(framing);
 	framing->is_value_over = false;
 	enter(framing, VALUE);
-	if (framing->field == OTHER)
+	if (framing->field == OTHER || framing->field == EXPECT)
 		return NULL;
 	if (framing->in_trailer)
 		return &bad_trailer;
@@ -207,6 +212,7 @@ static const struct framing_fault *begin_body(struct framing *framing)
 		return &no_host;
 	framing->heads++;
 	framing->left = framing->length;
+	framing->expects &= !framing->is_http_1_0;
 	framing->requests += !framing->is_chunked && framing->left == 0;
 	return enter(framing, framing->is_chunked ? SIZE : framing->left ? BODY : BEFORE);
 }
@@ -261,6 +267,17 @@ static const struct framing_fault *read_any(struct framing *framing, unsigned ch
 	return c >= ' ' && c != 0x7f ? NULL : &bad_value;
 }
 
+/* libmicrohttpd takes what is behind a request without a body for the body that it expects: it gets an empty value. */
+static const struct framing_fault *read_expectation(struct framing *framing, unsigned char c)
+{
+	bool fits = !framing->is_value_over && framing->position < sizeof(expectation) - 1 &&
+	            lower(c) == (unsigned char)expectation[framing->position];
+	framing->position = fits ? (uint8_t)(framing->position + 1) : UINT8_MAX;
+	framing->expects = framing->position == sizeof(expectation) - 1;
+	framing->drops = true;
+	return read_any(framing, c);
+}
+
 /* How a value is read, a byte that is no white space at a time, and what is wrong with one that is cut short. */
 static const struct {
 	const struct framing_fault *(*read)(struct framing *framing, unsigned char c);
@@ -268,6 +285,7 @@ static const struct {
 	const struct framing_fault *too_short;
 } values[FIELD_COUNT] = {
 	[OTHER] = {read_any, 0, NULL},
+	[EXPECT] = {read_expectation, 0, NULL},
 	[HOST] = {read_host, 0, NULL},
 	[LENGTH] = {read_length, 1, &bad_length},
 	[CODING] = {read_coding, sizeof(chunked) - 1, &bad_coding},
@@ -302,6 +320,7 @@ static int digit_of(unsigned char c)
 static const struct framing_fault *read_size(struct framing *framing, unsigned char c)
 {
 	int digit = digit_of(c);
+	framing->expects = false;
 	if (framing->position == 0)
 		framing->length = 0;
 	framing->overhead++;
@@ -370,6 +389,7 @@ static const struct framing_fault *(*const readers[])(struct framing *framing, u
 static size_t skip(struct framing *framing, size_t size)
 {
 	size_t skipped = size < framing->left ? size : (size_t)framing->left;
+	framing->expects = false;
 	framing->left -= skipped;
 	if (framing->left > 0)
 		return skipped;
@@ -449,4 +469,9 @@ size_t framing_read(struct framing *framing, char *data, size_t size)
 bool framing_is_inside(const struct framing *framing)
 {
 	return framing->state > EMPTY_LINE_LF;
+}
+
+bool framing_awaits_continue(const struct framing *framing)
+{
+	return framing->expects && (framing->state == BODY || framing->state == SIZE);
 }

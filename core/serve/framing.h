@@ -35,15 +35,19 @@ struct framing {
 	uint8_t percent;    /* characters of a %00 in the path that have come */
 	bool is_http_1_0, in_query, in_trailer, is_value_over;
 	bool has_host, has_length, is_chunked;
-	bool drops; /* the byte is white space that would mislead libmicrohttpd */
+	bool expects; /* 100-continue, and nothing of the body has come */
+	bool drops;   /* the byte would mislead libmicrohttpd */
 };
 
 /* Reads what has come next, up to a fault. Returns how many bytes may be handed on, at the front of `data`: all, less
- * the white space behind the values of Content-Length and Transfer-Encoding; or, when there is a fault, only those of the
- * requests that were complete before it. */
+ * the white space behind the values of Content-Length and Transfer-Encoding, and the value of Expect; or, when there is a
+ * fault, only those of the requests that were complete before it. */
 size_t framing_read(struct framing *framing, char *data, size_t size);
 
 /* Whether a request has begun that is not complete. */
 bool framing_is_inside(const struct framing *framing);
+
+/* Whether the last head asks for 100 Continue before its body, of which nothing has come yet (RFC 9110, section 10.1.1). */
+bool framing_awaits_continue(const struct framing *framing);
 
 #endif

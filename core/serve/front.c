@@ -158,6 +158,17 @@ void front_make_room(struct front *front)
 		acceptor_wake(&front->acceptor);
 }
 
+bool front_invite_body(struct connection *connection)
+{
+	static const char invitation[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const ssize_t size = sizeof(invitation) - 1;
+	if (!intercept_awaits_continue(&connection->intercept))
+		return true;
+	/* Without room for it the sender goes on by itself after a while. */
+	ssize_t sent = send(connection->fd, invitation, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sent <= 0 || sent == size;
+}
+
 static void tick(void *context, int64_t now_ns)
 {
 	struct front *front = context;

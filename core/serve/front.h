@@ -66,6 +66,10 @@ bool front_start(struct front *front, int listener, struct sluice_error *error);
 void front_stop(struct front *front);
 void front_finish(struct front *front); /* after front_stop() */
 
+/* Before the first part of a body is taken: says 100 Continue to a sender that waits for it. libmicrohttpd, which never sees
+ * the Expect field, has sent every response before. False: it was cut short, and the connection cannot go on. */
+bool front_invite_body(struct connection *connection);
+
 /* After a part of a body was taken: whatever others are receiving, there should be room for more. */
 void front_make_room(struct front *front);
 

@@ -70,6 +70,11 @@ bool intercept_passed(struct intercept *intercept)
 	return intercept->passed++ < intercept->framing.heads;
 }
 
+bool intercept_awaits_continue(const struct intercept *intercept)
+{
+	return intercept->passed == intercept->framing.heads && framing_awaits_continue(&intercept->framing);
+}
+
 /* What recv() was. The two that ThreadSanitizer knows to order threads; on a socket read() is recv() without flags. */
 static ssize_t receive(int fd, void *data, size_t size, int flags)
 {

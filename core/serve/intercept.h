@@ -42,4 +42,7 @@ void intercept_served(struct intercept *intercept, int fd);
 /* Once for each request whose head libmicrohttpd has read: whether it came through here. */
 bool intercept_passed(struct intercept *intercept);
 
+/* Whether the request that intercept_passed() was last asked about waits for 100 Continue. */
+bool intercept_awaits_continue(const struct intercept *intercept);
+
 #endif

@@ -102,8 +102,10 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 		exchange = take_exchange(server, connection, mhd);
 		if (!request_reader_begin(exchange, method))
 			return respond(server, connection);
-		return connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ? go_on(server)
-		                                                                                      : MHD_NO;
+		if (!connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ||
+		    !front_invite_body(connection))
+			return MHD_NO;
+		return go_on(server);
 	}
 	if (*data_size > 0) {
 		if (!request_reader_receive(exchange, data, *data_size))

@@ -172,6 +172,49 @@ test('Expect: 100-continue is answered before the body, or with a refusal instea
   assert.deepEqual(refused.informational, []);
 });
 
+test('Expect: 100-continue without a body, or behind other requests, is in nobody\'s way', async (t) => {
+  const { store, server } = await startPlain(t);
+  const head = (line, length) => `${line} HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`;
+  const empty = head('POST /webhooks', 0);
+  const get = 'GET /x HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\n\r\n';
+  const whole = (id) => render({ body: webhook(id) });
+  const body = webhook('invited');
+  const sent = [
+    [[empty, 'GET /x HTTP/1.1\r\nHost: s\r\n\r\n'], [400, 404]],
+    [[empty, empty], [400, 400]],
+    [[get, whole('a')], [404, 202]],
+    [[whole('b'), empty, whole('c')], [202, 400, 202]],
+    [[get, get, empty, whole('d')], [404, 404, 400, 202]],
+    [[whole('e'), head('POST /webhooks', 3), '{}}'], [202, 400]],
+  ];
+  for (const [pieces, statuses] of sent)
+    for (const inParts of [false, true]) {
+      const connection = await Connection.open(server.url);
+      const bytes = Buffer.concat(pieces.map((piece) => Buffer.from(piece)));
+      for (const part of inParts ? [bytes.subarray(0, 50), bytes.subarray(50)] : [bytes]) {
+        connection.write(part);
+        await new Promise(setImmediate);
+      }
+      const seen = [];
+      for (let i = 0; i < statuses.length; i++)
+        seen.push((await within(5, `response ${i + 1} to ${bytes}`, connection.response())).status);
+      assert.deepEqual(seen.map((status) => (isKept(status) ? 202 : status)), statuses, String(bytes));
+      connection.close();
+    }
+
+  await store.hold();
+  const connection = await Connection.open(server.url);
+  const responses = [connection.request({ body: webhook('before') }), connection.response()];
+  connection.write(head('POST /webhooks', body.length));
+  await server.atLeast(1, 'webhook_queue_inside');
+  assert.deepEqual(connection.informational, []);
+  await store.release();
+  assert.equal((await responses[0]).status, 202);
+  await until('100 Continue', () => connection.informational.length > 0);
+  connection.write(body);
+  assert.equal((await responses[1]).status, 202);
+});
+
 test('pipelined requests are answered in their order', async (t) => {
   const { store, server } = await startPlain(t);
   const connection = await Connection.open(server.url);

@@ -182,11 +182,45 @@ static void assert_handed_on(const char *text, const char *expected)
 
 #define HEAD "POST / HTTP/1.1\r\nHost: s \r\n"
 
-START_TEST(test_only_white_space_behind_length_and_coding_is_left_out)
+START_TEST(test_only_white_space_behind_length_and_coding_and_what_is_expected_are_left_out)
 {
 	assert_handed_on(HEAD "Content-Length: 2 \t \r\nX: y \r\n\r\n{}", HEAD "Content-Length: 2\r\nX: y \r\n\r\n{}");
 	assert_handed_on(HEAD "Transfer-Encoding: chunked \r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 	                 HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+	assert_handed_on(HEAD "expect: 100-continue\r\nExpected: y\r\n\r\n", HEAD "expect: \r\nExpected: y\r\n\r\n");
+}
+END_TEST
+
+START_TEST(test_100_continue_is_awaited_until_the_body_begins)
+{
+	static const struct {
+		const char *head;
+		bool awaits;
+	} cases[] = {
+		{HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", true},
+		{HEAD "Content-Length: 2\r\nEXPECT:100-CONTINUE \r\n\r\n", true},
+		{HEAD "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", true},
+		{HEAD "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n", false},
+		{HEAD "Expect: 100-continue\r\n\r\n", false},
+		{HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n", false},
+		{HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{", false},
+		{HEAD "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n2", false},
+		{HEAD "Expect: 100-continue2\r\nContent-Length: 2\r\n\r\n", false},
+		{HEAD "Expect: 100\r\nContent-Length: 2\r\n\r\n", false},
+		{HEAD "Content-Length: 2\r\n\r\n", false},
+		{"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", false},
+	};
+	struct framing framing = {0};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct framing one = {0};
+		(void)read_piece(&one, cases[i].head, strlen(cases[i].head));
+		ck_assert_msg(framing_awaits_continue(&one) == cases[i].awaits, "case %zu", i);
+	}
+	(void)read_piece(&framing, cases[0].head, strlen(cases[0].head));
+	(void)read_piece(&framing, "{}", 2);
+	ck_assert(!framing_awaits_continue(&framing));
+	(void)read_piece(&framing, HEAD "Content-Length: 2\r\n\r\n", sizeof(HEAD "Content-Length: 2\r\n\r\n") - 1);
+	ck_assert(!framing_awaits_continue(&framing));
 }
 END_TEST
 
@@ -240,7 +274,8 @@ static Suite *suite(void)
 	Suite *suite = suite_create("framing");
 	TCase *tests = tcase_create("framing");
 	tcase_add_test(tests, test_each_framing_is_accepted_or_refused_as_the_table_says);
-	tcase_add_test(tests, test_only_white_space_behind_length_and_coding_is_left_out);
+	tcase_add_test(tests, test_only_white_space_behind_length_and_coding_and_what_is_expected_are_left_out);
+	tcase_add_test(tests, test_100_continue_is_awaited_until_the_body_begins);
 	tcase_add_test(tests, test_fault_hands_on_the_complete_requests_before_it);
 	tcase_add_test(tests, test_many_small_chunks_are_accepted_and_long_lines_are_not);
 	tcase_add_test(tests, test_a_body_is_inside_until_its_last_byte);
