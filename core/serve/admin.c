@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -47,6 +48,20 @@ static const char *header(struct MHD_Connection *mhd, const char *name)
 	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
 }
 
+static enum MHD_Result count_authorization(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind, (void)value;
+	*(size_t *)context += strcasecmp(name, MHD_HTTP_HEADER_AUTHORIZATION) == 0;
+	return MHD_YES;
+}
+
+static bool has_several_authorizations(struct MHD_Connection *mhd)
+{
+	size_t count = 0;
+	(void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, count_authorization, &count);
+	return count > 1;
+}
+
 /* Whether a body comes that is worth ending the connection for, rather than reading it. */
 static bool has_large_body(struct MHD_Connection *mhd)
 {
@@ -63,9 +78,10 @@ static void check(struct admin *admin, struct connection *connection, struct adm
 		.host = header(mhd, MHD_HTTP_HEADER_HOST),
 		.origin = header(mhd, "Origin"),
 		.fetch_site = header(mhd, "Sec-Fetch-Site"),
+		.several = has_several_authorizations(mhd),
 	};
 	const int64_t now_ns = clock_now_ns();
-	const struct admin_denial *denial = admin_access_check(&admin->access, &credentials, connection, now_ns);
+	const struct admin_denial *denial = admin_access_check(&admin->access, &credentials, &connection->peer, now_ns);
 	if (!denial)
 		admission_remember(&admin->front.admission, connection, now_ns);
 	if (denial && denial->status == MHD_HTTP_UNAUTHORIZED)

@@ -10,7 +10,7 @@
 
 #include <sluice/event.h>
 
-#include "serve/connection.h"
+#include "base/network.h"
 #include "serve/guesses.h"
 
 struct admin_access {
@@ -25,6 +25,7 @@ void admin_access_init(struct admin_access *access, const char *token); /* NULL:
 /* The header fields that count; NULL: absent. */
 struct admin_credentials {
 	const char *method, *authorization, *host, *origin, *fetch_site;
+	bool several; /* Authorization fields: which one counts would be a matter of opinion */
 };
 
 /* A way of refusing. */
@@ -35,6 +36,6 @@ struct admin_denial {
 
 /* NULL: it may go on. */
 const struct admin_denial *admin_access_check(struct admin_access *access, const struct admin_credentials *credentials,
-                                              const struct connection *connection, int64_t now_ns);
+                                              const struct ip_address *peer, int64_t now_ns);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Guesses: wrong tokens, by the network they come from. A network that has used up its share is not listened to for a
- * moment, so that nobody tries tokens as fast as the listener can compare them.
+ * Guesses: wrong tokens, by the network they come from. A network that has used up its share is told to stop (429) until a
+ * moment has passed; the right token counts at any time, so that nobody's guesses lock out who has it.
  *
  * A small table that forgets: bounded, whoever guesses. An IPv6 network is a /64.
  */

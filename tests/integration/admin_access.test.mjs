@@ -66,7 +66,7 @@ test('the head decides: a body is not taken from who is kept out, nor a large on
   assert.equal((await server.ask('/api/reload', { method: 'POST', body: 'x' })).status, 401);
 });
 
-test('wrong tokens are slowed and logged', async (t) => {
+test('wrong tokens get 429 after some and are logged, and the right one is let in at once', async (t) => {
   const server = await startWith(t, { token });
   const statuses = [];
   for (let i = 0; i < 60; i++)
@@ -75,16 +75,40 @@ test('wrong tokens are slowed and logged', async (t) => {
   assert.equal(statuses.at(-1), 429);
   await until('a line in the log', () => /admin_token_refused .*client=127\.0\.0\.1/.test(server.log));
   assert.ok(!server.log.includes(token));
-  await until('the token to count again', async () => (await server.ask('/metrics', { headers: right })).status === 200);
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await server.ask('/metrics', { headers: right })).status, 200);
+    assert.equal((await server.ask('/metrics', { headers: { Authorization: 'Bearer wrong' } })).status, 429);
+  }
+});
+
+test('one Authorization field is read, white space behind it is not; of two, none counts', async (t) => {
+  const server = await startWith(t, { token });
+  const fields = {
+    200: [`Authorization: Bearer ${token} \t `, `authorization:Bearer ${token}`],
+    400: [
+      `Authorization: Bearer ${token}\r\nAuthorization: Bearer wrong`,
+      `Authorization: Bearer wrong\r\nauthorization: Bearer ${token}`,
+      `Authorization: Bearer ${token}\r\nAuthorization: Bearer ${token}`,
+    ],
+  };
+  for (const [status, each] of Object.entries(fields))
+    for (const field of each) {
+      const connection = await Connection.open(server.admin);
+      connection.write(`GET /metrics HTTP/1.1\r\nHost: a\r\n${field}\r\n\r\n`);
+      assert.equal((await within(5, field, connection.response())).status, Number(status), field);
+      connection.close();
+    }
 });
 
 test('without a token a name that leads here by DNS, or the page of another site, gets nothing', async (t) => {
   const server = await startWith(t, {});
   assert.equal((await server.post(webhook('secret-id'))).status, 202);
   for (const path of ['/metrics', '/api/pipeline', '/api/stats', '/api/lineage/secret-id', '/nothing']) {
-    const response = await server.ask(path, { headers: { Host: 'evil.example:9464' } });
-    assert.equal(response.status, 421, path);
-    assert.ok(!response.text.includes('secret-id'));
+    for (const host of ['evil.example:9464', '[::1].evil.example', '[::1]evil']) {
+      const response = await server.ask(path, { headers: { Host: host } });
+      assert.equal(response.status, 421, path);
+      assert.ok(!response.text.includes('secret-id'));
+    }
   }
   const post = (headers) => server.ask('/api/reload', { method: 'POST', body: '', headers });
   assert.equal((await post({ Origin: 'http://evil.example' })).status, 403);

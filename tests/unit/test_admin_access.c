@@ -10,13 +10,12 @@
 #include "support/unit.h"
 
 static struct admin_access access_;
-static struct connection connection;
+static struct ip_address peer;
 static int64_t now_ns = 1000 * NS_PER_S;
 
 static void come_from(const char *address)
 {
-	memset(&connection, 0, sizeof(connection));
-	ck_assert(ip_address_parse(address, &connection.peer));
+	ck_assert(ip_address_parse(address, &peer));
 }
 
 static void prepare(void)
@@ -27,7 +26,7 @@ static void prepare(void)
 
 static int status_of(const struct admin_credentials *credentials)
 {
-	const struct admin_denial *denial = admin_access_check(&access_, credentials, &connection, now_ns);
+	const struct admin_denial *denial = admin_access_check(&access_, credentials, &peer, now_ns);
 	return denial ? denial->status : 200;
 }
 
@@ -51,6 +50,16 @@ START_TEST(test_without_a_token_the_host_must_be_of_this_machine)
 		{"192.0.2.1:9464", 421},
 		{"[2001:db8::1]", 421},
 		{"127.0.0.1evil", 421},
+		{"[::1].evil.example", 421},
+		{"[::1].evil.example:9464", 421},
+		{"[::1", 421},
+		{"[::1]9464", 421},
+		{"[::1]:9464.evil.example", 421},
+		{"[127.0.0.1]", 421},
+		{"[localhost]", 421},
+		{"localhost:evil.example", 421},
+		{"localhost:9464:evil", 421},
+		{"localhost:", 200},
 		{"", 421},
 	};
 	admin_access_init(&access_, NULL);
@@ -105,6 +114,9 @@ START_TEST(test_only_the_token_lets_in)
 		{"Bearer secret", 200},
 		{"bearer secret", 200},
 		{"Bearer secret  ", 200},
+		{"Bearer secret\t", 200},
+		{"Bearer secret \t ", 200},
+		{"Bearer secret x", 401},
 		{NULL, 401},
 		{"Bearer", 401},
 		{"Bearer ", 401},
@@ -135,15 +147,14 @@ static void guess(int count)
 		ck_assert_int_eq(status_of(&wrong), 401);
 }
 
-START_TEST(test_guesses_are_slowed_and_others_are_not)
+START_TEST(test_guesses_are_refused_and_others_are_not)
 {
 	admin_access_init(&access_, "secret");
 	guess(GUESSES_AT_ONCE);
 	ck_assert_int_eq(status_of(&wrong), 429);
-	ck_assert_int_eq(status_of(&right), 429); /* whether it was right shows to nobody who guesses */
+	ck_assert_int_eq(status_of(&right), 200); /* whoever has the token is not kept out by who has not */
 	ck_assert_int_eq(status_of(&none), 401);  /* not a guess */
-	atomic_store(&connection.trust, CONNECTION_TRUSTED);
-	ck_assert_int_eq(status_of(&right), 200); /* it has shown the token before */
+	ck_assert_int_eq(status_of(&wrong), 429);
 	come_from("192.0.2.2");
 	ck_assert_int_eq(status_of(&right), 200);
 	come_from("192.0.2.1");
@@ -179,6 +190,32 @@ START_TEST(test_guesses_from_many_addresses_of_one_network_count_together)
 }
 END_TEST
 
+START_TEST(test_right_token_is_let_in_at_once_whatever_was_guessed)
+{
+	static const char *const addresses[] = {"192.0.2.1", "::1", "2001:db8::1", "2001:db8::2"};
+	admin_access_init(&access_, "secret");
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		come_from(addresses[i]);
+		for (int guesses = 0; guesses < 10 * GUESSES_AT_ONCE; guesses++) {
+			(void)status_of(&wrong);
+			ck_assert_int_eq(status_of(&right), 200);
+		}
+		ck_assert_int_eq(status_of(&wrong), 429);
+	}
+}
+END_TEST
+
+START_TEST(test_several_authorizations_are_refused_even_if_one_is_right)
+{
+	struct admin_credentials several = right;
+	several.several = true;
+	admin_access_init(&access_, "secret");
+	ck_assert_int_eq(status_of(&several), 400);
+	admin_access_init(&access_, NULL);
+	ck_assert_int_eq(status_of(&several), 400);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("admin access");
@@ -187,8 +224,10 @@ static Suite *suite(void)
 	tcase_add_test(tests, test_without_a_token_the_host_must_be_of_this_machine);
 	tcase_add_test(tests, test_page_of_another_site_changes_nothing);
 	tcase_add_test(tests, test_only_the_token_lets_in);
-	tcase_add_test(tests, test_guesses_are_slowed_and_others_are_not);
+	tcase_add_test(tests, test_guesses_are_refused_and_others_are_not);
 	tcase_add_test(tests, test_guesses_from_many_addresses_of_one_network_count_together);
+	tcase_add_test(tests, test_right_token_is_let_in_at_once_whatever_was_guessed);
+	tcase_add_test(tests, test_several_authorizations_are_refused_even_if_one_is_right);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
