@@ -4,7 +4,9 @@
 #include "cli/subcommands.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sluice/version.h>
 
@@ -81,9 +83,23 @@ static int run(const struct program *program, int argc, char **argv)
 	return STATUS_CANNOT;
 }
 
+/* A file that is opened would get the number of a standard stream that is closed, and what is written there. Open in the
+ * wrong direction, a stream still fails as a closed one does. */
+static bool occupy_standard_streams(void)
+{
+	static const int directions[] = {
+		[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", directions[fd]) != fd)
+			return false;
+	return true;
+}
+
 /* A full disk behind standard output must not pass for success. */
 int program_main(const struct program *program, int argc, char **argv)
 {
+	if (!occupy_standard_streams())
+		return STATUS_CANNOT;
 	int status = run(program, argc, argv);
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;

@@ -156,7 +156,13 @@ test('a port that is taken, and a store that cannot be opened, are sentences and
     seconds: 10,
   });
   assert.equal(taken.code, 2);
+  assert.equal(taken.stdout, '', 'no address of a listener that is gone again');
   assert.match(taken.stderr, new RegExp(port));
+  const adminTaken = await sluice(
+    ['run', server.file, '--set', 'listen.port=0', '--set', `admin.port=${new URL(server.admin).port}`],
+    { seconds: 10 },
+  );
+  assert.deepEqual([adminTaken.code, adminTaken.stdout], [2, '']);
   const nowhere = join(directory, 'missing', 'x.db');
   const closed = await sluice(['run', server.file, '--set', 'listen.port=0', '--set', `persist.path=${nowhere}`], {
     seconds: 10,

@@ -1,14 +1,15 @@
 // A process may have so many files open, and no more. Who then comes is told, and nobody waits in vain.
 
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { readFile, readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 
-import { makeDirectory } from './support/cleanup.mjs';
-import { Connection } from './support/client.mjs';
+import { cleanup, makeDirectory } from './support/cleanup.mjs';
+import { Connection, request } from './support/client.mjs';
 import { webhook } from './support/events.mjs';
-import { around, build, execute, start, writePipeline } from './support/sluice.mjs';
+import { around, build, execute, freePort, start, writePipeline } from './support/sluice.mjs';
 import { until, within } from './support/wait.mjs';
 
 const stored = { persist: 'sqlite', path: 'events.db' };
@@ -69,4 +70,48 @@ test('a sender that comes when no descriptor is left gets 503 at once, and later
   assert.equal((await kept.request({ body: webhook('meanwhile') })).status, 202);
   await limit(1000);
   await until('service again', async () => (await within(5, 'a response', server.post(webhook('after')))).status === 202);
+});
+
+/** The program with standard streams closed, `<&-` and the like. */
+async function closing(directory, streams) {
+  const program = join(directory, 'closing');
+  await writeFile(program, `#!/bin/sh\nexec ${join(build, 'sluice')} "$@" ${streams}\n`, { mode: 0o755 });
+  return program;
+}
+
+for (const streams of ['<&-', '2>&-', '>&- 2>&-', '<&- >&- 2>&-'])
+  test(`with ${streams} at start no file gets the number of a standard stream, and the log goes into none`, async (t) => {
+    const directory = await makeDirectory(t);
+    const file = await writePipeline(directory, around(stored));
+    const port = await freePort();
+    const child = spawn(
+      await closing(directory, streams),
+      ['run', file, '--set', `listen.port=${port}`, '--set', 'admin.port=0', '--trace', 'trace.bin'],
+      { cwd: directory, stdio: 'ignore' },
+    );
+    const exited = new Promise((done) => child.on('close', done));
+    cleanup(t, async () => {
+      child.kill('SIGKILL');
+      await exited;
+    });
+    const post = (body) => request(`http://127.0.0.1:${port}`, { body }).catch(() => null);
+    await until('an event to be accepted', async () => (await post(webhook('m')))?.status === 202, { within: 20 });
+    assert.equal((await post('no JSON')).status, 400); // the log tells it
+    for (const fd of [0, 1, 2]) assert.equal(await readlink(`/proc/${child.pid}/fd/${fd}`), '/dev/null');
+    child.kill('SIGTERM');
+    await within(20, 'the end of sluice', exited);
+    for (const name of ['trace.bin', 'events.db'])
+      assert.doesNotMatch((await readFile(join(directory, name))).toString('latin1'), /event_refused|draining|ready http/);
+  });
+
+test('a closed standard output is still one that cannot be written', async (t) => {
+  const directory = await makeDirectory(t);
+  for (const args of [['schema'], ['generate', '--count', '2']]) {
+    const { code, stdout, stderr } = await execute(await closing(directory, '>&-'), args, { cwd: directory });
+    assert.equal(code, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, /standard output: cannot write it/);
+  }
+  const { code } = await execute(await closing(directory, '<&- 2>&-'), ['schema'], { cwd: directory });
+  assert.equal(code, 0);
 });

@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 
 import { cleanup, makeDirectory } from './support/cleanup.mjs';
-import { around, build, sluice, start } from './support/sluice.mjs';
+import { around, build, freePort, sluice, start } from './support/sluice.mjs';
 import { openStore } from './support/stores.mjs';
 import { pause, within } from './support/wait.mjs';
 
@@ -178,15 +177,6 @@ test('a directory that holds something, or is none, is refused before anything i
   assert.deepEqual(await readdir(place.run), ['notes.txt']);
   assert.equal((await place.store.events()).length, 0);
 });
-
-// A port that nobody listens on: its listener has just gone.
-async function freePort() {
-  const listener = createServer();
-  await new Promise((done) => listener.listen(0, '127.0.0.1', done));
-  const { port } = listener.address();
-  await new Promise((done) => listener.close(done));
-  return port;
-}
 
 test('what cannot be done is said in a sentence, with exit status 2', async (t) => {
   const place = await prepare(t, { generate: ['--count', 10] });

@@ -137,6 +137,27 @@ START_TEST(test_what_is_no_manifest_is_refused)
 }
 END_TEST
 
+START_TEST(test_nul_in_a_manifest_is_refused_wherever_it_stands)
+{
+	static const char *const edits[] = {
+		"printf '\\0' >>MANIFEST.sha256",
+		"printf '\\0 no manifest\\n' >>MANIFEST.sha256",
+		"sed -i '1s/$/\\x00hidden/' MANIFEST.sha256",
+		"sed -i '1s/^/\\x00/' MANIFEST.sha256",
+		"sed -i '2s/^..../\\x00/' MANIFEST.sha256",
+		"printf '\\0' >MANIFEST.sha256",
+	};
+	size_t files;
+	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		ck_assert(manifest_write(folder, &error));
+		ck_assert_int_eq(run_in_folder(edits[i]), 0);
+		error.text[0] = '\0';
+		ck_assert_msg(!manifest_check(folder, add_fault, NULL, &files, &error), "%s", edits[i]);
+		ck_assert_msg(strstr(error.text, "contains a NUL") != NULL, "%s: %s", edits[i], error.text);
+	}
+}
+END_TEST
+
 START_TEST(test_part_may_have_no_parts)
 {
 	make_folder("part/deeper");
@@ -156,6 +177,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_every_change_is_told);
 	tcase_add_test(all, test_name_that_ends_like_another_is_a_stranger);
 	tcase_add_test(all, test_what_is_no_manifest_is_refused);
+	tcase_add_test(all, test_nul_in_a_manifest_is_refused_wherever_it_stands);
 	tcase_add_test(all, test_part_may_have_no_parts);
 	suite_add_tcase(suite, all);
 	return suite;

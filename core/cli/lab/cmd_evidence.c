@@ -47,7 +47,7 @@ static int verify(const char *directory)
 	if (faults > 0)
 		(void)printf("%s: REFUSED, %zu fault%s\n", directory, faults, faults == 1 ? "" : "s");
 	else
-		(void)printf("%s: every file is as it was packed, and the verdicts follow from the raw samples\n",
+		(void)printf("%s: the files match the manifest, and the verdicts follow from the raw samples\n",
 		             directory);
 	return faults > 0 ? STATUS_NO : STATUS_YES;
 }
@@ -56,9 +56,12 @@ int cmd_evidence(int argc, char **argv)
 {
 	struct command command = {
 		.usage = "evidence pack|verify DIR/",
-		.about = "pack completes a run directory to a bundle of evidence, with a manifest of hashes; verify "
-			 "checks every hash and computes the verdicts again from the raw samples. Exit status: 0 "
-			 "complete, or unchanged; 1 something is missing, or not what it was; 2 it could not be done.",
+		.about =
+			"pack completes a run directory to a bundle of evidence, with a manifest of hashes; verify "
+			"checks every hash and computes the verdicts again from the raw samples. Exit status: 0 "
+			"complete, or as the manifest says; 1 something is missing, or not as it says; 2 it could not be done. "
+			"Who can write the directory can write its manifest: to know that it is the one that was packed, keep the "
+			"manifest's own hash elsewhere.",
 		.example = "sluice evidence pack run-1/ && sluice evidence verify run-1/",
 		.operands_min = 2,
 		.operands_max = 2,

@@ -68,10 +68,17 @@ static void allow_interruption(void)
 	(void)pthread_sigmask(SIG_UNBLOCK, &interruption, NULL);
 }
 
-static void print_url(const char *what, const char *url)
+/* Once all of them can be reached. */
+static void print_urls(const struct run *run)
 {
+	char url[LISTENER_URL_SIZE];
 	log_flush();
-	(void)printf("%s %s\n", what, url);
+	if (run->admin) {
+		admin_get_url(run->admin, url);
+		(void)printf("admin %s\n", url);
+	}
+	server_get_url(run->server, url);
+	(void)printf("ready %s\n", url);
 	(void)fflush(stdout);
 }
 
@@ -116,7 +123,6 @@ static void log_generation(const struct run *run)
 
 static bool start(struct run *run, const char *trace_file, struct sluice_error *error)
 {
-	char url[LISTENER_URL_SIZE];
 	log_warnings(run->config);
 	if (trace_file && !(run->trace = create_trace(run->config, trace_file, error)))
 		return false;
@@ -125,18 +131,12 @@ static bool start(struct run *run, const char *trace_file, struct sluice_error *
 		return false;
 	service_init(&run->service, run->pipeline, run->trace);
 	log_generation(run);
-	if (run->config->admin.enabled) {
-		run->admin = admin_start(&run->service, error);
-		if (!run->admin)
-			return false;
-		admin_get_url(run->admin, url);
-		print_url("admin", url);
-	}
+	if (run->config->admin.enabled && !(run->admin = admin_start(&run->service, error)))
+		return false;
 	run->server = server_start(&run->service, error);
 	if (!run->server)
 		return false;
-	server_get_url(run->server, url);
-	print_url("ready", url);
+	print_urls(run);
 	tell_manager("READY=1");
 	return true;
 }
@@ -234,7 +234,7 @@ int cmd_run(int argc, char **argv)
 	struct command command = {
 		.usage = "run PIPELINE",
 		.about =
-			"Serves a pipeline. Prints `admin URL` and, once it accepts requests, `ready URL` on stdout; the log goes "
+			"Serves a pipeline. Prints `admin URL` and `ready URL` on stdout once it accepts requests; the log goes "
 			"to stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
 			"once.",
 		.example = "sluice run pipelines/quickstart.yaml --set listen.port=8080",

@@ -189,8 +189,11 @@ static bool read_text(const char *path, struct buffer *text, struct sluice_error
 	while (text->size <= MANIFEST_MAX && (got = fread(piece, 1, sizeof(piece), file)) > 0)
 		buffer_add(text, piece, got);
 	(void)fclose(file);
-	return text->size <= MANIFEST_MAX ||
-	       sluice_error_set(error, "%s: expected at most %d bytes", path, MANIFEST_MAX);
+	if (text->size > MANIFEST_MAX)
+		return sluice_error_set(error, "%s: expected at most %d bytes", path, MANIFEST_MAX);
+	/* It would hide from a reader of C strings what stands behind it. */
+	return text->size == 0 || !memchr(text->data, '\0', text->size) ||
+	       sluice_error_set(error, "%s: contains a NUL, which no manifest does", path);
 }
 
 bool manifest_check(const char *directory, manifest_fault_fn each, void *context, size_t *files_out,

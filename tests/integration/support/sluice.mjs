@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,6 +20,15 @@ export const fixture = (kind, name) => join(build, 'tests/stages', kind, `${name
 
 const switches = ['ENABLE_OPTIMIZATIONS', 'ENABLE_LATENCY_PROFILING', 'SLUICE_STAGE_PATH'];
 const ownEnvironment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !switches.includes(name)));
+
+/** A port that nobody listens on: its listener has just gone. */
+export async function freePort() {
+  const listener = createServer();
+  await new Promise((done) => listener.listen(0, '127.0.0.1', done));
+  const { port } = listener.address();
+  await new Promise((done) => listener.close(done));
+  return port;
+}
 
 /** Runs a program to its end. */
 export function execute(program, args, { env = {}, cwd, input, seconds = 60 } = {}) {
