@@ -73,7 +73,7 @@ static enum sluice_verdict check_response(struct event *event, enum sluice_verdi
 
 void flow_store(struct instance *persist, struct sluice_batch *batch)
 {
-	const char *reason = NULL;
+	const char *reason = NULL, *refusal = NULL;
 	for (size_t i = 0; i < batch->count; i++) {
 		forget_explanation(event_of(batch->events[i]));
 		batch->verdicts[i] = SLUICE_FAIL;
@@ -84,8 +84,10 @@ void flow_store(struct instance *persist, struct sluice_batch *batch)
 		batch->verdicts[i] = check_verdict(persist, event, batch->verdicts[i]);
 		if (!reason && batch->verdicts[i] == SLUICE_RETRY)
 			reason = event->detail;
+		if (!refusal && batch->verdicts[i] == SLUICE_FAIL)
+			refusal = event->detail;
 	}
-	store_health_note(&persist->pipeline->store_health, batch->verdicts, batch->count, reason);
+	store_health_note(&persist->pipeline->store_health, batch->verdicts, batch->count, reason ? reason : refusal);
 }
 
 /* One event through one stage. */

@@ -10,6 +10,7 @@
 
 #define LENIENCY_NS (250 * NS_PER_MS)
 #define KNOWN_FOR_NS (3 * NS_PER_S)
+#define REFUSING_FOR_NS NS_PER_S
 
 void store_health_init(struct store_health *health)
 {
@@ -22,7 +23,6 @@ void store_health_finish(struct store_health *health)
 	(void)pthread_mutex_destroy(&health->lock);
 }
 
-/* FAIL is about the event alone. */
 static bool store_works(const enum sluice_verdict *verdicts, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -31,20 +31,48 @@ static bool store_works(const enum sluice_verdict *verdicts, size_t count)
 	return false;
 }
 
+static bool store_waits(const enum sluice_verdict *verdicts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (verdicts[i] == SLUICE_RETRY)
+			return true;
+	return false;
+}
+
+static void recover(struct store_health *health)
+{
+	if (atomic_load_explicit(&health->failing_since_ns, memory_order_relaxed) != 0)
+		atomic_store(&health->failing_since_ns, 0);
+	if (atomic_load_explicit(&health->refused, memory_order_relaxed) != 0)
+		atomic_store(&health->refused, 0);
+}
+
+/* FAIL is about the event alone, unless nothing else is heard. */
+static bool refuses_all(struct store_health *health, size_t count, int64_t now_ns)
+{
+	(void)pthread_mutex_lock(&health->lock);
+	const size_t before = atomic_fetch_add(&health->refused, count);
+	if (before == 0)
+		health->refusing_since_ns = now_ns;
+	bool all = before + count >= STORE_REFUSALS && now_ns - health->refusing_since_ns >= REFUSING_FOR_NS;
+	(void)pthread_mutex_unlock(&health->lock);
+	return all;
+}
+
 void store_health_note(struct store_health *health, const enum sluice_verdict *verdicts, size_t count,
                        const char *reason)
 {
 	if (store_works(verdicts, count)) {
-		if (atomic_load_explicit(&health->failing_since_ns, memory_order_relaxed) != 0)
-			atomic_store(&health->failing_since_ns, 0);
+		recover(health);
 		return;
 	}
-	if (!reason)
-		return;
 	int64_t now = clock_now_ns(), none = 0;
+	const bool waits = store_waits(verdicts, count);
+	if (!waits && !refuses_all(health, count, now))
+		return;
 	(void)pthread_mutex_lock(&health->lock);
-	(void)snprintf(health->reason, sizeof(health->reason), "%s",
-	               reason[0] ? reason : "the persist stage stores nothing and gives no reason");
+	(void)snprintf(health->reason, sizeof(health->reason), "%s%s", waits ? "" : "every event is refused: ",
+	               reason && reason[0] ? reason : "the persist stage stores nothing and gives no reason");
 	(void)pthread_mutex_unlock(&health->lock);
 	if (now - atomic_exchange(&health->failed_ns, now) > KNOWN_FOR_NS)
 		atomic_store(&health->failing_since_ns, now);

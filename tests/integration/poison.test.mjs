@@ -8,6 +8,7 @@ import { request } from './support/client.mjs';
 import { webhook } from './support/events.mjs';
 import { around, sluice, start } from './support/sluice.mjs';
 import { kinds, openStore } from './support/stores.mjs';
+import { until } from './support/wait.mjs';
 
 const count = 12;
 const poisoned = 6;
@@ -50,6 +51,31 @@ for (const kind of kinds) {
       headers: { 'X-Request-Id': i === poisoned ? 'poison' : `fine-${i}` },
     }));
     await judge(store, server, responses, 500);
+  });
+}
+
+for (const kind of kinds) {
+  test(`a few events that ${kind} refuses leave health alone, all of them turn it bad until one is stored`, async (t) => {
+    const directory = await makeDirectory(t);
+    const store = await openStore(t, kind, directory);
+    const server = await start(t, around(store.stage()), { directory });
+    const health = () => server.ask('/api/health');
+    let sent = 0;
+    const send = async (requestId) => (await server.post(webhook(`h${sent++}`), { 'X-Request-Id': requestId })).status;
+    await store.refuse('poison');
+    for (let i = 0; i < 5; i++) assert.equal(await send('poison'), 500);
+    assert.equal((await health()).status, 200);
+    const bad = await until('bad health', async () => {
+      assert.equal(await send('poison'), 500);
+      const response = await health();
+      return response.status === 503 && response;
+    });
+    assert.match(bad.json().reasons.join(), /every event is refused: .*refuse/);
+    assert.ok(sent >= 20);
+    assert.equal(await send('fine'), 202);
+    assert.equal((await health()).status, 200);
+    assert.equal(await send('poison'), 500);
+    assert.equal((await health()).status, 200);
   });
 }
 

@@ -66,7 +66,19 @@ static const char *look(void)
 
 static void note(enum sluice_verdict verdict)
 {
-	store_health_note(&health, &verdict, 1, verdict == SLUICE_RETRY ? "the table was dropped" : NULL);
+	const char *reason = verdict == SLUICE_RETRY  ? "the table was dropped"
+	                     : verdict == SLUICE_FAIL ? "a trigger said no"
+	                                              : NULL;
+	store_health_note(&health, &verdict, 1, reason);
+}
+
+/* So many events, over that time, of which the last comes now. */
+static void refuse(int count, int64_t over_ns)
+{
+	for (int i = 0; i < count; i++) {
+		now_ns += i > 0 ? over_ns / (count - 1) : 0;
+		note(SLUICE_FAIL);
+	}
 }
 
 START_TEST(test_failures_without_a_success_are_told_with_their_reason)
@@ -121,6 +133,71 @@ START_TEST(test_poison_says_nothing_of_the_store)
 	now_ns += NS_PER_S;
 	note(SLUICE_FAIL);
 	ck_assert_str_eq(look(), "the table was dropped");
+}
+END_TEST
+
+#define EVERY_EVENT "every event is refused: a trigger said no"
+
+START_TEST(test_a_store_that_refuses_every_event_is_told_until_the_first_success)
+{
+	static const enum sluice_verdict successes[] = {SLUICE_PASS, SLUICE_DONE, SLUICE_REJECT};
+	refuse(STORE_REFUSALS, 2 * NS_PER_S);
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), EVERY_EVENT);
+	note(SLUICE_FAIL);
+	ck_assert_str_eq(look(), EVERY_EVENT);
+	note(successes[_i]);
+	ck_assert_str_eq(look(), "");
+	refuse(STORE_REFUSALS - 1, 2 * NS_PER_S);
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "");
+}
+END_TEST
+
+START_TEST(test_refusals_that_are_few_or_come_at_once_or_among_successes_are_not_told)
+{
+	refuse(STORE_REFUSALS - 1, 2 * NS_PER_S);
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "");
+	note(SLUICE_PASS);
+	refuse(100 * STORE_REFUSALS, NS_PER_S / 2);
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "");
+	note(SLUICE_PASS);
+	for (int i = 0; i < 10 * STORE_REFUSALS; i++) {
+		note(i % (STORE_REFUSALS - 1) == 0 ? SLUICE_PASS : SLUICE_FAIL);
+		now_ns += NS_PER_S;
+		ck_assert_str_eq(look(), "");
+	}
+}
+END_TEST
+
+START_TEST(test_refusals_in_batches_count_each_and_one_stored_event_makes_up_for_all)
+{
+	enum sluice_verdict batch[STORE_REFUSALS];
+	for (int i = 0; i < STORE_REFUSALS; i++)
+		batch[i] = SLUICE_FAIL;
+	store_health_note(&health, batch, STORE_REFUSALS, "a trigger said no");
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), "");
+	store_health_note(&health, batch, 1, "a trigger said no");
+	now_ns += NS_PER_S;
+	ck_assert_str_eq(look(), EVERY_EVENT);
+	batch[STORE_REFUSALS / 2] = SLUICE_PASS;
+	store_health_note(&health, batch, STORE_REFUSALS, "a trigger said no");
+	ck_assert_str_eq(look(), "");
+}
+END_TEST
+
+START_TEST(test_refusals_without_a_reason_and_after_which_nothing_comes)
+{
+	enum sluice_verdict verdict = SLUICE_FAIL;
+	refuse(STORE_REFUSALS, 2 * NS_PER_S);
+	store_health_note(&health, &verdict, 1, "");
+	now_ns += NS_PER_S;
+	ck_assert_ptr_nonnull(strstr(look(), "gives no reason"));
+	now_ns += 3 * NS_PER_S;
+	ck_assert_str_eq(look(), "");
 }
 END_TEST
 
@@ -183,6 +260,10 @@ static Suite *store_health_suite(void)
 	tcase_add_test(cases, test_a_failure_among_successes_is_not_told);
 	tcase_add_test(cases, test_one_stored_event_of_a_batch_is_a_success);
 	tcase_add_test(cases, test_poison_says_nothing_of_the_store);
+	tcase_add_loop_test(cases, test_a_store_that_refuses_every_event_is_told_until_the_first_success, 0, 3);
+	tcase_add_test(cases, test_refusals_that_are_few_or_come_at_once_or_among_successes_are_not_told);
+	tcase_add_test(cases, test_refusals_in_batches_count_each_and_one_stored_event_makes_up_for_all);
+	tcase_add_test(cases, test_refusals_without_a_reason_and_after_which_nothing_comes);
 	tcase_add_test(cases, test_without_traffic_the_last_failure_is_forgotten_and_the_next_one_counts_anew);
 	tcase_add_test(cases, test_the_reason_of_the_stage_goes_first_and_its_gauges_go_through);
 	tcase_add_test(cases, test_a_stage_that_told_of_it_says_when_it_is_over);
