@@ -69,7 +69,7 @@ static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn 
 	sqlite3_mutex_enter(sqlite3_db_mutex(db));
 	int result = sqlite3_prepare_v2(db, select_events, -1, &row, NULL);
 	sqlite3_bind_int64(row, 1, after_id);
-	while ((result = sqlite3_step(row)) == SQLITE_ROW) {
+	while (row && (result = sqlite3_step(row)) == SQLITE_ROW) {
 		record = (struct sluice_record){.id = sqlite3_column_int64(row, ID)};
 		for (int i = 0; i < TEXTS; i++) {
 			texts[i]->data = (const char *)sqlite3_column_text(row, i + 1);
