@@ -30,8 +30,8 @@ static int ask_after_a_kill(const char *sql)
 	char copy[128];
 	sqlite3 *db;
 	sqlite3_stmt *statement;
-	shell("rm -rf %s.killed && mkdir %s.killed && cp %s %s.killed && (test ! -e %s-wal || cp %s-wal %s.killed)",
-	      folder, folder, path, folder, path, path, folder);
+	shell("rm -rf %s.killed && mkdir %s.killed && file=$(realpath %s) && cp $file %s.killed/events.db && (test ! -e $file-wal || cp $file-wal %s.killed/events.db-wal)",
+	      folder, folder, path, folder, folder);
 	(void)snprintf(copy, sizeof(copy), "%s.killed/events.db", folder);
 	ck_assert_int_eq(sqlite3_open_v2(copy, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
 	ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
@@ -219,6 +219,131 @@ START_TEST(test_frames_of_others_in_a_truncated_log_are_told_to_be_lost)
 }
 END_TEST
 
+static void link_to_file(void)
+{
+	shell("ln -s real.db %s", path);
+}
+
+static void link_to_folder(void)
+{
+	shell("mkdir %s.one %s.two && rmdir %s && ln -s %s.one %s", folder, folder, folder, folder, folder);
+}
+
+static void put_link_in_place(void)
+{
+	shell("mv %s %s/real.db && ln -s real.db %s", path, folder, path);
+}
+
+static void take_link_away(void)
+{
+	shell("mv %s/real.db %s", folder, path);
+}
+
+static void point_to_another_file(void)
+{
+	shell("touch %s/other.db && ln -sfn other.db %s", folder, path);
+}
+
+static void point_to_another_name(void)
+{
+	shell("ln %s/real.db %s/other.db && ln -sfn other.db %s", folder, folder, path);
+}
+
+static void point_to_nothing(void)
+{
+	shell("ln -sfn nothing.db %s", path);
+}
+
+static void delete_link(void)
+{
+	shell("rm %s", path);
+}
+
+static void point_back(void)
+{
+	shell("ln -sfn real.db %s", path);
+}
+
+static void point_to_another_folder(void)
+{
+	shell("ln -sfn %s.two %s", folder, folder);
+}
+
+static void point_to_first_folder(void)
+{
+	shell("ln -sfn %s.one %s", folder, folder);
+}
+
+static const struct link {
+	const char *name;
+	void (*prepared)(void); /* NULL: not at all */
+	void (*changed)(void);
+	void (*changed_back)(void);
+	bool same_file; /* to which the path leads meanwhile */
+} links[] = {
+	{"a link takes the name", NULL, put_link_in_place, take_link_away, true},
+	{"another file", link_to_file, point_to_another_file, point_back, false},
+	{"another name of the file", link_to_file, point_to_another_name, point_back, true},
+	{"no file", link_to_file, point_to_nothing, point_back, false},
+	{"the link is deleted", link_to_file, delete_link, point_back, false},
+	{"another folder", link_to_folder, point_to_another_folder, point_to_first_folder, false},
+};
+
+START_TEST(test_nothing_is_acknowledged_while_the_path_leads_elsewhere)
+{
+	const struct link *link = &links[_i];
+	if (link->prepared)
+		link->prepared();
+	struct harness *h = open_store();
+	store_some(h, "first", 20);
+	link->changed();
+	ck_assert_int_eq(store_one(h, "after", "s", "payload"), SLUICE_RETRY);
+	WAIT_UNTIL(store_unhealthy(h)[0]);
+	ck_assert_msg(strstr(store_unhealthy(h), "not where the configured path leads"), "%s", store_unhealthy(h));
+	if (link->same_file) /* a start would find its log under another name */
+		WAIT_UNTIL(count_after_a_kill() == 20);
+	ck_assert_int_eq(store_one(h, "after", "s", "payload"), SLUICE_RETRY);
+	link->changed_back();
+	ck_assert_int_eq(store_until_through(h, "after"), SLUICE_PASS);
+	WAIT_UNTIL(!store_unhealthy(h)[0]);
+	ck_assert_int_eq(count_after_a_kill(), 21);
+	harness_close(h);
+	ck_assert_int_eq(count_after_a_kill(), 21);
+}
+END_TEST
+
+/* The names in it are the same. */
+START_TEST(test_a_folder_may_move_behind_a_link)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 5);
+	shell("mv %s %s.moved && ln -s %s.moved %s", folder, folder, folder, folder);
+	ck_assert_int_eq(store_one(h, "after", "s", "payload"), SLUICE_PASS);
+	ck_assert_int_eq(count_after_a_kill(), 6);
+	harness_close(h);
+}
+END_TEST
+
+/* The working folder moves with the process. */
+START_TEST(test_a_relative_path_is_meant_from_where_it_was_started)
+{
+	ck_assert_int_eq(chdir(folder), 0);
+	(void)strcpy(path_option, "path=events.db");
+	struct harness *h = open_store();
+	store_some(h, "first", 20);
+	shell("mv %s %s.moved && cp -r %s.moved %s", folder, folder, folder, folder);
+	ck_assert_int_le(store_until_through(h, "after"), SLUICE_DONE);
+	ck_assert_int_eq(count_after_a_kill(), 21);
+	WAIT_UNTIL(!store_unhealthy(h)[0]);
+	char *log = harness_take_log();
+	ck_assert_ptr_nonnull(strstr(log, path));
+	free(log);
+	harness_close(h);
+	ck_assert_int_eq(count_after_a_kill(), 21);
+	ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
 /* Brings all of the log over, so that a copy of the file is all there is. */
 static void copy_database(const char *to)
 {
@@ -365,6 +490,10 @@ static Suite *suite(void)
 	tcase_add_loop_test(files, test_it_is_noticed_and_repaired_without_traffic, 0, SURVIVED);
 	tcase_add_test(files, test_a_server_that_stops_at_once_leaves_all_it_acknowledged);
 	tcase_add_test(files, test_frames_of_others_in_a_truncated_log_are_told_to_be_lost);
+	tcase_add_loop_test(files, test_nothing_is_acknowledged_while_the_path_leads_elsewhere, 0,
+	                    sizeof(links) / sizeof(links[0]));
+	tcase_add_test(files, test_a_folder_may_move_behind_a_link);
+	tcase_add_test(files, test_a_relative_path_is_meant_from_where_it_was_started);
 	tcase_add_loop_test(files, test_an_older_copy_is_noticed, 0, sizeof(restored) / sizeof(restored[0]));
 	tcase_add_loop_test(files, test_a_file_beyond_repair_takes_nothing_until_a_good_copy_is_there, 0,
 	                    sizeof(fatal) / sizeof(fatal[0]));

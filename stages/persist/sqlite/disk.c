@@ -28,12 +28,13 @@ struct handle {
 static const char *const kind_names[DISK_KINDS] = {"database file", "write-ahead log", "file -shm"};
 
 static const char *const state_words[] = {
-	[DISK_MISSING] = "was deleted",
-	[DISK_MOVED] = "was moved away",
-	[DISK_REPLACED] = "was replaced by another file",
-	[DISK_SHORT] = "was truncated",
-	[DISK_ALTERED] = "was overwritten by another program",
-	[DISK_UNREACHABLE] = "is gone with its folder",
+	[DISK_MISSING] = "was deleted while in use",
+	[DISK_MOVED] = "was moved away while in use",
+	[DISK_REPLACED] = "was replaced by another file while in use",
+	[DISK_SHORT] = "was truncated while in use",
+	[DISK_ALTERED] = "was overwritten by another program while in use",
+	[DISK_UNREACHABLE] = "is gone with its folder while in use",
+	[DISK_ELSEWHERE] = "is not where the configured path leads: a link was changed while in use",
 };
 
 static struct handle *handle_of(sqlite3_file *file)
@@ -155,7 +156,9 @@ static enum disk_state look(struct disk *disk, enum disk_kind kind, sqlite3_file
 	struct stat status;
 	if (file->handles == 0)
 		return DISK_IN_PLACE;
-	if (stat(file->path, &status) != 0) {
+	if (kind == DISK_DATABASE && disk->configured[0] && folder_leads_elsewhere(disk->configured, file->path))
+		return DISK_ELSEWHERE;
+	if (lstat(file->path, &status) != 0) {
 		char folder[PATH_MAX];
 		folder_of(file->path, folder, sizeof(folder));
 		if (errno != ENOENT || stat(folder, &status) != 0)
@@ -188,8 +191,7 @@ static bool look_at_all(struct disk *disk, sqlite3_file *writer)
 	for (enum disk_kind kind = 0; !rescuing && !reason[0] && kind < DISK_KINDS; kind++) {
 		state = look(disk, kind, writer);
 		if (state != DISK_IN_PLACE)
-			(void)snprintf(reason, sizeof(reason), "the %s %s while in use", kind_names[kind],
-			               state_words[state]);
+			(void)snprintf(reason, sizeof(reason), "the %s %s", kind_names[kind], state_words[state]);
 	}
 	(void)pthread_mutex_unlock(&disk->lock);
 	if (reason[0])

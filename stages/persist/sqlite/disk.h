@@ -37,6 +37,7 @@ enum disk_state {
 	DISK_SHORT,       /* it was truncated */
 	DISK_ALTERED,     /* the database: something that is not SQLite has written to it */
 	DISK_UNREACHABLE, /* its folder is gone, too, or may not be entered */
+	DISK_ELSEWHERE,   /* the database: the configured path leads to another place, through a link */
 };
 
 enum { DISK_DOUBT_SIZE = 256 };
@@ -44,8 +45,9 @@ enum { DISK_DOUBT_SIZE = 256 };
 struct disk {
 	sqlite3_vfs vfs; /* must be first */
 	sqlite3_vfs *below;
-	char name[48];        /* of the VFS */
-	pthread_mutex_t lock; /* over what follows */
+	char name[48];             /* of the VFS */
+	char configured[PATH_MAX]; /* from the root, links and all; "": of no interest. Set before any file is opened */
+	pthread_mutex_t lock;      /* over what follows */
 	struct disk_file {
 		char path[PATH_MAX];
 		unsigned handles; /* how often it is open; 0: nothing else is known of it */

@@ -96,6 +96,31 @@ static bool is_a_file_name(const char *path, struct sluice_error *error)
 		error, "path: expected a file name, got %s: databases in memory and URIs are not supported", path);
 }
 
+bool folder_resolve(const char *path, char *absolute_out, char *target_out, struct sluice_error *error)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	char here[PATH_MAX] = "";
+	bool is_absolute = path[0] == '/';
+	if (!is_absolute && !getcwd(here, sizeof(here)))
+		return sluice_error_set(error, "path: %s: the working folder has no path: %s", path, strerror(errno));
+	if (snprintf(absolute_out, PATH_MAX, "%s%s%s", here, is_absolute ? "" : "/", path) >= PATH_MAX ||
+	    (vfs->xFullPathname(vfs, absolute_out, PATH_MAX, target_out) & 0xff) != SQLITE_OK)
+		return sluice_error_set(error, "path: %s: SQLite cannot use a path this long, or these links", path);
+	return true;
+}
+
+bool folder_leads_elsewhere(const char *absolute, const char *target)
+{
+	char now[PATH_MAX], used[PATH_MAX];
+	struct stat status;
+	if (!realpath(absolute, now))
+		return lstat(target, &status) == 0;
+	if (strcmp(now, target) == 0)
+		return false;
+	return !realpath(target, used) || strcmp(now, used) != 0 || lstat(target, &status) != 0 ||
+	       S_ISLNK(status.st_mode);
+}
+
 bool folder_check(const struct config *config, enum folder_purpose purpose, struct sluice_error *error)
 {
 	const char *path = config->path;

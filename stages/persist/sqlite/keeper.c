@@ -152,7 +152,7 @@ void keeper_close(struct keeper *keeper)
 
 bool keeper_create(struct keeper *keeper, struct writer *writer, struct sluice_error *error)
 {
-	const struct config *config = writer->stage->config;
+	const struct config *config = writer->config;
 	*keeper = (struct keeper){
 		.writer = writer, .config = config, .checkpoint_bytes = (int64_t)config->checkpoint_size};
 	pthread_condattr_t monotonic;

@@ -105,6 +105,10 @@ static bool rescue(struct keeper *keeper, struct sluice_error *error)
 		sluice_log(keeper->writer->stage, SLUICE_LOG_WARN, "database_replaced",
 		           sluice_text("path", disk->files[DISK_DATABASE].path));
 		return true;
+	case DISK_ELSEWHERE: /* a start looks for the log beside where the path leads */
+		if (!empty_lost_log(keeper, error))
+			return false;
+		break;
 	case DISK_SHORT: /* or a smaller copy was written over it */
 		keeper->lost_content = true;
 		if (database_file_is_sound(keeper->config))

@@ -2,6 +2,7 @@
  * persist/sqlite: the embedded store. A batch is one transaction, durable when store_batch() returns: WAL with
  * synchronous=FULL syncs the log inside each COMMIT.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +18,10 @@
 #include "writer.h"
 
 struct store {
+	/* Of the stage, but with the path that SQLite uses: absolute and without links, for the working folder may be moved.
+	 * A read-only stage keeps the path that it was given. */
+	struct config config;
+	char path[PATH_MAX];
 	struct disk disk;
 	struct trouble trouble;
 	struct writer writer; /* and keeper: unless the stage is read-only */
@@ -40,29 +45,42 @@ static bool check(const void *options, struct sluice_error *error)
 	return true;
 }
 
+static bool open_to_write(struct store *store, struct sluice_stage *stage, struct sluice_error *error)
+{
+	if (!folder_check(stage->config, FOLDER_TO_WRITE, error) ||
+	    !folder_resolve(store->config.path, store->disk.configured, store->path, error))
+		return false;
+	store->config.path = store->path;
+	store->writer = (struct writer){
+		.stage = stage, .config = &store->config, .disk = &store->disk, .trouble = &store->trouble};
+	if (!writer_create(&store->writer, error))
+		return false;
+	if (keeper_create(&store->keeper, &store->writer, error))
+		return true;
+	writer_destroy(&store->writer);
+	return false;
+}
+
 static bool create(struct sluice_stage *stage, struct sluice_error *error)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	if (!store)
 		return sluice_error_set(error, "out of memory");
+	store->config = *(const struct config *)stage->config;
 	if (!disk_init(&store->disk, error))
 		goto free_store;
 	trouble_init(&store->trouble, stage);
 	if (stage->read_only) {
-		if (!reader_create(&store->reader, stage->config, true, error))
+		if (!reader_create(&store->reader, &store->config, true, error))
 			goto finish_disk;
 	} else {
-		if (!writer_create(&store->writer, stage, &store->disk, &store->trouble, error))
+		if (!open_to_write(store, stage, error))
 			goto finish_disk;
-		if (!keeper_create(&store->keeper, &store->writer, error))
-			goto destroy_writer;
 		trouble_rename_store(&store->trouble, "opened");
 	}
 	stage->state = store;
 	return true;
 
-destroy_writer:
-	writer_destroy(&store->writer);
 finish_disk:
 	trouble_finish(&store->trouble);
 	disk_finish(&store->disk);
@@ -105,7 +123,7 @@ static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn 
 	if (stage->read_only)
 		return reader_scan(&store->reader, after_id, each, context, error);
 	struct reader reader;
-	if (!reader_create(&reader, stage->config, false, error))
+	if (!reader_create(&reader, &store->config, false, error))
 		return false;
 	bool ok = reader_scan(&reader, after_id, each, context, error);
 	reader_destroy(&reader);
@@ -118,7 +136,7 @@ static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *c
 	if (stage->read_only)
 		return reader_audit_scan(&store->reader, each, context, error);
 	struct reader reader;
-	if (!reader_create(&reader, stage->config, false, error))
+	if (!reader_create(&reader, &store->config, false, error))
 		return false;
 	bool ok = reader_audit_scan(&reader, each, context, error);
 	reader_destroy(&reader);
@@ -129,7 +147,7 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 {
 	struct store *store = stage->state;
 	int64_t file, wal;
-	database_sizes(stage->config, &file, &wal);
+	database_sizes(&store->config, &file, &wal);
 	observer->gauge(observer, "db_size_bytes", NULL, NULL, (double)file, "Size of the database file.");
 	observer->gauge(observer, "db_wal_bytes", NULL, NULL, (double)wal, "Size of the write-ahead log beside it.");
 	char trouble[TROUBLE_SIZE];
@@ -146,19 +164,20 @@ static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 	struct store *store = stage->state;
 	if (stage->read_only) {
 		reader_let_go(&store->reader);
-		bool ok = upkeep_maintain(stage->config, &store->disk, error);
+		bool ok = upkeep_maintain(&store->config, &store->disk, error);
 		return reader_look(&store->reader, error) && ok;
 	}
 	writer_pause(&store->writer);
-	bool ok = upkeep_maintain(stage->config, &store->disk, error);
+	bool ok = upkeep_maintain(&store->config, &store->disk, error);
 	writer_resume(&store->writer);
 	return ok;
 }
 
 static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
 {
+	struct store *store = stage->state;
 	struct reader reader;
-	if (!reader_create(&reader, stage->config, true, error))
+	if (!reader_create(&reader, &store->config, true, error))
 		return false;
 	bool ok = figures_show(&reader, observer, error);
 	reader_destroy(&reader);

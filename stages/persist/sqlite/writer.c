@@ -58,7 +58,7 @@ static void finalize_all(struct writer *writer)
 
 static bool prepare_all(struct writer *writer, struct sluice_error *error)
 {
-	const struct config *config = writer->stage->config;
+	const struct config *config = writer->config;
 	for (int i = 0; i < WRITER_STATEMENTS; i++) {
 		if (sqlite3_prepare_v3(writer->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
 		                       &writer->statements[i], NULL) != SQLITE_OK)
@@ -70,7 +70,7 @@ static bool prepare_all(struct writer *writer, struct sluice_error *error)
 
 static bool open_database(struct writer *writer, enum database_when when, struct sluice_error *error)
 {
-	const struct config *config = writer->stage->config;
+	const struct config *config = writer->config;
 	writer->db = database_open(config, writer->disk, when, error);
 	if (!writer->db)
 		return false;
@@ -98,15 +98,13 @@ bool writer_reopen(struct writer *writer, struct sluice_error *error)
 	return open_database(writer, DATABASE_MUST_EXIST, error);
 }
 
-bool writer_create(struct writer *writer, struct sluice_stage *stage, struct disk *disk, struct trouble *trouble,
-                   struct sluice_error *error)
+bool writer_create(struct writer *writer, struct sluice_error *error)
 {
-	*writer = (struct writer){.stage = stage, .disk = disk, .trouble = trouble};
 	if (!open_database(writer, DATABASE_MAY_BE_NEW, error))
 		return false;
 	(void)pthread_mutex_init(&writer->lock, NULL);
 	(void)pthread_cond_init(&writer->resumed, NULL);
-	chain_init(&writer->chain, stage->host);
+	chain_init(&writer->chain, writer->stage->host);
 	return true;
 }
 

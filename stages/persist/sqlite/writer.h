@@ -36,7 +36,9 @@ enum writer_statement {
 };
 
 struct writer {
+	/* Set before writer_create(). */
 	struct sluice_stage *stage;
+	const struct config *config;
 	struct disk *disk;
 	struct trouble *trouble;
 	sqlite3 *db; /* NULL: it could not be opened again */
@@ -55,8 +57,7 @@ struct writer {
 };
 
 /* Opens the database, makes or migrates its tables. */
-bool writer_create(struct writer *writer, struct sluice_stage *stage, struct disk *disk, struct trouble *trouble,
-                   struct sluice_error *error);
+bool writer_create(struct writer *writer, struct sluice_error *error);
 
 /* Logs the head of the audit chain and closes the connection. */
 void writer_destroy(struct writer *writer);
