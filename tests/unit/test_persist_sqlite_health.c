@@ -48,6 +48,48 @@ START_TEST(test_a_change_of_the_tables_is_told_without_traffic_and_heals)
 }
 END_TEST
 
+static const char *const droppers[] = {
+	"CREATE TRIGGER t BEFORE INSERT ON webhook_audit_trail BEGIN SELECT RAISE(IGNORE); END",
+	"CREATE TRIGGER t BEFORE INSERT ON webhook_audit_trail WHEN NEW.position > 1 BEGIN SELECT RAISE(IGNORE); END",
+	"CREATE TRIGGER t BEFORE INSERT ON webhook_audit_trail WHEN length(NEW.covers) > 0 BEGIN INSERT INTO webhook_dead_letters (payload, digest, request_id, received_at, reason, buried_at) VALUES (x'', zeroblob(32), '', 0, '', 0); SELECT RAISE(IGNORE); END",
+};
+
+START_TEST(test_an_event_without_its_audit_row_is_not_acknowledged)
+{
+	struct harness *h = open_store();
+	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
+	run_by_hand(droppers[_i]);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(store_one(h, "2", "s", "x"), SLUICE_RETRY);
+		ck_assert_ptr_nonnull(strstr(store_unhealthy(h), "dropped an audit row"));
+	}
+	run_by_hand("DROP TRIGGER t");
+	ck_assert_int_eq(store_until_through(h, "2"), SLUICE_PASS);
+	ck_assert_uint_eq(store_audit_rows(h), 2);
+	harness_close(h);
+}
+END_TEST
+
+START_TEST(test_a_dead_letter_that_was_dropped_is_not_called_stored)
+{
+	struct harness *h = open_store();
+	const struct sluice_persist_ops *ops = h->ops->of.persist;
+	struct sluice_error error = {0};
+	struct sluice_event *first = store_event(h, "1", "s", "x"), *other = store_event(h, "2", "s", "x");
+	ck_assert(ops->dead_letter(&h->stage, first, "why", &error));
+	run_by_hand("CREATE TRIGGER t BEFORE INSERT ON webhook_dead_letters BEGIN SELECT RAISE(IGNORE); END");
+	ck_assert(ops->dead_letter(&h->stage, first, "why", &error)); /* it is there */
+	ck_assert(!ops->dead_letter(&h->stage, other, "why", &error));
+	ck_assert_msg(strstr(error.text, "dropped a dead letter") != NULL, "said \"%s\"", error.text);
+	run_by_hand("DROP TRIGGER t");
+	ck_assert(ops->dead_letter(&h->stage, other, "why", NULL));
+	ck_assert(ops->dead_letter(&h->stage, other, "why", NULL));
+	harness_settle(h, first, SLUICE_PASS);
+	harness_settle(h, other, SLUICE_PASS);
+	harness_close(h);
+}
+END_TEST
+
 /* A table that was dropped and made again holds nothing of what was acknowledged. */
 START_TEST(test_what_other_connections_do_puts_memory_in_doubt)
 {
@@ -231,6 +273,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(health, test_a_change_of_the_tables_is_told_without_traffic_and_heals, 0, ILLS);
 	tcase_add_loop_test(health, test_what_other_connections_do_puts_memory_in_doubt, 0, 4);
 	tcase_add_test(health, test_a_lock_of_another_process_is_told_without_traffic);
+	tcase_add_loop_test(health, test_an_event_without_its_audit_row_is_not_acknowledged, 0, 3);
+	tcase_add_test(health, test_a_dead_letter_that_was_dropped_is_not_called_stored);
 	tcase_add_test(health, test_the_last_id_is_not_called_a_full_disk);
 	tcase_set_timeout(health, 60);
 	suite_add_tcase(s, health);

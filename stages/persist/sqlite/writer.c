@@ -24,6 +24,7 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[WRITER_BURY] =
 		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, request_id, received_at, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (message_id, digest) DO NOTHING",
+	[WRITER_FIND_BURIED] = "SELECT 1 FROM webhook_dead_letters WHERE message_id = ?1 AND digest = ?2",
 	[WRITER_DATA_VERSION] = "PRAGMA data_version",
 };
 
@@ -183,6 +184,12 @@ static bool is_about_the_files(int code)
 /* Why the transaction at hand could not be finished. */
 static void find_cause(struct writer *writer, char cause_out[TROUBLE_SIZE])
 {
+	if (writer->dropped) {
+		(void)snprintf(cause_out, TROUBLE_SIZE,
+		               "the database dropped %s without an error (a trigger with RAISE(IGNORE)?)",
+		               writer->dropped);
+		return;
+	}
 	if (!disk_is_doubted(writer->disk)) {
 		int code = sqlite3_extended_errcode(writer->db);
 		trouble_explain(writer->db, cause_out);
@@ -199,6 +206,7 @@ static void find_cause(struct writer *writer, char cause_out[TROUBLE_SIZE])
  * or which rows a restored copy lacks, nobody here can know. */
 static bool begin(struct writer *writer)
 {
+	writer->dropped = NULL;
 	if (!writer->db || disk_is_doubted(writer->disk) || !run(writer, WRITER_BEGIN))
 		return false;
 	sqlite3_stmt *statement = writer->statements[WRITER_DATA_VERSION];
@@ -334,7 +342,11 @@ static enum progress write_audit_row(struct writer *writer, const struct sluice_
 	(void)sqlite3_bind_blob64(statement, 4, row->covers.data, row->covers.size, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(statement, 5, row->previous, SLUICE_DIGEST_SIZE, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(statement, 6, row->hash, SLUICE_DIGEST_SIZE, SQLITE_STATIC);
-	return run(writer, WRITER_AUDIT) ? WENT_WELL : BROKEN;
+	if (!run(writer, WRITER_AUDIT))
+		return BROKEN;
+	if (sqlite3_changes(writer->db) == 0)
+		writer->dropped = "an audit row";
+	return writer->dropped ? BROKEN : WENT_WELL;
 }
 
 static enum progress insert_all(struct writer *writer, struct sluice_batch *batch, bool carefully)
@@ -419,6 +431,20 @@ void writer_store(struct writer *writer, struct sluice_batch *batch)
 	leave(writer);
 }
 
+/* It is there, now or since an earlier time. */
+static bool is_buried(struct writer *writer, struct sluice_event *event)
+{
+	if (sqlite3_changes(writer->db) > 0)
+		return true;
+	sqlite3_stmt *statement = writer->statements[WRITER_FIND_BURIED];
+	bind_text(statement, 1, event->message_id);
+	(void)sqlite3_bind_blob(statement, 2, sluice_digest(event), SLUICE_DIGEST_SIZE, SQLITE_STATIC);
+	int result = sqlite3_step(statement);
+	if (result == SQLITE_DONE)
+		writer->dropped = "a dead letter";
+	return sqlite3_reset(statement) == SQLITE_OK && result == SQLITE_ROW;
+}
+
 bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const char *reason,
                         struct sluice_error *error)
 {
@@ -429,7 +455,7 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 	bind_event(statement, event);
 	bind_text(statement, PARAMETER_REASON, text);
 	(void)sqlite3_bind_int64(statement, PARAMETER_BURIED_AT, writer->stage->host->wall_ns() / 1000);
-	bool ok = begin(writer) && run(writer, WRITER_BURY) && commit(writer);
+	bool ok = begin(writer) && run(writer, WRITER_BURY) && is_buried(writer, event) && commit(writer);
 	if (!ok) {
 		char cause[TROUBLE_SIZE];
 		find_cause(writer, cause);

@@ -31,6 +31,7 @@ enum writer_statement {
 	WRITER_LOOKUP,
 	WRITER_AUDIT,
 	WRITER_BURY,
+	WRITER_FIND_BURIED,
 	WRITER_DATA_VERSION,
 	WRITER_STATEMENTS,
 };
@@ -47,6 +48,7 @@ struct writer {
 	uint8_t *covers; /* of the transaction at hand */
 	size_t cover_count, cover_room;
 	char refusal[TROUBLE_SIZE]; /* what the database said of the row it refused last */
+	const char *dropped;        /* by this transaction, although the database reported no error; NULL: nothing */
 	int64_t data_version;       /* changes when another connection has committed; 0: not asked yet */
 	int64_t last_id;            /* the highest that an event got; 0: none yet */
 	int64_t failed_ns;          /* when a transaction with events failed last */
