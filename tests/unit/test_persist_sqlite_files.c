@@ -106,6 +106,11 @@ static void delete_index(void)
 	shell("rm %s-shm", path);
 }
 
+static void write_older_index_over(void)
+{
+	shell("dd if=%s/index.before of=%s-shm conv=notrunc status=none", folder, path);
+}
+
 static void delete_database(void)
 {
 	shell("rm %s", path);
@@ -148,6 +153,7 @@ static const struct harm {
 	{"the log is cut", cut_log},
 	{"the log is a hole", hollow_log},
 	{"the index is deleted", delete_index},
+	{"an older index is written over it", write_older_index_over},
 	{"the database is deleted", delete_database},
 	{"database and log are deleted", delete_database_and_log},
 	{"all is deleted", delete_all},
@@ -161,7 +167,7 @@ START_TEST(test_acknowledged_events_survive_what_is_done_to_the_files)
 {
 	struct harness *h = open_store();
 	store_some(h, "first", 10);
-	shell("cp %s-wal %s/wal.before", path, folder);
+	shell("cp %s-wal %s/wal.before && cp %s-shm %s/index.before", path, folder, path, folder);
 	store_some(h, "then", 30);
 	survived[_i].done();
 	enum sluice_verdict verdict = store_one(h, "after", "s", "payload");
@@ -180,13 +186,31 @@ START_TEST(test_it_is_noticed_and_repaired_without_traffic)
 {
 	struct harness *h = open_store();
 	store_some(h, "first", 10);
-	shell("cp %s-wal %s/wal.before", path, folder);
+	shell("cp %s-wal %s/wal.before && cp %s-shm %s/index.before", path, folder, path, folder);
 	store_some(h, "then", 30);
 	uint64_t epoch = epoch_of(h);
 	survived[_i].done();
 	WAIT_UNTIL(epoch_of(h) != epoch && !store_unhealthy(h)[0]);
 	ck_assert_int_eq(count_after_a_kill(), 40);
 	harness_close(h);
+}
+END_TEST
+
+/* The index is of a log before this one. */
+START_TEST(test_an_index_of_an_earlier_log_is_not_believed)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 10);
+	shell("cp %s-shm %s/index.before", path, folder);
+	run_by_hand("PRAGMA wal_checkpoint(RESTART)");
+	store_some(h, "then", 30);
+	write_older_index_over();
+	(void)store_one(h, "after", "s", "payload");
+	ck_assert_int_le(store_until_through(h, "after"), SLUICE_DONE);
+	ck_assert_int_eq(count_after_a_kill(), 41);
+	WAIT_UNTIL(!store_unhealthy(h)[0]);
+	harness_close(h);
+	ck_assert_int_eq(count_after_a_kill(), 41);
 }
 END_TEST
 
@@ -488,6 +512,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(files, make_folder, remove_folders);
 	tcase_add_loop_test(files, test_acknowledged_events_survive_what_is_done_to_the_files, 0, SURVIVED);
 	tcase_add_loop_test(files, test_it_is_noticed_and_repaired_without_traffic, 0, SURVIVED);
+	tcase_add_test(files, test_an_index_of_an_earlier_log_is_not_believed);
 	tcase_add_test(files, test_a_server_that_stops_at_once_leaves_all_it_acknowledged);
 	tcase_add_test(files, test_frames_of_others_in_a_truncated_log_are_told_to_be_lost);
 	tcase_add_loop_test(files, test_nothing_is_acknowledged_while_the_path_leads_elsewhere, 0,

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "folder.h"
-#include "wal_index.h"
 
 /* Of the WAL-index. */
 enum { LOCK_TO_WRITE = 0, LOCK_TO_CHECKPOINT = 1 };
@@ -122,6 +121,37 @@ static bool begins_as_said(struct disk *disk, const struct wal_sizes *said)
 	return false;
 }
 
+static uint64_t salt_of_log(struct disk *disk)
+{
+	uint32_t header[WAL_HEADER_SIZE / 4] = {0};
+	if (disk->log)
+		(void)disk->log->pMethods->xRead(disk->log, header, WAL_HEADER_SIZE, 0);
+	return wal_header_salt(header);
+}
+
+/* An older copy was written over it: it knows less of the log than it did, or speaks of a log before this one. SQLite
+ * would write over frames that were committed. Others may have gone on meanwhile, or have begun the log again. */
+static bool index_went_back(struct disk *disk, bool stands_still)
+{
+	struct wal_mark now = wal_index_mark(disk->index), last = disk->last;
+	if (!stands_still || disk->index_altered || now.salt == 0)
+		return disk->index_altered;
+	if (now.salt == last.salt)
+		disk->index_altered = now.frames < last.frames;
+	else
+		disk->index_altered = last.salt && !wal_mark_begins_after(now, last) && salt_of_log(disk) == last.salt;
+	if (!disk->index_altered && now.frames > 0)
+		disk->last = now;
+	return disk->index_altered;
+}
+
+void disk_forget_index(struct disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	wal_index_forget(disk->index);
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
 /* Nobody is at a checkpoint: neither we nor another process. */
 static bool no_checkpoint_runs(sqlite3_file *file)
 {
@@ -170,6 +200,8 @@ static enum disk_state look(struct disk *disk, enum disk_kind kind, sqlite3_file
 		return DISK_REPLACED;
 	if (is_too_short(disk, kind, &said, status.st_size) || (kind == DISK_LOG && !begins_as_said(disk, &said)))
 		return DISK_SHORT;
+	if (kind == DISK_INDEX)
+		return index_went_back(disk, writer) ? DISK_ALTERED : DISK_IN_PLACE;
 	return writer && kind == DISK_DATABASE && is_altered(disk, &status, writer) ? DISK_ALTERED : DISK_IN_PLACE;
 }
 
@@ -185,17 +217,19 @@ enum disk_state disk_look(struct disk *disk, enum disk_kind kind)
 static bool look_at_all(struct disk *disk, sqlite3_file *writer)
 {
 	char reason[DISK_DOUBT_SIZE] = "";
-	enum disk_state state = DISK_IN_PLACE;
+	enum disk_state state;
+	bool content = false;
 	(void)pthread_mutex_lock(&disk->lock);
 	bool rescuing = disk->rescuing;
 	for (enum disk_kind kind = 0; !rescuing && !reason[0] && kind < DISK_KINDS; kind++) {
 		state = look(disk, kind, writer);
+		content = state == DISK_ALTERED && kind == DISK_DATABASE;
 		if (state != DISK_IN_PLACE)
 			(void)snprintf(reason, sizeof(reason), "the %s %s", kind_names[kind], state_words[state]);
 	}
 	(void)pthread_mutex_unlock(&disk->lock);
 	if (reason[0])
-		disk_doubt(disk, reason, state == DISK_ALTERED);
+		disk_doubt(disk, reason, content);
 	return rescuing || !disk_is_doubted(disk);
 }
 
@@ -240,8 +274,11 @@ static void note_closed(struct disk *disk, enum disk_kind kind, const sqlite3_fi
 	bool was_last = --disk->files[kind].handles == 0;
 	if (was_last)
 		(void)close(disk->files[kind].fd);
-	if (was_last && kind == DISK_INDEX)
+	if (was_last && kind == DISK_INDEX) {
 		disk->index = NULL;
+		disk->last = (struct wal_mark){0};
+		disk->index_altered = false;
+	}
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 

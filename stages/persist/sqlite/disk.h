@@ -26,8 +26,9 @@
 #include <sqlite3.h>
 
 #include "shadow.h"
+#include "wal_index.h"
 
-enum disk_kind { DISK_DATABASE, DISK_LOG, DISK_INDEX, DISK_KINDS };
+enum disk_kind { DISK_DATABASE, DISK_INDEX, DISK_LOG, DISK_KINDS }; /* in the order of the looks */
 
 enum disk_state {
 	DISK_IN_PLACE,
@@ -35,7 +36,7 @@ enum disk_state {
 	DISK_MOVED,       /* the database: so it is, but it has another name */
 	DISK_REPLACED,    /* another file has its name */
 	DISK_SHORT,       /* it was truncated */
-	DISK_ALTERED,     /* the database: something that is not SQLite has written to it */
+	DISK_ALTERED,     /* the database or the index: something that is not SQLite has written to it */
 	DISK_UNREACHABLE, /* its folder is gone, too, or may not be entered */
 	DISK_ELSEWHERE,   /* the database: the configured path leads to another place, through a link */
 };
@@ -56,6 +57,8 @@ struct disk {
 		int fd; /* O_PATH, so that closing it ends no lock */
 	} files[DISK_KINDS];
 	volatile uint32_t *index; /* the first page of the WAL-index while it is mapped */
+	struct wal_mark last;     /* that it was seen at, under the lock for writing */
+	bool index_altered;       /* it said less than that */
 	/* Of the database, as last seen: what changed its time may be our writing or another process's checkpoint. */
 	int64_t database_size;
 	struct timespec changed_at;
@@ -98,6 +101,9 @@ void disk_rescue(struct disk *disk, bool rescuing);
 
 /* Looks at a file now. One that is not open counts as in place. */
 enum disk_state disk_look(struct disk *disk, enum disk_kind kind);
+
+/* Makes SQLite write the WAL-index again, from the log. */
+void disk_forget_index(struct disk *disk);
 
 /* Removes the file if its name still leads to the one that is or was open. */
 bool disk_remove_own(struct disk *disk, enum disk_kind kind);

@@ -74,6 +74,10 @@ static bool empty_lost_log(struct keeper *keeper, struct sluice_error *error)
 static bool rescue_log(struct keeper *keeper, struct sluice_error *error)
 {
 	struct disk *disk = keeper->writer->disk;
+	if (disk_look(disk, DISK_INDEX) == DISK_ALTERED) { /* the log has all there is */
+		disk_forget_index(disk);
+		return true;
+	}
 	switch (disk_look(disk, DISK_LOG)) {
 	case DISK_SHORT:
 		return restore_log(keeper, error);

@@ -16,6 +16,12 @@ struct wal_sizes {
 	int64_t brought_over; /* by checkpoints: up to there in the log */
 };
 
+/* How far a log has come. */
+struct wal_mark {
+	uint64_t salt; /* of the log, and of no other; 0: there is none */
+	uint32_t frames;
+};
+
 struct wal_sizes wal_index_sizes(const volatile uint32_t *index);
 
 /* Another number after each checkpoint that brought something over, and whenever the log begins again. */
@@ -26,5 +32,16 @@ void wal_index_take_back(volatile uint32_t *index);
 
 /* Whether the header is that of the log that the index is about. */
 bool wal_index_knows(const volatile uint32_t *index, const uint32_t header[WAL_HEADER_SIZE / 4]);
+
+struct wal_mark wal_index_mark(const volatile uint32_t *index);
+
+/* Of the log with this header. */
+uint64_t wal_header_salt(const uint32_t header[WAL_HEADER_SIZE / 4]);
+
+/* Whether `next` is what a checkpoint makes of `mark` when the log is to begin again. */
+bool wal_mark_begins_after(struct wal_mark next, struct wal_mark mark);
+
+/* Makes SQLite write the index again, from the log. */
+void wal_index_forget(volatile uint32_t *index);
 
 #endif
