@@ -88,9 +88,13 @@ void admission_give_back(struct admission *admission)
 	(void)atomic_fetch_sub(&admission->connections, 1);
 }
 
+/* While some have not come to the table yet, one that is there would have to give way in place of one of them, however
+ * trusted it is. */
 bool admission_has_room(struct admission *admission)
 {
-	return atomic_load(&admission->connections) < admission->limit + admission->turnover;
+	const size_t connections = atomic_load(&admission->connections);
+	return connections < admission->limit || (connections < admission->limit + admission->turnover &&
+	                                          connection_table_count(admission->table) >= connections);
 }
 
 void admission_recognize(struct admission *admission, struct connection *connection)

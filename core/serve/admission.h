@@ -41,7 +41,8 @@ void admission_finish(struct admission *admission);
 bool admission_take(struct admission *admission, const struct ip_address *address);
 void admission_give_back(struct admission *admission); /* on any thread: it is closed */
 
-/* False while connections that gave way have not gone yet: newcomers wait that moment. */
+/* False, at the limit, while connections that gave way have not gone or newer ones have not been taken over yet: newcomers
+ * wait that moment. */
 bool admission_has_room(struct admission *admission);
 
 /* On the connection's thread: it is open; a webhook that came on it was accepted. */
