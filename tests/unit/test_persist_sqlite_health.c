@@ -247,6 +247,24 @@ START_TEST(test_a_folder_without_rights_is_not_called_missing)
 }
 END_TEST
 
+START_TEST(test_a_file_without_rights_is_named)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	struct passwd *nobody = getpwnam("nobody");
+	if (geteuid() != 0 || !nobody)
+		return;
+	char command[800], file[200];
+	(void)snprintf(file, sizeof(file), "cannot write to %s%s: Permission denied", path, suffixes[_i]);
+	(void)snprintf(command, sizeof(command),
+	               "chmod 777 %s && touch %s %s-wal %s-shm && chmod 666 %s* && chmod 644 %s%s", folder, path, path,
+	               path, path, path, suffixes[_i]);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(seteuid(nobody->pw_uid), 0);
+	expect_refused_at(path, file);
+	ck_assert_int_eq(seteuid(0), 0);
+}
+END_TEST
+
 /* Linux has one there as a rule. */
 START_TEST(test_a_store_in_memory_is_not_strict)
 {
@@ -291,6 +309,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(place, make_folder, remove_folder);
 	tcase_add_test(place, test_a_place_that_cannot_work_is_refused_with_its_cause);
 	tcase_add_loop_test(place, test_a_folder_without_rights_is_not_called_missing, 0, 2);
+	tcase_add_loop_test(place, test_a_file_without_rights_is_named, 0, 3);
 	tcase_add_test(place, test_a_store_in_memory_is_not_strict);
 	suite_add_tcase(s, place);
 	return s;

@@ -72,6 +72,21 @@ static bool can_be_written(const char *path, const char *place, struct sluice_er
 	                        strerror(errno));
 }
 
+/* The file itself, and what an earlier run left beside it: SQLite has one message for all of them. */
+static bool files_can_be_written(const char *path, struct sluice_error *error)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char target[PATH_MAX], file[PATH_MAX + sizeof("-wal")];
+	if (!realpath(path, target))
+		return sluice_error_set(error, "path: %s: %s", path, strerror(errno));
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		(void)snprintf(file, sizeof(file), "%s%s", target, suffixes[i]);
+		if (may(file, F_OK) && !can_be_written(path, file, error))
+			return false;
+	}
+	return true;
+}
+
 static bool survives_a_power_cut(const struct config *config, const char *folder, struct sluice_error *error)
 {
 	struct statfs status;
@@ -141,5 +156,5 @@ bool folder_check(const struct config *config, enum folder_purpose purpose, stru
 		return false;
 	if (exists && purpose == FOLDER_TO_READ)
 		return true;
-	return (!exists || can_be_written(path, path, error)) && can_be_written(path, folder, error);
+	return can_be_written(path, folder, error) && (!exists || files_can_be_written(path, error));
 }
