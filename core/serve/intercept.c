@@ -16,9 +16,8 @@
 
 enum {
 	PAGE_SIZE = 1024,
-	PAGES_MAX = 4096, /* four million descriptors */
-	DISCARD_MAX = 4 * 1024 *
-	              1024, /* bytes behind a refusal that are read, so that the response is not lost to a reset */
+	PAGES_MAX = 4096,      /* four million descriptors */
+	DISCARD_MAX = 4 << 20, /* bytes behind a refusal that are read, so that the response is not lost to a reset */
 };
 
 /* Intercepts by descriptor. A page stays once it is there. */
