@@ -57,14 +57,6 @@ class Watch {
   }
 }
 
-/** What the cause itself has destroyed cannot be kept: only what was acknowledged after it counts as lost. */
-function countDestroyed(load, rows, caused) {
-  const stored = new Set(rows.map((row) => row.message_id));
-  const gone = [...load.entries.values()].filter((entry) => entry.keptAt !== undefined && !stored.has(entry.id));
-  const lost = gone.filter((entry) => entry.keptAt > caused).length;
-  return { lost, note: `, and destroys ${gone.length - lost}` };
-}
-
 const seconds = (from, to) => (to === undefined ? undefined : Math.max(0, to - from) / 1000);
 
 /** One fault on one world: { pipeline, directory, env, cause, undo, rows }. A cause may yield when it was first felt. */
@@ -90,11 +82,9 @@ async function suffer(t, fault) {
   await load.progress(500, { within: 60 });
   await load.stop();
   await watch.stop();
-  const rows = await world.rows({ server, load });
-  const result = compare(load, rows);
+  const result = compare(load, await world.rows({ server, load }));
   return {
     ...result,
-    ...(fault.destroys && countDestroyed(load, rows, caused)),
     rate,
     reason: watch.reasons?.[0],
     told: fault.tells ? seconds(caused, watch.since(caused, false)) : undefined,

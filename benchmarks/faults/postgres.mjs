@@ -104,8 +104,7 @@ async function restoredBackup(t) {
         await pause(20);
       }
     };
-    const streams = Map.groupBy ? Map.groupBy(again, (entry) => entry.stream) : group(again);
-    await Promise.all([...streams.values()].map(async (entries) => {
+    await Promise.all([...byStream(again).values()].map(async (entries) => {
       for (const entry of entries) await send(entry);
     }));
     load.start();
@@ -113,7 +112,7 @@ async function restoredBackup(t) {
   return { ...it, cause, undo };
 }
 
-function group(entries) {
+function byStream(entries) {
   const streams = new Map();
   for (const entry of entries) streams.set(entry.stream, [...(streams.get(entry.stream) ?? []), entry]);
   return streams;
