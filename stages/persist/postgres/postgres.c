@@ -6,13 +6,13 @@
 
 #include <sluice/stage.h>
 
-#include "address.h"
-#include "figures.h"
-#include "pool.h"
-#include "reader.h"
-#include "schema.h"
-#include "transaction.h"
-#include "upkeep.h"
+#include "postgres/address.h"
+#include "postgres/figures.h"
+#include "postgres/pool.h"
+#include "postgres/reader.h"
+#include "postgres/schema.h"
+#include "postgres/transaction.h"
+#include "postgres/upkeep.h"
 #include "writer.h"
 
 struct store {

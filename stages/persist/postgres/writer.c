@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "payload.h"
-#include "schema.h"
-#include "transaction.h"
+#include "postgres/payload.h"
+#include "postgres/schema.h"
+#include "postgres/transaction.h"
 
 enum { PROBE_MAX_MS = 1000 };
 

@@ -4,7 +4,7 @@
 
 #include <sluice/stage.h>
 
-#include "connection.h"
+#include "postgres/connection.h"
 
 enum { SPAN_POOL_WAIT, SPAN_EXECUTE, SPAN_COMMIT };
 

@@ -13,7 +13,7 @@
 
 #include <sluice/stage.h>
 
-#include "../chain.h"
+#include "audit/chain.h"
 #include "database.h"
 #include "disk.h"
 #include "trouble.h"

@@ -9,8 +9,8 @@
  * A COMMIT that is not answered keeps its place until it is, or its backend is gone: the server waits on for a standby,
  * and would have one backend more for each connection that took its place.
  */
-#ifndef PERSIST_POSTGRES_POOL_H
-#define PERSIST_POSTGRES_POOL_H
+#ifndef POSTGRES_POOL_H
+#define POSTGRES_POOL_H
 
 #include <pthread.h>
 #include <stdbool.h>

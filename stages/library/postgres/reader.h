@@ -1,8 +1,8 @@
 /*
  * The reader: yields what is stored, on a connection of its own.
  */
-#ifndef PERSIST_POSTGRES_READER_H
-#define PERSIST_POSTGRES_READER_H
+#ifndef POSTGRES_READER_H
+#define POSTGRES_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>

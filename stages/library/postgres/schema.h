@@ -4,8 +4,8 @@
  * What an event does not have (no parse stage ran) is NULL, never an empty text. The type of webhook_events.payload is
  * that of the option payload_type when the table was made.
  */
-#ifndef PERSIST_POSTGRES_SCHEMA_H
-#define PERSIST_POSTGRES_SCHEMA_H
+#ifndef POSTGRES_SCHEMA_H
+#define POSTGRES_SCHEMA_H
 
 #include <stdbool.h>
 

@@ -8,8 +8,8 @@
  * It changes nothing of the session: a pooler (PgBouncer, pool_mode=transaction) may give each transaction another one.
  * What a transaction needs is set in it; see transaction.h.
  */
-#ifndef PERSIST_POSTGRES_CONNECTION_H
-#define PERSIST_POSTGRES_CONNECTION_H
+#ifndef POSTGRES_CONNECTION_H
+#define POSTGRES_CONNECTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include <libpq-fe.h>
 #include <sluice/stage.h>
 
-#include "../chain.h"
+#include "audit/chain.h"
 #include "config.h"
 #include "fault.h"
 #include "server.h"

@@ -1,6 +1,6 @@
 /* The three forms a payload can be kept in. */
-#ifndef PERSIST_POSTGRES_PAYLOAD_H
-#define PERSIST_POSTGRES_PAYLOAD_H
+#ifndef POSTGRES_PAYLOAD_H
+#define POSTGRES_PAYLOAD_H
 
 #include <stdbool.h>
 

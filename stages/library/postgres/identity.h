@@ -8,8 +8,8 @@
  *
  * The functions may be called from any thread.
  */
-#ifndef PERSIST_POSTGRES_IDENTITY_H
-#define PERSIST_POSTGRES_IDENTITY_H
+#ifndef POSTGRES_IDENTITY_H
+#define POSTGRES_IDENTITY_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 
 #include <sluice/stage.h>
 
-#include "../chain.h"
+#include "audit/chain.h"
 
 enum { IDENTITY_SIZE = 400 };
 

@@ -2,8 +2,8 @@
  * Values on their way to PostgreSQL and back, all binary, so that a NUL in a text is the server's to refuse and cuts
  * nothing off.
  */
-#ifndef PERSIST_POSTGRES_VALUES_H
-#define PERSIST_POSTGRES_VALUES_H
+#ifndef POSTGRES_VALUES_H
+#define POSTGRES_VALUES_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  *
  * At most once a second some transaction looks at it: is it still the same store, does it still keep what it commits.
  */
-#ifndef PERSIST_POSTGRES_SERVER_H
-#define PERSIST_POSTGRES_SERVER_H
+#ifndef POSTGRES_SERVER_H
+#define POSTGRES_SERVER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * libpq tries the next host when one refuses. When one says nothing, moving on is left to whoever drives PQconnectPoll(),
  * and there is no call for it: so each host, and each address of its name, is an attempt of its own.
  */
-#ifndef PERSIST_POSTGRES_ADDRESS_H
-#define PERSIST_POSTGRES_ADDRESS_H
+#ifndef POSTGRES_ADDRESS_H
+#define POSTGRES_ADDRESS_H
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
  * What the connection's role may do. PostgreSQL refuses with a code and the name of a table; these say which GRANT is
  * missing.
  */
-#ifndef PERSIST_POSTGRES_RIGHTS_H
-#define PERSIST_POSTGRES_RIGHTS_H
+#ifndef POSTGRES_RIGHTS_H
+#define POSTGRES_RIGHTS_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* Figures: what the server counts of itself, of the tables and of the statements, for a report. */
-#ifndef PERSIST_POSTGRES_FIGURES_H
-#define PERSIST_POSTGRES_FIGURES_H
+#ifndef POSTGRES_FIGURES_H
+#define POSTGRES_FIGURES_H
 
 #include <stdbool.h>
 

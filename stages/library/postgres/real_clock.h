@@ -1,6 +1,6 @@
 /* The real monotonic clock, whatever the host's says: the network and the server do not know the host's. */
-#ifndef PERSIST_POSTGRES_REAL_CLOCK_H
-#define PERSIST_POSTGRES_REAL_CLOCK_H
+#ifndef POSTGRES_REAL_CLOCK_H
+#define POSTGRES_REAL_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

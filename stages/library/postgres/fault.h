@@ -4,8 +4,8 @@
  * The words are always our own. A message of libpq quotes parts of the url, and a part of the url may be a part of a
  * password that was not percent-encoded; a message of the server may hold whatever a trigger puts into it.
  */
-#ifndef PERSIST_POSTGRES_FAULT_H
-#define PERSIST_POSTGRES_FAULT_H
+#ifndef POSTGRES_FAULT_H
+#define POSTGRES_FAULT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * chain_advance() moves on once it is committed; after a rollback there is nothing to undo. When it cannot be known
  * whether a commit came through, the chain must be given up and a new one begun. One thread at a time.
  */
-#ifndef PERSIST_CHAIN_H
-#define PERSIST_CHAIN_H
+#ifndef AUDIT_CHAIN_H
+#define AUDIT_CHAIN_H
 
 #include <sluice/stage.h>
 

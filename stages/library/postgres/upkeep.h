@@ -2,8 +2,8 @@
  * Upkeep: what is done to the database as a whole, between two measurements and after the last. Each on a connection of
  * its own, outside a transaction.
  */
-#ifndef PERSIST_POSTGRES_UPKEEP_H
-#define PERSIST_POSTGRES_UPKEEP_H
+#ifndef POSTGRES_UPKEEP_H
+#define POSTGRES_UPKEEP_H
 
 #include <stdbool.h>
 

@@ -6,8 +6,8 @@
  * going to wait for the disk. So before an event counts as stored because a row was found, the transaction that found it
  * writes to the log itself and waits for its own commit: TRANSACTION_CONFIRM, once for any number of rows.
  */
-#ifndef PERSIST_POSTGRES_TRANSACTION_H
-#define PERSIST_POSTGRES_TRANSACTION_H
+#ifndef POSTGRES_TRANSACTION_H
+#define POSTGRES_TRANSACTION_H
 
 #include <stdbool.h>
 

@@ -5,8 +5,8 @@
  * a single failure among successes is not told. A probe asks for less than an event may: its success counts once the
  * last failure of an event is some time ago. From any thread.
  */
-#ifndef PERSIST_POSTGRES_HEALTH_H
-#define PERSIST_POSTGRES_HEALTH_H
+#ifndef POSTGRES_HEALTH_H
+#define POSTGRES_HEALTH_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,8 +2,8 @@
  * The options that every stage on PostgreSQL has. The config struct of such a stage begins with a struct config, and its
  * option table with CONFIG_OPTIONS.
  */
-#ifndef PERSIST_POSTGRES_CONFIG_H
-#define PERSIST_POSTGRES_CONFIG_H
+#ifndef POSTGRES_CONFIG_H
+#define POSTGRES_CONFIG_H
 
 #include <stdint.h>
 
