@@ -250,3 +250,15 @@ bool schema_check(struct connection *connection, struct sluice_error *error)
 			version, (int)SCHEMA_VERSION);
 	return check_tables(connection, error) && check_payload_type(connection, error);
 }
+
+const char *schema_explain(struct connection *connection, struct sluice_error *why)
+{
+	struct trouble trouble = connection->trouble;
+	if (!fault_is_of_schema(&trouble))
+		return connection->trouble.text;
+	transaction_roll_back(connection);
+	bool fine = !transaction_begin(connection, TRANSACTION_READS) || schema_check(connection, why);
+	transaction_roll_back(connection);
+	connection->trouble = trouble;
+	return fine ? connection->trouble.text : why->text;
+}

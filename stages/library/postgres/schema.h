@@ -21,4 +21,8 @@ bool schema_migrate(struct connection *connection, struct sluice_error *error);
 /* Refuses what schema_migrate() would have to change: for who only reads, within a transaction. */
 bool schema_check(struct connection *connection, struct sluice_error *error);
 
+/* Why the last query failed: what `trouble` says or, if that is about tables or rights, what is wrong with them, for which
+ * it rolls back and asks. The sentence is in one of the two. */
+const char *schema_explain(struct connection *connection, struct sluice_error *why);
+
 #endif

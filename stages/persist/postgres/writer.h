@@ -6,16 +6,9 @@
 
 #include "postgres/connection.h"
 
-enum { SPAN_POOL_WAIT, SPAN_EXECUTE, SPAN_COMMIT };
+enum { SPAN_EXECUTE = 1, SPAN_COMMIT }; /* after STORE_SPAN_POOL_WAIT */
 
 /* PASS and DONE are committed. The connection is without a transaction afterwards, or broken. */
 enum sluice_verdict writer_store(struct connection *connection, struct sluice_event *event);
-
-/* Keeps it among the dead letters. */
-bool writer_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason,
-                        struct sluice_error *error);
-
-/* As the pool's probe: tries whether an event could be stored. */
-void writer_probe(struct connection *connection);
 
 #endif

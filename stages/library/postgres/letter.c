@@ -1,0 +1,65 @@
+/* Dead letters. */
+#include "letter.h"
+
+#include "row.h"
+#include "schema.h"
+#include "transaction.h"
+
+static enum fault insert_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason,
+                                     bool *inserted_out)
+{
+	struct parameters parameters = {0};
+	row_add(&parameters, event, false);
+	parameters_string(&parameters, reason);
+	parameters_time(&parameters, connection->stage->host->wall_ns());
+	PGresult *result = connection_query(
+		connection,
+		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
+		"request_id, received_at, reason, buried_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON "
+		"CONFLICT (message_id, digest) DO NOTHING RETURNING " TRANSACTION_KEEPS(
+			"webhook_dead_letters.tableoid"),
+		&parameters);
+	enum fault fault = connection_judge(connection, result);
+	*inserted_out = fault == FAULT_NONE && PQntuples(result) > 0;
+	if (*inserted_out && !transaction_keeps(connection, result, 0, "webhook_dead_letters"))
+		fault = FAULT_LATER;
+	PQclear(result);
+	return fault;
+}
+
+/* One that is there already counts once it is durable, as with events. */
+static enum fault confirm_dead_letter(struct connection *connection)
+{
+	PGresult *result = connection_query(
+		connection, "SELECT " TRANSACTION_KEEPS("'webhook_dead_letters'::regclass") ", " TRANSACTION_CONFIRM,
+		NULL);
+	enum fault fault = connection_judge(connection, result);
+	if (fault == FAULT_NONE && !transaction_keeps(connection, result, 0, "webhook_dead_letters"))
+		fault = FAULT_LATER;
+	PQclear(result);
+	return fault;
+}
+
+static enum fault keep_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason)
+{
+	bool inserted = false;
+	if (!transaction_begin(connection, TRANSACTION_WRITES))
+		return FAULT_LATER;
+	enum fault fault = insert_dead_letter(connection, event, reason, &inserted);
+	if (fault == FAULT_NONE && !inserted)
+		fault = confirm_dead_letter(connection);
+	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
+}
+
+bool letter_keep(struct connection *connection, struct sluice_event *event, const char *reason,
+                 struct sluice_error *error)
+{
+	struct sluice_error why = {0};
+	enum fault fault = keep_dead_letter(connection, event, reason);
+	if (fault != FAULT_NONE)
+		(void)sluice_error_set(error, "PostgreSQL could not keep the dead letter: %s",
+		                       schema_explain(connection, &why));
+	transaction_note(connection, fault, NULL);
+	transaction_roll_back(connection);
+	return fault == FAULT_NONE;
+}

@@ -1,0 +1,15 @@
+/* Dead letters: events that were acknowledged and cannot be stored. */
+#ifndef POSTGRES_LETTER_H
+#define POSTGRES_LETTER_H
+
+#include <stdbool.h>
+
+#include <sluice/stage.h>
+
+#include "connection.h"
+
+/* Keeps the event among the dead letters; true once that is durable. */
+bool letter_keep(struct connection *connection, struct sluice_event *event, const char *reason,
+                 struct sluice_error *error);
+
+#endif

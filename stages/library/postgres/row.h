@@ -1,0 +1,28 @@
+/* An event as a row of webhook_events or webhook_dead_letters. */
+#ifndef POSTGRES_ROW_H
+#define POSTGRES_ROW_H
+
+#include <stdbool.h>
+
+#include <sluice/stage.h>
+
+#include "connection.h"
+
+#define ROW_COLUMNS "message_id, event_type, stream, sequence, payload, digest, request_id, received_at"
+
+/* Parameters $1 to $8, in the order of ROW_COLUMNS. */
+void row_add(struct parameters *parameters, struct sluice_event *event, bool payload_is_text);
+
+/* Whether PostgreSQL can keep it at all; if not, the event has its reason. */
+bool row_fits(struct sluice_event *event);
+
+/* The verdict on an event whose message id is stored, by the digest and the request id in that row. One that an earlier
+ * try of this very event has committed, without the answer coming through, is not a duplicate: the sender is to hear
+ * that it was accepted. */
+enum sluice_verdict row_compare(struct sluice_event *event, const uint8_t digest[SLUICE_DIGEST_SIZE],
+                                struct sluice_bytes request_id);
+
+/* The verdict on an event that was not inserted, and whose message id is not stored. */
+enum sluice_verdict row_vanished(struct connection *connection, struct sluice_event *event);
+
+#endif

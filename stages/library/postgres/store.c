@@ -1,0 +1,216 @@
+/* A persist stage on PostgreSQL but for how it stores. */
+#include "store.h"
+
+#include <stdlib.h>
+
+#include "address.h"
+#include "figures.h"
+#include "letter.h"
+#include "probe.h"
+#include "reader.h"
+#include "schema.h"
+#include "transaction.h"
+
+static bool accept_server(struct connection *connection, struct sluice_error *error)
+{
+	bool ok = server_find_schema(connection, error) && schema_migrate(connection, error) &&
+	          transaction_open(connection, TRANSACTION_WRITES, error);
+	if (ok && !server_look(connection))
+		ok = sluice_error_set(error, "url: %s", connection->trouble.text);
+	transaction_roll_back(connection);
+	return ok;
+}
+
+/* Who starts it wants to know which server it was; later, what is said is public. */
+static struct connection *open_first(struct store *store, enum connection_use use, struct sluice_error *error)
+{
+	const struct config *config = store->server.stage->config;
+	struct sluice_error why = {0};
+	char where[ADDRESS_SIZE];
+	struct connection *connection = connection_open(&store->server, use, &why);
+	if (connection)
+		return connection;
+	address_describe(config->url, where);
+	(void)sluice_error_set(error, "%s%s%s%s", why.text, where[0] ? " (" : "", where, where[0] ? ")" : "");
+	return NULL;
+}
+
+static bool create_pool(struct store *store, struct sluice_error *error)
+{
+	struct connection *first = open_first(store, CONNECTION_WRITES, error);
+	if (!first)
+		return false;
+	if (accept_server(first, error))
+		return pool_create(&store->pool, first, probe_store, error);
+	connection_close(first);
+	return false;
+}
+
+static bool create_reader(struct store *store, struct sluice_error *error)
+{
+	store->reader = open_first(store, CONNECTION_READS, error);
+	if (!store->reader)
+		return false;
+	if (reader_look(store->reader, true, error))
+		return true;
+	connection_close(store->reader);
+	return false;
+}
+
+bool store_create(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return sluice_error_set(error, "out of memory");
+	if (!server_init(&store->server, stage, error))
+		goto free_store;
+	if (!(stage->read_only ? create_reader(store, error) : create_pool(store, error)))
+		goto finish_server;
+	stage->state = store;
+	return true;
+finish_server:
+	server_finish(&store->server);
+free_store:
+	free(store);
+	return false;
+}
+
+void store_destroy(struct sluice_stage *stage)
+{
+	struct store *store = stage->state;
+	if (stage->read_only)
+		connection_close(store->reader);
+	else
+		pool_destroy(&store->pool);
+	server_finish(&store->server);
+	free(store);
+}
+
+/* How long a connection is waited for: no longer than a sender waits, if one does. */
+static int64_t timeout_ns(const struct sluice_stage *stage, const struct sluice_batch *batch)
+{
+	const struct config *config = stage->config;
+	int64_t now_ns = stage->host->now_ns(), timeout_ns = config->pool_connect_timeout.ns;
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct sluice_event *event = batch->events[i];
+		if (!event->acknowledged && event->deadline_ns != 0 && event->deadline_ns - now_ns < timeout_ns)
+			timeout_ns = event->deadline_ns - now_ns;
+	}
+	return timeout_ns;
+}
+
+struct connection *store_take(struct sluice_stage *stage, const struct sluice_batch *batch, char reason[TROUBLE_SIZE])
+{
+	struct store *store = stage->state;
+	int64_t start_ns = stage->host->now_ns();
+	struct connection *connection = pool_take(&store->pool, timeout_ns(stage, batch), reason);
+	sluice_batch_span(stage, batch, STORE_SPAN_POOL_WAIT, stage->host->now_ns() - start_ns);
+	return connection;
+}
+
+bool store_dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                       struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct store *store = stage->state;
+	char trouble[TROUBLE_SIZE];
+	struct connection *connection = pool_take(&store->pool, config->pool_connect_timeout.ns, trouble);
+	if (!connection)
+		return sluice_error_set(error, "%s", trouble);
+	bool ok = letter_keep(connection, event, reason, error);
+	pool_give(&store->pool, connection);
+	return ok;
+}
+
+/* The connection to read from: the store's own, or one for this call. */
+static struct connection *begin_reading(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	if (stage->read_only)
+		return store->reader;
+	struct connection *reader = connection_open(&store->server, CONNECTION_READS, error);
+	if (!reader || reader_look(reader, false, error))
+		return reader;
+	connection_close(reader);
+	return NULL;
+}
+
+static bool end_reading(struct sluice_stage *stage, struct connection *reader, bool ok)
+{
+	if (!stage->read_only)
+		connection_close(reader);
+	return ok;
+}
+
+bool store_scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
+                struct sluice_error *error)
+{
+	struct connection *reader = begin_reading(stage, error);
+	return reader && end_reading(stage, reader, reader_scan(reader, after_id, each, context, error));
+}
+
+bool store_audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error)
+{
+	struct connection *reader = begin_reading(stage, error);
+	return reader && end_reading(stage, reader, reader_audit_scan(reader, each, context, error));
+}
+
+void store_observe(struct sluice_stage *stage, struct sluice_observer *observer)
+{
+	struct store *store = stage->state;
+	if (stage->read_only)
+		return;
+	struct pool_counts counts = pool_count(&store->pool);
+	const struct {
+		const char *state;
+		size_t count;
+	} gauges[] = {{"idle", counts.idle}, {"busy", counts.busy}, {"waiting", counts.waiting}};
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
+		observer->gauge(observer, "db_pool_connections", "state", gauges[i].state, (double)gauges[i].count,
+		                "Connections to PostgreSQL, and how many threads wait for one.");
+	observer->gauge(observer, "db_unconfirmed_commits", NULL, NULL, (double)counts.awaited,
+	                "COMMITs that PostgreSQL has not answered in time; each keeps its place in the pool.");
+	char trouble[POOL_TROUBLE_SIZE], reason[HEALTH_SIZE];
+	if (pool_in_trouble(&store->pool, trouble))
+		observer->unhealthy(observer, trouble);
+	else if (health_is_bad(&store->server.health, reason))
+		observer->unhealthy(observer, reason);
+}
+
+/* The moment that a reader holds would keep dead rows from being cleared up, and its locks a schema from being dropped.
+ */
+static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	if (!stage->read_only)
+		return upkeep_maintain(&store->upkeep, &store->server, error);
+	reader_let_go(store->reader);
+	bool ok = upkeep_maintain(&store->upkeep, &store->server, error);
+	return reader_look(store->reader, true, error) && ok;
+}
+
+static bool drop(struct sluice_stage *stage, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	struct store *store = stage->state;
+	if (!sluice_is_lab_location(config->schema))
+		return sluice_error_set(error,
+		                        "schema: only what is in a schema whose name begins with " SLUICE_LAB_PREFIX
+		                        " may be erased, not what is in \"%s\"",
+		                        config->schema);
+	if (stage->read_only)
+		reader_let_go(store->reader);
+	return upkeep_drop(&store->server, error);
+}
+
+static bool show_figures(struct sluice_stage *stage, struct sluice_observer *observer, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	return figures_show(&store->server, observer, error);
+}
+
+static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = show_figures, .drop = drop};
+const struct sluice_extension store_extensions[] = {
+	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	SLUICE_EXTENSION_END,
+};

@@ -1,0 +1,39 @@
+/*
+ * A persist stage on PostgreSQL but for how it stores: its life, its pool, reading, dead letters, upkeep and figures. The
+ * stage's state is a struct store, its config begins with a struct config, and its first span is the wait for a connection.
+ */
+#ifndef POSTGRES_STORE_H
+#define POSTGRES_STORE_H
+
+#include <sluice/stage.h>
+
+#include "pool.h"
+#include "server.h"
+#include "upkeep.h"
+
+enum { STORE_SPAN_POOL_WAIT };
+
+struct store {
+	struct server server;
+	struct pool pool;          /* unless the stage is read-only */
+	struct connection *reader; /* of one moment, of a read-only stage */
+	struct upkeep upkeep;
+};
+
+/* As the functions of a stage with these names. */
+bool store_create(struct sluice_stage *stage, struct sluice_error *error);
+void store_destroy(struct sluice_stage *stage);
+void store_observe(struct sluice_stage *stage, struct sluice_observer *observer);
+bool store_scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
+                struct sluice_error *error);
+bool store_audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error);
+bool store_dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                       struct sluice_error *error);
+
+extern const struct sluice_extension store_extensions[];
+
+/* A connection to store these events with, waited for no longer than the first of their senders waits. NULL and a reason.
+ * Given back with pool_give(). */
+struct connection *store_take(struct sluice_stage *stage, const struct sluice_batch *batch, char reason[TROUBLE_SIZE]);
+
+#endif
