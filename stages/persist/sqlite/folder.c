@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-static const unsigned long in_memory[] = {0x01021994 /* tmpfs */, 0x858458f6 /* ramfs */}; /* statfs(2) */
+#include "folder/volatile.h"
 
 void folder_of(const char *path, char *folder_out, size_t room)
 {
@@ -89,9 +88,7 @@ static bool files_can_be_written(const char *path, struct sluice_error *error)
 
 static bool survives_a_power_cut(const struct config *config, const char *folder, struct sluice_error *error)
 {
-	struct statfs status;
-	if (config->durability != DURABILITY_STRICT || statfs(folder, &status) != 0 ||
-	    ((unsigned long)status.f_type != in_memory[0] && (unsigned long)status.f_type != in_memory[1]))
+	if (config->durability != DURABILITY_STRICT || !folder_is_volatile(folder))
 		return true;
 	return sluice_error_set(
 		error,

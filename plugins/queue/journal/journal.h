@@ -1,0 +1,93 @@
+/*
+ * A journal at work.
+ *
+ *     put() ─► pending ─► the writer: one write, one sync ─► ready ─► take() ─► a worker ─► done() ─► a mark
+ *
+ * One thread, the writer, has the files: it writes all that is pending as one batch, and events are resumed when the sync
+ * is through. An event that is done leaves a mark, which goes out with the next batch; a mark that a crash takes means
+ * that the event is delivered once more, which the store's unique key answers. A segment is deleted when all of its events
+ * are done.
+ */
+#ifndef QUEUE_JOURNAL_H
+#define QUEUE_JOURNAL_H
+
+#include <pthread.h>
+
+#include <sluice/stage.h>
+
+#include "directory.h"
+#include "marks.h"
+#include "recovery.h"
+#include "segment.h"
+
+struct config {
+	const char *directory;
+	int durability;
+	uint64_t segment_size, max_size;
+	int64_t capacity;
+};
+
+enum { TROUBLE_SIZE = 256 };
+
+/* An event inside, from put() or its restoring until done(). */
+struct place {
+	struct sluice_event *event;
+	size_t size; /* of its record */
+	struct segment *segment;
+	uint32_t number; /* its place in the segment */
+	struct place *next;
+};
+
+struct place_list { /* starts as {0} */
+	struct place *first, *last;
+};
+
+void place_list_append(struct place_list *list, struct place *place);
+struct place *place_list_take(struct place_list *list);
+
+struct journal {
+	struct sluice_stage *stage;
+	const struct config *config;
+	struct directory directory;
+	uint8_t id[JOURNAL_ID_SIZE];
+	pthread_t writer;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* for the writer */
+	struct place_list pending, ready;
+	size_t inside;            /* events put and not done, the backlog among them */
+	struct segment *segments; /* oldest first; only the writer adds and removes */
+	struct marks marks;       /* not yet written */
+	int64_t marked_ns;        /* when the first of them came */
+	bool is_full;             /* max_size is reached */
+	bool has_empty;           /* a segment can be deleted */
+	bool is_over;
+	char trouble[TROUBLE_SIZE]; /* why nothing can be written; empty: nothing is in the way */
+	int64_t retry_at_ns;        /* then it is tried again */
+
+	/* The writer's own. */
+	struct segment *active;   /* NULL: there is none yet, or it came to an end */
+	uint64_t last_number;     /* of a segment */
+	uint64_t written, synced; /* bytes of the active segment */
+	uint32_t placed;          /* events in it */
+	int64_t pause_ns;         /* before the next try */
+	char *buffer;
+	size_t buffer_size;
+
+	/* Of take(), one call of which runs at a time. */
+	struct backlog backlog;
+	size_t restored; /* of its events */
+	uint64_t read;   /* number of the segment that is open to be read; 0: none */
+	int read_fd;
+	char *record;
+	size_t record_size;
+};
+
+/* From any thread; the system's clock, for waiting. */
+int64_t journal_now_ns(void);
+
+bool writer_start(struct journal *journal, struct sluice_error *error);
+/* No event is pending any more. Marks are made durable. */
+void writer_stop(struct journal *journal);
+
+#endif
