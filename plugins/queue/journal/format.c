@@ -97,7 +97,7 @@ static void seal(char *out, struct record_head head, uint32_t seed)
 
 static char *append(char *at, const void *data, size_t size)
 {
-	if (size)
+	if (data && size)
 		memcpy(at, data, size);
 	return at + size;
 }

@@ -5,7 +5,7 @@
 
 void marks_add(struct marks *marks, struct range range)
 {
-	struct range *last = marks->count ? &marks->ranges[marks->count - 1] : NULL;
+	struct range *last = marks->ranges && marks->count ? &marks->ranges[marks->count - 1] : NULL;
 	if (last && last->first + last->count == range.first) {
 		last->count += range.count;
 		return;
