@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "folder/volatile.h"
 #include "crc32c.h"
+#include "folder/volatile.h"
 
 enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
 
