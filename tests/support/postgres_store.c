@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *stage_name = "postgres";
 struct postgres server;
 char url_option[OPTION_SIZE];
 
@@ -89,7 +90,7 @@ void empty_database(void)
 
 struct harness *open_at(const char *const *options)
 {
-	return harness_open(SLUICE_KIND_PERSIST, "postgres", options);
+	return harness_open(SLUICE_KIND_PERSIST, stage_name, options);
 }
 
 struct harness *open_with(const char *option, const char *other)
@@ -111,7 +112,7 @@ void expect_refused(const char *option, const char *words)
 {
 	struct sluice_error error = {0};
 	ck_assert_ptr_null(
-		harness_try(SLUICE_KIND_PERSIST, "postgres", (const char *[]){url_option, option, NULL}, &error));
+		harness_try(SLUICE_KIND_PERSIST, stage_name, (const char *[]){url_option, option, NULL}, &error));
 	ck_assert_msg(strstr(error.text, words) != NULL, "said \"%s\"", error.text);
 }
 

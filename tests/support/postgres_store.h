@@ -1,5 +1,6 @@
 /*
- * persist/postgres on the bench, on a private server of the test program's own.
+ * persist/postgres on the bench, or persist/postgres_batch, on a private server of the test program's own. A file whose tests
+ * are for both ends with POSTGRES_SUITE(): its suite for the second has a name that ends in _batch.
  */
 #ifndef TESTS_POSTGRES_STORE_H
 #define TESTS_POSTGRES_STORE_H
@@ -14,9 +15,11 @@
 #include "support/harness.h"
 #include "support/postgres.h"
 #include "support/store.h"
+#include "support/unit.h"
 
 enum { OPTION_SIZE = 400 };
 
+extern const char *stage_name; /* in the test's process */
 extern struct postgres server;
 extern char url_option[OPTION_SIZE]; /* "url=…" of that server */
 
@@ -84,6 +87,15 @@ void hammer_join(struct hammer *hammer);
 			(void)usleep(2000);                                                                            \
 		ck_assert(condition);                                                                                  \
 	} while (0)
+
+#define POSTGRES_SUITE(suite_name, make_suite)                                                                         \
+	static Suite *make_suite##_batch(void)                                                                         \
+	{                                                                                                              \
+		stage_name = "postgres_batch";                                                                         \
+		return make_suite();                                                                                   \
+	}                                                                                                              \
+	UNIT_SUITE(suite_name, make_suite)                                                                             \
+	UNIT_SUITE(suite_name##_batch, make_suite##_batch)
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

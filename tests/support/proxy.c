@@ -28,10 +28,19 @@ static bool pass_on(int from, int to, char *data, ssize_t *size_out)
 	return *size_out > 0;
 }
 
-/* "COMMIT" with its final NUL is the whole of a statement. */
+static bool contains(const char *data, ssize_t size, const void *part, size_t part_size)
+{
+	return memmem(data, (size_t)size, part, part_size) != NULL;
+}
+
+/* "COMMIT" with its final NUL is the whole of a statement. A prepared one of Sluice's is a transaction of its own; its name
+ * is in the message that binds parameters, behind the empty name of a portal. */
 static bool is_cut(struct proxy *proxy, const char *data, ssize_t size)
 {
-	if (!memmem(data, (size_t)size, "COMMIT", sizeof("COMMIT")) || atomic_load(&proxy->cut_commits) <= 0)
+	static const char prepared[] = "\0sluice_";
+	bool commits = contains(data, size, "COMMIT", sizeof("COMMIT")) ||
+	               contains(data, size, prepared, sizeof(prepared) - 1);
+	if (!commits || atomic_load(&proxy->cut_commits) <= 0)
 		return false;
 	atomic_fetch_sub(&proxy->cut_commits, 1);
 	return true;

@@ -1,4 +1,4 @@
-/* Conformance of persist/postgres, with each type that its payload column can have. */
+/* Conformance of the stages that store in PostgreSQL, with the types that their payload column can have. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -11,13 +11,21 @@
 
 enum { PATIENCE_S = 300, TEST_TIMEOUT_S = 900 };
 
-static const char *const payload_types[] = {"payload_type=bytea", "payload_type=json", "payload_type=jsonb"};
+/* json and jsonb are one to the stages; to threads all types are the same: those come first. */
+static const struct {
+	const char *file, *payload_type;
+} stages[] = {
+	{TEST_BUILD_DIR "/stages/persist/postgres.so", "payload_type=bytea"},
+	{TEST_BUILD_DIR "/plugins/persist/postgres_batch.so", "payload_type=bytea"},
+	{TEST_BUILD_DIR "/stages/persist/postgres.so", "payload_type=json"},
+	{TEST_BUILD_DIR "/stages/persist/postgres.so", "payload_type=jsonb"},
+	{TEST_BUILD_DIR "/plugins/persist/postgres_batch.so", "payload_type=json"},
+};
 
-/* To threads they are all the same. */
 #ifdef TEST_SANITIZED_THREADS
-enum { PAYLOAD_TYPES = 1 };
+enum { STAGES = 2 };
 #else
-enum { PAYLOAD_TYPES = sizeof(payload_types) / sizeof(payload_types[0]) };
+enum { STAGES = sizeof(stages) / sizeof(stages[0]) };
 #endif
 
 static void note_broken(void *context, const struct check_result *result)
@@ -34,14 +42,15 @@ START_TEST(test_postgres_conforms)
 	struct sluice_error error = {0};
 	postgres_start(&server, "");
 	buffer_printf(&url, "url=%s", server.url);
-	struct plugin *plugin = loader_open_file(TEST_BUILD_DIR "/stages/persist/postgres.so", &error);
+	struct plugin *plugin = loader_open_file(stages[_i].file, &error);
 	ck_assert_msg(plugin != NULL, "%s", error.text);
-	const char *options[] = {url.data, payload_types[_i], "pool.connect_timeout=60s", NULL};
+	const char *options[] = {url.data, stages[_i].payload_type, "pool.connect_timeout=60s", NULL};
 	struct conform conform = {.plugin = plugin, .options = options, .timeout_ns = PATIENCE_S * NS_PER_S};
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &broken);
 	loader_close(plugin);
 	postgres_stop(&server);
-	ck_assert_msg(totals.counts[CHECK_BROKEN] == 0, "%s:%s", payload_types[_i], broken.data);
+	ck_assert_msg(totals.counts[CHECK_BROKEN] == 0, "%s %s:%s", stages[_i].file, stages[_i].payload_type,
+	              broken.data);
 	ck_assert_uint_gt(totals.counts[CHECK_KEPT], 20);
 	buffer_finish(&url);
 }
@@ -50,11 +59,11 @@ END_TEST
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("conform_postgres");
-	TCase *stages = tcase_create("stages");
-	tcase_set_timeout(stages, TEST_TIMEOUT_S);
-	unit_add_loop(stages, test_postgres_conforms, PAYLOAD_TYPES);
-	suite_add_tcase(suite, stages);
+	TCase *group = tcase_create("stages");
+	tcase_set_timeout(group, TEST_TIMEOUT_S);
+	unit_add_loop(group, test_postgres_conforms, STAGES);
+	suite_add_tcase(suite, group);
 	return suite;
 }
 
-UNIT_SUITE_IN_PARTS(test_conform_postgres, make_suite, 3)
+UNIT_SUITE_IN_PARTS(test_conform_postgres, make_suite, 5)

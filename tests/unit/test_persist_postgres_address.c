@@ -18,7 +18,7 @@ START_TEST(test_without_a_server_the_start_fails_with_a_sentence)
 	char option[300];
 	struct sluice_error error = {0};
 	(void)snprintf(option, sizeof(option), "url=%s", no_server_urls[_i]);
-	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres", (const char *[]){option, NULL}, &error));
+	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, stage_name, (const char *[]){option, NULL}, &error));
 	ck_assert_msg(strstr(error.text, "cannot connect to PostgreSQL: ") != NULL, "said \"%s\"", error.text);
 	ck_assert_ptr_nonnull(strstr(error.text, "127.0.0.1"));
 	ck_assert_ptr_null(strstr(error.text, "sEcReT"));
@@ -33,7 +33,7 @@ START_TEST(test_a_server_that_says_nothing_holds_nobody)
 	(void)snprintf(option, sizeof(option), "url=postgresql://u:sEcReT@127.0.0.1:%d/db", port);
 	struct sluice_error error = {0};
 	int64_t start_ns = clock_now_ns();
-	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres",
+	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, stage_name,
 	                               (const char *[]){option, "pool.connect_timeout=200ms", NULL}, &error));
 	ck_assert_int_lt(clock_now_ns() - start_ns, 2 * NS_PER_S);
 	ck_assert_msg(strstr(error.text, "pool.connect_timeout") != NULL, "said \"%s\"", error.text);
@@ -54,7 +54,7 @@ static const struct {
 START_TEST(test_a_bad_configuration_is_refused_without_its_secret)
 {
 	struct sluice_error error = {0};
-	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres", bad_configs[_i].options, &error));
+	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, stage_name, bad_configs[_i].options, &error));
 	ck_assert_msg(strstr(error.text, bad_configs[_i].words) != NULL, "said \"%s\"", error.text);
 	ck_assert_ptr_null(strstr(error.text, "sEcReT"));
 }
@@ -66,7 +66,7 @@ START_TEST(test_a_wrong_password_is_said_and_not_shown)
 	(void)snprintf(option, sizeof(option), "url=postgresql://sluice:sEcReT@127.0.0.1:%d/sluice",
 	               postgres_port(&server));
 	struct sluice_error error = {0};
-	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres", (const char *[]){option, NULL}, &error));
+	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, stage_name, (const char *[]){option, NULL}, &error));
 	ck_assert_msg(strstr(error.text, "password authentication failed") != NULL, "said \"%s\"", error.text);
 	ck_assert_ptr_null(strstr(error.text, "sEcReT"));
 }
@@ -101,7 +101,7 @@ START_TEST(test_no_part_of_a_password_that_tore_the_url_is_seen)
 	char option[OPTION_SIZE];
 	struct sluice_error error = {0};
 	(void)snprintf(option, sizeof(option), "url=%s", torn_urls[_i].url);
-	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres",
+	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, stage_name,
 	                               (const char *[]){option, "pool.connect_timeout=1s", NULL}, &error));
 	ck_assert_ptr_null(strstr(error.text, "Tiger"));
 	ck_assert_msg(!strstr(error.text, "Lily77") || strstr(torn_urls[_i].url, "host=Lily77"), "said \"%s\"",
@@ -196,7 +196,7 @@ START_TEST(test_hosts_that_are_all_away_fail_in_time_and_health_names_none)
 	(void)snprintf(option, sizeof(option), "url=postgresql://u:sEcReT@127.0.0.1:%d,127.0.0.1:%d/db", ports[0],
 	               ports[1]);
 	int64_t start_ns = clock_now_ns();
-	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, "postgres",
+	ck_assert_ptr_null(harness_try(SLUICE_KIND_PERSIST, stage_name,
 	                               (const char *[]){option, "pool.connect_timeout=600ms", NULL}, &error));
 	ck_assert_int_lt(clock_now_ns() - start_ns, 3 * NS_PER_S);
 	(void)snprintf(port, sizeof(port), "%d", ports[1]);

@@ -227,4 +227,4 @@ static Suite *suite(void)
 	return s;
 }
 
-UNIT_SUITE(test_persist_postgres_identity, suite)
+POSTGRES_SUITE(test_persist_postgres_identity, suite)

@@ -50,7 +50,7 @@ START_TEST(test_a_commit_whose_answer_was_lost_is_stored_once)
 	char option[OPTION_SIZE];
 	proxy_start(&proxy, postgres_port(&server));
 	option_through(option, proxy.port);
-	struct harness *h = harness_open(SLUICE_KIND_PERSIST, "postgres", (const char *[]){option, NULL});
+	struct harness *h = harness_open(SLUICE_KIND_PERSIST, stage_name, (const char *[]){option, NULL});
 	ck_assert_int_eq(store_one(h, "before", "s", "x"), SLUICE_PASS);
 	atomic_store(&proxy.cut_commits, 1);
 	struct sluice_event *event = store_event(h, "id", "s", "x");
@@ -327,4 +327,4 @@ static Suite *suite(void)
 	return s;
 }
 
-UNIT_SUITE(test_persist_postgres_outage, suite)
+POSTGRES_SUITE(test_persist_postgres_outage, suite)

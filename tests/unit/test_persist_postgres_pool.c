@@ -60,7 +60,7 @@ END_TEST
 START_TEST(test_the_pool_grows_while_somebody_waits_and_shrinks_again)
 {
 	enum { WAITERS = 5 };
-	struct harness *h = harness_open(SLUICE_KIND_PERSIST, "postgres",
+	struct harness *h = harness_open(SLUICE_KIND_PERSIST, stage_name,
 	                                 (const char *[]){url_option, "pool.min=1", "pool.idle_timeout=100ms", NULL});
 	ck_assert_double_eq(store_gauge(h, "db_pool_connections", "idle"), 1);
 	PGconn *pg = connect_by_hand();
@@ -91,7 +91,7 @@ START_TEST(test_a_server_without_room_for_more_connections_is_lived_with)
 		"CREATE ROLE limited LOGIN PASSWORD 'sEcReT' CONNECTION LIMIT 2;GRANT CREATE, USAGE ON SCHEMA public TO limited");
 	(void)snprintf(option, sizeof(option), "url=postgresql://limited:sEcReT@127.0.0.1:%d/sluice",
 	               postgres_port(&server));
-	struct harness *h = harness_open(SLUICE_KIND_PERSIST, "postgres", (const char *[]){option, "pool.min=1", NULL});
+	struct harness *h = harness_open(SLUICE_KIND_PERSIST, stage_name, (const char *[]){option, "pool.min=1", NULL});
 	PGconn *pg = connect_by_hand();
 	run_on(pg, "BEGIN; LOCK TABLE webhook_events");
 	struct waiter waiters[WAITERS];

@@ -224,7 +224,7 @@ START_TEST(test_a_pooler_without_transactions_is_refused)
 	struct sluice_error error = {0};
 	start_bouncer("statement");
 	ck_assert_ptr_null(
-		harness_try(SLUICE_KIND_PERSIST, "postgres", (const char *[]){bouncer.option, NULL}, &error));
+		harness_try(SLUICE_KIND_PERSIST, stage_name, (const char *[]){bouncer.option, NULL}, &error));
 	ck_assert_msg(strstr(error.text, "pool_mode=statement") != NULL, "said \"%s\"", error.text);
 	stop_bouncer();
 }
@@ -247,4 +247,4 @@ static Suite *suite(void)
 	return s;
 }
 
-UNIT_SUITE(test_persist_postgres_pooler, suite)
+POSTGRES_SUITE(test_persist_postgres_pooler, suite)

@@ -324,7 +324,7 @@ START_TEST(test_read_only_sees_one_moment_and_changes_nothing)
 {
 	struct harness *writer = open_store();
 	ck_assert_int_eq(store_one(writer, "1", "s", "x"), SLUICE_PASS);
-	struct harness *reader = harness_open_read_only(SLUICE_KIND_PERSIST, "postgres",
+	struct harness *reader = harness_open_read_only(SLUICE_KIND_PERSIST, stage_name,
 	                                                (const char *[]){url_option, NULL});
 	ck_assert_int_eq(store_one(writer, "2", "s", "x"), SLUICE_PASS);
 	ck_assert_uint_eq(stored_count(reader), 1);
@@ -365,4 +365,4 @@ static Suite *suite(void)
 	return s;
 }
 
-UNIT_SUITE(test_persist_postgres_rows, suite)
+POSTGRES_SUITE(test_persist_postgres_rows, suite)

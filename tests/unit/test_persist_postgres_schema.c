@@ -16,7 +16,7 @@ struct opener {
 static void *open_at_once(void *context)
 {
 	struct opener *opener = context;
-	opener->h = harness_try(SLUICE_KIND_PERSIST, "postgres", (const char *[]){url_option, NULL}, &opener->error);
+	opener->h = harness_try(SLUICE_KIND_PERSIST, stage_name, (const char *[]){url_option, NULL}, &opener->error);
 	return NULL;
 }
 
@@ -59,7 +59,7 @@ START_TEST(test_tables_that_are_gone_are_named_and_the_way_out_holds)
 	run_by_hand("DROP TABLE webhook_events, webhook_audit_trail");
 	expect_refused(NULL, "these do not exist: webhook_events, webhook_audit_trail, webhook_dead_letters;");
 	ck_assert_ptr_null(
-		harness_try_read_only(SLUICE_KIND_PERSIST, "postgres", (const char *[]){url_option, NULL}, &error));
+		harness_try_read_only(SLUICE_KIND_PERSIST, stage_name, (const char *[]){url_option, NULL}, &error));
 	ck_assert_msg(strstr(error.text, "do not exist: webhook_events,") != NULL, "said \"%s\"", error.text);
 	run_by_hand("DROP TABLE webhook_schema");
 	struct harness *h = open_store();
@@ -87,7 +87,7 @@ static struct harness *open_granting(const char *const *options, bool read_only,
 	said[0] = '\0';
 	for (int i = 0; i < 5; i++) {
 		struct sluice_error error = {0};
-		struct harness *h = (read_only ? harness_try_read_only : harness_try)(SLUICE_KIND_PERSIST, "postgres",
+		struct harness *h = (read_only ? harness_try_read_only : harness_try)(SLUICE_KIND_PERSIST, stage_name,
 		                                                                      options, &error);
 		if (h)
 			return h;
@@ -191,7 +191,7 @@ START_TEST(test_a_version_that_no_sluice_wrote_is_refused)
 	run_by_hand(strange_versions[_i].sql);
 	expect_refused(NULL, strange_versions[_i].words);
 	ck_assert_ptr_null(
-		harness_try_read_only(SLUICE_KIND_PERSIST, "postgres", (const char *[]){url_option, NULL}, &error));
+		harness_try_read_only(SLUICE_KIND_PERSIST, stage_name, (const char *[]){url_option, NULL}, &error));
 	ck_assert_msg(strstr(error.text, strange_versions[_i].words) != NULL, "said \"%s\"", error.text);
 	ck_assert_ptr_null(strchr(error.text, '\33'));
 	ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM pg_class WHERE relname LIKE 'webhook_%'"), 1);

@@ -23,24 +23,43 @@ void chain_init(struct chain *chain, const struct sluice_host *host)
 	write_hex(name, sizeof(name), chain->writer);
 }
 
-void chain_cover(uint8_t *cover, int64_t id, const uint8_t digest[SLUICE_DIGEST_SIZE])
+static uint8_t *put_number(uint8_t *at, uint64_t number)
 {
 	for (int byte = 0; byte < 8; byte++)
-		cover[byte] = (uint8_t)((uint64_t)id >> (56 - 8 * byte));
-	memcpy(cover + 8, digest, SLUICE_DIGEST_SIZE);
+		*at++ = (uint8_t)(number >> (56 - 8 * byte));
+	return at;
 }
 
-void chain_next(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
-                struct sluice_audit_row *row_out)
+void chain_cover(uint8_t *cover, int64_t id, const uint8_t digest[SLUICE_DIGEST_SIZE])
+{
+	memcpy(put_number(cover, (uint64_t)id), digest, SLUICE_DIGEST_SIZE);
+}
+
+void chain_begin(const struct chain *chain, const struct sluice_host *host, struct sluice_audit_row *row_out)
 {
 	*row_out = (struct sluice_audit_row){
 		.writer = {chain->writer, CHAIN_WRITER_SIZE - 1},
 		.position = chain->position + 1,
 		.written_at_ns = host->wall_ns() / 1000 * 1000,
-		.covers = {(const char *)covers, count * CHAIN_COVER_SIZE},
 	};
 	memcpy(row_out->previous, chain->head, SLUICE_DIGEST_SIZE);
+}
+
+void chain_next(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
+                struct sluice_audit_row *row_out)
+{
+	chain_begin(chain, host, row_out);
+	row_out->covers = (struct sluice_bytes){(const char *)covers, count * CHAIN_COVER_SIZE};
 	host->audit_hash(row_out, row_out->hash);
+}
+
+void chain_prefix(const struct sluice_audit_row *row, uint8_t prefix[CHAIN_PREFIX_SIZE])
+{
+	memcpy(prefix, row->previous, SLUICE_DIGEST_SIZE);
+	uint8_t *at = put_number(prefix + SLUICE_DIGEST_SIZE, row->writer.size);
+	memcpy(at, row->writer.data, row->writer.size);
+	at = put_number(at + row->writer.size, (uint64_t)row->position);
+	(void)put_number(at, (uint64_t)row->written_at_ns);
 }
 
 void chain_advance(struct chain *chain, struct sluice_stage *stage, const struct sluice_audit_row *row)

@@ -13,6 +13,7 @@
 enum {
 	CHAIN_WRITER_SIZE = 33, /* 16 random bytes in hex and a NUL */
 	CHAIN_COVER_SIZE = 40,  /* an id and a digest in sluice_audit_row.covers */
+	CHAIN_PREFIX_SIZE = 88, /* see chain_prefix() */
 };
 
 struct chain {
@@ -32,6 +33,13 @@ void chain_cover(uint8_t *cover, int64_t id, const uint8_t digest[SLUICE_DIGEST_
 /* The row for a transaction that covers `count` events. It borrows from the chain and from `covers`. */
 void chain_next(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
                 struct sluice_audit_row *row_out);
+
+/* The same, where the store itself adds covers and hash: the row without them. */
+void chain_begin(const struct chain *chain, const struct sluice_host *host, struct sluice_audit_row *row_out);
+
+/* What host->audit_hash() hashes of a row before its covers, which come with their size as 8 bytes big-endian: for a store
+ * that hashes by itself. */
+void chain_prefix(const struct sluice_audit_row *row, uint8_t prefix[CHAIN_PREFIX_SIZE]);
 
 /* The row is committed. Logs the head now and then, so that a cut tail can be told from the log. */
 void chain_advance(struct chain *chain, struct sluice_stage *stage, const struct sluice_audit_row *row);

@@ -113,12 +113,13 @@ static bool start_connecting(struct connection *connection, const struct address
 	return connection->pg != NULL;
 }
 
-/* Notices are no failures and may hold anything; only that there was a WARNING is kept. */
+/* Notices are no failures and may hold anything; only that there was a WARNING is kept. One with a context came from a
+ * function, such as a trigger's, not from a COMMIT. */
 static void note_warning(void *context, const PGresult *notice)
 {
 	struct connection *connection = context;
 	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
-	if (severity && strcmp(severity, "WARNING") == 0)
+	if (severity && strcmp(severity, "WARNING") == 0 && !PQresultErrorField(notice, PG_DIAG_CONTEXT))
 		connection->warned = true;
 }
 
@@ -147,9 +148,9 @@ static bool is_durable(const PGresult *result, struct sluice_error *error)
 }
 
 /* In a session of a pooler's it must not be left behind. Without it, the server's own setting rules. */
-static void lift_timeout(struct connection *connection, const char *backend_pid)
+static void lift_timeout(struct connection *connection)
 {
-	if (PQbackendPID(connection->pg) == strtol(backend_pid, NULL, 10))
+	if (connection->session != SESSION_SHARED)
 		PQclear(connection_query(connection, "SET statement_timeout = 0", NULL));
 }
 
@@ -158,6 +159,8 @@ static bool judge_server(struct connection *connection, enum connection_use use,
 {
 	(void)snprintf(connection->backend, sizeof(connection->backend), "%s", PQgetvalue(result, 0, 5));
 	server_set_commit_mode(connection->server, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2));
+	connection->session = PQbackendPID(connection->pg) == strtol(connection->backend, NULL, 10) ? SESSION_OURS
+	                                                                                            : SESSION_SHARED;
 	connection->shows_control = column_is(result, 0, 6, "true");
 	if (use != CONNECTION_WRITES)
 		return true;
@@ -190,7 +193,7 @@ static bool set_up(struct connection *connection, enum connection_use use, struc
 	PQclear(result);
 	PQclear(connection_query(connection, "ROLLBACK", NULL));
 	if (ok && use == CONNECTION_MAINTAINS)
-		lift_timeout(connection, connection->backend);
+		lift_timeout(connection);
 	if (ok && connection->broken)
 		ok = sluice_error_set(error, "cannot connect to PostgreSQL: %s", connection->trouble.text);
 	return ok;
@@ -383,11 +386,32 @@ PGresult *connection_query(struct connection *connection, const char *sql, const
 	return collect(connection);
 }
 
-PGresult *connection_send(struct connection *connection, const char *sql)
+/* Collects, if `sent`. */
+static PGresult *collect_if(struct connection *connection, int sent)
 {
-	if (!connection->broken && !PQsendQuery(connection->pg, sql))
+	if (!connection->broken && !sent)
 		set_broken_by_libpq(connection);
 	return connection->broken ? NULL : collect(connection);
+}
+
+PGresult *connection_prepare(struct connection *connection, const char *name, const char *sql,
+                             const struct parameters *parameters)
+{
+	return collect_if(connection, !connection->broken && PQsendPrepare(connection->pg, name, sql, parameters->count,
+	                                                                   parameters->types));
+}
+
+PGresult *connection_execute(struct connection *connection, const char *name, const struct parameters *parameters)
+{
+	return collect_if(connection,
+	                  !connection->broken &&
+	                          PQsendQueryPrepared(connection->pg, name, parameters->count, parameters->values,
+	                                              parameters->sizes, parameters->formats, 1));
+}
+
+PGresult *connection_send(struct connection *connection, const char *sql)
+{
+	return collect_if(connection, !connection->broken && PQsendQuery(connection->pg, sql));
 }
 
 bool connection_ask(struct connection *connection, const char *sql, const struct parameters *parameters, char *answer,

@@ -5,8 +5,8 @@
  * last COMMIT did may then be unknown. It carries the audit chain that is written through it: one chain per connection,
  * so that writers do not wait for each other's head.
  *
- * It changes nothing of the session: a pooler (PgBouncer, pool_mode=transaction) may give each transaction another one.
- * What a transaction needs is set in it; see transaction.h.
+ * It changes nothing of a session that may be shared: a pooler (PgBouncer, pool_mode=transaction) may give each transaction
+ * another one. What a transaction needs is set in it; see transaction.h.
  */
 #ifndef POSTGRES_CONNECTION_H
 #define POSTGRES_CONNECTION_H
@@ -32,16 +32,21 @@ enum connection_use {
 
 enum { BACKEND_SIZE = 48 };
 
+/* See session.h. */
+enum session { SESSION_SHARED, SESSION_OURS, SESSION_READY };
+
 struct connection {
 	struct server *server;
 	struct sluice_stage *stage;
 	PGconn *pg;
 	struct chain chain;
 	bool broken;
-	bool unanswered;        /* it is broken because an answer did not come in time */
-	bool awaited;           /* and that answer is worth a place in the pool; see connection_await() */
-	bool warned;            /* the server sent a WARNING; for who resets it first */
-	bool shows_control;     /* the role may read the cluster's control data */
+	bool unanswered;    /* it is broken because an answer did not come in time */
+	bool awaited;       /* and that answer is worth a place in the pool; see connection_await() */
+	bool warned;        /* the server sent a WARNING; for who resets it first */
+	bool shows_control; /* the role may read the cluster's control data */
+	enum session session;
+	unsigned prepared;      /* statements, by number */
 	int failures;           /* transactions in a row that failed over the server */
 	struct trouble trouble; /* of the last query that failed */
 	char backend
@@ -74,6 +79,11 @@ void connection_give_up(struct connection *connection);
 
 /* Runs one statement. The result is the caller's to clear; columns come in binary. NULL: the connection is broken. */
 PGresult *connection_query(struct connection *connection, const char *sql, const struct parameters *parameters);
+
+/* The same in two steps, of a session that is ours. What is prepared takes parameters of the same types. */
+PGresult *connection_prepare(struct connection *connection, const char *name, const char *sql,
+                             const struct parameters *parameters);
+PGresult *connection_execute(struct connection *connection, const char *name, const struct parameters *parameters);
 
 /* Runs one or more statements, and yields the result of the first that failed or the last; columns come as text. */
 PGresult *connection_send(struct connection *connection, const char *sql);

@@ -5,25 +5,91 @@
 
 #define PAYLOAD_MAX ((size_t)1000000000) /* what PostgreSQL keeps in a field, with room for its own */
 
+/* In the order of ROW_COLUMNS. */
+static const Oid types[ROW_COLUMN_COUNT] = {OID_TEXT,  OID_TEXT,  OID_TEXT, OID_INT8,
+                                            OID_BYTEA, OID_BYTEA, OID_TEXT, OID_TIMESTAMPTZ};
+
+static Oid type_of(int column, bool payload_is_text)
+{
+	return column == ROW_PAYLOAD && payload_is_text ? OID_TEXT : types[column];
+}
+
+static struct sluice_bytes or_empty(struct sluice_bytes bytes)
+{
+	return bytes.data ? bytes : (struct sluice_bytes){"", 0};
+}
+
+/* One field in binary form; numbers are written into `number`. */
+static struct sluice_bytes field(struct sluice_event *event, int column, char number[8])
+{
+	switch (column) {
+	case 0:
+		return event->message_id;
+	case 1:
+		return event->event_type;
+	case 2:
+		return event->stream;
+	case 3:
+		return event->has_sequence ? value_int64(number, event->sequence) : (struct sluice_bytes){NULL, 0};
+	case ROW_PAYLOAD:
+		return or_empty(event->payload);
+	case 5:
+		return (struct sluice_bytes){(const char *)sluice_digest(event), SLUICE_DIGEST_SIZE};
+	case 6:
+		return event->request_id;
+	default:
+		return value_time(number, event->received_at_ns);
+	}
+}
+
 void row_add(struct parameters *parameters, struct sluice_event *event, bool payload_is_text)
 {
-	struct sluice_bytes payload = event->payload;
-	if (!payload.data)
-		payload.data = "";
-	parameters_text(parameters, event->message_id);
-	parameters_text(parameters, event->event_type);
-	parameters_text(parameters, event->stream);
-	if (event->has_sequence)
-		parameters_int64(parameters, event->sequence);
-	else
-		parameters_null(parameters);
-	if (payload_is_text)
-		parameters_text(parameters, payload);
-	else
-		parameters_bytea(parameters, payload.data, payload.size);
-	parameters_bytea(parameters, sluice_digest(event), SLUICE_DIGEST_SIZE);
-	parameters_text(parameters, event->request_id);
-	parameters_time(parameters, event->received_at_ns);
+	for (int column = 0; column < ROW_COLUMN_COUNT; column++) {
+		char *number = parameters->numbers[parameters->count];
+		parameters_value(parameters, type_of(column, payload_is_text), field(event, column, number));
+	}
+}
+
+static bool fill(struct array *array, Oid type, int column, struct sluice_event *const *events, size_t count)
+{
+	char number[8];
+	size_t bytes = 0;
+	for (size_t i = 0; i < count; i++)
+		bytes += field(events[i], column, number).size;
+	if (!array_begin(array, type, count, bytes))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		array_add(array, field(events[i], column, number));
+	return true;
+}
+
+static bool add_array(struct parameters *parameters, struct array *array, Oid type, int column,
+                      struct sluice_event *const *events, size_t count)
+{
+	if (!fill(array, type, column, events, count))
+		return false;
+	parameters_value(parameters, array->type, (struct sluice_bytes){array->data, array->size});
+	return true;
+}
+
+bool row_add_all(struct parameters *parameters, struct array arrays[ROW_COLUMN_COUNT],
+                 struct sluice_event *const *events, size_t count, bool payload_is_text)
+{
+	bool ok = true;
+	for (int column = 0; ok && column < ROW_COLUMN_COUNT; column++)
+		ok = add_array(parameters, &arrays[column], type_of(column, payload_is_text), column, events, count);
+	return ok;
+}
+
+bool row_add_ids(struct parameters *parameters, struct array *ids, struct sluice_event *const *events, size_t count)
+{
+	return add_array(parameters, ids, types[0], 0, events, count);
+}
+
+void row_free_arrays(struct array arrays[ROW_COLUMN_COUNT])
+{
+	for (int column = 0; column < ROW_COLUMN_COUNT; column++)
+		array_free(&arrays[column]);
 }
 
 bool row_fits(struct sluice_event *event)

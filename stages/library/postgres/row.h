@@ -6,12 +6,22 @@
 
 #include <sluice/stage.h>
 
+#include "array.h"
 #include "connection.h"
+
+enum { ROW_PAYLOAD = 4, ROW_COLUMN_COUNT = 8 };
 
 #define ROW_COLUMNS "message_id, event_type, stream, sequence, payload, digest, request_id, received_at"
 
 /* Parameters $1 to $8, in the order of ROW_COLUMNS. */
 void row_add(struct parameters *parameters, struct sluice_event *event, bool payload_is_text);
+
+/* The same for many events, each parameter an array: false if there is no memory. The parameters borrow from the arrays,
+ * which are to be freed by row_free_arrays(). */
+bool row_add_all(struct parameters *parameters, struct array arrays[ROW_COLUMN_COUNT],
+                 struct sluice_event *const *events, size_t count, bool payload_is_text);
+bool row_add_ids(struct parameters *parameters, struct array *ids, struct sluice_event *const *events, size_t count);
+void row_free_arrays(struct array arrays[ROW_COLUMN_COUNT]);
 
 /* Whether PostgreSQL can keep it at all; if not, the event has its reason. */
 bool row_fits(struct sluice_event *event);

@@ -106,6 +106,11 @@ bool server_is_look_due(struct server *server)
 	       atomic_compare_exchange_strong(&server->look_due_ns, &due_ns, now_ns + LOOK_INTERVAL_NS);
 }
 
+bool server_is_look_overdue(struct server *server)
+{
+	return real_now_ns() >= atomic_load_explicit(&server->look_due_ns, memory_order_relaxed) + LOOK_INTERVAL_NS;
+}
+
 /* A server whose own setting is relaxed keeps what our transactions commit, as these set their own; at the next start it
  * would be refused. */
 static void warn(struct server *server, const PGresult *result)

@@ -54,6 +54,9 @@ void server_doubt(struct server *server);
 /* Whether it is time to look; true for one caller only. From any thread. */
 bool server_is_look_due(struct server *server);
 
+/* Whether nobody has looked although it was time: the pool does, as long as a connection is idle. */
+bool server_is_look_overdue(struct server *server);
+
 /* Looks, within a transaction that writes. False: what `trouble` of the connection says; no transaction may go on. */
 bool server_look(struct connection *connection);
 

@@ -82,14 +82,9 @@ bool transaction_keeps(struct connection *connection, const PGresult *row, int c
 	return false;
 }
 
-/* Of a transaction that has failed before, COMMIT says ROLLBACK and no error. */
-enum fault transaction_commit(struct connection *connection)
+/* What became of a transaction whose last query said `fault`; not committed, it was rolled back without an error. */
+static enum fault conclude(struct connection *connection, enum fault fault, bool committed)
 {
-	connection->warned = false;
-	PGresult *result = connection_query(connection, "COMMIT", NULL);
-	enum fault fault = connection_judge(connection, result);
-	bool committed = fault == FAULT_NONE && strcmp(PQcmdStatus((PGresult *)result), "COMMIT") == 0;
-	PQclear(result);
 	connection->warned = connection->warned && committed;
 	if (connection->unanswered) {
 		connection_await(connection);
@@ -101,6 +96,46 @@ enum fault transaction_commit(struct connection *connection)
 		          "COMMIT came with a WARNING (was a wait for a synchronous standby cancelled?)");
 	}
 	return fault == FAULT_NONE && (!committed || connection->warned) ? FAULT_LATER : fault;
+}
+
+/* Of a transaction that has failed before, COMMIT says ROLLBACK and no error. */
+enum fault transaction_commit(struct connection *connection)
+{
+	connection->warned = false;
+	PGresult *result = connection_query(connection, "COMMIT", NULL);
+	enum fault fault = connection_judge(connection, result);
+	bool committed = fault == FAULT_NONE && strcmp(PQcmdStatus((PGresult *)result), "COMMIT") == 0;
+	PQclear(result);
+	return conclude(connection, fault, committed);
+}
+
+static void add_commit_mode(const struct connection *connection, struct parameters *parameters)
+{
+	parameters_string(parameters, is_strict(connection) ? server_commit_mode(connection->server) : NULL);
+}
+
+/* In as many round trips as it takes. */
+static enum fault run_between(struct connection *connection, const struct statement *statement,
+                              const struct parameters *parameters, PGresult **result_out)
+{
+	if (!transaction_begin(connection, TRANSACTION_WRITES))
+		return FAULT_LATER;
+	*result_out = connection_query(connection, statement->text, parameters);
+	enum fault fault = connection_judge(connection, *result_out);
+	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
+}
+
+/* A server that nobody has looked at for long is looked at by transaction_begin(). */
+enum fault transaction_run(struct connection *connection, const struct statement *statement,
+                           struct parameters *parameters, PGresult **result_out)
+{
+	*result_out = NULL;
+	add_commit_mode(connection, parameters);
+	if (!session_is_ours(connection) || server_is_look_overdue(connection->server))
+		return run_between(connection, statement, parameters, result_out);
+	*result_out = session_query(connection, statement, parameters);
+	enum fault fault = connection_judge(connection, *result_out);
+	return conclude(connection, fault, fault == FAULT_NONE);
 }
 
 void transaction_roll_back(struct connection *connection)

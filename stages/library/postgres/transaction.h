@@ -14,6 +14,7 @@
 #include <sluice/error.h>
 
 #include "connection.h"
+#include "session.h"
 
 enum transaction {
 	TRANSACTION_WRITES,   /* short; refused unless the server keeps what it commits, or durability is relaxed */
@@ -48,6 +49,18 @@ bool transaction_keeps(struct connection *connection, const PGresult *row, int c
  * is a failure: it is how a wait for a standby ends that somebody cancelled. Then `warned` of the connection is set, and
  * the transaction is there for all to see. */
 enum fault transaction_commit(struct connection *connection);
+
+/* One statement as a transaction of its own, in one round trip where the session is ours. Its last parameter is that of
+ * TRANSACTION_COMMIT_MODE, which is added here. FAULT_NONE: committed, as by transaction_commit(), and `*result_out` is the
+ * caller's to clear. Else what is open is to be rolled back. */
+enum fault transaction_run(struct connection *connection, const struct statement *statement,
+                           struct parameters *parameters, PGresult **result_out);
+
+/* An expression that is true, to be evaluated once by a statement for transaction_run(): the transaction that it is will
+ * wait for the disk and the standbys. */
+#define TRANSACTION_COMMIT_MODE(parameter)                                                                             \
+	"set_config('synchronous_commit', coalesce(" parameter                                                         \
+	"::text, current_setting('synchronous_commit')), true) IS NOT NULL"
 
 /* Ends whatever transaction is open. */
 void transaction_roll_back(struct connection *connection);

@@ -3,56 +3,52 @@
 
 #include <string.h>
 
-/* pg_type.dat */
-enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_TIMESTAMPTZ = 1184 };
-
 #define POSTGRES_EPOCH_US INT64_C(946684800000000) /* 2000-01-01 in µs since 1970-01-01 */
 
-static void add_parameter(struct parameters *parameters, Oid type, const void *value, size_t size)
+void parameters_value(struct parameters *parameters, Oid type, struct sluice_bytes value)
 {
 	int i = parameters->count++;
 	parameters->types[i] = type;
-	parameters->values[i] = value;
-	parameters->sizes[i] = (int)size;
+	parameters->values[i] = value.data;
+	parameters->sizes[i] = (int)value.size;
 	parameters->formats[i] = 1;
 }
 
-static void add_number(struct parameters *parameters, Oid type, int64_t value)
+struct sluice_bytes value_int64(char bytes[8], int64_t value)
 {
-	char *bytes = parameters->numbers[parameters->count];
 	for (int i = 0; i < 8; i++)
 		bytes[i] = (char)(unsigned char)((uint64_t)value >> (56 - 8 * i));
-	add_parameter(parameters, type, bytes, 8);
+	return (struct sluice_bytes){bytes, 8};
+}
+
+struct sluice_bytes value_time(char bytes[8], int64_t wall_ns)
+{
+	return value_int64(bytes, wall_ns / 1000 - POSTGRES_EPOCH_US);
 }
 
 void parameters_text(struct parameters *parameters, struct sluice_bytes text)
 {
-	add_parameter(parameters, OID_TEXT, text.data, text.size);
+	parameters_value(parameters, OID_TEXT, text);
 }
 
 void parameters_string(struct parameters *parameters, const char *text)
 {
-	add_parameter(parameters, OID_TEXT, text, strlen(text));
+	parameters_value(parameters, OID_TEXT, (struct sluice_bytes){text, text ? strlen(text) : 0});
 }
 
 void parameters_bytea(struct parameters *parameters, const void *data, size_t size)
 {
-	add_parameter(parameters, OID_BYTEA, data, size);
+	parameters_value(parameters, OID_BYTEA, (struct sluice_bytes){data, size});
 }
 
 void parameters_int64(struct parameters *parameters, int64_t value)
 {
-	add_number(parameters, OID_INT8, value);
-}
-
-void parameters_null(struct parameters *parameters)
-{
-	add_parameter(parameters, OID_INT8, NULL, 0);
+	parameters_value(parameters, OID_INT8, value_int64(parameters->numbers[parameters->count], value));
 }
 
 void parameters_time(struct parameters *parameters, int64_t wall_ns)
 {
-	add_number(parameters, OID_TIMESTAMPTZ, wall_ns / 1000 - POSTGRES_EPOCH_US);
+	parameters_value(parameters, OID_TIMESTAMPTZ, value_time(parameters->numbers[parameters->count], wall_ns));
 }
 
 struct sluice_bytes column_bytes(const PGresult *row, int line, int column)

@@ -11,7 +11,10 @@
 #include <libpq-fe.h>
 #include <sluice/stage.h>
 
-enum { PARAMETERS_MAX = 10 };
+enum { PARAMETERS_MAX = 14 };
+
+/* pg_type.dat */
+enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_TIMESTAMPTZ = 1184 };
 
 struct parameters {
 	int count;
@@ -23,11 +26,17 @@ struct parameters {
 };
 
 void parameters_text(struct parameters *parameters, struct sluice_bytes text); /* absent: NULL */
-void parameters_string(struct parameters *parameters, const char *text);
+void parameters_string(struct parameters *parameters, const char *text);       /* NULL: NULL */
 void parameters_bytea(struct parameters *parameters, const void *data, size_t size);
 void parameters_int64(struct parameters *parameters, int64_t value);
-void parameters_null(struct parameters *parameters);
 void parameters_time(struct parameters *parameters, int64_t wall_ns);
+
+/* A value in the binary form of its type; absent: NULL. */
+void parameters_value(struct parameters *parameters, Oid type, struct sluice_bytes value);
+
+/* A number as PostgreSQL sends it; a time in its own form. */
+struct sluice_bytes value_int64(char bytes[8], int64_t value);
+struct sluice_bytes value_time(char bytes[8], int64_t wall_ns);
 
 /* Columns of a binary result. A value that does not have the size of its type (a column was altered) comes out as 0; a
  * time out of range ('infinity', say), as the nearest there is. */

@@ -1,0 +1,189 @@
+/*
+ * The two statements.
+ *
+ * What a trigger or a setting of the server would take away from the promise makes the statement fail, as after its commit
+ * nothing can be taken back: it asks set_config() for a parameter that no server has (SQLSTATE 42704).
+ */
+#include "statement.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "postgres/payload.h"
+#include "postgres/row.h"
+#include "postgres/transaction.h"
+
+#define UNDEFINED_OBJECT "42704"
+
+/* Tables that do not keep what they take, or an audit row that a trigger dropped. */
+#define FAIL_UNLESS(condition) "CASE WHEN " condition " THEN '' ELSE set_config('sluice_cannot_keep', '', true) END"
+#define KEEPS(oid) TRANSACTION_KEEPS(oid) " = 't on on'"
+
+#define STORED(payload_array, payload)                                                                                 \
+	"stored AS (INSERT INTO webhook_events (" ROW_COLUMNS                                                          \
+	") SELECT message_id, event_type, stream, sequence, " payload                                                  \
+	", digest, request_id, received_at FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], "             \
+	"$5::" payload_array ", $6::bytea[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS event (message_id, "    \
+	"event_type, stream, sequence, payload, digest, request_id, received_at, place) ORDER BY place ON CONFLICT "   \
+	"(message_id) DO NOTHING RETURNING id, message_id, digest, webhook_events.tableoid AS relation)"
+
+#define COVERED                                                                                                        \
+	"covered AS (SELECT string_agg(int8send(id) || digest, ''::bytea ORDER BY id) AS list, max(relation) AS "      \
+	"relation FROM stored)"
+
+#define COMMIT_MODE TRANSACTION_COMMIT_MODE("$14")
+
+/* Hashed by the rule of host->audit_hash(), by the server, which alone knows the ids. */
+#define AUDIT                                                                                                          \
+	"audit AS (INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) SELECT $9, " \
+	"$10, $11, list, $12, sha256($13 || int8send(octet_length(list)) || list) FROM covered WHERE list IS NOT "     \
+	"NULL AND " COMMIT_MODE " RETURNING hash, webhook_audit_trail.tableoid AS relation)"
+
+#define CHECKED(condition)                                                                                             \
+	"checked AS MATERIALIZED (SELECT hash, " FAIL_UNLESS(                                                          \
+		"list IS NULL OR " condition) " FROM covered LEFT JOIN audit ON true)"
+
+#define INSERT(payload_array, payload, condition)                                                                      \
+	"WITH " STORED(payload_array, payload) ", " COVERED ", " AUDIT ", " CHECKED(                                   \
+		condition) " SELECT message_id, stored.digest, hash FROM stored, checked ORDER BY id"
+
+enum { INSERTED_HASH = INSERTED_DIGEST + 1 };
+
+#define AUDITED "hash IS NOT NULL"
+#define KEPT AUDITED " AND " KEEPS("covered.relation") " AND " KEEPS("audit.relation")
+
+#define FIND(assertion)                                                                                                \
+	"WITH durable AS MATERIALIZED (SELECT " TRANSACTION_COMMIT_MODE(                                               \
+		"$2") ", " TRANSACTION_CONFIRM ") SELECT asked.place, digest, request_id, " assertion                  \
+		      " FROM durable, unnest($1::text[]) WITH ORDINALITY AS asked (id, place) JOIN webhook_events ON " \
+		      "message_id = asked.id ORDER BY asked.place"
+
+enum { PAYLOAD_TYPES = PAYLOAD_JSONB + 1, FIND_NUMBER = 2 * PAYLOAD_TYPES };
+
+/* By payload type and durability. */
+static const struct statement inserts[PAYLOAD_TYPES][2] = {
+	[PAYLOAD_BYTEA] = {[DURABILITY_STRICT] = {0, INSERT("bytea[]", "payload", KEPT)},
+                           [DURABILITY_RELAXED] = {1, INSERT("bytea[]", "payload", AUDITED)}},
+	[PAYLOAD_JSON] = {[DURABILITY_STRICT] = {2, INSERT("text[]", "payload::json", KEPT)},
+                          [DURABILITY_RELAXED] = {3, INSERT("text[]", "payload::json", AUDITED)}},
+	[PAYLOAD_JSONB] = {[DURABILITY_STRICT] = {4, INSERT("text[]", "payload::jsonb", KEPT)},
+                           [DURABILITY_RELAXED] = {5, INSERT("text[]", "payload::jsonb", AUDITED)}},
+};
+
+static const struct statement finds[] = {
+	[DURABILITY_STRICT] = {FIND_NUMBER, FIND(FAIL_UNLESS(KEEPS("webhook_events.tableoid")))},
+	[DURABILITY_RELAXED] = {FIND_NUMBER + 1, FIND("''")}};
+
+static const struct config *config_of(const struct connection *connection)
+{
+	return connection->stage->config;
+}
+
+static enum fault judge(struct connection *connection, PGresult *result)
+{
+	enum fault fault = connection_judge(connection, result);
+	PQclear(result);
+	return fault;
+}
+
+/* The statement's own word says nothing: to look at the server says more. */
+static void explain(struct connection *connection)
+{
+	transaction_roll_back(connection);
+	if (!connection->broken && transaction_begin(connection, TRANSACTION_WRITES) && server_look(connection))
+		fault_say(&connection->trouble, "a trigger dropped a row of webhook_audit_trail");
+	transaction_roll_back(connection);
+}
+
+static enum fault run(struct connection *connection, const struct statement *statement, struct parameters *parameters,
+                      PGresult **result_out)
+{
+	enum fault fault = transaction_run(connection, statement, parameters, result_out);
+	if (fault == FAULT_LATER && strcmp(connection->trouble.sqlstate, UNDEFINED_OBJECT) == 0)
+		explain(connection);
+	return fault;
+}
+
+static void add_audit_row(struct parameters *parameters, const struct sluice_audit_row *row,
+                          uint8_t prefix[CHAIN_PREFIX_SIZE])
+{
+	chain_prefix(row, prefix);
+	parameters_text(parameters, row->writer);
+	parameters_int64(parameters, row->position);
+	parameters_time(parameters, row->written_at_ns);
+	parameters_bytea(parameters, row->previous, SLUICE_DIGEST_SIZE);
+	parameters_bytea(parameters, prefix, CHAIN_PREFIX_SIZE);
+}
+
+/* A COMMIT whose answer is lost leaves the connection broken, and with it the chain: its head is then unknown. One that
+ * came with a warning is part of the chain. */
+static void advance_chain(struct connection *connection, enum fault fault, struct sluice_audit_row *row,
+                          const PGresult *result)
+{
+	bool committed = fault == FAULT_NONE || connection->warned;
+	if (!committed || PQntuples(result) == 0)
+		return;
+	column_digest(result, 0, INSERTED_HASH, row->hash);
+	chain_advance(&connection->chain, connection->stage, row);
+	if (fault == FAULT_NONE)
+		identity_note_commit(&connection->server->identity, &connection->chain);
+}
+
+enum fault statement_insert(struct connection *connection, struct sluice_event *const *events, size_t count,
+                            PGresult **result_out)
+{
+	const struct config *config = config_of(connection);
+	struct parameters parameters = {0};
+	struct array arrays[ROW_COLUMN_COUNT] = {0};
+	struct sluice_audit_row row;
+	uint8_t prefix[CHAIN_PREFIX_SIZE];
+	enum fault fault = FAULT_LATER;
+	*result_out = NULL;
+	chain_begin(&connection->chain, connection->stage->host, &row);
+	if (row_add_all(&parameters, arrays, events, count, payload_forms[config->payload_type].takes_text)) {
+		add_audit_row(&parameters, &row, prefix);
+		fault = run(connection, &inserts[config->payload_type][config->durability], &parameters, result_out);
+		advance_chain(connection, fault, &row, *result_out);
+	} else {
+		fault_say(&connection->trouble, "out of memory");
+	}
+	row_free_arrays(arrays);
+	return fault;
+}
+
+/* Triggers that wait for the COMMIT must not wait here. What the server said first is what is to be told. */
+bool statement_blames(struct connection *connection, struct sluice_event *event)
+{
+	const struct payload_form *form = &payload_forms[config_of(connection)->payload_type];
+	const struct trouble trouble = connection->trouble;
+	struct parameters parameters = {0};
+	char sql[300];
+	(void)snprintf(sql, sizeof(sql),
+	               "INSERT INTO webhook_events (" ROW_COLUMNS
+	               ") VALUES ($1, $2, $3, $4, %s, $6, $7, $8) ON CONFLICT (message_id) DO NOTHING",
+	               form->written_as);
+	row_add(&parameters, event, form->takes_text);
+	enum fault fault = FAULT_LATER;
+	if (transaction_begin(connection, TRANSACTION_WRITES))
+		fault = judge(connection, connection_query(connection, sql, &parameters));
+	if (fault == FAULT_NONE)
+		fault = judge(connection, connection_send(connection, "SET CONSTRAINTS ALL IMMEDIATE"));
+	transaction_roll_back(connection);
+	connection->trouble = trouble;
+	return fault == FAULT_REFUSED;
+}
+
+enum fault statement_find(struct connection *connection, struct sluice_event *const *events, size_t count,
+                          PGresult **result_out)
+{
+	struct parameters parameters = {0};
+	struct array ids = {0};
+	enum fault fault = FAULT_LATER;
+	*result_out = NULL;
+	if (row_add_ids(&parameters, &ids, events, count))
+		fault = run(connection, &finds[config_of(connection)->durability], &parameters, result_out);
+	else
+		fault_say(&connection->trouble, "out of memory");
+	array_free(&ids);
+	return fault;
+}
