@@ -3,17 +3,14 @@
  * bench-send's webhooks become, one transaction each, to the tables Sluice has made, on the same schedule, with nothing
  * around it: no HTTP, no queue, no other thread. Prints one line of names and values.
  */
-#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/digest.h"
-#include "lab/run/estimate.h"
+#include "rows.h"
 
 _Noreturn static void fail(sqlite3 *database, const char *what)
 {
@@ -49,38 +46,25 @@ static void bind_text(sqlite3_stmt *statement, int at, const char *text)
 
 static void commit_one(sqlite3 *database, sqlite3_stmt *event, sqlite3_stmt *audit, const char *prefix, size_t i)
 {
-	char id[64], stream[64], payload[1024];
-	uint8_t digest[SLUICE_DIGEST_SIZE], covers[40] = {0};
-	(void)snprintf(id, sizeof(id), "%s-%zu", prefix, i);
-	(void)snprintf(stream, sizeof(stream), "customer-%zu", i % 50);
-	int size = snprintf(
-		payload, sizeof(payload),
-		"{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}",
-		i, 7);
-	digest_bytes(payload, (size_t)size, digest);
+	struct row row;
+	uint8_t covers[8 + SLUICE_DIGEST_SIZE] = {0};
+	row_make(&row, prefix, i);
 	run(database, "BEGIN IMMEDIATE");
-	bind_text(event, 1, id);
-	bind_text(event, 2, stream);
-	(void)sqlite3_bind_int64(event, 3, (sqlite3_int64)(i / 50));
-	(void)sqlite3_bind_blob(event, 4, payload, size, SQLITE_TRANSIENT);
-	(void)sqlite3_bind_blob(event, 5, digest, sizeof(digest), SQLITE_TRANSIENT);
+	bind_text(event, 1, row.id);
+	bind_text(event, 2, row.stream);
+	(void)sqlite3_bind_int64(event, 3, row.sequence);
+	(void)sqlite3_bind_blob(event, 4, row.payload, (int)row.payload_size, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob(event, 5, row.digest, sizeof(row.digest), SQLITE_TRANSIENT);
 	(void)sqlite3_bind_int64(event, 6, clock_wall_ns() / NS_PER_US);
 	step(database, event);
 	bind_text(audit, 1, prefix);
 	(void)sqlite3_bind_int64(audit, 2, (sqlite3_int64)i + 1);
 	(void)sqlite3_bind_int64(audit, 3, clock_wall_ns() / NS_PER_US);
-	memcpy(covers + 8, digest, sizeof(digest));
+	memcpy(covers + 8, row.digest, sizeof(row.digest));
 	(void)sqlite3_bind_blob(audit, 4, covers, sizeof(covers), SQLITE_TRANSIENT);
-	(void)sqlite3_bind_blob(audit, 5, digest, sizeof(digest), SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob(audit, 5, row.digest, sizeof(row.digest), SQLITE_TRANSIENT);
 	step(database, audit);
 	run(database, "COMMIT");
-}
-
-static void wait_until(int64_t due_ns)
-{
-	struct timespec until = {.tv_sec = (time_t)(due_ns / NS_PER_S), .tv_nsec = (long)(due_ns % NS_PER_S)};
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
-		;
 }
 
 int main(int argc, char **argv)
@@ -114,11 +98,8 @@ int main(int argc, char **argv)
 	(void)sqlite3_finalize(event);
 	(void)sqlite3_finalize(audit);
 	(void)sqlite3_close(database);
-	estimate_sort(latency, count);
-	(void)printf("p50_us=%.1f p95_us=%.1f p99_us=%.1f count=%zu\n",
-	             (double)estimate_quantile(latency, count, 0.50) / 1e3,
-	             (double)estimate_quantile(latency, count, 0.95) / 1e3,
-	             (double)estimate_quantile(latency, count, 0.99) / 1e3, count);
+	print_latencies(latency, count);
+	(void)printf("count=%zu\n", count);
 	free(latency);
 	return 0;
 }

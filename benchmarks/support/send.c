@@ -3,6 +3,7 @@
  * and values. RATE 0 is the closed loop. Message ids are PREFIX-number, one stream per 50 numbers, whose events do not
  * wait for each other here.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,14 +13,17 @@
 #include "lab/load/replay.h"
 #include "lab/run/estimate.h"
 #include "lab/run/run.h"
+#include "rows.h"
 
 static void add_webhook(struct input *input, const char *prefix, size_t i)
 {
 	struct buffer body = {0};
+	struct row row;
+	row_make(&row, prefix, i);
 	buffer_printf(
 		&body,
-		"{\"messageId\":\"%s-%zu\",\"eventType\":\"order.created\",\"stream\":\"customer-%zu\",\"sequence\":%zu,\"payload\":{\"order\":{\"id\":%zu,\"currency\":\"EUR\",\"lines\":[{\"sku\":\"A-1000\",\"quantity\":2,\"price\":\"19.90\"},{\"sku\":\"B-2000\",\"quantity\":1,\"price\":\"5.00\"}],\"note\":\"%0300d\"}}}",
-		prefix, i, i % 50, i / 50, i, 7);
+		"{\"messageId\":\"%s\",\"eventType\":\"order.created\",\"stream\":\"%s\",\"sequence\":%" PRId64 ",\"payload\":%s}",
+		row.id, row.stream, row.sequence, row.payload);
 	input_add(input)->body = (struct sluice_bytes){arena_strndup(&input->arena, body.data, body.size), body.size};
 	buffer_finish(&body);
 }
