@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# the same service in Express and in Fastify, and bare loops, beside Sluice in one run: rate, P95, processor time, system calls
+#
+#   benchmarks/peers.sh [ROUNDS [COUNT]]
+#
+# All store to the same tables with the same durability. ROUNDS of COUNT webhooks with ids of their own go to each in turn, in an
+# order drawn by lot; a ratio is the mean of the rounds' logarithms with its 95 % interval.
+source "$(dirname "${BASH_SOURCE[0]}")/support/common.sh"
+rounds=${1:-5}
+count=${2:-4000}
+paced_rate=500
+paced_count=3000
+peers=$root/benchmarks/peers
+arms=(express fastify postgres sqlite)
+
+case $(node --version) in v1[0-9].*) echo "peers: Fastify 5 needs Node.js 20 or newer, this is $(node --version)" >&2; exit 2 ;; esac
+[ "$peers/node_modules/.package-lock.json" -nt "$peers/package-lock.json" ] || npm ci --prefix "$peers" --no-audit --no-fund --loglevel=error
+
+stop_all() {
+	finish
+	"$root/tests/support/postgres.sh" stop "$database" >/dev/null 2>&1 || true
+	rm -rf "$database"
+}
+database=$(mktemp -d)
+chmod 755 "$database"
+trap stop_all EXIT
+server_url=$("$root/tests/support/postgres.sh" start "$database" fsync=on synchronous_commit=on max_connections=100)
+
+declare -A pids ports urls
+run_sluice() { # NAME URL OVERLAYS
+	DB_URL=$2 STATE_DIR=$work start "$1" "$sluice" run "$peers/sluice.yaml" --enable "$3" --log-level error
+}
+
+# Its database is its own, with the tables that Sluice makes.
+start_arm() {
+	local arm=$1
+	urls[$arm]=${server_url%/*}/peers_$arm
+	psql -q "$server_url" -c "CREATE DATABASE peers_$arm"
+	case $arm in
+	express | fastify)
+		run_sluice "tables-$arm" "${urls[$arm]}" ''
+		stop_server "$pid"
+		DB_URL=${urls[$arm]} start "$arm" node "$peers/$arm.mjs"
+		;;
+	postgres) run_sluice "$arm" "${urls[$arm]}" '' ;;
+	*) run_sluice "$arm" "${urls[$arm]}" "$arm" ;;
+	esac
+	pids[$arm]=$pid
+	ports[$arm]=$port
+}
+
+processor_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+
+# send ARM CONNECTIONS RATE COUNT ID: the line of bench-send, with the processor time that the server took.
+send() {
+	local arm=$1 before after line
+	before=$(processor_ticks "${pids[$arm]}")
+	line=$("$programs/bench-send" "${ports[$arm]}" "$2" "$3" "$4" "$5") || { echo "$arm: not every webhook was stored: $line" >&2; cat "$work/$arm.err" >&2; exit 1; }
+	after=$(processor_ticks "${pids[$arm]}")
+	echo "$4" >>"$work/sent-$arm"
+	echo "$line processor_us=$(calculate "($after - $before) * 1e6 / $(getconf CLK_TCK) / $4" 1)"
+}
+
+in_random_order() { printf '%s\n' "$@" | shuf; }
+
+# ratio FILE: of the numbers in it, as `MEAN [LOW, HIGH]`.
+ratio() { awk '{ print log($1) }' "$1" | estimate | awk '{ printf "%.2f [%.2f, %.2f]\n", exp($1), exp($2), exp($3) }'; }
+
+# closed CONNECTIONS: as fast as each answers.
+closed() {
+	local connections=$1 i arm line
+	for ((i = 1; i <= rounds; i++)); do
+		local -A rate=()
+		for arm in $(in_random_order "${arms[@]}"); do
+			line=$(send "$arm" "$connections" 0 "$count" "closed-$connections-$i")
+			rate[$arm]=$(value rate "$line")
+			echo "$line" >>"$work/closed-$connections-$arm"
+		done
+		for arm in "${arms[@]}"; do
+			echo "$(calculate "${rate[$arm]} / ${rate[express]}" 4)" >>"$work/to-express-$connections-$arm"
+			echo "$(calculate "${rate[$arm]} / ${rate[fastify]}" 4)" >>"$work/to-fastify-$connections-$arm"
+		done
+	done
+	printf '%-12s %12s %12s %18s %22s %22s\n' "$connections senders" 'webhooks/s' 'P95, ms' 'processor µs each' '× Express' '× Fastify'
+	for arm in "${arms[@]}"; do
+		printf '%-12s %12.0f %12.1f %18.0f %22s %22s\n' "$arm" "$(figure rate "$connections" "$arm")" \
+			"$(calculate "$(figure p95_us "$connections" "$arm") / 1000")" "$(figure processor_us "$connections" "$arm")" \
+			"$(ratio "$work/to-express-$connections-$arm")" "$(ratio "$work/to-fastify-$connections-$arm")"
+	done
+}
+# figure NAME CONNECTIONS ARM: the median of the rounds.
+figure() { tr ' ' '\n' <"$work/closed-$2-$3" | sed -n "s/^$1=//p" | median; }
+low_end() { sed -E 's/.*\[(.*),.*/\1/'; }
+high_end() { sed -E 's/.*, (.*)\]/\1/'; }
+
+# What 50 senders cost a server in system calls.
+system_calls() {
+	local arm calls
+	echo "system calls for a webhook, 50 senders"
+	for arm in "${arms[@]}"; do
+		calls=$(perf stat -x ' ' -o /dev/fd/3 -e raw_syscalls:sys_enter -p "${pids[$arm]}" -- \
+			"$programs/bench-send" "${ports[$arm]}" 50 0 "$count" calls 3>&1 >/dev/null | awk '/sys_enter/ { print $1 }')
+		echo "$count" >>"$work/sent-$arm"
+		echo "$arm $(calculate "${calls:-0} / $count" 1)" | tee -a "$work/calls"
+	done | column -t
+}
+
+# paced ARM: P95 at a fixed rate, against one statement for each of the same rows on the same schedule with nothing around it.
+paced() {
+	local arm=$1 i side line
+	local -A p95
+	for ((i = 1; i <= 2 * rounds; i++)); do
+		for side in $(in_random_order sluice bare); do
+			if [ "$side" = sluice ]; then
+				line=$(send "$arm" 50 $paced_rate $paced_count "paced-$i")
+			else
+				line=$("$programs/bench-commit-postgres" "${urls[bare]}" $paced_rate $paced_count "paced-$i" 1)
+			fi
+			p95[$side]=$(value p95_us "$line")
+		done
+		calculate "${p95[sluice]} / ${p95[bare]}" 4 >>"$work/paced-$arm"
+		echo >>"$work/paced-$arm"
+	done
+	ratio "$work/paced-$arm"
+}
+
+# What one webhook takes of the processor where nothing is done but HTTP, and nothing but the insert in batches.
+bare_processor_us() {
+	local before after line
+	before=$(processor_ticks "${pids[bare-http]}")
+	"$programs/bench-send" "${ports[bare-http]}" 50 0 $((4 * count)) bare >/dev/null
+	after=$(processor_ticks "${pids[bare-http]}")
+	line=$("$programs/bench-commit-postgres" "${urls[bare]}" 0 "$count" batched 25)
+	calculate "($after - $before) * 1e6 / $(getconf CLK_TCK) / (4 * $count) + $(value processor_us "$line")" 1
+}
+
+profile() {
+	local arm=$1
+	perf record -q -F 999 -p "${pids[$arm]}" -o "$work/profile" -- "$programs/bench-send" "${ports[$arm]}" 50 0 "$count" profile >/dev/null 2>&1
+	echo "$count" >>"$work/sent-$arm"
+	perf report -q --stdio -i "$work/profile" --no-children -F overhead,dso,symbol 2>/dev/null | grep -v '^$' | head -n 15
+}
+
+# Nothing that was accepted may be missing.
+stored() {
+	local arm=$1
+	if [ "$arm" = sqlite ]; then
+		sqlite3 "$work/peers.db" 'SELECT count(*) FROM webhook_events'
+	else
+		psql -Atq "${urls[$arm]}" -c 'SELECT count(*) FROM webhook_events'
+	fi
+}
+
+say() { printf '\n\033[1m%s\033[0m\n' "── $*"; }
+
+for arm in "${arms[@]}"; do
+	start_arm "$arm"
+	send "$arm" 50 0 1000 warm >/dev/null
+done
+urls[bare]=${server_url%/*}/peers_bare
+psql -q "$server_url" -c "CREATE DATABASE peers_bare"
+run_sluice bare "${urls[bare]}" ''
+stop_server "$pid"
+start bare-http "$programs/bench-bare"
+pids[bare-http]=$pid ports[bare-http]=$port
+
+say "as fast as each answers, $rounds rounds of $count"
+closed 50
+closed 200
+say "what it takes"
+system_calls
+say "stored"
+for arm in "${arms[@]}"; do printf '%-12s %s of %s\n' "$arm" "$(stored "$arm")" "$(awk '{ n += $1 } END { print n }' "$work/sent-$arm")"; done
