@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/deferred.h"
 #include "base/log.h"
 #include "runtime/lane.h"
 
@@ -247,6 +248,7 @@ static void work_batch(struct worker *worker, size_t count)
 	dispatcher->setup.store(dispatcher->setup.persist, &batch);
 	stamp_end(&batch, clock_now_ns());
 
+	deferred_begin();
 	for (size_t from = 0; from < count;) {
 		const struct lane *lane = event_of(worker->events[from])->lane;
 		size_t to = from + 1;
@@ -255,6 +257,7 @@ static void work_batch(struct worker *worker, size_t count)
 		conclude_lane(worker, from, to);
 		from = to;
 	}
+	deferred_end();
 	int64_t spent = clock_now_ns() - start_ns;
 	atomic_store_explicit(&worker->busy_since_ns, 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&worker->busy_ns, spent, memory_order_relaxed);

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "serve/service.h"
+#include "serve/wakeup.h"
 
 enum { RESPONSE_ROOM_KEPT = 16 * 1024 };
 
@@ -105,7 +106,7 @@ static void complete(struct exchange *exchange)
 {
 	struct MHD_Connection *mhd = exchange->mhd;
 	if (atomic_exchange(&exchange->state, EXCHANGE_COMPLETE) == EXCHANGE_SUSPENDED)
-		MHD_resume_connection(mhd);
+		wakeup_resume(mhd);
 }
 
 static void copy_answer(struct lineage_entry *entry, const struct event_answer *answer)
@@ -182,6 +183,7 @@ bool exchange_submit(struct exchange *exchange)
 	if (exchange_is_complete(exchange))
 		return true;
 	MHD_suspend_connection(exchange->mhd);
+	intercept_suspended(&exchange->connection->intercept);
 	int state = EXCHANGE_RUNNING;
 	if (!atomic_compare_exchange_strong(&exchange->state, &state, EXCHANGE_SUSPENDED))
 		MHD_resume_connection(exchange->mhd);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "runtime/response.h"
 #include "serve/http_response.h"
+#include "serve/wakeup.h"
 
 enum { LINGER_MS = 1000 }; /* for the response that ends a connection to be read */
 
@@ -252,6 +253,7 @@ void front_stop(struct front *front)
 {
 	acceptor_stop(&front->acceptor);
 	/* A connection whose response came at the very last is resumed by now: libmicrohttpd lets it go by itself. */
+	wakeup_wait();
 	MHD_stop_daemon(front->daemon);
 }
 

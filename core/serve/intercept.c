@@ -174,11 +174,28 @@ void intercept_served(struct intercept *intercept, int fd)
 	nudge(intercept, fd);
 }
 
+void intercept_suspended(struct intercept *intercept)
+{
+	intercept->suspended = true;
+}
+
+static bool is_first_since_suspended(struct intercept *intercept)
+{
+	bool suspended = intercept->suspended;
+	intercept->suspended = false;
+	return suspended;
+}
+
 static ssize_t receive_checked(struct intercept *intercept, int fd, char *data, size_t size)
 {
 	size_t kept = 0;
+	bool first = is_first_since_suspended(intercept);
 	if (intercept->refused)
 		return discard(intercept, fd, data, size);
+	if (first && !is_over(intercept)) {
+		errno = EAGAIN;
+		return -1;
+	}
 	while (!kept && !is_over(intercept)) {
 		ssize_t got = receive_all(intercept, fd, data, size);
 		if (got < 0)

@@ -29,6 +29,7 @@ struct intercept {
 	uint64_t served;  /* requests that are over */
 	size_t discarded; /* bytes that came after the refusal */
 	bool refused;
+	bool suspended; /* since the last read */
 	bool ended; /* the sender has closed its side, which libmicrohttpd is not told before all requests are served */
 };
 
@@ -38,6 +39,10 @@ void intercept_end(int fd);
 
 /* A request is over: its response is sent. */
 void intercept_served(struct intercept *intercept, int fd);
+
+/* The connection is suspended, which also takes its socket out of epoll. When it is resumed, libmicrohttpd reads as if something
+ * had come; that read is spared, as epoll tells at once what there is when the socket is put in again. */
+void intercept_suspended(struct intercept *intercept);
 
 /* Once for each request whose head libmicrohttpd has read: whether it came through here. */
 bool intercept_passed(struct intercept *intercept);
