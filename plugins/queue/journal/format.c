@@ -14,7 +14,7 @@ static const char segment_magic[8] = "SLUICEJ\n";
 static const size_t head_checked_from = offsetof(struct segment_head, checksum) + sizeof(uint32_t);
 static const size_t record_checked_from = offsetof(struct record_head, checksum) + sizeof(uint32_t);
 
-_Static_assert(sizeof(struct segment_head) == 48 && sizeof(struct record_head) == 24 && sizeof(struct event_head) == 56,
+_Static_assert(sizeof(struct segment_head) == 64 && sizeof(struct record_head) == 24 && sizeof(struct event_head) == 56,
                "the format has no padding");
 
 /* The texts of an event, in the order in which they stand in a record. */
@@ -28,13 +28,11 @@ static uint32_t head_checksum(const struct segment_head *head)
 	return crc32c(0, (const char *)head + head_checked_from, sizeof(*head) - head_checked_from);
 }
 
-void format_segment_head(struct segment_head *head_out, const uint8_t journal[JOURNAL_ID_SIZE], uint64_t number,
-                         uint64_t size)
+void format_segment_head(struct segment_head *head)
 {
-	*head_out = (struct segment_head){.version = FORMAT_VERSION, .number = number, .size = size};
-	memcpy(head_out->magic, segment_magic, sizeof(segment_magic));
-	memcpy(head_out->journal, journal, JOURNAL_ID_SIZE);
-	head_out->checksum = head_checksum(head_out);
+	memcpy(head->magic, segment_magic, sizeof(segment_magic));
+	head->version = FORMAT_VERSION;
+	head->checksum = head_checksum(head);
 }
 
 enum segment_state format_check_segment_head(const struct segment_head *head)

@@ -38,6 +38,8 @@ struct segment_head {
 	uint64_t number;
 	uint64_t size; /* of the file */
 	uint8_t journal[JOURNAL_ID_SIZE];
+	/* The segment before it, and where its records end: what stands behind was never acknowledged. 0: there was none. */
+	uint64_t previous, previous_end;
 };
 
 enum record_kind {
@@ -76,8 +78,8 @@ struct range {
 	uint64_t first, count;
 };
 
-void format_segment_head(struct segment_head *head_out, const uint8_t journal[JOURNAL_ID_SIZE], uint64_t number,
-                         uint64_t size);
+/* Fills in what makes it a head: magic, version, checksum. */
+void format_segment_head(struct segment_head *head);
 
 enum segment_state {
 	SEGMENT_BEGUN,

@@ -10,7 +10,7 @@ void marks_add(struct marks *marks, struct range range)
 		last->count += range.count;
 		return;
 	}
-	if (marks->count == marks->room) {
+	if (!marks->ranges || marks->count == marks->room) {
 		size_t room = marks->room ? 2 * marks->room : 64;
 		struct range *more = realloc(marks->ranges, room * sizeof(*more));
 		if (!more)

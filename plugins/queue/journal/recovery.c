@@ -18,6 +18,7 @@ struct reading {
 	const struct directory *directory;
 	char *data;
 	size_t size;
+	size_t end; /* of the records, as the next segment says; 0: it does not */
 	struct marks *marks;
 	uint32_t places; /* events seen */
 };
@@ -93,30 +94,43 @@ static bool has_more(const struct reading *reading, size_t at)
 	return at < reading->size;
 }
 
-static bool read_records(struct reading *reading, struct sluice_error *error)
+static bool refuse_altered(const struct reading *reading, size_t at, struct sluice_error *error)
 {
-	struct record_head head;
-	size_t at = SEGMENT_HEAD_SIZE;
-	while (at < reading->size &&
-	       format_read(reading->data + at, reading->size - at, reading->segment->seed, &head)) {
-		if (head.kind == RECORD_END)
-			return true;
-		bool is_sound = head.kind == RECORD_EVENT  ? read_event(reading, at, &head)
-		                : head.kind == RECORD_DONE ? read_done(reading, at, &head)
-		                                           : false;
-		if (!is_sound)
-			return sluice_error_set(error, "directory: %s/%s: the record at byte %zu makes no sense",
-			                        reading->directory->path, reading->name, at);
-		at += head.size;
-	}
-	if (!was_synced(reading, at)) {
-		reading->recovery->cut += has_more(reading, at);
-		return true;
-	}
 	return sluice_error_set(
 		error,
 		"directory: %s/%s: the record at byte %zu was altered after it had been written, so acknowledged events may be missing: restore the file, or, to go on without the events from there on, move it elsewhere",
 		reading->directory->path, reading->name, at);
+}
+
+static bool read_record(struct reading *reading, size_t at, const struct record_head *head, struct sluice_error *error)
+{
+	bool is_sound = head->kind == RECORD_EVENT  ? read_event(reading, at, head)
+	                : head->kind == RECORD_DONE ? read_done(reading, at, head)
+	                                            : false;
+	return is_sound || sluice_error_set(error, "directory: %s/%s: the record at byte %zu makes no sense",
+	                                    reading->directory->path, reading->name, at);
+}
+
+static bool read_records(struct reading *reading, struct sluice_error *error)
+{
+	struct record_head head;
+	size_t at = SEGMENT_HEAD_SIZE, end = reading->end ? reading->end : reading->size;
+	while (at < end && format_read(reading->data + at, reading->size - at, reading->segment->seed, &head)) {
+		if (head.kind == RECORD_END) {
+			end = at;
+			break;
+		}
+		if (!read_record(reading, at, &head, error))
+			return false;
+		at += head.size;
+	}
+	reading->segment->end = at;
+	if (at == end)
+		return true;
+	if (reading->end || was_synced(reading, at))
+		return refuse_altered(reading, at, error);
+	reading->recovery->cut += has_more(reading, at);
+	return true;
 }
 
 /* The file is there, whole: what does it hold? */
@@ -174,8 +188,23 @@ static bool load(struct reading *reading, struct sluice_error *error)
 	return ok;
 }
 
+/* Where the records of `number` end, if `next` was begun after it. */
+static size_t find_end(const struct directory *directory, uint64_t number, uint64_t next)
+{
+	char name[SEGMENT_NAME_SIZE];
+	struct segment_head head;
+	directory_segment_name(next, name);
+	int fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC);
+	bool is_known = fd >= 0 && read_all(fd, (char *)&head, sizeof(head), 0) &&
+	                format_check_segment_head(&head) == SEGMENT_BEGUN && head.previous == number;
+	if (fd >= 0)
+		(void)close(fd);
+	return is_known ? (size_t)head.previous_end : 0;
+}
+
+/* `next`: the number of the segment after it, or 0. */
 static struct segment *read_number(struct recovery *recovery, const struct directory *directory, uint64_t number,
-                                   struct marks *marks, struct sluice_error *error)
+                                   uint64_t next, struct marks *marks, struct sluice_error *error)
 {
 	char name[SEGMENT_NAME_SIZE];
 	directory_segment_name(number, name);
@@ -185,8 +214,12 @@ static struct segment *read_number(struct recovery *recovery, const struct direc
 		return NULL;
 	}
 	*segment = (struct segment){.number = number, .fd = -1, .closed = true};
-	struct reading reading = {
-		.recovery = recovery, .segment = segment, .name = name, .directory = directory, .marks = marks};
+	struct reading reading = {.recovery = recovery,
+	                          .segment = segment,
+	                          .name = name,
+	                          .directory = directory,
+	                          .end = next ? find_end(directory, number, next) : 0,
+	                          .marks = marks};
 	bool ok = load(&reading, error) && read_segment(&reading, error);
 	free(reading.data);
 	if (ok)
@@ -220,7 +253,8 @@ bool recovery_read(struct recovery *recovery, const struct directory *directory,
 	bool ok = true;
 	struct segment **end = &recovery->segments;
 	for (size_t i = 0; i < count && ok; i++) {
-		*end = read_number(recovery, directory, numbers[i], &marks, error);
+		uint64_t next = i + 1 < count ? numbers[i + 1] : 0;
+		*end = read_number(recovery, directory, numbers[i], next, &marks, error);
 		ok = *end != NULL;
 		if (ok)
 			end = &(*end)->next;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { ZEROS = 256 * 1024 };
@@ -44,16 +45,21 @@ static bool fill_with_zeros(int fd, uint64_t size)
 }
 
 /* The head is durable before any record, so that a record proves it. */
-static bool write_head(struct segment *segment, const uint8_t journal[JOURNAL_ID_SIZE])
+static bool write_head(struct segment *segment, const uint8_t journal[JOURNAL_ID_SIZE], const struct segment *previous)
 {
-	struct segment_head head;
-	format_segment_head(&head, journal, segment->number, segment->size);
+	struct segment_head head = {.number = segment->number, .size = segment->size};
+	if (previous) {
+		head.previous = previous->number;
+		head.previous_end = previous->end;
+	}
+	memcpy(head.journal, journal, JOURNAL_ID_SIZE);
+	format_segment_head(&head);
 	segment->seed = format_seed(&head);
 	return segment_write(segment, (const char *)&head, sizeof(head), 0) && segment_sync(segment);
 }
 
 struct segment *segment_create(const struct directory *directory, const uint8_t journal[JOURNAL_ID_SIZE],
-                               uint64_t number, uint64_t size)
+                               const struct segment *previous, uint64_t number, uint64_t size)
 {
 	char name[SEGMENT_NAME_SIZE];
 	directory_segment_name(number, name);
@@ -65,7 +71,7 @@ struct segment *segment_create(const struct directory *directory, const uint8_t 
 	segment->fd = openat(directory->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (segment->fd < 0)
 		goto free_segment;
-	if (fill_with_zeros(segment->fd, size) && directory_sync(directory) && write_head(segment, journal))
+	if (fill_with_zeros(segment->fd, size) && directory_sync(directory) && write_head(segment, journal, previous))
 		return segment;
 
 	int cause = errno;

@@ -15,15 +15,17 @@ struct segment {
 	uint64_t number, size;
 	uint32_t seed; /* of the checksums */
 	int fd;        /* -1 unless it is written to */
+	uint64_t end;  /* of its records, once it is closed */
 	struct segment *next;
 	/* Under the journal's lock. */
 	size_t open; /* events in it that are not done */
 	bool closed; /* nothing will be added */
 };
 
-/* A file of that size, prepared and begun. NULL and errno if it cannot be made, and then nothing is left of it. */
+/* A file of that size, prepared and begun. `previous` is the newest so far, or NULL. NULL and errno if it cannot be made,
+ * and then nothing is left of it. */
 struct segment *segment_create(const struct directory *directory, const uint8_t journal[JOURNAL_ID_SIZE],
-                               uint64_t number, uint64_t size);
+                               const struct segment *previous, uint64_t number, uint64_t size);
 
 /* False and errno when not all of it could be written. */
 bool segment_write(const struct segment *segment, const char *data, size_t size, uint64_t at);

@@ -108,12 +108,20 @@ static void delete_empty(struct journal *journal)
 	lock(journal);
 }
 
-static void append_segment(struct journal *journal, struct segment *segment)
+static struct segment *newest_segment(const struct journal *journal)
 {
-	struct segment **end = &journal->segments;
-	while (*end)
-		end = &(*end)->next;
-	*end = segment;
+	struct segment *newest = journal->segments;
+	while (newest && newest->next)
+		newest = newest->next;
+	return newest;
+}
+
+static void append_segment(struct journal *journal, struct segment *newest, struct segment *segment)
+{
+	if (newest)
+		newest->next = segment;
+	else
+		journal->segments = segment;
 	journal->active = segment;
 	journal->last_number = segment->number;
 	journal->written = journal->synced = SEGMENT_HEAD_SIZE;
@@ -125,6 +133,7 @@ static void leave_active(struct journal *journal)
 {
 	struct segment *active = journal->active;
 	segment_close(active);
+	active->end = journal->synced;
 	active->closed = true;
 	journal->active = NULL;
 	journal->has_empty |= active->open == 0;
@@ -137,8 +146,8 @@ static void end_active(struct journal *journal)
 	struct segment *active = journal->active;
 	unlock(journal);
 	format_end(end, (uint32_t)journal->synced, active->seed);
-	if (segment_write(active, end, sizeof(end), journal->written))
-		(void)segment_sync(active);
+	if (segment_write(active, end, sizeof(end), journal->written) && segment_sync(active))
+		journal->synced = journal->written; /* with marks that had waited for a sync */
 	lock(journal);
 	leave_active(journal);
 }
@@ -154,15 +163,17 @@ static bool begin_segment(struct journal *journal, size_t size)
 		journal->retry_at_ns = journal_now_ns() + pause_max_ns;
 		return false;
 	}
+	struct segment *newest = newest_segment(journal);
 	unlock(journal);
-	struct segment *segment = segment_create(&journal->directory, journal->id, journal->last_number + 1, wanted);
+	struct segment *segment = segment_create(&journal->directory, journal->id, newest, journal->last_number + 1,
+	                                         wanted);
 	int cause = errno;
 	lock(journal);
 	if (!segment) {
 		note_trouble(journal, "a segment cannot be prepared", cause);
 		return false;
 	}
-	append_segment(journal, segment);
+	append_segment(journal, newest, segment);
 	note_success(journal);
 	journal->has_empty = true; /* the one before it may go now */
 	return true;

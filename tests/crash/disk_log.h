@@ -1,0 +1,49 @@
+/*
+ * A log of what this process does to the files of one folder: the functions of the C library that write are the
+ * program's own. Notes of what was promised meanwhile stand in it, in order with the rest. Syncs can be told to fail.
+ */
+#ifndef CRASH_DISK_LOG_H
+#define CRASH_DISK_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum disk_op_kind {
+	DISK_CREATE,      /* `file` appears as `name` */
+	DISK_WRITE,       /* `size` bytes at `at` */
+	DISK_RESIZE,      /* to `size` bytes */
+	DISK_SYNC,        /* of `file` */
+	DISK_SYNC_FAILED, /* likewise, and nobody knows what the disk has */
+	DISK_SYNC_NAMES,  /* of the folder */
+	DISK_UNLINK,      /* `name` */
+	DISK_NOTE,        /* `note` and `number` are the test's */
+};
+
+struct disk_op {
+	enum disk_op_kind kind;
+	unsigned file; /* 0, 1, 2 … in the order of creation */
+	char name[64];
+	uint64_t at;
+	size_t size;
+	char *data;
+	int note;
+	int64_t number;
+};
+
+struct disk_log {
+	struct disk_op *ops;
+	size_t count, room;
+};
+
+/* Begins to log; the folder must be empty. `fail_at`: the number of the sync that fails with `cause`, from 1; 0: none. */
+void disk_log_start(const char *folder, long fail_at, int cause);
+struct disk_log disk_log_stop(void);
+void disk_log_free(struct disk_log *log);
+long disk_log_syncs(void); /* so far */
+void disk_log_note(int note, int64_t number);
+
+/* From now on syncs do nothing: what checks a state needs none. */
+void disk_skip_syncs(void);
+
+#endif
