@@ -73,6 +73,7 @@ static void check_log(const struct subject *subject, const struct disk_log *log,
                       struct findings *findings)
 {
 	int pipes[2];
+	(void)fflush(stdout); /* not by each child */
 	if (pipe(pipes) != 0)
 		exit(2);
 	for (unsigned share = 0; share < SHARES; share++)

@@ -182,7 +182,8 @@ static void write_file(const struct states *states, const struct file *file, con
 	static char content[PAGES * PAGE];
 	bool is_old = choice->none_synced || !file->is_named;
 	size_t size = is_old || choice->sizes_as_synced ? file->disk_size : file->now_size;
-	memcpy(content, is_old ? file->disk : file->now, size);
+	if (size)
+		memcpy(content, is_old ? file->disk : file->now, size);
 	for (int i = 0; i < 2; i++)
 		if (choice->pages[i] && choice->pages[i]->file == file)
 			put_old_sectors(content, choice->pages[i], choice->old[i]);

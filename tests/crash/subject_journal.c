@@ -60,9 +60,11 @@ static struct sluice_event *make(struct bench *bench, int64_t number)
 	bench_set_fields(event, id, "crash", "s", payload_of(number, payload));
 	event->sequence = number;
 	event->has_sequence = true;
-	bench_host = event->host != &host ? event->host : bench_host;
-	host = *bench_host;
-	host.resume = resume;
+	if (!bench_host) {
+		bench_host = event->host;
+		host = *bench_host;
+		host.resume = resume;
+	}
 	event->host = &host;
 	return event;
 }
