@@ -108,5 +108,6 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 static const struct sluice_parse_ops flawed_ops = {.process = process_with_flaw};
 
 SLUICE_STAGE(parse, flawed_ops, .name = "plain_parse", .version = "1.0.0",
-             .summary = "takes the fields of an event out of a JSON body", .options = options,
-             .config_size = sizeof(struct config), .check = check, .create = create, .destroy = destroy);
+             .summary = "takes the fields of an event out of a JSON body", .options = mapping_options,
+             .config_size = sizeof(struct mapping_config), .check = mapping_check, .create = mapping_create,
+             .destroy = mapping_destroy);

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "number.h"
+#include "paths.h"
 
 enum { WORD_BITS = 64 };
 
 struct scanner {
 	const char *at, *end;
 	size_t depth;
-	struct sluice_bytes key; /* of the member of the outermost object that is being read */
-	const char *value;       /* where its value begins */
+	const char *values[POINTER_TOKENS_MAX + 1]; /* where the value being read begins, by depth; on paths alone */
 	struct scan *scan;
 	uint64_t objects[SCAN_DEPTH_MAX / WORD_BITS + 1]; /* a bit per level: an object, else an array */
 };
@@ -242,17 +242,33 @@ static bool open_container(struct scanner *scanner, bool is_object)
 	return true;
 }
 
+/* Whether the innermost container is on a path; at depth 0 the root is what is being read. */
+static bool on_path(const struct scanner *scanner)
+{
+	return scanner->depth == scanner->scan->paths->depth;
+}
+
 /* A key with its colon. */
 static bool take_key(struct scanner *scanner)
 {
 	skip_space(scanner);
-	const char *key = scanner->at;
+	struct sluice_bytes key = {scanner->at, 0};
 	if (!take_string(scanner))
 		return false;
-	if (scanner->depth == 1)
-		scanner->key = (struct sluice_bytes){key, (size_t)(scanner->at - key)};
+	key.size = (size_t)(scanner->at - key.data);
+	if (on_path(scanner) && !paths_key(scanner->scan->paths, key))
+		return fail(scanner, SCAN_NO_MEMORY);
 	skip_space(scanner);
 	return take(scanner, ':');
+}
+
+static void begin_value(struct scanner *scanner)
+{
+	if (!on_path(scanner))
+		return;
+	scanner->values[scanner->depth] = scanner->at;
+	if (scanner->depth > 0 && !in_object(scanner))
+		paths_element(scanner->scan->paths);
 }
 
 /* A scalar or an empty container, and all that opens before it. */
@@ -260,11 +276,11 @@ static bool begin_values(struct scanner *scanner)
 {
 	for (;;) {
 		skip_space(scanner);
-		if (scanner->depth <= 1)
-			scanner->value = scanner->at;
+		begin_value(scanner);
 		bool is_object = is_at(scanner, '{');
 		if (!is_object && !is_at(scanner, '['))
 			return take_scalar(scanner);
+		bool follow = on_path(scanner);
 		if (!open_container(scanner, is_object))
 			return false;
 		skip_space(scanner);
@@ -273,18 +289,18 @@ static bool begin_values(struct scanner *scanner)
 			scanner->depth--;
 			return true;
 		}
+		if (follow)
+			(void)paths_open(scanner->scan->paths, is_object);
 		if (is_object && !take_key(scanner))
 			return false;
 	}
 }
 
-static bool end_member(struct scanner *scanner)
+static void end_value(struct scanner *scanner)
 {
-	const struct scan *scan = scanner->scan;
-	if (scanner->depth != 1)
-		return true;
-	struct sluice_bytes value = {scanner->value, (size_t)(scanner->at - scanner->value)};
-	return scan->on_member(scan->context, scanner->key, value) || fail(scanner, SCAN_STOPPED);
+	const char *value = scanner->values[scanner->depth];
+	if (on_path(scanner))
+		paths_value(scanner->scan->paths, (struct sluice_bytes){value, (size_t)(scanner->at - value)});
 }
 
 /* All that closes behind a value, up to where the next one begins or the outermost one has ended. */
@@ -292,8 +308,7 @@ static bool end_values(struct scanner *scanner)
 {
 	while (scanner->depth > 0) {
 		bool is_object = in_object(scanner);
-		if (is_object && !end_member(scanner))
-			return false;
+		end_value(scanner);
 		skip_space(scanner);
 		if (is_at(scanner, ',')) {
 			scanner->at++;
@@ -301,6 +316,8 @@ static bool end_values(struct scanner *scanner)
 		}
 		if (!take(scanner, is_object ? '}' : ']'))
 			return false;
+		if (on_path(scanner))
+			paths_close(scanner->scan->paths);
 		scanner->depth--;
 	}
 	return true;

@@ -1,22 +1,15 @@
 /*
- * Finds values in JSON text as they stand there, byte for byte: a parser gives values, but what is stored is what was
- * sent.
+ * Values in JSON text as they stand there, byte for byte: a parser gives values, but what is stored is what was sent.
  *
  * All of it expects text that scan.h has found valid.
  */
-#ifndef JSON_SPAN_H
-#define JSON_SPAN_H
+#ifndef MAPPING_SPAN_H
+#define MAPPING_SPAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include <sluice/event.h>
-
-/* The reference tokens of a JSON Pointer (RFC 6901), unescaped. None: the whole text. */
-struct pointer {
-	struct sluice_bytes *tokens;
-	size_t count;
-};
 
 enum span_type {
 	SPAN_NOTHING, /* an absent span */
@@ -28,10 +21,6 @@ enum span_type {
 	SPAN_ARRAY,
 	SPAN_OBJECT,
 };
-
-/* The value that the tokens of the pointer lead to, `step` and those behind it, without white space around it; absent if
- * there is none. Of equal keys the last counts. */
-struct sluice_bytes span_find(struct sluice_bytes value, const struct pointer *pointer, size_t step);
 
 /* Whether a key, with its quotes, is that text. */
 bool span_key_is(struct sluice_bytes key, struct sluice_bytes token);

@@ -1,14 +1,24 @@
 /*
  * Where a field of an event comes from: a JSON Pointer into the body, a header, or what the auth stage has verified.
  */
-#ifndef JSON_SOURCE_H
-#define JSON_SOURCE_H
+#ifndef MAPPING_SOURCE_H
+#define MAPPING_SOURCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <sluice/error.h>
+#include <sluice/event.h>
 
-#include "span.h"
+enum { POINTER_TOKENS_MAX = 64 };
+
+/* The reference tokens of a JSON Pointer (RFC 6901), unescaped, and which elements of an array they are: SIZE_MAX for
+ * what is no index. None: the whole text. */
+struct pointer {
+	struct sluice_bytes *tokens;
+	size_t *indexes;
+	size_t count;
+};
 
 enum source_kind { SOURCE_POINTER, SOURCE_HEADER, SOURCE_SIGNED_ID };
 

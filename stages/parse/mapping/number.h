@@ -1,8 +1,8 @@
 /*
  * Numbers in JSON text (RFC 8259, section 6) and whether a double can hold them.
  */
-#ifndef JSON_NUMBER_H
-#define JSON_NUMBER_H
+#ifndef MAPPING_NUMBER_H
+#define MAPPING_NUMBER_H
 
 enum number_fault {
 	NUMBER_VALID,

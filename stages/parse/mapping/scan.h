@@ -4,8 +4,8 @@
  *
  * JSON here is UTF-8, in numbers within the range of a double, without lone surrogates and without U+0000 but as \u0000.
  */
-#ifndef JSON_SCAN_H
-#define JSON_SCAN_H
+#ifndef MAPPING_SCAN_H
+#define MAPPING_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,16 +23,15 @@ enum scan_fault {
 	SCAN_ENCODING, /* not UTF-8 */
 	SCAN_RANGE,    /* a number */
 	SCAN_DEPTH,
-	SCAN_STOPPED, /* by on_member() */
+	SCAN_NO_MEMORY,
 };
+
+struct paths;
 
 struct scan {
 	struct sluice_bytes text;
-	size_t max_depth; /* 1 to SCAN_DEPTH_MAX; an array of numbers is 1 deep */
-	/* For each member of the outermost object, in order: its key with the quotes, and its value without the white space
-	 * around it. False ends the scan. What it is given has been found valid, what follows has not been looked at. */
-	bool (*on_member)(void *context, struct sluice_bytes key, struct sluice_bytes value);
-	void *context;
+	size_t max_depth;    /* 1 to SCAN_DEPTH_MAX; an array of numbers is 1 deep */
+	struct paths *paths; /* is told of what it follows; out of its memory ends the scan */
 
 	/* The results. */
 	enum scan_fault fault;
@@ -40,7 +39,7 @@ struct scan {
 	struct sluice_bytes root; /* the value, without the white space around it */
 };
 
-/* True: no fault. */
+/* Tells `paths` of the containers, keys and values that it follows. True: no fault. */
 bool scan_json(struct scan *scan);
 
 bool scan_is_utf8(struct sluice_bytes text);

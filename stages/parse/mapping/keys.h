@@ -4,8 +4,8 @@
  * Up to KEYS_INLINE keys need no memory; more take about 16 bytes each from the event's. The hash is the host's, so no
  * sender can choose keys that collide.
  */
-#ifndef JSON_KEYS_H
-#define JSON_KEYS_H
+#ifndef MAPPING_KEYS_H
+#define MAPPING_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>

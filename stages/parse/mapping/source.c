@@ -3,6 +3,7 @@
  */
 #include "source.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,19 +37,36 @@ static bool unescape(const char *text, size_t size, char *token, size_t *size_ou
 	return true;
 }
 
-/* One block of memory: the tokens, then their bytes. */
+/* RFC 6901: an index has digits only and no leading zero. */
+static size_t read_index(struct sluice_bytes token)
+{
+	size_t index = 0;
+	if (token.size == 0 || token.size > 9 || (token.size > 1 && token.data[0] == '0'))
+		return SIZE_MAX;
+	for (size_t i = 0; i < token.size; i++) {
+		if (token.data[i] < '0' || token.data[i] > '9')
+			return SIZE_MAX;
+		index = index * 10 + (size_t)(token.data[i] - '0');
+	}
+	return index;
+}
+
+/* One block of memory: the tokens, their indexes, then their bytes. */
 static bool parse_pointer(struct pointer *pointer, const char *text, struct sluice_error *error)
 {
 	size_t count = 0, size = strlen(text);
 	for (const char *c = text; *c; c++)
 		count += *c == '/';
-	*pointer = (struct pointer){NULL, count};
+	*pointer = (struct pointer){NULL, NULL, count};
 	if (count == 0)
 		return true;
-	pointer->tokens = calloc(1, count * sizeof(struct sluice_bytes) + size);
+	if (count > POINTER_TOKENS_MAX)
+		return sluice_error_set(error, "expected a JSON Pointer of at most %d keys", POINTER_TOKENS_MAX);
+	pointer->tokens = calloc(1, count * (sizeof(*pointer->tokens) + sizeof(*pointer->indexes)) + size);
 	if (!pointer->tokens)
 		return sluice_error_set(error, "no memory");
-	char *bytes = (char *)(pointer->tokens + count);
+	pointer->indexes = (size_t *)(void *)(pointer->tokens + count);
+	char *bytes = (char *)(pointer->indexes + count);
 	for (size_t i = 0; i < count; i++) {
 		size_t length = strcspn(++text, "/");
 		struct sluice_bytes *token = &pointer->tokens[i];
@@ -57,6 +75,7 @@ static bool parse_pointer(struct pointer *pointer, const char *text, struct slui
 			return sluice_error_set(error, "expected 0 or 1 after each ~ of a JSON Pointer");
 		if (token->size > TOKEN_MAX)
 			return sluice_error_set(error, "expected keys of at most %d bytes", TOKEN_MAX);
+		pointer->indexes[i] = read_index(*token);
 		bytes += token->size;
 		text += length;
 	}
@@ -80,7 +99,7 @@ static char *label_of(const char *text)
 
 bool source_parse(struct source *source_out, const char *text, struct sluice_error *error)
 {
-	struct source source = {SOURCE_POINTER, NULL, {NULL, 0}, NULL};
+	struct source source = {SOURCE_POINTER, NULL, {NULL, NULL, 0}, NULL};
 	struct sluice_error cause = {0};
 	if (strcmp(text, signed_id) == 0) {
 		source.kind = SOURCE_SIGNED_ID;

@@ -1,0 +1,47 @@
+/*
+ * Follows JSON Pointers while a scanner goes over a text, so that one pass finds all their values; and compares the keys
+ * of the outermost object.
+ *
+ * A scanner tells of the containers on a path, of those alone, and in order: paths_open(), then for each member its key
+ * or for each element that it begins, then the value, then paths_close(). All that is told has been found valid; what
+ * follows has not been looked at.
+ */
+#ifndef MAPPING_PATHS_H
+#define MAPPING_PATHS_H
+
+#include "keys.h"
+#include "source.h"
+
+enum { PATHS_MAX = 64 /* pointers: a bit for each */ };
+
+struct paths {
+	const struct source *sources;
+	size_t source_count;
+	struct sluice_bytes *spans; /* of the sources: absent, or the value that a pointer leads to */
+	struct keys keys;           /* of the outermost object */
+	size_t depth;               /* containers that are open and on a path */
+	struct level {
+		uint64_t through, next; /* the pointers that lead into it, and those into the member being read */
+		size_t index;           /* of an array's next element */
+	} levels[POINTER_TOKENS_MAX];
+};
+
+/* The sources and their spans are set. The event's body is the text; keys are compared in its memory. */
+void paths_init(struct paths *paths, struct sluice_event *event);
+
+/* Begins again with the same text. */
+void paths_begin(struct paths *paths);
+
+/* The root, or a value of the innermost container on a path, is a container that is not empty. False: no pointer leads
+ * into it, so the scanner does not tell of it. */
+bool paths_open(struct paths *paths, bool is_object);
+
+/* `key` has its quotes. False: the event may have no more memory. */
+bool paths_key(struct paths *paths, struct sluice_bytes key);
+void paths_element(struct paths *paths);
+
+/* Of the member or element told last, without white space around it. */
+void paths_value(struct paths *paths, struct sluice_bytes value);
+void paths_close(struct paths *paths);
+
+#endif
