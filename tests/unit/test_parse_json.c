@@ -11,6 +11,20 @@
 #include "support/harness.h"
 #include "support/unit.h"
 
+/* Every test runs with both stages, which agree in everything. */
+static const char *implementation;
+
+static void use_json(void)
+{
+	implementation = "json";
+}
+
+static void use_scan(void)
+{
+	implementation = "scan";
+}
+
+#define SLASHES_8 "////////"
 #define WRAPPED(value) "{\"messageId\":\"m\",\"eventType\":\"t\",\"payload\":" value "}"
 
 /* An event that was parsed; free it with harness_free(). */
@@ -44,7 +58,7 @@ static void assert_refused(struct harness *h, const char *body, const char *sent
 
 static struct harness *open_plain(void)
 {
-	return harness_open(SLUICE_KIND_PARSE, "json", NULL);
+	return harness_open(SLUICE_KIND_PARSE, implementation, NULL);
 }
 
 START_TEST(test_fields_are_at_the_top_level_by_default)
@@ -137,7 +151,7 @@ static struct harness *open_mapped(void)
 	                                      "stream=/data/customer/id, /data/a~1b, /data/m~0n, /items/1/0",
 	                                      "sequence=header:X-Sequence, /n",
 	                                      NULL};
-	return harness_open(SLUICE_KIND_PARSE, "json", options);
+	return harness_open(SLUICE_KIND_PARSE, implementation, options);
 }
 
 START_TEST(test_sources_are_tried_in_order)
@@ -183,7 +197,7 @@ END_TEST
 START_TEST(test_signed_id_comes_from_the_auth_stage_alone)
 {
 	static const char *const ids[] = {"msg_1", NULL};
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json",
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation,
 	                                 (const char *[]){"message_id=auth:id", "event_type=/t", "payload=", NULL});
 	for (size_t i = 0; i < 2; i++) {
 		struct sluice_event *event = harness_event(h);
@@ -218,7 +232,7 @@ END_TEST
 
 START_TEST(test_array_is_a_body_like_any_other)
 {
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json",
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation,
 	                                 (const char *[]){"message_id=/0/id", "event_type=/1", "payload=/0", NULL});
 	static const char body[] = "[{\"id\":\"m\"}, \"t\"]";
 	enum sluice_verdict verdict;
@@ -241,7 +255,7 @@ START_TEST(test_index_is_written_in_one_way_only)
 		(void)snprintf(option, sizeof(option), "message_id=%s", sources[i]);
 		(void)snprintf(sentence, sizeof(sentence), "%s: expected a non-empty string, got nothing",
 		               sources[i] + 1);
-		struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", (const char *[]){option, NULL});
+		struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, (const char *[]){option, NULL});
 		assert_refused(h, "[\"a\",\"b\"]", sentence);
 		harness_close(h);
 	}
@@ -262,7 +276,8 @@ START_TEST(test_text_is_what_the_string_means)
 		{"-0", "-0"},
 		{"123456789012345678901234567890", "123456789012345678901234567890"},
 	};
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", (const char *[]){"integer_texts=true", NULL});
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation,
+	                                 (const char *[]){"integer_texts=true", NULL});
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buffer body = {0};
 		buffer_printf(&body, "{\"messageId\":%s,\"eventType\":\"t\",\"payload\":1}", cases[i].value);
@@ -453,7 +468,7 @@ START_TEST(test_depth_is_bounded)
 	} cases[] = {
 		{{NULL}, 64}, {{"max_depth=1", NULL}, 1}, {{"max_depth=2", NULL}, 2}, {{"max_depth=1000", NULL}, 1000}};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", cases[i].options);
+		struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, cases[i].options);
 		struct buffer body = {0};
 		nest(&body, cases[i].depth);
 		enum sluice_verdict verdict;
@@ -537,7 +552,7 @@ static void read_all(const char *path, struct buffer *out)
 START_TEST(test_what_is_json_is_agreed_on)
 {
 	struct harness *h = harness_open(
-		SLUICE_KIND_PARSE, "json",
+		SLUICE_KIND_PARSE, implementation,
 		(const char *[]){"message_id=header:Id", "event_type=header:Id", "payload=", NULL});
 	glob_t files;
 	ck_assert_int_eq(glob(TEST_SOURCE_DIR "/tests/golden/json/*.json", 0, NULL, &files), 0);
@@ -575,21 +590,24 @@ START_TEST(test_source_that_is_none_is_refused)
 		{"stream=/a, header:", "stream: expected the name of a header after \"header:\", got \"header:\""},
 		{"stream=header:A B", "stream: expected the name of a header after \"header:\", got \"header:A B\""},
 		{"payload=header:X", "payload: expected a JSON Pointer, got \"header:X\""},
+		{"stream=" SLASHES_8 SLASHES_8 SLASHES_8 SLASHES_8 SLASHES_8 SLASHES_8 SLASHES_8 SLASHES_8 "/",
+	         "stream: expected a JSON Pointer of at most 64 keys, got \"" SLASHES_8 SLASHES_8 SLASHES_8 SLASHES_8
+	                 SLASHES_8 SLASHES_8 SLASHES_8 SLASHES_8 "/\""},
 		{"max_depth=0", "max_depth: expected 1..1000 levels, got 0"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sluice_error error = {0};
-		ck_assert_ptr_null(
-			harness_try(SLUICE_KIND_PARSE, "json", (const char *[]){cases[i].option, NULL}, &error));
+		ck_assert_ptr_null(harness_try(SLUICE_KIND_PARSE, implementation,
+		                               (const char *[]){cases[i].option, NULL}, &error));
 		ck_assert_str_eq(error.text, cases[i].sentence);
 	}
 }
 END_TEST
 
-static Suite *suite(void)
+static void add_cases(Suite *suite, void (*use)(void))
 {
-	Suite *suite = suite_create("parse/json");
 	TCase *fields = tcase_create("fields");
+	tcase_add_checked_fixture(fields, use, NULL);
 	tcase_add_test(fields, test_fields_are_at_the_top_level_by_default);
 	tcase_add_test(fields, test_stream_and_sequence_may_be_missing_or_null);
 	tcase_add_test(fields, test_payload_keeps_its_bytes);
@@ -606,6 +624,7 @@ static Suite *suite(void)
 	tcase_add_test(fields, test_source_that_is_none_is_refused);
 	suite_add_tcase(suite, fields);
 	TCase *bodies = tcase_create("bodies");
+	tcase_add_checked_fixture(bodies, use, NULL);
 	tcase_add_test(bodies, test_content_type_must_be_json);
 	tcase_add_test(bodies, test_what_curl_calls_a_form_is_taken_if_it_is_an_object);
 	tcase_add_test(bodies, test_depth_is_bounded);
@@ -614,6 +633,13 @@ static Suite *suite(void)
 	tcase_add_test(bodies, test_error_in_the_body_says_what_and_where);
 	tcase_add_test(bodies, test_what_is_json_is_agreed_on);
 	suite_add_tcase(suite, bodies);
+}
+
+static Suite *suite(void)
+{
+	Suite *suite = suite_create("parse/json, parse/scan");
+	add_cases(suite, use_json);
+	add_cases(suite, use_scan);
 	return suite;
 }
 

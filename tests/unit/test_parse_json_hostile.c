@@ -11,6 +11,19 @@
 #include "support/harness.h"
 #include "support/unit.h"
 
+/* Every test runs with both stages, which agree in everything. */
+static const char *implementation;
+
+static void use_json(void)
+{
+	implementation = "json";
+}
+
+static void use_scan(void)
+{
+	implementation = "scan";
+}
+
 #define REPEATED "the body: expected each key once in the outermost object, got a duplicate"
 
 static const char *const whole_body[] = {"message_id=header:Id", "event_type=header:Id", "payload=", NULL};
@@ -65,7 +78,7 @@ START_TEST(test_keys_are_the_same_by_their_characters_alone)
 		{"\"\":1,\"\":2", true},
 		{"\"x\":{\"a\":1,\"a\":2}", false},
 	};
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", whole_body);
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, whole_body);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *sentence = judge(h, cases[i].members);
 		ck_assert_msg(strcmp(sentence, cases[i].same ? REPEATED : "") == 0, "%s: '%s'", cases[i].members,
@@ -87,7 +100,7 @@ static void make_members(struct buffer *body, size_t count, size_t repeated)
 START_TEST(test_one_duplicate_among_many_keys_is_found)
 {
 	static const size_t counts[] = {2, 63, 64, 65, 127, 128, 129, 1000, 65536, 100000};
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", whole_body);
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, whole_body);
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		size_t count = counts[i], last = count - 1;
 		const size_t repeated[] = {last, 0, last / 2, last - 1};
@@ -109,7 +122,7 @@ END_TEST
 
 START_TEST(test_long_keys_with_escapes_are_compared_whole)
 {
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", whole_body);
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, whole_body);
 	struct buffer members = {0};
 	for (int same = 0; same < 2; same++) {
 		buffer_empty(&members);
@@ -129,7 +142,7 @@ END_TEST
 
 START_TEST(test_id_with_a_noncharacter_keeps_it)
 {
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", NULL);
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, NULL);
 	static const char body[] = "{\"messageId\":\"a\\ufdd0\",\"eventType\":\"t\",\"payload\":{\"\\u0000\":1}}";
 	enum sluice_verdict verdict;
 	struct sluice_event *event = parse(h, body, sizeof(body) - 1, &verdict);
@@ -170,7 +183,7 @@ START_TEST(test_numbers_are_in_range_where_a_double_is)
 		"1e00000000000000000000308",
 		"1e0000000000000000000309",
 	};
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", whole_body);
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, whole_body);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		char members[80];
 		(void)snprintf(members, sizeof(members), "\"n\":%s", numbers[i]);
@@ -190,7 +203,7 @@ START_TEST(test_the_largest_number_is_known_to_its_last_digit)
 		"207096330286416692887910946555547851940402630657488671505820681908902000708383676273854845817711"
 		"531764475730270069855571366959622842914819860834936475292719074168444365510704342711559699508093"
 		"042880177904174497792";
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", whole_body);
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, whole_body);
 	for (int last = 1; last <= 3; last++) {
 		for (int point = 1; point < 309; point += 44) {
 			char members[400];
@@ -206,7 +219,7 @@ END_TEST
 /* What a parser allocates is the event's, so that out of memory is 503: never a refusal, never more than the bound. */
 START_TEST(test_without_memory_it_is_tried_again_later)
 {
-	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json", NULL);
+	struct harness *h = harness_open(SLUICE_KIND_PARSE, implementation, NULL);
 	struct buffer many = {0}, escaped = {0}, nested = {0};
 	make_members(&many, 1000, 999);
 	buffer_printf(&escaped, "{\"%0300d\\n\":1}", 0);
@@ -232,20 +245,28 @@ START_TEST(test_without_memory_it_is_tried_again_later)
 }
 END_TEST
 
-static Suite *suite(void)
+static void add_cases(Suite *suite, void (*use)(void))
 {
-	Suite *suite = suite_create("parse/json, hostile bodies");
 	TCase *keys = tcase_create("keys");
+	tcase_add_checked_fixture(keys, use, NULL);
 	tcase_add_test(keys, test_keys_are_the_same_by_their_characters_alone);
 	tcase_add_test(keys, test_one_duplicate_among_many_keys_is_found);
 	tcase_add_test(keys, test_long_keys_with_escapes_are_compared_whole);
 	tcase_add_test(keys, test_id_with_a_noncharacter_keeps_it);
 	suite_add_tcase(suite, keys);
 	TCase *costs = tcase_create("numbers and memory");
+	tcase_add_checked_fixture(costs, use, NULL);
 	tcase_add_test(costs, test_numbers_are_in_range_where_a_double_is);
 	tcase_add_test(costs, test_the_largest_number_is_known_to_its_last_digit);
 	tcase_add_test(costs, test_without_memory_it_is_tried_again_later);
 	suite_add_tcase(suite, costs);
+}
+
+static Suite *suite(void)
+{
+	Suite *suite = suite_create("parse/json, parse/scan: hostile bodies");
+	add_cases(suite, use_json);
+	add_cases(suite, use_scan);
 	return suite;
 }
 

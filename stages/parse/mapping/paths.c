@@ -38,6 +38,22 @@ static uint64_t longer_than(const struct paths *paths, uint64_t pointers, size_t
 	return longer;
 }
 
+static void mark(struct level *level, char first)
+{
+	unsigned char byte = (unsigned char)first;
+	level->first[byte / 64] |= (uint64_t)1 << byte % 64;
+}
+
+/* An escape may stand for any character. */
+static void mark_first_bytes(struct paths *paths, struct level *level)
+{
+	mark(level, '\\');
+	for (uint64_t left = level->through; left; left &= left - 1) {
+		struct sluice_bytes token = paths->sources[__builtin_ctzll(left)].pointer.tokens[paths->depth - 1];
+		mark(level, token.size ? *token.data : '"');
+	}
+}
+
 bool paths_open(struct paths *paths, bool is_object)
 {
 	uint64_t all = paths->source_count ? UINT64_MAX >> (PATHS_MAX - paths->source_count) : 0;
@@ -45,7 +61,12 @@ bool paths_open(struct paths *paths, bool is_object)
 	bool compares_keys = paths->depth == 0 && is_object;
 	if (!through && !compares_keys)
 		return false;
-	paths->levels[paths->depth++] = (struct level){.through = through};
+	struct level *level = &paths->levels[paths->depth++];
+	*level = (struct level){.through = through};
+	if (compares_keys)
+		memset(level->first, 0xff, sizeof(level->first));
+	else
+		mark_first_bytes(paths, level);
 	return true;
 }
 

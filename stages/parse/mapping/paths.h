@@ -23,6 +23,8 @@ struct paths {
 	struct level {
 		uint64_t through, next; /* the pointers that lead into it, and those into the member being read */
 		size_t index;           /* of an array's next element */
+		uint64_t first
+			[4]; /* a bit for each byte that a key may begin with to be told, or have a quote in its place */
 	} levels[POINTER_TOKENS_MAX];
 };
 
@@ -35,6 +37,19 @@ void paths_begin(struct paths *paths);
 /* The root, or a value of the innermost container on a path, is a container that is not empty. False: no pointer leads
  * into it, so the scanner does not tell of it. */
 bool paths_open(struct paths *paths, bool is_object);
+
+/* Whether a key in the innermost container must be told, by the byte behind its first quote. */
+static inline bool paths_may_follow(const struct paths *paths, char first)
+{
+	unsigned char byte = (unsigned char)first;
+	return paths->levels[paths->depth - 1].first[byte / 64] >> byte % 64 & 1;
+}
+
+/* Whether a pointer leads to the member or element told last, or into it; if none does its value need not be told. */
+static inline bool paths_follow(const struct paths *paths)
+{
+	return paths->levels[paths->depth - 1].next;
+}
 
 /* `key` has its quotes. False: the event may have no more memory. */
 bool paths_key(struct paths *paths, struct sluice_bytes key);

@@ -72,8 +72,8 @@ static const char *skip_plain(const char *at, const char *end)
 	return at;
 }
 
-/* Of the character that begins there and is not ASCII; 0: there is none. Table 3-7 of the Unicode Standard. */
-static size_t character_size(const char *text, size_t left)
+/* Table 3-7 of the Unicode Standard. */
+size_t scan_character_size(const char *text, size_t left)
 {
 	const unsigned char *at = (const unsigned char *)text;
 	unsigned char first = at[0];
@@ -94,7 +94,7 @@ static size_t character_size(const char *text, size_t left)
 bool scan_is_utf8(struct sluice_bytes text)
 {
 	for (size_t i = 0, size; i < text.size; i += size) {
-		size = (unsigned char)text.data[i] < 0x80 ? 1 : character_size(text.data + i, text.size - i);
+		size = (unsigned char)text.data[i] < 0x80 ? 1 : scan_character_size(text.data + i, text.size - i);
 		if (size == 0)
 			return false;
 	}
@@ -103,7 +103,7 @@ bool scan_is_utf8(struct sluice_bytes text)
 
 static bool take_character(struct scanner *scanner)
 {
-	size_t size = character_size(scanner->at, (size_t)(scanner->end - scanner->at));
+	size_t size = scan_character_size(scanner->at, (size_t)(scanner->end - scanner->at));
 	scanner->at += size;
 	return size > 0 || fail(scanner, SCAN_ENCODING);
 }
@@ -298,9 +298,10 @@ static bool begin_values(struct scanner *scanner)
 
 static void end_value(struct scanner *scanner)
 {
+	if (!on_path(scanner))
+		return;
 	const char *value = scanner->values[scanner->depth];
-	if (on_path(scanner))
-		paths_value(scanner->scan->paths, (struct sluice_bytes){value, (size_t)(scanner->at - value)});
+	paths_value(scanner->scan->paths, (struct sluice_bytes){value, (size_t)(scanner->at - value)});
 }
 
 /* All that closes behind a value, up to where the next one begins or the outermost one has ended. */

@@ -42,6 +42,9 @@ struct scan {
 /* Tells `paths` of the containers, keys and values that it follows. True: no fault. */
 bool scan_json(struct scan *scan);
 
+/* Of the character that begins there and is not ASCII; 0: there is none in these bytes. */
+size_t scan_character_size(const char *text, size_t left);
+
 bool scan_is_utf8(struct sluice_bytes text);
 
 #endif

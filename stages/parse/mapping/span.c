@@ -109,6 +109,9 @@ size_t span_unescape(struct sluice_bytes inside, char *text)
 bool span_key_is(struct sluice_bytes key, struct sluice_bytes token)
 {
 	struct sluice_bytes inside = span_inside(key);
+	/* Most keys are told by their first character; resolving escapes never makes one longer. */
+	if (inside.size < token.size || (token.size && *inside.data != *token.data && *inside.data != '\\'))
+		return false;
 	if (inside.size == 0 || !memchr(inside.data, '\\', inside.size))
 		return inside.size == token.size && memcmp(inside.data, token.data, token.size) == 0;
 	char text[ESCAPE_MAX * TOKEN_MAX];
