@@ -106,8 +106,7 @@ bool http_response_accepts_gzip(const char *accept_encoding)
 static struct MHD_Response *compressed(struct MHD_Connection *connection, const struct http_response *response,
                                        const struct listen_config *listen)
 {
-	if (!listen->compression || response->body->size < listen->compression_threshold ||
-	    http_response_has_more(response, MHD_HTTP_HEADER_CONTENT_ENCODING))
+	if (!listen->compression || response->as_is || response->body->size < listen->compression_threshold)
 		return NULL;
 	const char *accepted = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
 	                                                   MHD_HTTP_HEADER_ACCEPT_ENCODING);
@@ -135,7 +134,7 @@ enum MHD_Result http_response_queue(struct MHD_Connection *connection, const str
 		                                      MHD_RESPMEM_PERSISTENT);
 	if (!mhd)
 		return MHD_NO;
-	if (listen->compression)
+	if (listen->compression && !response->as_is)
 		(void)MHD_add_response_header(mhd, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	if (response->content_type)
 		(void)MHD_add_response_header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);

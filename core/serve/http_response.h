@@ -21,6 +21,9 @@ struct http_response {
 	int status;
 	const char *content_type;  /* one of the above, or another; NULL: among `more` */
 	const struct buffer *body; /* must stay as it is until the request is over */
+	/* Never compressed: what stands in it is not known here. Beside text of the sender's choice, the size of a compressed
+	 * secret gives it away (BREACH, CVE-2013-3587). */
+	bool as_is;
 	const struct buffer *more; /* header fields besides: name, NUL, value, NUL, …; may be NULL */
 	size_t header_count;
 	struct {

@@ -96,6 +96,7 @@ enum MHD_Result webhook_response_send(struct exchange *exchange)
 		response.content_type = HTTP_TYPE_JSON;
 	} else if (exchange->is_own) {
 		response.content_type = NULL;
+		response.as_is = true;
 	} else if (!exchange->refusal && kept_beginnings[entry->outcome]) {
 		response.content_type = HTTP_TYPE_JSON;
 		write_kept(exchange);

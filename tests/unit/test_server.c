@@ -465,6 +465,26 @@ START_TEST(test_answers_are_compressed_where_accepted)
 }
 END_TEST
 
+/* The size of a compressed response would tell what a stage has put beside the sender's own words. */
+START_TEST(test_response_of_a_stage_is_never_compressed)
+{
+	char value[256];
+	struct response response = {.status = 200, .type = {"text/plain", 10}, .body = {"secret=4711 secret=4711", 23}};
+	puppet.config.listen.compression = true;
+	puppet.answer.response = &response;
+	puppet.answer.outcome = OUTCOME_ANSWERED;
+	puppet.answer.status = 200;
+	start_listening();
+	int fd = wire_connect(port);
+	post(fd, "Accept-Encoding: gzip\r\n", "{}");
+	ck_assert_str_eq(wire_header(&answer, "Content-Encoding", value), "");
+	ck_assert_str_eq(wire_header(&answer, "Vary", value), "");
+	ck_assert_str_eq(answer.body, "secret=4711 secret=4711");
+	puppet.answer.response = NULL;
+	(void)close(fd);
+}
+END_TEST
+
 START_TEST(test_accept_encoding_is_understood)
 {
 	static const struct {
@@ -528,6 +548,7 @@ static Suite *suite(void)
 		test_health_on_the_webhook_listener,
 		test_server_timing_tells_the_stages,
 		test_answers_are_compressed_where_accepted,
+		test_response_of_a_stage_is_never_compressed,
 		test_accept_encoding_is_understood,
 		test_occupied_port_is_named,
 	};
