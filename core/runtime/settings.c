@@ -56,8 +56,9 @@ static const struct sluice_option listen_options[] = {
                                .max = HOUR, .help = "the Retry-After of a 503, in whole seconds"),
 	SLUICE_OPTION_DURATION(struct listen_config, drain, .name = "drain", .fallback = "30s", .min = 0, .max = HOUR,
                                .help = "how long a stop waits for events in flight"),
-	SLUICE_OPTION_BOOL(struct listen_config, compression, .name = "compression.enabled", .fallback = "false",
-                           .help = "gzip for whoever accepts it, on both listeners; never for responses that stages write"),
+	SLUICE_OPTION_BOOL(
+		struct listen_config, compression, .name = "compression.enabled", .fallback = "false",
+		.help = "gzip for whoever accepts it, on both listeners; never for responses that stages write"),
 	SLUICE_OPTION_SIZE(struct listen_config, compression_threshold, .name = "compression.threshold",
                            .fallback = "1KiB", .min = 0, .max = GIB,
                            .help = "responses smaller than this are not compressed"),
