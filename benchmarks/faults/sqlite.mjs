@@ -1,6 +1,6 @@
 // What goes wrong with the files of SQLite.
 
-import { mkdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { makeDirectory } from '../../tests/integration/support/cleanup.mjs';
@@ -9,6 +9,7 @@ import { around, build, execute, start } from '../../tests/integration/support/s
 import { openStore } from '../../tests/integration/support/stores.mjs';
 import { until } from '../../tests/integration/support/wait.mjs';
 
+const zeros = Buffer.alloc(4 * 4096);
 const settings = { listen: { deadline: '2s' } };
 const impatient = { retry: { min: '10ms', max: '100ms' } };
 
@@ -43,6 +44,13 @@ const harmed = (harm) => async (t) => {
   const it = await world(t);
   return { ...it, cause: () => harm(it.store.path) };
 };
+
+/** As long as it was, and as new as our own writes leave it. */
+async function overwriteLog(path) {
+  const log = await open(`${path}-wal`, 'r+');
+  await log.write(zeros, 0, zeros.length, 20 * 4096);
+  await log.close();
+}
 
 async function movedAway(t) {
   const it = await world(t);
@@ -93,5 +101,6 @@ export const sqliteFaults = ({ full }) => [
   })),
   { name: 'the log is deleted', prepare: harmed((path) => rm(`${path}-wal`)) },
   { name: 'the log is truncated', prepare: harmed((path) => truncate(`${path}-wal`, 0)) },
+  { name: 'the log is overwritten in its middle', tells: true, prepare: harmed(overwriteLog) },
   { name: 'the database is moved away, and back', tells: true, stops: true, prepare: movedAway },
 ];

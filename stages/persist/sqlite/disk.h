@@ -4,8 +4,8 @@
  *
  * - A sync failed, of a file or of the folder's names. The kernel reports that once and forgets what it could not write,
  *   so a later sync that succeeds proves nothing about it.
- * - A file is no longer what its name leads to, or is shorter than what was written, or a copy was written over the
- *   database. SQLite goes on writing to it, and the next start finds none of it.
+ * - A file is no longer what its name leads to, or is shorter than what was written, or something else has written to it.
+ *   SQLite goes on writing to it, and the next start finds none of it.
  *
  * While the files are doubted nobody may write to the log or bring it over (the locks for both are refused), and nothing
  * may be acknowledged: see recovery.h for the way out. The look at the files costs one stat() for each and
@@ -36,7 +36,7 @@ enum disk_state {
 	DISK_MOVED,       /* the database: so it is, but it has another name */
 	DISK_REPLACED,    /* another file has its name */
 	DISK_SHORT,       /* it was truncated */
-	DISK_ALTERED,     /* the database or the index: something that is not SQLite has written to it */
+	DISK_ALTERED,     /* something that is not SQLite has written to it */
 	DISK_UNREACHABLE, /* its folder is gone, too, or may not be entered */
 	DISK_ELSEWHERE,   /* the database: the configured path leads to another place, through a link */
 };
@@ -54,11 +54,12 @@ struct disk {
 		unsigned handles; /* how often it is open; 0: nothing else is known of it */
 		dev_t device;
 		ino_t inode;
-		int fd; /* O_PATH, so that closing it ends no lock */
+		int fd; /* O_PATH, so that closing it ends no lock; of the log, which has none, to read */
 	} files[DISK_KINDS];
 	volatile uint32_t *index; /* the first page of the WAL-index while it is mapped */
+	int64_t index_size;       /* that is mapped */
 	struct wal_mark last;     /* that it was seen at, under the lock for writing */
-	bool index_altered;       /* it said less than that */
+	bool index_altered;       /* it said less than that, or was truncated */
 	/* Of the database, as last seen: what changed its time may be our writing or another process's checkpoint. */
 	int64_t database_size;
 	struct timespec changed_at;
@@ -66,8 +67,9 @@ struct disk {
 	uint64_t writes_seen;
 	uint64_t writes; /* by us, so far */
 	unsigned writing;
-	sqlite3_file *log;    /* open, of the VFS below; NULL: none */
 	struct shadow shadow; /* of the log */
+	bool log_altered;
+	struct timespec log_checked; /* when it had last changed before all of it was found sound */
 	bool rescuing;
 	bool content_doubted;
 	char doubt[DISK_DOUBT_SIZE];
@@ -99,8 +101,14 @@ void disk_trust(struct disk *disk);
  * through the files that are still open. */
 void disk_rescue(struct disk *disk, bool rescuing);
 
+/* Doubts the files if one of them is not as it should be. */
+void disk_look_at_files(struct disk *disk);
+
 /* Looks at a file now. One that is not open counts as in place. */
 enum disk_state disk_look(struct disk *disk, enum disk_kind kind);
+
+/* Before SQLite touches the WAL-index: doubts the files if somebody has truncated it. */
+void disk_look_at_index(struct disk *disk);
 
 /* Makes SQLite write the WAL-index again, from the log. */
 void disk_forget_index(struct disk *disk);
@@ -112,9 +120,19 @@ bool disk_remove_own(struct disk *disk, enum disk_kind kind);
  * to keep is then on the disk. Inside a transaction that holds the lock for writing. */
 bool disk_rewrite_log(sqlite3 *db);
 
-/* Writes into the log that the connection has open what it lacks since somebody truncated it: the frames that no checkpoint
- * has brought over. False: not all of them are known, or the disk takes no more. */
-bool disk_restore_log(struct disk *disk, sqlite3 *db);
+/* Reads the log, or what memory does not know of those frames that no checkpoint has brought over, and doubts the files
+ * if a start would find less than the WAL-index says. Costs nothing if the log has not changed since it was last read.
+ * Not while files are opened or closed. */
+enum log_part { LOG_ALL, LOG_UNKNOWN };
+void disk_check_log(struct disk *disk, enum log_part part);
+
+/* Writes into the log that the connection has open, which somebody has truncated or overwritten, what memory has of it. */
+enum log_state {
+	LOG_WHOLE,             /* as it was */
+	LOG_WITHOUT_BEGINNING, /* only what no checkpoint has brought over: a start would not find it */
+	LOG_LOST,              /* not even that, or the disk takes no more */
+};
+enum log_state disk_restore_log(struct disk *disk, sqlite3 *db);
 
 /* Bytes of the log that the connection has open, wherever its name leads to; -1: unknown. */
 int64_t disk_log_size(sqlite3 *db);

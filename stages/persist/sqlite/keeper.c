@@ -11,6 +11,10 @@
 
 #define LOOK_INTERVAL_NS INT64_C(250000000)
 
+/* The log is read to its end at most that often, and takes at most that part of a processor's time. */
+#define CHECK_INTERVAL_NS INT64_C(500000000)
+enum { CHECK_SHARE = 32 };
+
 /* Called by SQLite inside each commit. */
 static int on_commit(void *context, sqlite3 *db, const char *name, int wal_pages)
 {
@@ -30,7 +34,10 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int wal_pages
 /* Brings over what is in the WAL now, without waiting for anybody. */
 static void checkpoint(struct keeper *keeper)
 {
-	if (!keeper->db || disk_is_doubted(keeper->writer->disk))
+	if (!keeper->db)
+		return;
+	disk_check_log(keeper->writer->disk, LOG_UNKNOWN);
+	if (disk_is_doubted(keeper->writer->disk))
 		return;
 	int result = sqlite3_wal_checkpoint_v2(keeper->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if (result != SQLITE_OK && result != SQLITE_BUSY)
@@ -58,11 +65,27 @@ static void keep_small(struct keeper *keeper)
 	writer_resume(keeper->writer);
 }
 
-static int64_t now_ns(void)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)clock_gettime(clock, &now);
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static int64_t now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+static void check_log(struct keeper *keeper)
+{
+	int64_t began_ns = now_ns(), used_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+	if (!keeper->db || began_ns < keeper->check_at_ns)
+		return;
+	disk_check_log(keeper->writer->disk, LOG_ALL);
+	used_ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - used_ns;
+	keeper->check_at_ns = began_ns +
+	                      (used_ns * CHECK_SHARE > CHECK_INTERVAL_NS ? used_ns * CHECK_SHARE : CHECK_INTERVAL_NS);
 }
 
 /* Whoever puts a good copy in the place of a large damaged file, which takes long to check, should find the disk idle
@@ -89,7 +112,9 @@ static void look(struct keeper *keeper)
 	keeper->transactions = transactions;
 	if (disk_is_doubted(writer->disk))
 		recover(keeper);
-	if (idle || trouble_get(writer->trouble, trouble))
+	else
+		check_log(keeper); /* what it finds is told until the next look, as all trouble is */
+	if (idle || disk_is_doubted(writer->disk) || trouble_get(writer->trouble, trouble))
 		writer_probe(writer);
 }
 
@@ -188,6 +213,8 @@ void keeper_destroy(struct keeper *keeper)
 	(void)pthread_cond_signal(&keeper->wake);
 	(void)pthread_mutex_unlock(&keeper->lock);
 	(void)pthread_join(keeper->thread, NULL);
+	if (keeper->db)
+		disk_check_log(keeper->writer->disk, LOG_ALL);
 	if (disk_is_doubted(keeper->writer->disk)) /* the last chance for what only the open files hold */
 		(void)recovery_run(keeper);
 	if (keeper->writer->db)

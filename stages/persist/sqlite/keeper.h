@@ -22,6 +22,7 @@ struct keeper {
 	sqlite3 *db; /* a connection of its own; NULL: it could not be opened again */
 	int64_t page_size;
 	uint64_t transactions; /* of the writer, at the last look */
+	int64_t check_at_ns;   /* all of the log, not before */
 	int64_t recover_at_ns; /* not before */
 	/* Of a recovery that is not through. */
 	bool drop_log;     /* the log that has the name now is not of the database */

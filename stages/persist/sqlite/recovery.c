@@ -55,14 +55,23 @@ static bool empty_log(struct keeper *keeper, struct sluice_error *error)
 	return true;
 }
 
-/* What was in a truncated log is gone if memory does not have all of it. */
+/* What was in a truncated or overwritten log is gone if memory does not have all of it. */
 static bool restore_log(struct keeper *keeper, struct sluice_error *error)
 {
-	if (disk_restore_log(keeper->writer->disk, keeper->db))
+	struct disk *disk = keeper->writer->disk;
+	switch (disk_restore_log(disk, keeper->db)) {
+	case LOG_WHOLE:
+		sluice_log(keeper->writer->stage, SLUICE_LOG_WARN, "log_rescued",
+		           sluice_text("path", disk->files[DISK_LOG].path));
+		return true;
+	case LOG_WITHOUT_BEGINNING:
 		return empty_log(keeper, error);
-	sluice_log(keeper->writer->stage, SLUICE_LOG_ERROR, "acknowledged_events_lost",
-	           sluice_text("cause", "the write-ahead log was truncated while in use"));
-	return true;
+	default:
+		disk_forget_index(disk);
+		sluice_log(keeper->writer->stage, SLUICE_LOG_ERROR, "acknowledged_events_lost",
+		           sluice_text("cause", "the write-ahead log was truncated or overwritten while in use"));
+		return true;
+	}
 }
 
 /* Where the lost log is empty, another process was faster. */
@@ -80,6 +89,7 @@ static bool rescue_log(struct keeper *keeper, struct sluice_error *error)
 	}
 	switch (disk_look(disk, DISK_LOG)) {
 	case DISK_SHORT:
+	case DISK_ALTERED:
 		return restore_log(keeper, error);
 	case DISK_MISSING:
 		return empty_lost_log(keeper, error);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wal_index.h"
+
 enum { ROOM_MIN = 1 << 20, ROOM_MAX = 1 << 24 };
 
 void shadow_finish(struct shadow *shadow)
@@ -40,9 +42,29 @@ static bool make_room(struct shadow *shadow, size_t size, int64_t done)
 	return true;
 }
 
+void shadow_begin(struct shadow *shadow, uint64_t salt)
+{
+	if (salt != shadow->salt)
+		shadow->size = 0;
+	shadow->salt = salt;
+}
+
+void shadow_end(struct shadow *shadow, int64_t end)
+{
+	if (end < shadow->from)
+		shadow->size = 0;
+	else if (shadow->size > (size_t)(end - shadow->from))
+		shadow->size = (size_t)(end - shadow->from);
+}
+
 void shadow_write(struct shadow *shadow, const void *data, size_t size, int64_t at, int64_t done)
 {
 	bool joins = at >= shadow->from && at <= shadow->from + (int64_t)shadow->size;
+	uint32_t header[WAL_HEADER_SIZE / 4];
+	if (at == 0 && size >= sizeof(header)) {
+		memcpy(header, data, sizeof(header));
+		shadow->salt = wal_header_salt(header);
+	}
 	if (at == 0 || !joins) {
 		shadow->size = 0;
 		shadow->from = at;
@@ -58,9 +80,10 @@ void shadow_write(struct shadow *shadow, const void *data, size_t size, int64_t 
 		shadow->size = offset + size;
 }
 
-const char *shadow_get(const struct shadow *shadow, int64_t from, int64_t to)
+const char *shadow_get(const struct shadow *shadow, uint64_t salt, int64_t from, int64_t to)
 {
-	if (from < shadow->from || to < from || to > shadow->from + (int64_t)shadow->size)
+	if (!salt || salt != shadow->salt || from < shadow->from || to < from ||
+	    to > shadow->from + (int64_t)shadow->size)
 		return NULL;
 	return shadow->data + (from - shadow->from);
 }

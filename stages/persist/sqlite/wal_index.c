@@ -3,29 +3,37 @@
 
 #include <endian.h>
 #include <stddef.h>
+#include <string.h>
 
 enum {
-	IS_INIT = 12,  /* byte */
+	IS_INIT = 12, /* bytes */
+	BIG_ENDIAN_SUMS = 13,
 	PAGE_SIZE = 7, /* 16-bit word; 1 stands for 65536 */
 	FRAMES = 4,    /* 32-bit words from here on: frames in the log */
 	PAGES = 5,     /* pages of the database after them */
+	CHECKSUM = 6,  /* two words, of the last frame */
 	SALT = 8,      /* two words: others for each log */
 	BACKFILLED = 24,
 	HEADER_SALT = 4, /* the same two in the log's header */
-	FRAME_HEADER_SIZE = 24,
-	HEADERS = 24, /* words of the two copies that must be equal */
+	HEADER = 12,     /* words of the index's own, of which there are two copies */
+	HEADERS = 2 * HEADER,
 };
+
+static uint32_t page_size(const volatile uint32_t *index)
+{
+	uint16_t word = ((const volatile uint16_t *)index)[PAGE_SIZE];
+	return (word & 0xfe00U) + ((word & 1U) << 16);
+}
 
 struct wal_sizes wal_index_sizes(const volatile uint32_t *index)
 {
 	if (!index || ((const volatile uint8_t *)index)[IS_INIT] != 1)
 		return (struct wal_sizes){0};
-	uint16_t word = ((const volatile uint16_t *)index)[PAGE_SIZE];
-	int64_t page = (word & 0xfe00) + ((int64_t)(word & 1) << 16), frames = index[FRAMES];
+	int64_t page = page_size(index), frames = index[FRAMES];
 	return (struct wal_sizes){
 		.database = index[PAGES] * page,
-		.log = frames ? WAL_HEADER_SIZE + frames * (page + FRAME_HEADER_SIZE) : 0,
-		.brought_over = WAL_HEADER_SIZE + index[BACKFILLED] * (page + FRAME_HEADER_SIZE),
+		.log = frames ? WAL_HEADER_SIZE + frames * (page + WAL_FRAME_HEADER_SIZE) : 0,
+		.brought_over = WAL_HEADER_SIZE + index[BACKFILLED] * (page + WAL_FRAME_HEADER_SIZE),
 	};
 }
 
@@ -55,6 +63,33 @@ struct wal_mark wal_index_mark(const volatile uint32_t *index)
 	if (!index || ((const volatile uint8_t *)index)[IS_INIT] != 1)
 		return (struct wal_mark){0};
 	return (struct wal_mark){.salt = join(index[SALT], index[SALT + 1]), .frames = index[FRAMES]};
+}
+
+struct wal_log wal_index_log(const volatile uint32_t *index)
+{
+	uint32_t copies[2][HEADER];
+	for (int i = 0; index && i < HEADERS; i++) /* as SQLite reads them: in the other order than they are written */
+		copies[i / HEADER][i % HEADER] = index[i];
+	if (!index || memcmp(copies[0], copies[1], sizeof(copies[0])) != 0)
+		return (struct wal_log){0};
+	const uint32_t *header = copies[0];
+	const uint8_t *bytes = (const uint8_t *)header;
+	uint32_t brought_over = index[BACKFILLED];
+	if (bytes[IS_INIT] != 1)
+		return (struct wal_log){0};
+	return (struct wal_log){
+		.salt = join(header[SALT], header[SALT + 1]),
+		.page = page_size(header),
+		.big_endian = bytes[BIG_ENDIAN_SUMS],
+		.frames = header[FRAMES],
+		.brought_over = brought_over < header[FRAMES] ? brought_over : header[FRAMES],
+		.checksum = {header[CHECKSUM], header[CHECKSUM + 1]},
+	};
+}
+
+int64_t wal_frame_offset(const struct wal_log *log, uint32_t frame)
+{
+	return WAL_HEADER_SIZE + frame * ((int64_t)log->page + WAL_FRAME_HEADER_SIZE);
 }
 
 uint64_t wal_header_salt(const uint32_t header[WAL_HEADER_SIZE / 4])

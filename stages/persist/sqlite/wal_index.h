@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WAL_HEADER_SIZE = 32 };
+enum { WAL_HEADER_SIZE = 32, WAL_FRAME_HEADER_SIZE = 24 };
 
 /* In bytes; all 0 while the index says nothing. */
 struct wal_sizes {
@@ -23,6 +23,20 @@ struct wal_mark {
 };
 
 struct wal_sizes wal_index_sizes(const volatile uint32_t *index);
+
+/* The log that the index is about. */
+struct wal_log {
+	uint64_t salt;   /* 0: none, or the index is being written just now */
+	uint32_t page;   /* bytes */
+	bool big_endian; /* words that the checksums add up */
+	uint32_t frames, brought_over;
+	uint32_t checksum[2]; /* of all frames */
+};
+
+struct wal_log wal_index_log(const volatile uint32_t *index);
+
+/* Of the frame with that number, from 0 on. */
+int64_t wal_frame_offset(const struct wal_log *log, uint32_t frame);
 
 /* Another number after each checkpoint that brought something over, and whenever the log begins again. */
 uint64_t wal_index_checkpoint(const volatile uint32_t *index);

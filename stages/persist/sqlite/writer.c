@@ -207,6 +207,7 @@ static void find_cause(struct writer *writer, char cause_out[TROUBLE_SIZE])
 static bool begin(struct writer *writer)
 {
 	writer->dropped = NULL;
+	disk_look_at_index(writer->disk);
 	if (!writer->db || disk_is_doubted(writer->disk) || !run(writer, WRITER_BEGIN))
 		return false;
 	sqlite3_stmt *statement = writer->statements[WRITER_DATA_VERSION];

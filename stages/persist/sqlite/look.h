@@ -1,0 +1,17 @@
+/*
+ * The looks at the files of a database: whether each is still what its name leads to, and what SQLite has written. The caller
+ * locks the disk.
+ */
+#ifndef PERSIST_SQLITE_LOOK_H
+#define PERSIST_SQLITE_LOOK_H
+
+#include "disk.h"
+
+/* `writer`: of the VFS below, whose connection holds the lock for writing, so that sizes stand still; NULL: none. */
+enum disk_state look_at(struct disk *disk, enum disk_kind kind, sqlite3_file *writer);
+
+/* What has become of the WAL-index, if somebody has truncated it: it is made as long again as it is mapped, because to
+ * touch what lies behind the end of a mapped file is fatal, and SQLite is to write it again, from the log. */
+bool look_lengthens_index(struct disk *disk);
+
+#endif
