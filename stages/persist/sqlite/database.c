@@ -15,7 +15,10 @@ const char *const synchronous_names[] = {
 
 static bool fail(sqlite3 *db, const struct config *config, const char *what, struct sluice_error *error)
 {
-	return sluice_error_set(error, "path: %s: %s: %s", config->path, what, sqlite3_errmsg(db));
+	int code = sqlite3_errcode(db) & 0xff;
+	bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+	return sluice_error_set(error, "path: %s: %s: %s%s", config->path, what, sqlite3_errmsg(db),
+	                        damaged ? ": put a good copy in its place" : "");
 }
 
 bool database_run(sqlite3 *db, const char *sql, struct sluice_error *error)

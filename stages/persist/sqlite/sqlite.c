@@ -11,6 +11,7 @@
 #include "database.h"
 #include "figures.h"
 #include "folder.h"
+#include "inspect.h"
 #include "keeper.h"
 #include "reader.h"
 #include "trouble.h"
@@ -51,6 +52,8 @@ static bool open_to_write(struct store *store, struct sluice_stage *stage, struc
 	    !folder_resolve(store->config.path, store->disk.configured, store->path, error))
 		return false;
 	store->config.path = store->path;
+	if (!inspect_files(&store->config, error))
+		return false;
 	store->writer = (struct writer){
 		.stage = stage, .config = &store->config, .disk = &store->disk, .trouble = &store->trouble};
 	if (!writer_create(&store->writer, error))

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+enum { VERSION = 3007000 }; /* the first word */
+
 enum {
 	IS_INIT = 12, /* bytes */
 	BIG_ENDIAN_SUMS = 13,
@@ -75,7 +77,7 @@ struct wal_log wal_index_log(const volatile uint32_t *index)
 	const uint32_t *header = copies[0];
 	const uint8_t *bytes = (const uint8_t *)header;
 	uint32_t brought_over = index[BACKFILLED];
-	if (bytes[IS_INIT] != 1)
+	if (bytes[IS_INIT] != 1 || header[0] != VERSION)
 		return (struct wal_log){0};
 	return (struct wal_log){
 		.salt = join(header[SALT], header[SALT + 1]),

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WAL_HEADER_SIZE = 32, WAL_FRAME_HEADER_SIZE = 24 };
+enum { WAL_HEADER_SIZE = 32, WAL_FRAME_HEADER_SIZE = 24, WAL_INDEX_WORDS = 34 };
 
 /* In bytes; all 0 while the index says nothing. */
 struct wal_sizes {
@@ -33,6 +33,7 @@ struct wal_log {
 	uint32_t checksum[2]; /* of all frames */
 };
 
+/* Reads no more than WAL_INDEX_WORDS. */
 struct wal_log wal_index_log(const volatile uint32_t *index);
 
 /* Of the frame with that number, from 0 on. */
