@@ -11,7 +11,7 @@ count=${2:-4000}
 paced_rate=500
 paced_count=3000
 peers=$root/benchmarks/peers
-arms=(express fastify postgres sqlite)
+arms=(express fastify postgres batched sqlite journal)
 
 case $(node --version) in v1[0-9].*) echo "peers: Fastify 5 needs Node.js 20 or newer, this is $(node --version)" >&2; exit 2 ;; esac
 [ "$peers/node_modules/.package-lock.json" -nt "$peers/package-lock.json" ] || npm ci --prefix "$peers" --no-audit --no-fund --loglevel=error
@@ -141,9 +141,10 @@ profile() {
 	perf report -q --stdio -i "$work/profile" --no-children -F overhead,dso,symbol 2>/dev/null | grep -v '^$' | head -n 15
 }
 
-# Nothing that was accepted may be missing.
+# Nothing that was accepted may be missing. The journal is empty once its server has stopped.
 stored() {
 	local arm=$1
+	stop_server "${pids[$arm]}"
 	if [ "$arm" = sqlite ]; then
 		sqlite3 "$work/peers.db" 'SELECT count(*) FROM webhook_events'
 	else
