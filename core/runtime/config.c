@@ -5,6 +5,7 @@
 #include "runtime/config.h"
 
 #include <ctype.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@
 #include "yaml/option.h"
 #include "yaml/substitute.h"
 #include "yaml/yaml.h"
+
+enum { THREADS_MAX = 4096 }; /* of all workers */
 
 struct load {
 	struct config *config;
@@ -187,6 +190,24 @@ static bool limit_max_batch(struct load *load, const struct unresolved_stage *wr
 	return true;
 }
 
+size_t config_workers(const struct queue_config *config)
+{
+	cpu_set_t usable;
+	if (config->workers_per_cpu == 0)
+		return (size_t)config->workers;
+	int processors = sched_getaffinity(0, sizeof(usable), &usable) == 0 ? CPU_COUNT(&usable) : 1;
+	return (size_t)(config->workers_per_cpu * processors);
+}
+
+static bool limit_threads(struct load *load, const struct unresolved_stage *written, const char *where)
+{
+	const struct queue_config *queue = &load->config->queue;
+	size_t threads = config_workers(queue) * (size_t)queue->jobs;
+	return threads <= THREADS_MAX ||
+	       yaml_fail(written->place, load->error, "%sworkers times jobs: expected at most %d, got %zu", where,
+	                 THREADS_MAX, threads);
+}
+
 static void *kind_config(struct config *config, enum sluice_kind kind)
 {
 	return (char *)config + settings_kind_offset(kind);
@@ -214,6 +235,8 @@ static bool bind_stage(struct load *load, enum sluice_kind kind)
 	                 &bind);
 	if (!bind_map(&bind, written->options, written->place, load->error))
 		return false;
+	if (kind == SLUICE_KIND_QUEUE)
+		return limit_threads(load, written, where);
 	return kind != SLUICE_KIND_PERSIST || limit_max_batch(load, written, ops->of.persist->batch_max, where);
 }
 

@@ -74,7 +74,12 @@ struct observability_config {
 /* What the core itself takes under a stage of kind queue … */
 struct queue_config {
 	int64_t workers;
+	int64_t workers_per_cpu; /* 0: as many as `workers` */
+	int64_t jobs;            /* of each worker */
 };
+
+/* How many workers these are on this machine, for the processors that this process may use. */
+size_t config_workers(const struct queue_config *config);
 
 /* … and of kind persist. */
 struct persist_config {

@@ -4,7 +4,6 @@
 #include "runtime/dispatcher.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,28 +12,12 @@
 #include "base/deferred.h"
 #include "base/log.h"
 #include "runtime/lane.h"
+#include "runtime/worker.h"
 
 enum { TAKE_CHUNK = 256, STARVED_NS = 20 * 1000 * 1000 };
 
 /* What a stage may ask for at most. */
 #define DELAY_MAX_NS (3600 * NS_PER_S)
-
-struct worker {
-	struct sluice_worker pub; /* what the persist stage sees */
-	struct dispatcher *dispatcher;
-	pthread_t thread;
-	bool started;
-	enum { WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED } state; /* under the lock */
-	struct sluice_error error;
-
-	/* For utilization: written by the worker, read by who asks. */
-	_Atomic int64_t busy_ns;       /* in batches that have ended */
-	_Atomic int64_t busy_since_ns; /* start of the batch it is in; 0: idle */
-	int64_t last_busy_ns, last_asked_ns;
-
-	struct sluice_event **events; /* room for one batch */
-	enum sluice_verdict *verdicts;
-};
 
 struct dispatcher {
 	struct dispatcher_setup setup;
@@ -43,7 +26,6 @@ struct dispatcher {
 
 	pthread_mutex_t lock;
 	pthread_cond_t some; /* something came, or a pause changed, or it is time to stop */
-	pthread_cond_t state_changed;
 	struct lanes *lanes;
 	size_t idle;
 	bool stopping;
@@ -52,8 +34,7 @@ struct dispatcher {
 
 	_Atomic int64_t depth;
 	_Atomic uint64_t retries, dead_letters;
-	size_t worker_count;
-	struct worker *workers;
+	struct workers *workers;
 };
 
 /* The queue stage hands out one by one what it keeps, in order; the lanes take all of it at once, so that what is
@@ -82,10 +63,9 @@ static void wait_until(struct dispatcher *dispatcher, int64_t until_ns)
 	dispatcher->idle--;
 }
 
-/* The next batch for this worker: waits for one. 0: stop. */
-static size_t take_batch(struct worker *worker)
+static size_t take_batch(void *context, struct job *job)
 {
-	struct dispatcher *dispatcher = worker->dispatcher;
+	struct dispatcher *dispatcher = context;
 	size_t count = 0;
 	(void)pthread_mutex_lock(&dispatcher->lock);
 	while (!dispatcher->stopping) {
@@ -96,7 +76,7 @@ static size_t take_batch(struct worker *worker)
 		               ready < dispatcher->max_batch;
 		int64_t full_ns = lingers ? lanes_oldest_ready_ns(dispatcher->lanes) + dispatcher->linger_ns : 0;
 		if (ready > 0 && full_ns <= clock_now_ns()) {
-			count = lanes_lease(dispatcher->lanes, worker->events, dispatcher->max_batch);
+			count = lanes_lease(dispatcher->lanes, job->events, dispatcher->max_batch);
 			/* What is left is for another worker: each that goes wakes the next, nobody wakes all. */
 			if (lanes_ready(dispatcher->lanes) > 0 && dispatcher->idle > 0)
 				(void)pthread_cond_signal(&dispatcher->some);
@@ -192,16 +172,15 @@ static void finish_all(const struct dispatcher *dispatcher, struct event_list *l
 }
 
 /* All events of one lane in a batch: ends those that are through, and decides about those that are not. */
-static void conclude_lane(struct worker *worker, size_t from, size_t to)
+static void conclude_lane(struct dispatcher *dispatcher, const struct job *job, size_t from, size_t to)
 {
-	struct dispatcher *dispatcher = worker->dispatcher;
-	struct lane *lane = event_of(worker->events[from])->lane;
+	struct lane *lane = event_of(job->events[from])->lane;
 	struct event_list again = {0}, lost = {0}, behind = {0};
 	int64_t held_until_ns = 0;
 	bool rejects = false;
 	for (size_t i = from; i < to; i++) {
-		struct event *event = event_of(worker->events[i]);
-		enum sluice_verdict verdict = dead_letter_if_refused(dispatcher, event, worker->verdicts[i]);
+		struct event *event = event_of(job->events[i]);
+		enum sluice_verdict verdict = dead_letter_if_refused(dispatcher, event, job->verdicts[i]);
 		if (verdict != SLUICE_RETRY) {
 			dispatcher->setup.finish(event, verdict);
 			continue;
@@ -237,70 +216,29 @@ static void conclude_lane(struct worker *worker, size_t from, size_t to)
 	finish_all(dispatcher, &behind, "an earlier event of the stream could not be stored");
 }
 
-static void work_batch(struct worker *worker, size_t count)
+static bool work_batch(void *context, struct job *job, size_t count)
 {
-	struct dispatcher *dispatcher = worker->dispatcher;
+	struct dispatcher *dispatcher = context;
 	struct sluice_batch batch = {
-		.events = worker->events, .verdicts = worker->verdicts, .count = count, .worker = &worker->pub};
-	int64_t start_ns = clock_now_ns();
-	atomic_store_explicit(&worker->busy_since_ns, start_ns, memory_order_relaxed);
-	stamp_start(&batch, start_ns);
+		.events = job->events, .verdicts = job->verdicts, .count = count, .worker = &job->pub};
+	stamp_start(&batch, clock_now_ns());
 	dispatcher->setup.store(dispatcher->setup.persist, &batch);
 	stamp_end(&batch, clock_now_ns());
+	size_t retries = 0;
+	for (size_t i = 0; i < count; i++)
+		retries += job->verdicts[i] == SLUICE_RETRY;
 
 	deferred_begin();
 	for (size_t from = 0; from < count;) {
-		const struct lane *lane = event_of(worker->events[from])->lane;
+		const struct lane *lane = event_of(job->events[from])->lane;
 		size_t to = from + 1;
-		while (to < count && event_of(worker->events[to])->lane == lane)
+		while (to < count && event_of(job->events[to])->lane == lane)
 			to++;
-		conclude_lane(worker, from, to);
+		conclude_lane(dispatcher, job, from, to);
 		from = to;
 	}
 	deferred_end();
-	int64_t spent = clock_now_ns() - start_ns;
-	atomic_store_explicit(&worker->busy_since_ns, 0, memory_order_relaxed);
-	atomic_fetch_add_explicit(&worker->busy_ns, spent, memory_order_relaxed);
-}
-
-static bool enter(struct worker *worker)
-{
-	struct sluice_stage *persist = &worker->dispatcher->setup.persist->stage;
-	const struct sluice_persist_ops *ops = persist->ops->of.persist;
-	bool entered = !ops->worker_create || ops->worker_create(persist, &worker->pub, &worker->error);
-	(void)pthread_mutex_lock(&worker->dispatcher->lock);
-	worker->state = entered ? WORKER_RUNNING : WORKER_REFUSED;
-	(void)pthread_cond_broadcast(&worker->dispatcher->state_changed);
-	(void)pthread_mutex_unlock(&worker->dispatcher->lock);
-	return entered;
-}
-
-static void *work(void *argument)
-{
-	struct worker *worker = argument;
-	struct sluice_stage *persist = &worker->dispatcher->setup.persist->stage;
-	char name[16];
-	(void)snprintf(name, sizeof(name), "sluice-work%u", worker->pub.id % 1000);
-	(void)pthread_setname_np(pthread_self(), name);
-	if (!enter(worker))
-		return NULL;
-	log_event(SLUICE_LOG_DEBUG, NULL, "worker_started", sluice_int("worker_id", worker->pub.id));
-	size_t count;
-	while ((count = take_batch(worker)) > 0)
-		work_batch(worker, count);
-	if (persist->ops->of.persist->worker_destroy)
-		persist->ops->of.persist->worker_destroy(persist, &worker->pub);
-	return NULL;
-}
-
-static void init_worker(struct dispatcher *dispatcher, size_t id)
-{
-	struct worker *worker = &dispatcher->workers[id];
-	worker->pub.id = (unsigned)id;
-	worker->dispatcher = dispatcher;
-	worker->last_asked_ns = clock_now_ns();
-	worker->events = must_calloc(dispatcher->max_batch, sizeof(*worker->events));
-	worker->verdicts = must_calloc(dispatcher->max_batch, sizeof(*worker->verdicts));
+	return retries < count;
 }
 
 struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup)
@@ -317,38 +255,17 @@ struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup)
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&dispatcher->some, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
-	(void)pthread_cond_init(&dispatcher->state_changed, NULL);
-	dispatcher->worker_count = (size_t)config->queue.workers;
-	dispatcher->workers = must_calloc(dispatcher->worker_count, sizeof(*dispatcher->workers));
-	for (size_t i = 0; i < dispatcher->worker_count; i++)
-		init_worker(dispatcher, i);
+	dispatcher->workers = workers_create(&(struct workers_setup){.config = config,
+	                                                             .persist = setup->persist,
+	                                                             .context = dispatcher,
+	                                                             .take = take_batch,
+	                                                             .work = work_batch});
 	return dispatcher;
 }
 
 bool dispatcher_start(struct dispatcher *dispatcher, struct sluice_error *error)
 {
-	for (size_t i = 0; i < dispatcher->worker_count; i++) {
-		struct worker *worker = &dispatcher->workers[i];
-		int problem = pthread_create(&worker->thread, NULL, work, worker);
-		if (problem != 0)
-			return sluice_error_set(error, "cannot start worker %zu: %s", i, strerror(problem));
-		worker->started = true;
-	}
-	bool all = true;
-	(void)pthread_mutex_lock(&dispatcher->lock);
-	for (size_t i = 0; i < dispatcher->worker_count; i++) {
-		struct worker *worker = &dispatcher->workers[i];
-		while (worker->state == WORKER_STARTING)
-			(void)pthread_cond_wait(&dispatcher->state_changed, &dispatcher->lock);
-		if (worker->state == WORKER_REFUSED)
-			all = sluice_error_set(error, "%s: worker %zu: %s", dispatcher->setup.persist->label, i,
-			                       worker->error.text);
-	}
-	(void)pthread_mutex_unlock(&dispatcher->lock);
-	if (all)
-		log_event(SLUICE_LOG_INFO, NULL, "workers_started",
-		          sluice_int("count", (int64_t)dispatcher->worker_count));
-	return all;
+	return workers_start(dispatcher->workers, error);
 }
 
 void dispatcher_stop(struct dispatcher *dispatcher)
@@ -357,12 +274,7 @@ void dispatcher_stop(struct dispatcher *dispatcher)
 	dispatcher->stopping = true;
 	(void)pthread_cond_broadcast(&dispatcher->some);
 	(void)pthread_mutex_unlock(&dispatcher->lock);
-	for (size_t i = 0; i < dispatcher->worker_count; i++) {
-		struct worker *worker = &dispatcher->workers[i];
-		if (worker->started)
-			(void)pthread_join(worker->thread, NULL);
-		worker->started = false;
-	}
+	workers_stop(dispatcher->workers);
 }
 
 void dispatcher_reject_waiting(struct dispatcher *dispatcher)
@@ -376,14 +288,9 @@ void dispatcher_reject_waiting(struct dispatcher *dispatcher)
 
 void dispatcher_destroy(struct dispatcher *dispatcher)
 {
-	for (size_t i = 0; i < dispatcher->worker_count; i++) {
-		free(dispatcher->workers[i].events);
-		free(dispatcher->workers[i].verdicts);
-	}
-	free(dispatcher->workers);
+	workers_destroy(dispatcher->workers);
 	lanes_destroy(dispatcher->lanes);
 	(void)pthread_cond_destroy(&dispatcher->some);
-	(void)pthread_cond_destroy(&dispatcher->state_changed);
 	(void)pthread_mutex_destroy(&dispatcher->lock);
 	free(dispatcher);
 }
@@ -430,20 +337,7 @@ uint64_t dispatcher_dead_letters(const struct dispatcher *dispatcher)
 	return atomic_load_explicit(&dispatcher->dead_letters, memory_order_relaxed);
 }
 
-size_t dispatcher_workers(const struct dispatcher *dispatcher)
+struct workers *dispatcher_workers(const struct dispatcher *dispatcher)
 {
-	return dispatcher->worker_count;
-}
-
-double dispatcher_utilization(struct dispatcher *dispatcher, size_t id)
-{
-	struct worker *worker = &dispatcher->workers[id];
-	int64_t now = clock_now_ns();
-	int64_t since = atomic_load_explicit(&worker->busy_since_ns, memory_order_relaxed);
-	int64_t busy = atomic_load_explicit(&worker->busy_ns, memory_order_relaxed) + (since ? now - since : 0);
-	int64_t asked = now - worker->last_asked_ns;
-	double share = asked > 0 ? 100.0 * (double)(busy - worker->last_busy_ns) / (double)asked : 0;
-	worker->last_busy_ns = busy;
-	worker->last_asked_ns = now;
-	return share < 0 ? 0 : share > 100 ? 100 : share;
+	return dispatcher->workers;
 }

@@ -20,6 +20,7 @@
 #include "runtime/host.h"
 
 struct dispatcher;
+struct workers;
 
 /* What a dispatcher works with; all of it outlives the dispatcher. */
 struct dispatcher_setup {
@@ -57,9 +58,6 @@ void dispatcher_hurry(struct dispatcher *dispatcher);
 size_t dispatcher_depth(const struct dispatcher *dispatcher);
 uint64_t dispatcher_retries(const struct dispatcher *dispatcher); /* hand-overs that ended in another try */
 uint64_t dispatcher_dead_letters(const struct dispatcher *dispatcher);
-size_t dispatcher_workers(const struct dispatcher *dispatcher);
-
-/* Share of the time since the last call that the worker has worked, 0–100. One caller at a time. */
-double dispatcher_utilization(struct dispatcher *dispatcher, size_t worker);
+struct workers *dispatcher_workers(const struct dispatcher *dispatcher);
 
 #endif

@@ -12,6 +12,7 @@
 #include "runtime/event_thread.h"
 #include "runtime/flow.h"
 #include "runtime/ticker.h"
+#include "runtime/worker.h"
 
 /* From this size on a body is checked, hashed and parsed (up to 10 ns a byte) on a thread of its own, so that small ones
  * do not wait for it. The hop costs about 60 µs. */
@@ -231,7 +232,8 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 		.receiving = event_pool_receiving(pipeline->pool),
 		.in_flight_bytes = event_pool_bytes(pipeline->pool),
 		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
-		.workers = pipeline->dispatcher ? dispatcher_workers(pipeline->dispatcher) : 0,
+		.workers = pipeline->dispatcher ? workers_count(dispatcher_workers(pipeline->dispatcher)) : 0,
+		.worker_restarts = pipeline->dispatcher ? workers_restarts(dispatcher_workers(pipeline->dispatcher)) : 0,
 		.retries = pipeline->dispatcher ? dispatcher_retries(pipeline->dispatcher) : 0,
 		.dead_letters = pipeline->dispatcher ? dispatcher_dead_letters(pipeline->dispatcher) : 0,
 	};
@@ -243,7 +245,7 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 
 double pipeline_worker_utilization(struct pipeline *pipeline, size_t id)
 {
-	return dispatcher_utilization(pipeline->dispatcher, id);
+	return workers_utilization(dispatcher_workers(pipeline->dispatcher), id);
 }
 
 void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observer)

@@ -61,6 +61,7 @@ struct pipeline_stats {
 	size_t in_flight_bytes; /* of these and of requests that are being received */
 	size_t queue_depth;     /* kept by the queue, not yet in a worker's hands */
 	size_t workers;
+	uint64_t worker_restarts;
 	uint64_t outcomes[OUTCOME_COUNT]; /* since start, by enum event_outcome */
 	uint64_t rejections[KIND_COUNT];  /* of them rejected and conflict, by the stage that refused */
 	uint64_t retries;                 /* hand-overs that ended in another try */

@@ -133,7 +133,13 @@ const struct config_section *config_section_find(const char *name)
 
 static const struct sluice_option queue_options[] = {
 	SLUICE_OPTION_INT(struct queue_config, workers, .name = "workers", .fallback = "1", .min = 1, .max = 1024,
-                          .unit = "workers", .help = "threads that take from the queue and run persist"),
+                          .unit = "workers", .help = "workers that take from the queue and run persist"),
+	SLUICE_OPTION_INT(struct queue_config, workers_per_cpu, .name = "workers_per_cpu", .fallback = "0", .min = 0,
+                          .max = 64, .unit = "workers",
+                          .help = "so many for each processor that sluice may use; 0: as many as `workers` says"),
+	SLUICE_OPTION_INT(struct queue_config, jobs, .name = "jobs", .fallback = "1", .min = 1, .max = 256,
+                          .unit = "batches",
+                          .help = "batches that a worker works on at the same time, each on a thread of its own"),
 	SLUICE_OPTION_END,
 };
 

@@ -160,6 +160,8 @@ static void write_pipeline(struct service *service, struct buffer *out)
 	write_value(out, "webhook_in_flight_bytes", "gauge",
 	            "Memory of events inside the pipeline and of requests that are being received, in bytes.",
 	            (double)now.in_flight_bytes);
+	write_value(out, "webhook_worker_restarts_total", "counter",
+	            "Workers whose stage could store nothing and was created again.", (double)now.worker_restarts);
 	head(out, "webhook_worker_utilization", "gauge",
 	     "Utilization of a worker over the last 10 seconds, in percent.");
 	for (size_t id = 0; id < now.workers; id++)

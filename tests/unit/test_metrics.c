@@ -153,6 +153,7 @@ START_TEST(test_metrics_count_what_happened)
 	ck_assert_double_eq(sample("webhook_db_latency_ms_count{operation=\"commit\"}"), 2);
 	ck_assert_double_ge(sample("webhook_worker_utilization{worker_id=\"2\"}"), 0);
 	ck_assert_double_eq(sample("webhook_worker_utilization{worker_id=\"3\"}"), -1);
+	ck_assert_double_eq(sample("webhook_worker_restarts_total"), 0);
 	ck_assert_double_eq(sample("webhook_queue_depth"), 0);
 	ck_assert_double_ge(sample("webhook_in_flight"), 0);
 	ck_assert_double_ge(sample("webhook_in_flight_bytes"), 0);
