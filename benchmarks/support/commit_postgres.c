@@ -18,7 +18,8 @@
 enum { COLUMNS = 8, AUDIT_PARAMETERS = 3, PARAMETERS = COLUMNS + AUDIT_PARAMETERS, BATCH_MAX = 4096 };
 enum { INT8_OID = 20, TEXT_OID = 25, BYTEA_OID = 17, TIMESTAMPTZ_OID = 1184 };
 
-static const Oid element_types[COLUMNS] = {TEXT_OID, TEXT_OID, TEXT_OID, INT8_OID, BYTEA_OID, BYTEA_OID, TEXT_OID, TIMESTAMPTZ_OID};
+static const Oid element_types[COLUMNS] = {TEXT_OID,  TEXT_OID,  TEXT_OID, INT8_OID,
+                                           BYTEA_OID, BYTEA_OID, TEXT_OID, TIMESTAMPTZ_OID};
 
 static const char statement[] =
 	"WITH event AS (INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id, received_at) "

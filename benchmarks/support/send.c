@@ -20,10 +20,10 @@ static void add_webhook(struct input *input, const char *prefix, size_t i)
 	struct buffer body = {0};
 	struct row row;
 	row_make(&row, prefix, i);
-	buffer_printf(
-		&body,
-		"{\"messageId\":\"%s\",\"eventType\":\"order.created\",\"stream\":\"%s\",\"sequence\":%" PRId64 ",\"payload\":%s}",
-		row.id, row.stream, row.sequence, row.payload);
+	buffer_printf(&body,
+	              "{\"messageId\":\"%s\",\"eventType\":\"order.created\",\"stream\":\"%s\",\"sequence\":%" PRId64
+	              ",\"payload\":%s}",
+	              row.id, row.stream, row.sequence, row.payload);
 	input_add(input)->body = (struct sluice_bytes){arena_strndup(&input->arena, body.data, body.size), body.size};
 	buffer_finish(&body);
 }

@@ -233,7 +233,8 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 		.in_flight_bytes = event_pool_bytes(pipeline->pool),
 		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
 		.workers = pipeline->dispatcher ? workers_count(dispatcher_workers(pipeline->dispatcher)) : 0,
-		.worker_restarts = pipeline->dispatcher ? workers_restarts(dispatcher_workers(pipeline->dispatcher)) : 0,
+		.worker_restarts = pipeline->dispatcher ? workers_restarts(dispatcher_workers(pipeline->dispatcher))
+	                                                : 0,
 		.retries = pipeline->dispatcher ? dispatcher_retries(pipeline->dispatcher) : 0,
 		.dead_letters = pipeline->dispatcher ? dispatcher_dead_letters(pipeline->dispatcher) : 0,
 	};

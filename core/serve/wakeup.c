@@ -23,7 +23,8 @@ static ssize_t write_now(int fd, const void *data, size_t size)
 static void wake(int fd)
 {
 	static const uint64_t one = 1;
-	(void)write_now(fd, &one, sizeof(one)); /* it fails only where the counter is at its end, and so the thread awake */
+	(void)write_now(fd, &one,
+	                sizeof(one)); /* it fails only where the counter is at its end, and so the thread awake */
 	(void)atomic_fetch_sub(&pending, 1);
 }
 

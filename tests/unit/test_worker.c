@@ -13,8 +13,8 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	size_t batches;       /* still to be taken */
-	size_t inside, done;  /* being worked on; through */
+	size_t batches;      /* still to be taken */
+	size_t inside, done; /* being worked on; through */
 	size_t most_inside;
 	size_t wanted_inside; /* work() waits until so many are inside */
 	size_t created, destroyed;
