@@ -84,6 +84,7 @@ size_t config_workers(const struct queue_config *config);
 /* … and of kind persist. */
 struct persist_config {
 	int64_t max_batch;                           /* 1 for a stage that only has process() */
+	uint64_t max_bytes;                          /* of payload, unless one event alone has more */
 	struct sluice_duration linger;               /* how long an incomplete batch waits for more; 0: not at all */
 	struct sluice_duration retry_min, retry_max; /* bounds of the growing, jittered pause between tries */
 };

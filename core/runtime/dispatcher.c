@@ -21,7 +21,7 @@ enum { TAKE_CHUNK = 256, STARVED_NS = 20 * 1000 * 1000 };
 
 struct dispatcher {
 	struct dispatcher_setup setup;
-	size_t max_batch;
+	struct lane_limit limit; /* of a batch */
 	int64_t linger_ns;
 
 	pthread_mutex_t lock;
@@ -73,10 +73,10 @@ static size_t take_batch(void *context, struct job *job)
 		int64_t wake_ns = lanes_wake_held(dispatcher->lanes, clock_now_ns());
 		size_t ready = lanes_ready(dispatcher->lanes);
 		bool lingers = dispatcher->linger_ns && !dispatcher->hurried && ready > 0 &&
-		               ready < dispatcher->max_batch;
+		               ready < dispatcher->limit.events;
 		int64_t full_ns = lingers ? lanes_oldest_ready_ns(dispatcher->lanes) + dispatcher->linger_ns : 0;
 		if (ready > 0 && full_ns <= clock_now_ns()) {
-			count = lanes_lease(dispatcher->lanes, job->events, dispatcher->max_batch);
+			count = lanes_lease(dispatcher->lanes, job->events, dispatcher->limit);
 			/* What is left is for another worker: each that goes wakes the next, nobody wakes all. */
 			if (lanes_ready(dispatcher->lanes) > 0 && dispatcher->idle > 0)
 				(void)pthread_cond_signal(&dispatcher->some);
@@ -246,7 +246,8 @@ struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup)
 	const struct config *config = setup->config;
 	struct dispatcher *dispatcher = must_calloc(1, sizeof(*dispatcher));
 	dispatcher->setup = *setup;
-	dispatcher->max_batch = (size_t)config->persist.max_batch;
+	dispatcher->limit = (struct lane_limit){.events = (size_t)config->persist.max_batch,
+	                                        .bytes = (size_t)config->persist.max_bytes};
 	dispatcher->linger_ns = config->persist.linger.ns;
 	dispatcher->lanes = lanes_create();
 	(void)pthread_mutex_init(&dispatcher->lock, NULL);

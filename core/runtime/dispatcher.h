@@ -3,7 +3,7 @@
  *
  * It takes what the queue stage keeps, sorts it into lanes, one per stream, and leases lanes to workers: while one
  * worker holds events of a stream no other gets any of it. A worker that is free takes all that waits, up to max_batch
- * (natural batching); nobody waits for a batch to fill unless `linger` says so.
+ * events and max_bytes (natural batching); nobody waits for a batch to fill unless `linger` says so.
  *
  * A RETRY before the ack point holds the lane and tries again while the event's deadline allows; then the event and all
  * of its lane behind it are rejected, so that a stream never overtakes. After the ack point it tries without end.

@@ -116,18 +116,23 @@ void lanes_add(struct lanes *lanes, struct event *event)
 		make_ready(lanes, lane);
 }
 
-size_t lanes_lease(struct lanes *lanes, struct sluice_event **batch, size_t max)
+size_t lanes_lease(struct lanes *lanes, struct sluice_event **batch, struct lane_limit limit)
 {
-	size_t count = 0;
-	while (count < max && lanes->first_ready) {
+	size_t count = 0, bytes = 0;
+	while (lanes->first_ready && count < limit.events) {
 		struct lane *lane = lanes->first_ready;
+		const struct event *next = lane->waiting.first;
+		if (count > 0 && bytes + next->pub.payload.size > limit.bytes)
+			break;
 		lanes->first_ready = lane->next;
 		lanes->ready_events -= lane->waiting_count;
 		lane->state = LANE_LEASED;
-		while (count < max && lane->waiting.first) {
+		do {
+			bytes += next->pub.payload.size;
 			batch[count++] = &event_list_take(&lane->waiting)->pub;
 			lane->waiting_count--;
-		}
+			next = lane->waiting.first;
+		} while (next && count < limit.events && bytes + next->pub.payload.size <= limit.bytes);
 	}
 	return count;
 }

@@ -21,9 +21,15 @@ void lanes_destroy(struct lanes *lanes); /* all events are out */
 /* Appends the event to the lane of its stream. */
 void lanes_add(struct lanes *lanes, struct event *event);
 
-/* Leases ready lanes, those ready longest first, and moves up to `max` of their events into `batch`, lane by lane and
- * in order within each. Returns how many. The lane of each is event->lane. */
-size_t lanes_lease(struct lanes *lanes, struct sluice_event **batch, size_t max);
+/* How much goes into a batch; one event always does. */
+struct lane_limit {
+	size_t events;
+	size_t bytes; /* of payload */
+};
+
+/* Leases ready lanes, those ready longest first, and moves their events into `batch` up to the limit, lane by lane and in
+ * order within each. Returns how many. The lane of each is event->lane. */
+size_t lanes_lease(struct lanes *lanes, struct sluice_event **batch, struct lane_limit limit);
 
 /* Ends the lease of a lane. `again` are its events to be tried again, in order, put before all that waits; the lane is
  * then held until `held_until_ns`. The lane may be gone afterwards. */

@@ -146,6 +146,8 @@ static const struct sluice_option queue_options[] = {
 static const struct sluice_option persist_options[] = {
 	SLUICE_OPTION_INT(struct persist_config, max_batch, .name = "max_batch", .fallback = "256", .min = 1,
                           .max = 4096, .unit = "events", .help = "the most events stored in one transaction"),
+	SLUICE_OPTION_SIZE(struct persist_config, max_bytes, .name = "max_bytes", .fallback = "1MiB", .min = 1,
+                           .max = GIB, .help = "the most bytes of payload stored in one transaction of several events"),
 	SLUICE_OPTION_DURATION(
 		struct persist_config, linger, .name = "linger", .fallback = "0s", .min = 0, .max = 60 * S,
 		.help = "how long an incomplete batch waits for more events; 0s: none, it goes as soon as a worker is free"),

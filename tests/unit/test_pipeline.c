@@ -182,7 +182,7 @@ static struct bench *new_bench(void)
 	bench.config.events = (struct events_config){.max = 2000, .max_bytes = 64 << 20, .arena = 4096};
 	bench.config.queue = (struct queue_config){.workers = 8, .jobs = 1};
 	bench.config.persist = (struct persist_config){
-		.max_batch = 256, .retry_min.ns = NS_PER_MS, .retry_max.ns = 5 * NS_PER_MS};
+		.max_batch = 256, .max_bytes = 1 << 20, .retry_min.ns = NS_PER_MS, .retry_max.ns = 5 * NS_PER_MS};
 	bench.path[0] = TEST_BUILD_DIR "/stages";
 	static const struct sluice_persist_ops persist = {.store = persist_batch, .dead_letter = dead_letter};
 	add_stage(&bench,
@@ -667,9 +667,23 @@ START_TEST(test_poison_fails_alone)
 }
 END_TEST
 
-START_TEST(test_a_free_worker_takes_all_that_waits)
+/* Of 100 that wait, each with 2 bytes of payload. */
+static const struct {
+	int64_t max_batch;
+	uint64_t max_bytes;
+	size_t batches[4];
+} takes[] = {
+	{256, 1 << 20, {100}},
+	{100, 200, {100}},
+	{40, 1 << 20, {40, 40, 20}},
+	{256, 81, {40, 40, 20}},
+};
+
+START_TEST(test_a_free_worker_takes_all_that_waits_up_to_the_bounds)
 {
 	struct bench *bench = new_bench();
+	bench->config.persist.max_batch = takes[_i].max_batch;
+	bench->config.persist.max_bytes = takes[_i].max_bytes;
 	bench->config.queue.workers = 1;
 	add_real(bench, SLUICE_KIND_QUEUE, "memory");
 	start(bench);
@@ -688,9 +702,11 @@ START_TEST(test_a_free_worker_takes_all_that_waits)
 	close_gate(false);
 	for (size_t i = 0; i <= 100; i++)
 		ck_assert_int_eq(outcome(&senders[i]), OUTCOME_ACCEPTED);
-	ck_assert_uint_eq(seen.batch_count, 2);
-	ck_assert_uint_eq(seen.batches[1], 100);
-	ck_assert_uint_eq(senders[50].times.batch_size, 100);
+	size_t count = 0;
+	for (; takes[_i].batches[count]; count++)
+		ck_assert_uint_eq(seen.batches[1 + count], takes[_i].batches[count]);
+	ck_assert_uint_eq(seen.batch_count, 1 + count);
+	ck_assert_uint_eq(senders[50].times.batch_size, takes[_i].batches[50 / takes[_i].batches[0]]);
 	stop(bench);
 }
 END_TEST
@@ -1041,7 +1057,8 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_what_is_behind_a_lost_event_is_turned_away_with_it);
 	tcase_add_test(all, test_a_pause_beyond_the_deadline_ends_the_event);
 	tcase_add_test(all, test_poison_fails_alone);
-	tcase_add_test(all, test_a_free_worker_takes_all_that_waits);
+	tcase_add_loop_test(all, test_a_free_worker_takes_all_that_waits_up_to_the_bounds, 0,
+	                    sizeof(takes) / sizeof(takes[0]));
 	tcase_add_test(all, test_what_is_being_received_has_no_place_and_half_of_the_bytes);
 	tcase_add_test(all, test_the_pool_is_bounded);
 	tcase_add_test(all, test_times_of_all_stages_add_up);
