@@ -39,8 +39,10 @@ START_TEST(test_who_waits_for_a_connection_waits_no_longer_than_its_sender)
 	ck_assert_int_ge(waited_ns, 90 * NS_PER_MS);
 	ck_assert_int_lt(waited_ns, 1000 * NS_PER_MS);
 	ck_assert_int_ge(harness_span_ns(event, 0), 90 * NS_PER_MS);
-	ck_assert_ptr_nonnull(strstr(harness_detail(event), "busy"));
-	ck_assert_str_eq(store_unhealthy(h), "");
+	ck_assert_ptr_nonnull(strstr(harness_detail(event), "all 1 connections to PostgreSQL are busy (pool.max)"));
+	ck_assert_ptr_nonnull(strstr(store_unhealthy(h), "all 1 connections to PostgreSQL are busy (pool.max)"));
+	ck_assert_double_eq(store_gauge(h, "db_pool_timeouts", NULL), 1);
+	ck_assert_double_ge(store_gauge(h, "db_pool_exhausted_seconds", NULL), 0.09);
 
 	event->acknowledged = true;
 	waiter_start(&acknowledged, event, h);

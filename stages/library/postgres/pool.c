@@ -13,7 +13,6 @@
 #define ROUND_NS (100 * NS_PER_MS) /* how often the thread looks after the connections */
 #define PROBE_INTERVAL_NS NS_PER_S
 #define WATCH_NS (1500 * NS_PER_MS) /* what the answer to a look may take */
-#define STUCK_NS (1500 * NS_PER_MS)
 
 /* Waits for the condition under the lock. False: the time is over. */
 static bool wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_ns)
@@ -84,7 +83,23 @@ static void explain_wait(const struct pool *pool, char reason[TROUBLE_SIZE])
 			"%zu of %lld connections to PostgreSQL wait for a COMMIT to be confirmed (is a synchronous standby away?)",
 			pool->awaited_count, max);
 	else
-		(void)snprintf(reason, TROUBLE_SIZE, "all %lld connections to PostgreSQL are busy", max);
+		(void)snprintf(reason, TROUBLE_SIZE, "all %lld connections to PostgreSQL are busy (pool.max)", max);
+}
+
+/* Under the lock, whenever somebody begins or ends to wait. */
+static void note_exhaustion(struct pool *pool)
+{
+	int64_t now_ns = real_now_ns();
+	bool exhausted = pool->waiting > 0 && total(pool) >= (size_t)config_of(pool)->pool_max;
+	if (pool->exhausted_since_ns != 0)
+		pool->exhausted_ns += now_ns - pool->exhausted_since_ns;
+	pool->exhausted_since_ns = exhausted ? now_ns : 0;
+}
+
+static void note_timeout(struct pool *pool)
+{
+	pool->timeouts++;
+	pool->timed_out_ns = real_now_ns();
 }
 
 struct connection *pool_take(struct pool *pool, int64_t wait_ns, char reason[TROUBLE_SIZE])
@@ -95,13 +110,18 @@ struct connection *pool_take(struct pool *pool, int64_t wait_ns, char reason[TRO
 	bool timely = true;
 	while (!connection && timely && !(total(pool) == 0 && is_pausing(pool))) {
 		pool->waiting++;
+		note_exhaustion(pool);
 		(void)pthread_cond_signal(&pool->wanted);
 		timely = wait_until(&pool->freed, &pool->lock, until_ns);
 		pool->waiting--;
+		note_exhaustion(pool);
 		connection = lend(pool);
 	}
-	if (!connection)
+	if (!connection) {
 		explain_wait(pool, reason);
+		if (!pool->trouble[0])
+			note_timeout(pool);
+	}
 	(void)pthread_mutex_unlock(&pool->lock);
 	return connection;
 }
@@ -130,35 +150,6 @@ void pool_give(struct pool *pool, struct connection *connection)
 	pool->moved_ns = real_now_ns();
 	take_back(pool, connection);
 	(void)pthread_mutex_unlock(&pool->lock);
-}
-
-static bool is_stuck(const struct pool *pool)
-{
-	return pool->busy_count > 0 && real_now_ns() - pool->moved_ns > STUCK_NS;
-}
-
-bool pool_in_trouble(struct pool *pool, char trouble_out[POOL_TROUBLE_SIZE])
-{
-	(void)pthread_mutex_lock(&pool->lock);
-	memcpy(trouble_out, pool->trouble, sizeof(pool->trouble));
-	if (!trouble_out[0] && is_stuck(pool))
-		(void)snprintf(
-			trouble_out, POOL_TROUBLE_SIZE,
-			"PostgreSQL has not answered for %.1f s (is a synchronous standby away, a table of Sluice's locked, or the disk slow?)",
-			(double)(real_now_ns() - pool->moved_ns) / (double)NS_PER_S);
-	(void)pthread_mutex_unlock(&pool->lock);
-	return trouble_out[0] != '\0';
-}
-
-struct pool_counts pool_count(struct pool *pool)
-{
-	(void)pthread_mutex_lock(&pool->lock);
-	struct pool_counts counts = {.idle = pool->idle_count,
-	                             .busy = pool->busy_count,
-	                             .awaited = pool->awaited_count,
-	                             .waiting = pool->waiting};
-	(void)pthread_mutex_unlock(&pool->lock);
-	return counts;
 }
 
 static bool wants_another(const struct pool *pool)
@@ -359,7 +350,7 @@ static void ask_about_awaited(struct pool *pool)
 /* What could be remembered of the store is in doubt while nobody would notice that it was exchanged. */
 static void look_for_doubt(struct pool *pool)
 {
-	bool stuck = is_stuck(pool), empty = total(pool) == 0;
+	bool stuck = pool_is_stuck(pool), empty = total(pool) == 0;
 	if ((stuck && !pool->stuck) || (empty && !pool->empty))
 		server_doubt(pool->server);
 	pool->stuck = stuck;

@@ -41,14 +41,14 @@ struct pool {
 	int64_t moved_ns;         /* when a connection was given back, or lent while none was busy */
 	bool stuck, empty;        /* as the thread saw it last */
 	int64_t probe_due_ns;
+	int64_t exhausted_since_ns;      /* somebody waits and no connection more may be opened; 0: not */
+	int64_t exhausted_ns;            /* in all, before that */
+	size_t timeouts;                 /* who waited in vain */
+	int64_t timed_out_ns;            /* the last of them; 0: none */
 	char trouble[POOL_TROUBLE_SIZE]; /* of the last attempt to connect; "" if it went well */
 	int64_t pause_ns;                /* before the next attempt, growing */
 	int64_t not_before_ns;
 	bool stopping;
-};
-
-struct pool_counts {
-	size_t idle, busy, awaited, waiting;
 };
 
 /* Starts with the connection `first`, which is the pool's from now on, even when this fails. */
@@ -64,8 +64,11 @@ struct connection *pool_take(struct pool *pool, int64_t wait_ns, char reason[TRO
 /* Gives it back, without a transaction or broken. */
 void pool_give(struct pool *pool, struct connection *connection);
 
-/* Whether the last attempt to connect failed, or nothing has moved for long, and why. From any thread, as the counts. */
-bool pool_in_trouble(struct pool *pool, char trouble_out[POOL_TROUBLE_SIZE]);
-struct pool_counts pool_count(struct pool *pool);
+/* As a stage's observe(): gauges whose names begin with `prefix` ("db"), and whether the last attempt to connect failed,
+ * nothing has moved for long, somebody has waited in vain, or transactions fail. From any thread. */
+void pool_observe(struct pool *pool, const char *prefix, struct sluice_observer *observer);
+
+/* Whether connections are lent and none has come back for long. Under the lock. */
+bool pool_is_stuck(const struct pool *pool);
 
 #endif

@@ -158,23 +158,8 @@ bool store_audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *co
 void store_observe(struct sluice_stage *stage, struct sluice_observer *observer)
 {
 	struct store *store = stage->state;
-	if (stage->read_only)
-		return;
-	struct pool_counts counts = pool_count(&store->pool);
-	const struct {
-		const char *state;
-		size_t count;
-	} gauges[] = {{"idle", counts.idle}, {"busy", counts.busy}, {"waiting", counts.waiting}};
-	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
-		observer->gauge(observer, "db_pool_connections", "state", gauges[i].state, (double)gauges[i].count,
-		                "Connections to PostgreSQL, and how many threads wait for one.");
-	observer->gauge(observer, "db_unconfirmed_commits", NULL, NULL, (double)counts.awaited,
-	                "COMMITs that PostgreSQL has not answered in time; each keeps its place in the pool.");
-	char trouble[POOL_TROUBLE_SIZE], reason[HEALTH_SIZE];
-	if (pool_in_trouble(&store->pool, trouble))
-		observer->unhealthy(observer, trouble);
-	else if (health_is_bad(&store->server.health, reason))
-		observer->unhealthy(observer, reason);
+	if (!stage->read_only)
+		pool_observe(&store->pool, "db", observer);
 }
 
 /* The moment that a reader holds would keep dead rows from being cleared up, and its locks a schema from being dropped.
