@@ -25,6 +25,7 @@ static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verd
 #define sluice_resume(event, verdict) resume_with_flaw(event, verdict)
 #define sluice_store_epoch(stage) (flaw == IGNORES_EPOCHS ? 0 : sluice_store_epoch(stage))
 #include "../../../stages/idempotency/memory/memory.c"
+#include "claims/claims.c"
 #undef sluice_resume
 #undef sluice_store_epoch
 #pragma pop_macro("SLUICE_STAGE")
@@ -50,17 +51,17 @@ static void lower_id(struct sluice_event *event)
 /* What is kept is known; what is in flight is claimed after a look and a pause. */
 static enum sluice_verdict check_then_insert(struct sluice_stage *stage, struct sluice_event *event)
 {
-	struct table *table = stage->state;
+	struct claims *claims = stage->state;
 	uint64_t hash = stage->host->hash(event->message_id.data, event->message_id.size);
-	(void)pthread_mutex_lock(&table->lock);
-	const struct entry *entry = find(table, hash, event->message_id);
-	(void)pthread_mutex_unlock(&table->lock);
+	(void)pthread_mutex_lock(&claims->lock);
+	const struct entry *entry = find(claims, hash, event->message_id);
+	(void)pthread_mutex_unlock(&claims->lock);
 	meet();
 	if (entry)
 		return ops.process(stage, event);
-	(void)pthread_mutex_lock(&table->lock);
-	*sluice_local(stage, event) = claim(table, hash, event->message_id);
-	(void)pthread_mutex_unlock(&table->lock);
+	(void)pthread_mutex_lock(&claims->lock);
+	*sluice_local(stage, event) = claim(claims, hash, event->message_id);
+	(void)pthread_mutex_unlock(&claims->lock);
 	return SLUICE_PASS;
 }
 
