@@ -32,7 +32,7 @@ static struct plugin plugins[KIND_COUNT];
 
 static struct pipeline *create(struct config *config, unsigned first_kind)
 {
-	*config = (struct config){.events = {.max = 16, .max_bytes = 1 << 20, .arena = 4096}};
+	*config = (struct config){.events = {.max = 16, .max_bytes = 1 << 20, .arena = 4096, .pool_count = 512}};
 	static const struct sluice_auth_ops auth = {.process = pass};
 	static const struct sluice_parse_ops parse = {.process = pass};
 	static const struct sluice_idempotency_ops idempotency = {.process = pass};

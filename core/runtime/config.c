@@ -166,12 +166,17 @@ static bool check_admin(const struct load *load)
 static bool check_events(const struct load *load)
 {
 	const struct config *config = load->config;
-	uint64_t largest = config->listen.max_body + config->events.arena;
-	if (config->events.max_bytes >= largest)
-		return true;
-	return yaml_fail(place_of(load, "events.max_bytes"), load->error,
-	                 "events.max_bytes must be at least listen.max_body plus events.arena, %llu bytes",
-	                 (unsigned long long)largest);
+	const struct events_config *events = &config->events;
+	uint64_t largest = config->listen.max_body + events->arena, pool = (uint64_t)events->pool_count * events->arena;
+	if (events->max_bytes < largest)
+		return yaml_fail(place_of(load, "events.max_bytes"), load->error,
+		                 "events.max_bytes must be at least listen.max_body plus events.arena, %llu bytes",
+		                 (unsigned long long)largest);
+	if (events->preallocate && pool > events->max_bytes)
+		return yaml_fail(place_of(load, "events.pool.count"), load->error,
+		                 "events.pool.count times events.arena, %llu bytes, must be at most events.max_bytes",
+		                 (unsigned long long)pool);
+	return true;
 }
 
 /* A stage has no larger batches than it takes, whatever the file it was swapped into says. */

@@ -61,6 +61,8 @@ struct events_config {
 	int64_t max;        /* events in flight */
 	uint64_t max_bytes; /* their memory together */
 	uint64_t arena;     /* first block of each */
+	int64_t pool_count; /* of those that are over, how many keep their memory for the next ones; 0: each is freed */
+	bool preallocate;   /* these have their memory from the start */
 };
 
 /* `observability:` — what is kept and written for people. */

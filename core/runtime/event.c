@@ -11,21 +11,37 @@
 #include "base/clock.h"
 #include "runtime/host.h"
 
-/* How many events rest in the pool with their memory; more are freed, so a burst does not hold its memory forever. */
-enum { RESTING_MAX = 512 };
-
 struct event_pool {
 	struct pipeline *pipeline;
 	struct arena_budget budget, receiving;
 	size_t max;
 	size_t arena_size;
+	size_t resting_max;                /* more are freed, so that a burst does not hold its memory forever */
 	atomic_size_t in_flight, received; /* admitted; not yet */
+	_Atomic uint64_t hits, misses, growths;
 
 	pthread_mutex_t lock;
 	pthread_cond_t emptied;
 	struct event *resting;
 	size_t resting_count;
 };
+
+static void add_resting(struct event_pool *pool, struct event *event)
+{
+	event->next = pool->resting;
+	pool->resting = event;
+	pool->resting_count++;
+}
+
+/* Written to, so that the system has given its pages before the first event needs them. */
+static struct event *allocate(const struct event_pool *pool)
+{
+	struct event *event = must_calloc(1, sizeof(*event));
+	arena_init(&event->arena, pool->arena_size, NULL);
+	memset(arena_must(&event->arena, pool->arena_size), 0, pool->arena_size);
+	arena_empty(&event->arena);
+	return event;
+}
 
 struct event_pool *event_pool_create(const struct events_config *config, size_t largest, struct pipeline *pipeline)
 {
@@ -34,6 +50,7 @@ struct event_pool *event_pool_create(const struct events_config *config, size_t 
 	pool->pipeline = pipeline;
 	pool->max = (size_t)config->max;
 	pool->arena_size = (size_t)config->arena;
+	pool->resting_max = (size_t)config->pool_count;
 	pool->budget.limit = max_bytes;
 	pool->receiving.limit = largest < half ? half : largest < max_bytes ? largest : max_bytes;
 	pool->receiving.parent = &pool->budget;
@@ -43,6 +60,8 @@ struct event_pool *event_pool_create(const struct events_config *config, size_t 
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&pool->emptied, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
+	while (config->preallocate && pool->resting_count < pool->resting_max)
+		add_resting(pool, allocate(pool));
 	return pool;
 }
 
@@ -66,6 +85,8 @@ void event_pool_destroy(struct event_pool *pool)
 
 static struct event *wake_one(struct event_pool *pool)
 {
+	if (pool->resting_max == 0)
+		return NULL;
 	(void)pthread_mutex_lock(&pool->lock);
 	struct event *event = pool->resting;
 	if (event) {
@@ -84,6 +105,7 @@ struct event *event_pool_get(struct event_pool *pool)
 		arena = event->arena;
 	else
 		arena_init(&arena, pool->arena_size, NULL);
+	(void)atomic_fetch_add_explicit(arena_kept(&arena) ? &pool->hits : &pool->misses, 1, memory_order_relaxed);
 	arena.budget = &pool->receiving;
 	(void)atomic_fetch_add_explicit(&pool->received, 1, memory_order_relaxed);
 	if (!event)
@@ -115,6 +137,8 @@ void event_release(struct event_pool *pool, struct event *event)
 {
 	if (atomic_fetch_sub(&event->references, 1) != 1)
 		return;
+	if (event->arena.charged > event->arena.block_size)
+		(void)atomic_fetch_add_explicit(&pool->growths, 1, memory_order_relaxed);
 	arena_empty(&event->arena);
 	/* What a large first allocation has left behind is not worth keeping. */
 	if (arena_kept(&event->arena) > pool->arena_size)
@@ -123,12 +147,9 @@ void event_release(struct event_pool *pool, struct event *event)
 	if (!admitted)
 		(void)atomic_fetch_sub_explicit(&pool->received, 1, memory_order_relaxed);
 	(void)pthread_mutex_lock(&pool->lock);
-	bool rests = pool->resting_count < RESTING_MAX;
-	if (rests) {
-		event->next = pool->resting;
-		pool->resting = event;
-		pool->resting_count++;
-	}
+	bool rests = pool->resting_count < pool->resting_max;
+	if (rests)
+		add_resting(pool, event);
 	if (admitted && atomic_fetch_sub(&pool->in_flight, 1) == 1)
 		(void)pthread_cond_broadcast(&pool->emptied);
 	(void)pthread_mutex_unlock(&pool->lock);
@@ -149,6 +170,15 @@ size_t event_pool_receiving(const struct event_pool *pool)
 size_t event_pool_bytes(const struct event_pool *pool)
 {
 	return atomic_load_explicit(&pool->budget.used, memory_order_relaxed);
+}
+
+struct event_pool_counts event_pool_counts(const struct event_pool *pool)
+{
+	return (struct event_pool_counts){
+		.hits = atomic_load_explicit(&pool->hits, memory_order_relaxed),
+		.misses = atomic_load_explicit(&pool->misses, memory_order_relaxed),
+		.growths = atomic_load_explicit(&pool->growths, memory_order_relaxed),
+	};
 }
 
 size_t event_pool_excess(const struct event_pool *pool)

@@ -130,10 +130,15 @@ static inline struct event *event_list_take(struct event_list *list)
 }
 
 /*
- * The event pool: events are recycled with the first block of their arenas, and bounded in bytes and, once they are
- * admitted, in number. From any thread.
+ * The event pool: events are recycled with the first block of their arenas, up to events.pool.count of them, and bounded in
+ * bytes and, once they are admitted, in number. From any thread.
  */
 struct event_pool;
+
+struct event_pool_counts {
+	uint64_t hits, misses; /* events that found memory in the pool, and those that took it from the heap */
+	uint64_t growths;      /* events that needed more than events.arena */
+};
 
 /* `largest`: bytes that a single event may need while it is received, whatever the half of the pool. */
 struct event_pool *event_pool_create(const struct events_config *config, size_t largest, struct pipeline *pipeline);
@@ -151,6 +156,8 @@ void event_release(struct event_pool *pool, struct event *event);
 size_t event_pool_in_flight(const struct event_pool *pool); /* admitted … */
 size_t event_pool_receiving(const struct event_pool *pool); /* … and not yet */
 size_t event_pool_bytes(const struct event_pool *pool);
+
+struct event_pool_counts event_pool_counts(const struct event_pool *pool);
 
 /* How many bytes should be given up by events that are not admitted, so that others can be received; 0 while three
  * quarters of what they may take are not used. */

@@ -231,6 +231,7 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 		.in_flight = event_pool_in_flight(pipeline->pool),
 		.receiving = event_pool_receiving(pipeline->pool),
 		.in_flight_bytes = event_pool_bytes(pipeline->pool),
+		.pool = event_pool_counts(pipeline->pool),
 		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
 		.workers = pipeline->dispatcher ? workers_count(dispatcher_workers(pipeline->dispatcher)) : 0,
 		.worker_restarts = pipeline->dispatcher ? workers_restarts(dispatcher_workers(pipeline->dispatcher))

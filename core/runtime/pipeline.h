@@ -66,6 +66,7 @@ struct pipeline_stats {
 	uint64_t rejections[KIND_COUNT];  /* of them rejected and conflict, by the stage that refused */
 	uint64_t retries;                 /* hand-overs that ended in another try */
 	uint64_t dead_letters;
+	struct event_pool_counts pool;
 };
 void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *stats_out);
 

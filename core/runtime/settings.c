@@ -97,6 +97,12 @@ static const struct sluice_option events_options[] = {
                            .max = 1024 * GIB, .help = "memory of all events in flight; more gets 503"),
 	SLUICE_OPTION_SIZE(struct events_config, arena, .name = "arena", .fallback = "16KiB", .min = KIB,
                            .max = 16 * MIB, .help = "initial memory of an event, and the step in which it grows"),
+	SLUICE_OPTION_INT(
+		struct events_config, pool_count, .name = "pool.count", .fallback = "512", .min = 0, .max = 1000000,
+		.unit = "events",
+		.help = "events whose initial memory is kept for the next ones; 0 takes it from the heap each time"),
+	SLUICE_OPTION_BOOL(struct events_config, preallocate, .name = "pool.preallocate", .fallback = "false",
+                           .help = "allocate the memory of pool.count events at start"),
 	SLUICE_OPTION_END,
 };
 

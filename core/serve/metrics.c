@@ -160,6 +160,12 @@ static void write_pipeline(struct service *service, struct buffer *out)
 	write_value(out, "webhook_in_flight_bytes", "gauge",
 	            "Memory of events inside the pipeline and of requests that are being received, in bytes.",
 	            (double)now.in_flight_bytes);
+	head(out, "webhook_event_pool_total", "counter",
+	     "Requests by whether their memory was in the event pool or taken from the heap.");
+	buffer_printf(out, "webhook_event_pool_total{result=\"hit\"} %" PRIu64 "\n", now.pool.hits);
+	buffer_printf(out, "webhook_event_pool_total{result=\"miss\"} %" PRIu64 "\n", now.pool.misses);
+	write_value(out, "webhook_event_pool_growths_total", "counter", "Requests that needed more than events.arena.",
+	            (double)now.pool.growths);
 	write_value(out, "webhook_worker_restarts_total", "counter",
 	            "Workers whose stage could store nothing and was created again.", (double)now.worker_restarts);
 	head(out, "webhook_worker_utilization", "gauge",

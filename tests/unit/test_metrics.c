@@ -157,6 +157,10 @@ START_TEST(test_metrics_count_what_happened)
 	ck_assert_double_eq(sample("webhook_queue_depth"), 0);
 	ck_assert_double_ge(sample("webhook_in_flight"), 0);
 	ck_assert_double_ge(sample("webhook_in_flight_bytes"), 0);
+	ck_assert_double_eq(sample("webhook_event_pool_total{result=\"hit\"}") +
+	                            sample("webhook_event_pool_total{result=\"miss\"}"),
+	                    3);
+	ck_assert_double_eq(sample("webhook_event_pool_growths_total"), 0);
 	ck_assert_double_eq(sample("webhook_dead_letters_total"), 0);
 	ck_assert_double_gt(sample("process_resident_memory_bytes"), 0);
 	ck_assert_double_gt(sample("process_open_fds"), 3);

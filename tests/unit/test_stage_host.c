@@ -38,7 +38,7 @@ static struct plugin plugins[KIND_COUNT];
 
 static struct pipeline *start(int64_t (*tick)(struct sluice_stage *stage))
 {
-	config.events = (struct events_config){.max = 8, .max_bytes = 1 << 20, .arena = 4096};
+	config.events = (struct events_config){.max = 8, .max_bytes = 1 << 20, .arena = 4096, .pool_count = 512};
 	plugins[SLUICE_KIND_AUTH].ops = (struct sluice_stage_ops){
 		.kind = SLUICE_KIND_AUTH, .of.auth = &auth_ops, .name = "scripted", .tick = tick};
 	plugins[SLUICE_KIND_PERSIST].ops = (struct sluice_stage_ops){
