@@ -179,7 +179,8 @@ static void add_stage(struct bench *bench, struct sluice_stage_ops ops)
 static struct bench *new_bench(void)
 {
 	static struct bench bench;
-	bench.config.events = (struct events_config){.max = 2000, .max_bytes = 64 << 20, .arena = 4096, .pool_count = 512};
+	bench.config.events = (struct events_config){
+		.max = 2000, .max_bytes = 64 << 20, .arena = 4096, .pool_count = 512};
 	bench.config.queue = (struct queue_config){.workers = 8, .jobs = 1};
 	bench.config.persist = (struct persist_config){
 		.max_batch = 256, .max_bytes = 1 << 20, .retry_min.ns = NS_PER_MS, .retry_max.ns = 5 * NS_PER_MS};
