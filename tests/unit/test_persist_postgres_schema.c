@@ -68,6 +68,29 @@ START_TEST(test_tables_that_are_gone_are_named_and_the_way_out_holds)
 }
 END_TEST
 
+#define COMPRESSION_IS(letter)                                                                                         \
+	"SELECT count(*) FROM pg_attribute WHERE attrelid = 'webhook_events'::regclass AND attname = 'payload' AND "   \
+	"attcompression = '" letter "'"
+
+START_TEST(test_compression_of_payloads_is_set_and_left_alone)
+{
+	harness_close(open_store());
+	ck_assert_int_eq(ask_by_hand(COMPRESSION_IS("")), 1);
+	harness_close(open_with("payload_compression=lz4", NULL));
+	ck_assert_int_eq(ask_by_hand(COMPRESSION_IS("l")), 1);
+	harness_close(open_store());
+	ck_assert_int_eq(ask_by_hand(COMPRESSION_IS("l")), 1);
+	PGconn *writer = connect_by_hand();
+	run_on(writer, "BEGIN; LOCK TABLE webhook_events IN ROW EXCLUSIVE MODE");
+	harness_close(open_with("payload_compression=lz4", NULL)); /* nothing to change, nothing to wait for */
+	expect_refused("payload_compression=pglz",
+	               "payload_compression: PostgreSQL: canceling statement due to lock timeout");
+	PQfinish(writer);
+	harness_close(open_with("payload_compression=pglz", NULL));
+	ck_assert_int_eq(ask_by_hand(COMPRESSION_IS("p")), 1);
+}
+END_TEST
+
 /* A role that owns nothing; its url is in `option`. */
 static void make_role(char option[300])
 {
@@ -250,6 +273,7 @@ static Suite *suite(void)
 	TCase *schema = add_group(s, "schema");
 	tcase_add_test(schema, test_many_may_start_on_an_empty_database_at_once);
 	tcase_add_test(schema, test_another_schema_is_refused);
+	tcase_add_test(schema, test_compression_of_payloads_is_set_and_left_alone);
 	tcase_add_test(schema, test_tables_that_are_gone_are_named_and_the_way_out_holds);
 	tcase_add_loop_test(schema, test_rights_that_are_missing_are_said_as_grants_that_suffice, 0, COUNT(grants));
 	tcase_add_test(schema, test_what_is_taken_away_from_a_running_store_is_said);

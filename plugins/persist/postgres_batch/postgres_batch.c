@@ -32,6 +32,7 @@ static const char *const spans[] = {[STORE_SPAN_POOL_WAIT] = "pool_wait", [SPAN_
 
 static const struct sluice_option options[] = {
 	CONFIG_OPTIONS,
+	STORE_OPTIONS,
 	SLUICE_OPTION_END,
 };
 
@@ -40,5 +41,5 @@ static const struct sluice_persist_ops ops = {
 
 SLUICE_STAGE(persist, ops, .name = "postgres_batch", .version = "1.0.0",
              .summary = "stores events in PostgreSQL, each batch as one statement", .options = options,
-             .config_size = sizeof(struct config), .spans = spans, .check = config_check, .create = store_create,
+             .config_size = sizeof(struct config), .spans = spans, .check = store_check, .create = store_create,
              .destroy = store_destroy, .observe = store_observe, .extensions = store_extensions);

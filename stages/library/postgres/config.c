@@ -10,6 +10,8 @@ enum { SCHEMA_MAX = 63 }; /* NAMEDATALEN - 1 */
 const char *const config_durabilities[] = {[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
 const char *const config_payload_types[] = {
 	[PAYLOAD_BYTEA] = "bytea", [PAYLOAD_JSON] = "json", [PAYLOAD_JSONB] = "jsonb", NULL};
+const char *const config_compressions[] = {
+	[COMPRESSION_AS_IT_IS] = "as_it_is", [COMPRESSION_PGLZ] = "pglz", [COMPRESSION_LZ4] = "lz4", NULL};
 
 /* Whether the name can be a schema's without being quoted, and is none of the server's own. "" is allowed. */
 static bool check_schema(const char *schema, struct sluice_error *error)

@@ -221,13 +221,36 @@ static bool may_use(struct connection *connection, struct sluice_error *error)
 	       rights_check(connection, connection->stage->read_only ? RIGHTS_READ : RIGHTS_WRITE, error);
 }
 
+/* Rows that are there keep theirs. The lock is held for a moment, and not waited for behind a long transaction. */
+static bool set_compression(struct connection *connection, struct sluice_error *error)
+{
+	const struct config *config = connection->stage->config;
+	static const char letters[] = {[COMPRESSION_PGLZ] = 'p', [COMPRESSION_LZ4] = 'l'};
+	char now[8], sql[256];
+	if (config->compression == COMPRESSION_AS_IT_IS)
+		return true;
+	if (!ask(connection,
+	         "SELECT attcompression::text FROM pg_attribute WHERE attrelid = (SELECT oid FROM pg_class WHERE relname = 'webhook_events' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)) AND attname = 'payload'",
+	         now, sizeof(now), error))
+		return false;
+	if (now[0] == letters[config->compression])
+		return true;
+	struct sluice_error cause = {0};
+	(void)snprintf(sql, sizeof(sql),
+	               "SET LOCAL lock_timeout = '2s'; ALTER TABLE webhook_events ALTER payload SET COMPRESSION %s",
+	               config_compressions[config->compression]);
+	return connection_run(connection, sql, &cause) ||
+	       sluice_error_set(error, "payload_compression: %s", cause.text);
+}
+
 static bool migrate(struct connection *connection, struct sluice_error *error)
 {
 	int version;
 	if (!may_use(connection, error) || !read_version(connection, &version, error) ||
 	    (version < SCHEMA_VERSION && !apply_steps(connection, error)))
 		return false;
-	return check_tables(connection, error) && check_payload_type(connection, error);
+	return check_tables(connection, error) && check_payload_type(connection, error) &&
+	       set_compression(connection, error);
 }
 
 bool schema_migrate(struct connection *connection, struct sluice_error *error)

@@ -40,9 +40,15 @@ static bool create_pool(struct store *store, struct sluice_error *error)
 	struct connection *first = open_first(store, CONNECTION_WRITES, error);
 	if (!first)
 		return false;
-	if (accept_server(first, error))
-		return pool_create(&store->pool, first, probe_store, error);
-	connection_close(first);
+	if (!accept_server(first, error)) {
+		connection_close(first);
+		return false;
+	}
+	if (!pool_create(&store->pool, first, probe_store, error))
+		return false;
+	if (indexes_start(&store->indexes, &store->server, error))
+		return true;
+	pool_destroy(&store->pool);
 	return false;
 }
 
@@ -55,6 +61,11 @@ static bool create_reader(struct store *store, struct sluice_error *error)
 		return true;
 	connection_close(store->reader);
 	return false;
+}
+
+bool store_check(const void *config, struct sluice_error *error)
+{
+	return config_check(config, error) && indexes_check(config, error);
 }
 
 bool store_create(struct sluice_stage *stage, struct sluice_error *error)
@@ -78,10 +89,12 @@ free_store:
 void store_destroy(struct sluice_stage *stage)
 {
 	struct store *store = stage->state;
-	if (stage->read_only)
+	if (stage->read_only) {
 		connection_close(store->reader);
-	else
+	} else {
+		indexes_stop(&store->indexes);
 		pool_destroy(&store->pool);
+	}
 	server_finish(&store->server);
 	free(store);
 }
@@ -158,8 +171,10 @@ bool store_audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *co
 void store_observe(struct sluice_stage *stage, struct sluice_observer *observer)
 {
 	struct store *store = stage->state;
-	if (!stage->read_only)
-		pool_observe(&store->pool, "db", observer);
+	if (stage->read_only)
+		return;
+	pool_observe(&store->pool, "db", observer);
+	indexes_observe(&store->indexes, observer);
 }
 
 /* The moment that a reader holds would keep dead rows from being cleared up, and its locks a schema from being dropped.

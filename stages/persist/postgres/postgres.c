@@ -47,6 +47,7 @@ static const char *const spans[] = {
 
 static const struct sluice_option options[] = {
 	CONFIG_OPTIONS,
+	STORE_OPTIONS,
 	SLUICE_OPTION_END,
 };
 
@@ -58,5 +59,5 @@ static const struct sluice_persist_ops ops = {.store = store_batch,
 
 SLUICE_STAGE(persist, ops, .name = "postgres", .version = "1.0.0",
              .summary = "stores events in PostgreSQL, each as a transaction of its own", .options = options,
-             .config_size = sizeof(struct config), .spans = spans, .check = config_check, .create = store_create,
+             .config_size = sizeof(struct config), .spans = spans, .check = store_check, .create = store_create,
              .destroy = store_destroy, .observe = store_observe, .extensions = store_extensions);
