@@ -163,6 +163,16 @@ static const struct {
          "not this one"},
 	{"CREATE TRIGGER t BEFORE INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN SELECT RAISE(IGNORE); END",
          "dropped"},
+	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN DELETE FROM webhook_events WHERE id = NEW.id; END",
+         "a trigger deletes or alters its row"},
+	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN UPDATE webhook_events SET payload = x'' WHERE id = NEW.id; END",
+         "a trigger deletes or alters its row"},
+	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN UPDATE webhook_events SET stream = NULL WHERE id = NEW.id; END",
+         "a trigger deletes or alters its row"},
+	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN UPDATE webhook_events SET message_id = 'x' || id WHERE id = NEW.id; END",
+         "a trigger deletes or alters its row"},
+	{"CREATE TRIGGER t AFTER INSERT ON webhook_events WHEN NEW.payload = CAST('[poison]' AS BLOB) BEGIN DELETE FROM webhook_events WHERE id = NEW.id; INSERT INTO webhook_events (message_id, payload, digest, request_id, received_at) VALUES (NEW.message_id, x'00', zeroblob(32), 'r', 0); END",
+         "a trigger deletes or alters its row"},
 	{"CREATE UNIQUE INDEX i ON webhook_events (length(payload)) WHERE length(payload) = 8;INSERT INTO "
          "webhook_events (message_id, payload, digest, request_id, received_at) VALUES ('by hand', "
          "CAST('[weapon]' AS BLOB), zeroblob(32), 'r', 0)",

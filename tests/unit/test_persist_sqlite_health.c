@@ -70,6 +70,59 @@ START_TEST(test_an_event_without_its_audit_row_is_not_acknowledged)
 }
 END_TEST
 
+/* At the expense of others in the transaction. */
+static const char *const thieves[] = {
+	"CREATE TRIGGER t AFTER INSERT ON webhook_events BEGIN DELETE FROM webhook_events WHERE id < NEW.id; END",
+	"CREATE TRIGGER t AFTER INSERT ON webhook_events BEGIN UPDATE webhook_events SET payload = x'' WHERE id < NEW.id; END",
+	"CREATE TRIGGER t AFTER INSERT ON webhook_audit_trail BEGIN DELETE FROM webhook_events; END",
+};
+
+START_TEST(test_events_that_a_trigger_takes_away_later_are_not_acknowledged)
+{
+	struct harness *h = open_store();
+	struct set set = {0};
+	run_by_hand(thieves[_i]);
+	add(&set, h, "1", "s", "x");
+	add(&set, h, "2", "s", "x");
+	process(&set, h);
+	ck_assert_int_eq(set.verdicts[0], SLUICE_RETRY);
+	ck_assert_int_eq(set.verdicts[1], SLUICE_RETRY);
+	ck_assert_ptr_nonnull(strstr(store_unhealthy(h), "dropped or altered an event"));
+	ck_assert_uint_eq(stored_count(h), 0);
+	run_by_hand("DROP TRIGGER t");
+	process(&set, h);
+	ck_assert_int_eq(set.verdicts[0], SLUICE_PASS);
+	ck_assert_int_eq(set.verdicts[1], SLUICE_PASS);
+	settle(&set, h);
+	(void)store_audit_rows(h);
+	harness_close(h);
+}
+END_TEST
+
+/* Others want to know of events, too. */
+START_TEST(test_a_trigger_that_leaves_the_rows_alone_costs_nothing)
+{
+	struct harness *h = open_store();
+	run_by_hand(
+		"CREATE TABLE copies (id, payload); CREATE TRIGGER t AFTER INSERT ON webhook_events BEGIN INSERT INTO "
+		"copies VALUES (NEW.id, NEW.payload); END");
+	for (int i = 0; i < 5; i++) {
+		char id[32];
+		(void)snprintf(id, sizeof(id), "%d", i);
+		ck_assert_int_eq(store_one(h, id, i % 2 ? "s" : NULL, ""), SLUICE_PASS);
+	}
+	ck_assert_str_eq(store_unhealthy(h), "");
+	(void)store_audit_rows(h);
+	harness_close(h);
+}
+END_TEST
+
+static const char *const takers[] = {
+	"CREATE TRIGGER t BEFORE INSERT ON webhook_dead_letters BEGIN SELECT RAISE(IGNORE); END",
+	"CREATE TRIGGER t AFTER INSERT ON webhook_dead_letters BEGIN DELETE FROM webhook_dead_letters WHERE id = NEW.id; END",
+	"CREATE TRIGGER t AFTER INSERT ON webhook_dead_letters BEGIN UPDATE webhook_dead_letters SET payload = x'' WHERE id = NEW.id; END",
+};
+
 START_TEST(test_a_dead_letter_that_was_dropped_is_not_called_stored)
 {
 	struct harness *h = open_store();
@@ -77,7 +130,7 @@ START_TEST(test_a_dead_letter_that_was_dropped_is_not_called_stored)
 	struct sluice_error error = {0};
 	struct sluice_event *first = store_event(h, "1", "s", "x"), *other = store_event(h, "2", "s", "x");
 	ck_assert(ops->dead_letter(&h->stage, first, "why", &error));
-	run_by_hand("CREATE TRIGGER t BEFORE INSERT ON webhook_dead_letters BEGIN SELECT RAISE(IGNORE); END");
+	run_by_hand(takers[_i]);
 	ck_assert(ops->dead_letter(&h->stage, first, "why", &error)); /* it is there */
 	ck_assert(!ops->dead_letter(&h->stage, other, "why", &error));
 	ck_assert_msg(strstr(error.text, "dropped a dead letter") != NULL, "said \"%s\"", error.text);
@@ -292,7 +345,11 @@ static Suite *suite(void)
 	tcase_add_loop_test(health, test_what_other_connections_do_puts_memory_in_doubt, 0, 4);
 	tcase_add_test(health, test_a_lock_of_another_process_is_told_without_traffic);
 	tcase_add_loop_test(health, test_an_event_without_its_audit_row_is_not_acknowledged, 0, 3);
-	tcase_add_test(health, test_a_dead_letter_that_was_dropped_is_not_called_stored);
+	tcase_add_loop_test(health, test_a_dead_letter_that_was_dropped_is_not_called_stored, 0,
+	                    sizeof(takers) / sizeof(takers[0]));
+	tcase_add_loop_test(health, test_events_that_a_trigger_takes_away_later_are_not_acknowledged, 0,
+	                    sizeof(thieves) / sizeof(thieves[0]));
+	tcase_add_test(health, test_a_trigger_that_leaves_the_rows_alone_costs_nothing);
 	tcase_add_test(health, test_the_last_id_is_not_called_a_full_disk);
 	tcase_set_timeout(health, 60);
 	suite_add_tcase(s, health);

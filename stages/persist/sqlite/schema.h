@@ -6,4 +6,8 @@
 extern const char *const schema_steps[];
 extern const int schema_version;
 
+/* The triggers in it, as a list. */
+#define OWN_TRIGGERS                                                                                                   \
+	"'webhook_audit_trail_no_update', 'webhook_audit_trail_no_delete', 'webhook_audit_trail_no_replace'"
+
 #endif

@@ -5,30 +5,13 @@
  */
 #include "writer.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const char *const statement_texts[WRITER_STATEMENTS] = {
-	[WRITER_BEGIN] = "BEGIN IMMEDIATE",
-	[WRITER_COMMIT] = "COMMIT",
-	[WRITER_ROLLBACK] = "ROLLBACK",
-	[WRITER_SAVEPOINT] = "SAVEPOINT one_event",
-	[WRITER_ROLLBACK_TO] = "ROLLBACK TO one_event",
-	[WRITER_RELEASE] = "RELEASE one_event",
-	[WRITER_INSERT] =
-		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (message_id) DO NOTHING RETURNING id",
-	[WRITER_LOOKUP] = "SELECT digest FROM webhook_events WHERE message_id = ?1",
-	[WRITER_AUDIT] =
-		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	[WRITER_BURY] =
-		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, request_id, received_at, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (message_id, digest) DO NOTHING",
-	[WRITER_FIND_BURIED] = "SELECT 1 FROM webhook_dead_letters WHERE message_id = ?1 AND digest = ?2",
-	[WRITER_DATA_VERSION] = "PRAGMA data_version",
-};
-
-enum { PARAMETER_REASON = 9, PARAMETER_BURIED_AT = 10 };
+#include "statements.h"
 
 /* Internal: an event of which this transaction has not yet said anything. No verdict of a persist stage is WAIT. */
 #define UNDECIDED SLUICE_WAIT
@@ -49,26 +32,6 @@ static int64_t real_now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void finalize_all(struct writer *writer)
-{
-	for (int i = 0; i < WRITER_STATEMENTS; i++) {
-		(void)sqlite3_finalize(writer->statements[i]);
-		writer->statements[i] = NULL;
-	}
-}
-
-static bool prepare_all(struct writer *writer, struct sluice_error *error)
-{
-	const struct config *config = writer->config;
-	for (int i = 0; i < WRITER_STATEMENTS; i++) {
-		if (sqlite3_prepare_v3(writer->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-		                       &writer->statements[i], NULL) != SQLITE_OK)
-			return sluice_error_set(error, "path: %s: not a database of Sluice: %s", config->path,
-			                        sqlite3_errmsg(writer->db));
-	}
-	return true;
-}
-
 static bool open_database(struct writer *writer, enum database_when when, struct sluice_error *error)
 {
 	const struct config *config = writer->config;
@@ -76,7 +39,7 @@ static bool open_database(struct writer *writer, enum database_when when, struct
 	if (!writer->db)
 		return false;
 	writer->data_version = 0;
-	if (database_migrate(writer->db, config, error) && prepare_all(writer, error))
+	if (database_migrate(writer->db, config, error) && statements_prepare(writer, error))
 		return true;
 	writer_close(writer);
 	return false;
@@ -84,7 +47,7 @@ static bool open_database(struct writer *writer, enum database_when when, struct
 
 void writer_close(struct writer *writer)
 {
-	finalize_all(writer);
+	statements_finalize(writer);
 	if (!writer->db)
 		return;
 	(void)sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -112,7 +75,7 @@ bool writer_create(struct writer *writer, struct sluice_error *error)
 void writer_destroy(struct writer *writer)
 {
 	chain_log_head(&writer->chain, writer->stage);
-	finalize_all(writer);
+	statements_finalize(writer);
 	(void)sqlite3_close(writer->db);
 	(void)pthread_cond_destroy(&writer->resumed);
 	(void)pthread_mutex_destroy(&writer->lock);
@@ -145,24 +108,16 @@ void writer_resume(struct writer *writer)
 	(void)pthread_mutex_unlock(&writer->lock);
 }
 
-/* Runs a statement to its end, without a look at what it yields. */
-static bool run(struct writer *writer, enum writer_statement which)
-{
-	sqlite3_stmt *statement = writer->statements[which];
-	(void)sqlite3_step(statement);
-	return sqlite3_reset(statement) == SQLITE_OK;
-}
-
 static void roll_back(struct writer *writer)
 {
 	if (writer->db && !sqlite3_get_autocommit(writer->db)) /* SQLite rolls back by itself after the worst errors */
-		(void)run(writer, WRITER_ROLLBACK);
+		(void)statements_run(writer, WRITER_ROLLBACK);
 }
 
 /* Committed is not yet stored: a sync may have failed, or the log may be gone. */
 static bool commit(struct writer *writer)
 {
-	return run(writer, WRITER_COMMIT) && !disk_is_doubted(writer->disk);
+	return statements_run(writer, WRITER_COMMIT) && !disk_is_doubted(writer->disk);
 }
 
 /* Whether what went wrong may be over once all files are opened again. */
@@ -185,8 +140,7 @@ static bool is_about_the_files(int code)
 static void find_cause(struct writer *writer, char cause_out[TROUBLE_SIZE])
 {
 	if (writer->dropped) {
-		(void)snprintf(cause_out, TROUBLE_SIZE,
-		               "the database dropped %s without an error (a trigger with RAISE(IGNORE)?)",
+		(void)snprintf(cause_out, TROUBLE_SIZE, "the database dropped %s without an error (a trigger?)",
 		               writer->dropped);
 		return;
 	}
@@ -203,19 +157,23 @@ static void find_cause(struct writer *writer, char cause_out[TROUBLE_SIZE])
 }
 
 /* Inside a transaction: whether other connections have committed since the last one. What they have done to the rows,
- * or which rows a restored copy lacks, nobody here can know. */
+ * or which rows a restored copy lacks, nobody here can know; which triggers they have made, can be asked. */
 static bool begin(struct writer *writer)
 {
 	writer->dropped = NULL;
 	disk_look_at_index(writer->disk);
-	if (!writer->db || disk_is_doubted(writer->disk) || !run(writer, WRITER_BEGIN))
+	if (!writer->db || disk_is_doubted(writer->disk) || !statements_run(writer, WRITER_BEGIN))
 		return false;
-	sqlite3_stmt *statement = writer->statements[WRITER_DATA_VERSION];
-	int64_t version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-	if (sqlite3_reset(statement) != SQLITE_OK)
+	int64_t version, triggers;
+	if (!statements_ask(writer, WRITER_DATA_VERSION, &version))
 		return false;
-	if (writer->data_version && version != writer->data_version)
+	if (version == writer->data_version)
+		return true;
+	if (!statements_ask(writer, WRITER_TRIGGERS, &triggers))
+		return false;
+	if (writer->data_version)
 		trouble_rename_store(writer->trouble, "another connection has changed the database");
+	writer->has_triggers = triggers;
 	writer->data_version = version;
 	return true;
 }
@@ -254,7 +212,8 @@ static enum progress classify(struct writer *writer, enum writer_statement which
 		/* A row can fail with it, too (json_extract() in a CHECK). What no longer compiles is the schema's
 		 * fault. */
 		sqlite3_stmt *probe = NULL;
-		bool compiles = sqlite3_prepare_v2(writer->db, statement_texts[which], -1, &probe, NULL) == SQLITE_OK;
+		bool compiles = sqlite3_prepare_v2(writer->db, sqlite3_sql(writer->statements[which]), -1, &probe,
+		                                   NULL) == SQLITE_OK;
 		(void)sqlite3_finalize(probe);
 		return compiles ? REFUSED : BROKEN;
 	}
@@ -299,6 +258,15 @@ static enum progress look_up(struct writer *writer, struct sluice_event *event, 
 	return progress;
 }
 
+/* Whether the row that was inserted is in the table as it was sent. */
+static bool stands(struct writer *writer, struct sluice_event *event, int64_t id)
+{
+	int64_t found;
+	bind_event(writer->statements[WRITER_STANDS], event);
+	(void)sqlite3_bind_int64(writer->statements[WRITER_STANDS], PARAMETER_ID, id);
+	return statements_ask(writer, WRITER_STANDS, &found) && found;
+}
+
 static enum progress insert(struct writer *writer, struct sluice_event *event, enum sluice_verdict *verdict)
 {
 	sqlite3_stmt *statement = writer->statements[WRITER_INSERT];
@@ -313,6 +281,10 @@ static enum progress insert(struct writer *writer, struct sluice_event *event, e
 		return classify(writer, WRITER_INSERT, result);
 	if (!inserted)
 		return look_up(writer, event, verdict);
+	if (writer->has_triggers && !stands(writer, event, id)) {
+		sqlite3_snprintf(TROUBLE_SIZE, writer->refusal, "a trigger deletes or alters its row");
+		return REFUSED;
+	}
 	*verdict = SLUICE_PASS;
 	if (id > writer->last_id)
 		writer->last_id = id;
@@ -322,16 +294,16 @@ static enum progress insert(struct writer *writer, struct sluice_event *event, e
 /* insert() of one row that may be refused: then it is decided, and the transaction is as if it had never been tried. */
 static enum progress insert_carefully(struct writer *writer, struct sluice_event *event, enum sluice_verdict *verdict)
 {
-	if (!run(writer, WRITER_SAVEPOINT))
+	if (!statements_run(writer, WRITER_SAVEPOINT))
 		return BROKEN;
 	enum progress progress = insert(writer, event, verdict);
 	if (progress == REFUSED) {
 		*verdict = sluice_fail(event, "the database refuses this event: %s", writer->refusal);
 		if (sqlite3_get_autocommit(writer->db)) /* RAISE(ROLLBACK): the others went with it */
 			return REFUSED;
-		progress = run(writer, WRITER_ROLLBACK_TO) ? WENT_WELL : BROKEN;
+		progress = statements_run(writer, WRITER_ROLLBACK_TO) ? WENT_WELL : BROKEN;
 	}
-	return progress == WENT_WELL && !run(writer, WRITER_RELEASE) ? BROKEN : progress;
+	return progress == WENT_WELL && !statements_run(writer, WRITER_RELEASE) ? BROKEN : progress;
 }
 
 static enum progress write_audit_row(struct writer *writer, const struct sluice_audit_row *row)
@@ -343,7 +315,7 @@ static enum progress write_audit_row(struct writer *writer, const struct sluice_
 	(void)sqlite3_bind_blob64(statement, 4, row->covers.data, row->covers.size, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(statement, 5, row->previous, SLUICE_DIGEST_SIZE, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(statement, 6, row->hash, SLUICE_DIGEST_SIZE, SQLITE_STATIC);
-	if (!run(writer, WRITER_AUDIT))
+	if (!statements_run(writer, WRITER_AUDIT))
 		return BROKEN;
 	if (sqlite3_changes(writer->db) == 0)
 		writer->dropped = "an audit row";
@@ -364,6 +336,26 @@ static enum progress insert_all(struct writer *writer, struct sluice_batch *batc
 	return WENT_WELL;
 }
 
+static int64_t covered_id(const struct writer *writer, size_t cover)
+{
+	uint64_t id;
+	memcpy(&id, writer->covers + cover * CHAIN_COVER_SIZE, sizeof(id));
+	return (int64_t)be64toh(id);
+}
+
+/* What one event's row or the audit row set off may be at the expense of another's. */
+static enum progress check_all(struct writer *writer, const struct sluice_batch *batch)
+{
+	size_t cover = 0;
+	for (size_t i = 0; writer->has_triggers && i < batch->count; i++) {
+		if (batch->verdicts[i] != SLUICE_PASS)
+			continue;
+		if (!stands(writer, batch->events[i], covered_id(writer, cover++)))
+			writer->dropped = "or altered an event";
+	}
+	return writer->dropped ? BROKEN : WENT_WELL;
+}
+
 /* The batch as one transaction. Verdicts hold only if it went well, except FAIL, which is final. */
 static enum progress transact(struct writer *writer, struct sluice_batch *batch, bool carefully)
 {
@@ -378,6 +370,8 @@ static enum progress transact(struct writer *writer, struct sluice_batch *batch,
 		chain_next(&writer->chain, host, writer->covers, writer->cover_count, &row);
 		progress = write_audit_row(writer, &row);
 	}
+	if (progress == WENT_WELL)
+		progress = check_all(writer, batch);
 	int64_t executed_ns = host->now_ns();
 	sluice_batch_span(writer->stage, batch, SPAN_EXECUTE, executed_ns - start_ns);
 	if (progress != WENT_WELL)
@@ -435,11 +429,13 @@ void writer_store(struct writer *writer, struct sluice_batch *batch)
 /* It is there, now or since an earlier time. */
 static bool is_buried(struct writer *writer, struct sluice_event *event)
 {
-	if (sqlite3_changes(writer->db) > 0)
+	if (sqlite3_changes(writer->db) > 0 && !writer->has_triggers)
 		return true;
 	sqlite3_stmt *statement = writer->statements[WRITER_FIND_BURIED];
+	struct sluice_bytes payload = event->payload;
 	bind_text(statement, 1, event->message_id);
 	(void)sqlite3_bind_blob(statement, 2, sluice_digest(event), SLUICE_DIGEST_SIZE, SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(statement, 3, payload.data ? payload.data : "", payload.size, SQLITE_STATIC);
 	int result = sqlite3_step(statement);
 	if (result == SQLITE_DONE)
 		writer->dropped = "a dead letter";
@@ -456,7 +452,7 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 	bind_event(statement, event);
 	bind_text(statement, PARAMETER_REASON, text);
 	(void)sqlite3_bind_int64(statement, PARAMETER_BURIED_AT, writer->stage->host->wall_ns() / 1000);
-	bool ok = begin(writer) && run(writer, WRITER_BURY) && is_buried(writer, event) && commit(writer);
+	bool ok = begin(writer) && statements_run(writer, WRITER_BURY) && is_buried(writer, event) && commit(writer);
 	if (!ok) {
 		char cause[TROUBLE_SIZE];
 		find_cause(writer, cause);
@@ -467,25 +463,13 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 	return ok;
 }
 
-/* Whether the statements fit the tables that are there now. SQLite learns of a changed schema by running one. */
-static bool compiles(struct writer *writer)
-{
-	(void)sqlite3_bind_null(writer->statements[WRITER_LOOKUP], 1);
-	bool ok = run(writer, WRITER_LOOKUP);
-	for (int i = WRITER_INSERT; ok && i <= WRITER_BURY; i++) {
-		sqlite3_stmt *statement = NULL;
-		ok = sqlite3_prepare_v2(writer->db, statement_texts[i], -1, &statement, NULL) == SQLITE_OK;
-		(void)sqlite3_finalize(statement);
-	}
-	return ok;
-}
-
 void writer_probe(struct writer *writer)
 {
 	char cause[TROUBLE_SIZE];
 	bool in_trouble = trouble_get(writer->trouble, cause);
 	enter(writer);
-	bool ok = begin(writer) && compiles(writer) && (!in_trouble || (database_touch(writer->db) && commit(writer)));
+	bool ok = begin(writer) && statements_compile(writer) &&
+	          (!in_trouble || (database_touch(writer->db) && commit(writer)));
 	if (!ok) {
 		find_cause(writer, cause);
 		trouble_begin(writer->trouble, cause);

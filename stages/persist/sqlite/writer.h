@@ -32,6 +32,8 @@ enum writer_statement {
 	WRITER_AUDIT,
 	WRITER_BURY,
 	WRITER_FIND_BURIED,
+	WRITER_STANDS,
+	WRITER_TRIGGERS,
 	WRITER_DATA_VERSION,
 	WRITER_STATEMENTS,
 };
@@ -50,6 +52,7 @@ struct writer {
 	char refusal[TROUBLE_SIZE]; /* what the database said of the row it refused last */
 	const char *dropped;        /* by this transaction, although the database reported no error; NULL: nothing */
 	int64_t data_version;       /* changes when another connection has committed; 0: not asked yet */
+	bool has_triggers;          /* not ours, on our tables: what they do to a row is looked at before it counts */
 	int64_t last_id;            /* the highest that an event got; 0: none yet */
 	int64_t failed_ns;          /* when a transaction with events failed last */
 	pthread_mutex_t lock;       /* over all of the above */
