@@ -11,6 +11,7 @@
 
 #include "postgres/payload.h"
 #include "postgres/row.h"
+#include "postgres/standing.h"
 #include "postgres/transaction.h"
 
 #define UNDEFINED_OBJECT "42704"
@@ -31,7 +32,7 @@
 	"covered AS (SELECT string_agg(int8send(id) || digest, ''::bytea ORDER BY id) AS list, max(relation) AS "      \
 	"relation FROM stored)"
 
-#define COMMIT_MODE TRANSACTION_COMMIT_MODE("$14")
+#define COMMIT_MODE TRANSACTION_COMMIT_MODE("$15")
 
 /* Hashed by the rule of host->audit_hash(), by the server, which alone knows the ids. */
 #define AUDIT                                                                                                          \
@@ -39,15 +40,19 @@
 	"$10, $11, list, $12, sha256($13 || int8send(octet_length(list)) || list) FROM covered WHERE list IS NOT "     \
 	"NULL AND " COMMIT_MODE " RETURNING hash, webhook_audit_trail.tableoid AS relation)"
 
+/* $14 is 1 where the rows are looked at before the COMMIT. */
 #define CHECKED(condition)                                                                                             \
-	"checked AS MATERIALIZED (SELECT hash, " FAIL_UNLESS(                                                          \
-		"list IS NULL OR " condition) " FROM covered LEFT JOIN audit ON true)"
+	"checked AS MATERIALIZED (SELECT hash, doubted, " FAIL_UNLESS(                                                 \
+		"list IS NULL OR (" condition                                                                          \
+		" AND ($14 = 1 OR doubted = 0))") " FROM covered LEFT JOIN audit ON true "                             \
+						  "CROSS JOIN LATERAL (SELECT greatest(" STANDING_IS_DOUBTED(          \
+							  "covered.relation") ", " STANDING_IS_DOUBTED("audit.relation") ") AS doubted) AS triggers)"
 
 #define INSERT(payload_array, payload, condition)                                                                      \
 	"WITH " STORED(payload_array, payload) ", " COVERED ", " AUDIT ", " CHECKED(                                   \
-		condition) " SELECT message_id, stored.digest, hash FROM stored, checked ORDER BY id"
+		condition) " SELECT message_id, stored.digest, hash, id, doubted FROM stored, checked ORDER BY id"
 
-enum { INSERTED_HASH = INSERTED_DIGEST + 1 };
+enum { INSERTED_HASH = INSERTED_DIGEST + 1, INSERTED_ID, INSERTED_DOUBTED };
 
 #define AUDITED "hash IS NOT NULL"
 #define KEPT AUDITED " AND " KEEPS("covered.relation") " AND " KEEPS("audit.relation")
@@ -79,13 +84,6 @@ static const struct config *config_of(const struct connection *connection)
 	return connection->stage->config;
 }
 
-static enum fault judge(struct connection *connection, PGresult *result)
-{
-	enum fault fault = connection_judge(connection, result);
-	PQclear(result);
-	return fault;
-}
-
 /* The statement's own word says nothing: to look at the server says more. */
 static void explain(struct connection *connection)
 {
@@ -95,13 +93,9 @@ static void explain(struct connection *connection)
 	transaction_roll_back(connection);
 }
 
-static enum fault run(struct connection *connection, const struct statement *statement, struct parameters *parameters,
-                      PGresult **result_out)
+static bool cannot_keep(const struct connection *connection, enum fault fault)
 {
-	enum fault fault = transaction_run(connection, statement, parameters, result_out);
-	if (fault == FAULT_LATER && strcmp(connection->trouble.sqlstate, UNDEFINED_OBJECT) == 0)
-		explain(connection);
-	return fault;
+	return fault == FAULT_LATER && strcmp(connection->trouble.sqlstate, UNDEFINED_OBJECT) == 0;
 }
 
 static void add_audit_row(struct parameters *parameters, const struct sluice_audit_row *row,
@@ -129,20 +123,39 @@ static void advance_chain(struct connection *connection, enum fault fault, struc
 		identity_note_commit(&connection->server->identity, &connection->chain);
 }
 
-enum fault statement_insert(struct connection *connection, struct sluice_event *const *events, size_t count,
-                            PGresult **result_out)
+struct part {
+	struct sluice_event *const *events;
+	size_t count;
+};
+
+/* Triggers have to be there for it to cost anything the next time. */
+static enum fault check_standing(struct connection *connection, const PGresult *inserted, void *context)
+{
+	const struct part *part = context;
+	connection->has_triggers = PQntuples(inserted) > 0 && column_int64(inserted, 0, INSERTED_DOUBTED);
+	if (!connection->has_triggers)
+		return FAULT_NONE;
+	return standing_check(connection, inserted, INSERTED_ID, part->events, part->count);
+}
+
+static enum fault insert(struct connection *connection, struct sluice_event *const *events, size_t count,
+                         PGresult **result_out)
 {
 	const struct config *config = config_of(connection);
 	struct parameters parameters = {0};
 	struct array arrays[ROW_COLUMN_COUNT] = {0};
 	struct sluice_audit_row row;
 	uint8_t prefix[CHAIN_PREFIX_SIZE];
+	struct part part = {events, count};
+	const struct transaction_check check = {check_standing, &part};
 	enum fault fault = FAULT_LATER;
 	*result_out = NULL;
 	chain_begin(&connection->chain, connection->stage->host, &row);
 	if (row_add_all(&parameters, arrays, events, count, payload_forms[config->payload_type].takes_text)) {
 		add_audit_row(&parameters, &row, prefix);
-		fault = run(connection, &inserts[config->payload_type][config->durability], &parameters, result_out);
+		parameters_int64(&parameters, connection->has_triggers);
+		fault = transaction_run(connection, &inserts[config->payload_type][config->durability], &parameters,
+		                        connection->has_triggers ? &check : NULL, result_out);
 		advance_chain(connection, fault, &row, *result_out);
 	} else {
 		fault_say(&connection->trouble, "out of memory");
@@ -151,7 +164,22 @@ enum fault statement_insert(struct connection *connection, struct sluice_event *
 	return fault;
 }
 
-/* Triggers that wait for the COMMIT must not wait here. What the server said first is what is to be told. */
+enum fault statement_insert(struct connection *connection, struct sluice_event *const *events, size_t count,
+                            PGresult **result_out)
+{
+	enum fault fault = insert(connection, events, count, result_out);
+	if (!connection->has_triggers && cannot_keep(connection, fault)) { /* over triggers, perhaps */
+		PQclear(*result_out);
+		transaction_roll_back(connection);
+		connection->has_triggers = true;
+		fault = insert(connection, events, count, result_out);
+	}
+	if (cannot_keep(connection, fault))
+		explain(connection);
+	return fault;
+}
+
+/* What the server said first is what is to be told. */
 bool statement_blames(struct connection *connection, struct sluice_event *event)
 {
 	const struct payload_form *form = &payload_forms[config_of(connection)->payload_type];
@@ -160,14 +188,18 @@ bool statement_blames(struct connection *connection, struct sluice_event *event)
 	char sql[300];
 	(void)snprintf(sql, sizeof(sql),
 	               "INSERT INTO webhook_events (" ROW_COLUMNS
-	               ") VALUES ($1, $2, $3, $4, %s, $6, $7, $8) ON CONFLICT (message_id) DO NOTHING",
+	               ") VALUES ($1, $2, $3, $4, %s, $6, $7, $8) ON CONFLICT (message_id) DO NOTHING RETURNING id",
 	               form->written_as);
 	row_add(&parameters, event, form->takes_text);
 	enum fault fault = FAULT_LATER;
-	if (transaction_begin(connection, TRANSACTION_WRITES))
-		fault = judge(connection, connection_query(connection, sql, &parameters));
+	PGresult *inserted = NULL;
+	if (transaction_begin(connection, TRANSACTION_WRITES)) {
+		inserted = connection_query(connection, sql, &parameters);
+		fault = connection_judge(connection, inserted);
+	}
 	if (fault == FAULT_NONE)
-		fault = judge(connection, connection_send(connection, "SET CONSTRAINTS ALL IMMEDIATE"));
+		fault = standing_check(connection, inserted, 0, &event, 1);
+	PQclear(inserted);
 	transaction_roll_back(connection);
 	connection->trouble = trouble;
 	return fault == FAULT_REFUSED;
@@ -181,9 +213,12 @@ enum fault statement_find(struct connection *connection, struct sluice_event *co
 	enum fault fault = FAULT_LATER;
 	*result_out = NULL;
 	if (row_add_ids(&parameters, &ids, events, count))
-		fault = run(connection, &finds[config_of(connection)->durability], &parameters, result_out);
+		fault = transaction_run(connection, &finds[config_of(connection)->durability], &parameters, NULL,
+		                        result_out);
 	else
 		fault_say(&connection->trouble, "out of memory");
 	array_free(&ids);
+	if (cannot_keep(connection, fault))
+		explain(connection);
 	return fault;
 }

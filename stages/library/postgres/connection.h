@@ -44,6 +44,7 @@ struct connection {
 	bool unanswered;    /* it is broken because an answer did not come in time */
 	bool awaited;       /* and that answer is worth a place in the pool; see connection_await() */
 	bool warned;        /* the server sent a WARNING; for who resets it first */
+	bool has_triggers;  /* a table into which it inserted last; see standing.h */
 	bool shows_control; /* the role may read the cluster's control data */
 	enum session session;
 	unsigned prepared;      /* statements, by number */

@@ -3,6 +3,7 @@
 
 #include "row.h"
 #include "schema.h"
+#include "standing.h"
 #include "transaction.h"
 
 static enum fault insert_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason,
@@ -17,18 +18,20 @@ static enum fault insert_dead_letter(struct connection *connection, struct sluic
 		"INSERT INTO webhook_dead_letters (message_id, event_type, stream, sequence, payload, digest, "
 		"request_id, received_at, reason, buried_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON "
 		"CONFLICT (message_id, digest) DO NOTHING RETURNING " TRANSACTION_KEEPS(
-			"webhook_dead_letters.tableoid"),
+			"webhook_dead_letters.tableoid") ", " STANDING_IS_DOUBTED("webhook_dead_letters.tableoid"),
 		&parameters);
 	enum fault fault = connection_judge(connection, result);
 	*inserted_out = fault == FAULT_NONE && PQntuples(result) > 0;
 	if (*inserted_out && !transaction_keeps(connection, result, 0, "webhook_dead_letters"))
 		fault = FAULT_LATER;
+	if (*inserted_out && fault == FAULT_NONE && column_int64(result, 0, 1))
+		fault = standing_check_letter(connection, event);
 	PQclear(result);
 	return fault;
 }
 
 /* One that is there already counts once it is durable, as with events. */
-static enum fault confirm_dead_letter(struct connection *connection)
+static enum fault confirm_dead_letter(struct connection *connection, struct sluice_event *event)
 {
 	PGresult *result = connection_query(
 		connection, "SELECT " TRANSACTION_KEEPS("'webhook_dead_letters'::regclass") ", " TRANSACTION_CONFIRM,
@@ -37,7 +40,7 @@ static enum fault confirm_dead_letter(struct connection *connection)
 	if (fault == FAULT_NONE && !transaction_keeps(connection, result, 0, "webhook_dead_letters"))
 		fault = FAULT_LATER;
 	PQclear(result);
-	return fault;
+	return fault == FAULT_NONE ? standing_check_letter(connection, event) : fault;
 }
 
 static enum fault keep_dead_letter(struct connection *connection, struct sluice_event *event, const char *reason)
@@ -47,7 +50,7 @@ static enum fault keep_dead_letter(struct connection *connection, struct sluice_
 		return FAULT_LATER;
 	enum fault fault = insert_dead_letter(connection, event, reason, &inserted);
 	if (fault == FAULT_NONE && !inserted)
-		fault = confirm_dead_letter(connection);
+		fault = confirm_dead_letter(connection, event);
 	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
 }
 

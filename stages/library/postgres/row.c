@@ -92,6 +92,18 @@ void row_free_arrays(struct array arrays[ROW_COLUMN_COUNT])
 		array_free(&arrays[column]);
 }
 
+bool row_is_of(struct sluice_event *event, const PGresult *rows, int line, bool payload_is_exact)
+{
+	char number[8];
+	for (int column = 0; column < ROW_RECEIVED_AT; column++) {
+		struct sluice_bytes sent = field(event, column, number), kept = column_bytes(rows, line, column);
+		bool counts = column != ROW_PAYLOAD || payload_is_exact;
+		if (counts && (!sent.data != !kept.data || !sluice_bytes_equal(sent, kept)))
+			return false;
+	}
+	return true;
+}
+
 bool row_fits(struct sluice_event *event)
 {
 	if (event->payload.size <= PAYLOAD_MAX)

@@ -9,7 +9,7 @@
 #include "array.h"
 #include "connection.h"
 
-enum { ROW_PAYLOAD = 4, ROW_COLUMN_COUNT = 8 };
+enum { ROW_PAYLOAD = 4, ROW_RECEIVED_AT = 7, ROW_COLUMN_COUNT = 8 };
 
 #define ROW_COLUMNS "message_id, event_type, stream, sequence, payload, digest, request_id, received_at"
 
@@ -22,6 +22,10 @@ bool row_add_all(struct parameters *parameters, struct array arrays[ROW_COLUMN_C
                  struct sluice_event *const *events, size_t count, bool payload_is_text);
 bool row_add_ids(struct parameters *parameters, struct array *ids, struct sluice_event *const *events, size_t count);
 void row_free_arrays(struct array arrays[ROW_COLUMN_COUNT]);
+
+/* Whether the columns of a line, in the order of ROW_COLUMNS, are the event's; when it was received is not looked at, nor is
+ * a payload that PostgreSQL writes in its own words. */
+bool row_is_of(struct sluice_event *event, const PGresult *rows, int line, bool payload_is_exact);
 
 /* Whether PostgreSQL can keep it at all; if not, the event has its reason. */
 bool row_fits(struct sluice_event *event);

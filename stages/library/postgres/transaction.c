@@ -116,23 +116,26 @@ static void add_commit_mode(const struct connection *connection, struct paramete
 
 /* In as many round trips as it takes. */
 static enum fault run_between(struct connection *connection, const struct statement *statement,
-                              const struct parameters *parameters, PGresult **result_out)
+                              const struct parameters *parameters, const struct transaction_check *check,
+                              PGresult **result_out)
 {
 	if (!transaction_begin(connection, TRANSACTION_WRITES))
 		return FAULT_LATER;
 	*result_out = connection_query(connection, statement->text, parameters);
 	enum fault fault = connection_judge(connection, *result_out);
+	if (fault == FAULT_NONE && check)
+		fault = check->run(connection, *result_out, check->context);
 	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
 }
 
 /* A server that nobody has looked at for long is looked at by transaction_begin(). */
 enum fault transaction_run(struct connection *connection, const struct statement *statement,
-                           struct parameters *parameters, PGresult **result_out)
+                           struct parameters *parameters, const struct transaction_check *check, PGresult **result_out)
 {
 	*result_out = NULL;
 	add_commit_mode(connection, parameters);
-	if (!session_is_ours(connection) || server_is_look_overdue(connection->server))
-		return run_between(connection, statement, parameters, result_out);
+	if (check || !session_is_ours(connection) || server_is_look_overdue(connection->server))
+		return run_between(connection, statement, parameters, check, result_out);
 	*result_out = session_query(connection, statement, parameters);
 	enum fault fault = connection_judge(connection, *result_out);
 	return conclude(connection, fault, fault == FAULT_NONE);

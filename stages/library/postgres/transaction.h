@@ -50,11 +50,17 @@ bool transaction_keeps(struct connection *connection, const PGresult *row, int c
  * the transaction is there for all to see. */
 enum fault transaction_commit(struct connection *connection);
 
-/* One statement as a transaction of its own, in one round trip where the session is ours. Its last parameter is that of
- * TRANSACTION_COMMIT_MODE, which is added here. FAULT_NONE: committed, as by transaction_commit(), and `*result_out` is the
+/* Looks at what a statement yielded, before the COMMIT. */
+struct transaction_check {
+	enum fault (*run)(struct connection *connection, const PGresult *result, void *context);
+	void *context;
+};
+
+/* One statement as a transaction of its own, in one round trip where the session is ours and there is no check (NULL). Its
+ * last parameter is that of TRANSACTION_COMMIT_MODE, which is added here. FAULT_NONE: committed, as by transaction_commit(), and `*result_out` is the
  * caller's to clear. Else what is open is to be rolled back. */
 enum fault transaction_run(struct connection *connection, const struct statement *statement,
-                           struct parameters *parameters, PGresult **result_out);
+                           struct parameters *parameters, const struct transaction_check *check, PGresult **result_out);
 
 /* An expression that is true, to be evaluated once by a statement for transaction_run(): the transaction that it is will
  * wait for the disk and the standbys. */

@@ -11,7 +11,7 @@
 #include <libpq-fe.h>
 #include <sluice/stage.h>
 
-enum { PARAMETERS_MAX = 14 };
+enum { PARAMETERS_MAX = 15 };
 
 /* pg_type.dat */
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_TIMESTAMPTZ = 1184 };

@@ -6,6 +6,7 @@
 #include "postgres/payload.h"
 #include "postgres/row.h"
 #include "postgres/schema.h"
+#include "postgres/standing.h"
 #include "postgres/transaction.h"
 
 static const struct config *config_of(const struct connection *connection)
@@ -23,27 +24,28 @@ static enum sluice_verdict give_up(struct connection *connection, struct sluice_
 	return sluice_retry(event, 0, "PostgreSQL could not commit: %s", why);
 }
 
-/* `*id_out` is 0 when the message id is there already. */
-static enum fault insert(struct connection *connection, struct sluice_event *event, int64_t *id_out)
+enum { INSERTED_ID, INSERTED_KEEPS, INSERTED_DOUBTED };
+enum { AUDITED_KEEPS, AUDITED_DOUBTED };
+
+/* Yields no row when the message id is there already. */
+static enum fault insert(struct connection *connection, struct sluice_event *event, PGresult **inserted_out)
 {
 	const struct payload_form *form = &payload_forms[config_of(connection)->payload_type];
-	char sql[500];
+	char sql[800];
 	(void)snprintf(sql, sizeof(sql),
 	               "INSERT INTO webhook_events (" ROW_COLUMNS
 	               ") VALUES ($1, $2, $3, $4, %s, $6, $7, $8) ON CONFLICT (message_id) DO "
-	               "NOTHING RETURNING id, " TRANSACTION_KEEPS("webhook_events.tableoid"),
+	               "NOTHING RETURNING id, " TRANSACTION_KEEPS("webhook_events.tableoid") ", " STANDING_IS_DOUBTED(
+			       "webhook_events.tableoid"),
 	               form->written_as);
 	struct parameters parameters = {0};
 	row_add(&parameters, event, form->takes_text);
-	PGresult *result = connection_query(connection, sql, &parameters);
-	enum fault fault = connection_judge(connection, result);
-	bool inserted = fault == FAULT_NONE && PQntuples(result) > 0;
-	if (inserted)
-		*id_out = column_int64(result, 0, 0);
-	if (inserted && !transaction_keeps(connection, result, 1, "webhook_events"))
-		fault = FAULT_LATER;
-	PQclear(result);
-	return fault;
+	PGresult *inserted = connection_query(connection, sql, &parameters);
+	enum fault fault = connection_judge(connection, inserted);
+	*inserted_out = inserted;
+	bool keeps = fault != FAULT_NONE || PQntuples(inserted) == 0 ||
+	             transaction_keeps(connection, inserted, INSERTED_KEEPS, "webhook_events");
+	return keeps ? fault : FAULT_LATER;
 }
 
 /* Compares with the row that has the message id, once that is durable. */
@@ -79,7 +81,7 @@ static enum sluice_verdict look_up(struct connection *connection, struct sluice_
 }
 
 /* What goes wrong here is never the event's fault. */
-static enum fault write_audit_row(struct connection *connection, const struct sluice_audit_row *row)
+static enum fault write_audit_row(struct connection *connection, const struct sluice_audit_row *row, bool *doubted_out)
 {
 	struct parameters parameters = {0};
 	parameters_text(&parameters, row->writer);
@@ -92,14 +94,15 @@ static enum fault write_audit_row(struct connection *connection, const struct sl
 		connection,
 		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, "
 		"previous, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING " TRANSACTION_KEEPS(
-			"webhook_audit_trail.tableoid"),
+			"webhook_audit_trail.tableoid") ", " STANDING_IS_DOUBTED("webhook_audit_trail.tableoid"),
 		&parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (ok && PQntuples(result) == 0) {
 		fault_say(&connection->trouble, "a trigger dropped a row of webhook_audit_trail");
 		ok = false;
 	}
-	ok = ok && transaction_keeps(connection, result, 0, "webhook_audit_trail");
+	ok = ok && transaction_keeps(connection, result, AUDITED_KEEPS, "webhook_audit_trail");
+	*doubted_out = ok && column_int64(result, 0, AUDITED_DOUBTED);
 	PQclear(result);
 	return ok ? FAULT_NONE : FAULT_LATER;
 }
@@ -116,15 +119,20 @@ static enum fault commit(struct connection *connection, const struct sluice_audi
 	return fault;
 }
 
-static enum sluice_verdict store_new(struct connection *connection, struct sluice_event *event, int64_t id,
-                                     int64_t start_ns)
+static enum sluice_verdict store_new(struct connection *connection, struct sluice_event *event,
+                                     const PGresult *inserted, int64_t start_ns)
 {
 	const struct sluice_host *host = connection->stage->host;
 	uint8_t cover[CHAIN_COVER_SIZE];
 	struct sluice_audit_row row;
-	chain_cover(cover, id, sluice_digest(event));
+	bool doubted = false;
+	chain_cover(cover, column_int64(inserted, 0, INSERTED_ID), sluice_digest(event));
 	chain_next(&connection->chain, host, cover, 1, &row);
-	enum fault fault = write_audit_row(connection, &row);
+	enum fault fault = write_audit_row(connection, &row, &doubted);
+	if (fault == FAULT_NONE && (doubted || column_int64(inserted, 0, INSERTED_DOUBTED)))
+		fault = standing_check(connection, inserted, INSERTED_ID, &event, 1);
+	if (fault == FAULT_REFUSED && !column_int64(inserted, 0, INSERTED_DOUBTED))
+		fault = FAULT_LATER;
 	int64_t executed_ns = host->now_ns();
 	sluice_span(connection->stage, event, SPAN_EXECUTE, executed_ns - start_ns);
 	if (fault == FAULT_NONE)
@@ -138,19 +146,21 @@ static enum sluice_verdict store_new(struct connection *connection, struct sluic
 
 enum sluice_verdict writer_store(struct connection *connection, struct sluice_event *event)
 {
-	int64_t start_ns = connection->stage->host->now_ns(), id = 0;
+	int64_t start_ns = connection->stage->host->now_ns();
+	PGresult *inserted = NULL;
 	if (!row_fits(event))
 		return SLUICE_FAIL;
 	enum fault fault = transaction_begin(connection, TRANSACTION_WRITES) ? FAULT_NONE : FAULT_LATER;
 	if (fault == FAULT_NONE)
-		fault = insert(connection, event, &id);
+		fault = insert(connection, event, &inserted);
 	enum sluice_verdict verdict;
 	if (fault != FAULT_NONE)
 		verdict = give_up(connection, event, fault);
-	else if (id == 0)
+	else if (PQntuples(inserted) == 0)
 		verdict = look_up(connection, event);
 	else
-		verdict = store_new(connection, event, id, start_ns);
+		verdict = store_new(connection, event, inserted, start_ns);
+	PQclear(inserted);
 	transaction_roll_back(connection);
 	return verdict;
 }
