@@ -13,10 +13,10 @@
 #include "connection.h"
 
 /* A column of a statement about the table with that oid: 1 if it has triggers or rules that are not ours. */
-#define STANDING_IS_DOUBTED(oid)                                                                                       \
-	"(SELECT (relhasrules OR relhastriggers AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND "  \
-	"NOT tgisinternal AND tgname <> 'webhook_audit_trail_append_only'))::int FROM pg_class WHERE pg_class.oid = "  \
-	oid ")"
+#define STANDING_IS_DOUBTED(oid)                                                                                          \
+	"(SELECT (relhasrules OR relhastriggers AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND "     \
+	"NOT tgisinternal AND tgname <> 'webhook_audit_trail_append_only'))::int FROM pg_class WHERE pg_class.oid = " oid \
+	")"
 
 /* Before the COMMIT: runs what triggers have left for it, and reads back the rows whose ids are in that column, in the order
  * of the events; events without a row may be among them. FAULT_REFUSED: one of them is gone, or is another. */
