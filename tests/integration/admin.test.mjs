@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import test from 'node:test';
 
-import { makeDirectory } from './support/cleanup.mjs';
+import { cleanup, makeDirectory } from './support/cleanup.mjs';
 import { request } from './support/client.mjs';
 import { webhook } from './support/events.mjs';
 import { Flaky } from './support/flaky.mjs';
@@ -298,4 +299,26 @@ test('the pool is logged as often as asked', async (t) => {
     server.log.split('\n').find((each) => each.includes('"db_pool_stats"')),
   );
   assert.equal(typeof JSON.parse(line), 'object');
+});
+
+test('sluice status shows what others chose and obeys none of it', async (t) => {
+  const harm = '\u001b[2J\u009b31m\u202e\nfake line';
+  const stats = {
+    pipeline: harm,
+    version: harm,
+    optimizations: [harm],
+    health: { status: harm, reasons: [harm] },
+    requests: { [harm]: 1 },
+    events: { [harm]: 1 },
+    stages: [{ stage: harm, use: harm }],
+  };
+  const server = createServer((_, response) => response.end(JSON.stringify(stats)));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanup(t, () => server.close());
+  for (const flags of [[], ['--json']]) {
+    const { stdout } = await sluice(['status', '--admin', `http://127.0.0.1:${server.address().port}`, ...flags]);
+    assert.doesNotMatch(stdout, /[\u001b\u009b\u202e]/);
+    assert.doesNotMatch(stdout, /^fake line/m);
+    assert.match(stdout, /\\u001b\[2J\\u009b31m\\u202e/);
+  }
 });

@@ -249,6 +249,10 @@ test('what cannot be compared is refused before anything is made', async (t) => 
     'flags that contradict each other': [[pipeline, '--aa', '--single'], /--aa and --single contradict/],
     'two pipelines of which one is compared with itself': [[pipeline, pipeline, '--aa'], /about one pipeline/],
     'a broken gate': [[pipeline, '--b', 'more-threads', '--gate', gate], /gate\.yaml:2:1: /],
+    'intervals that leave nothing to chance': [
+      [pipeline, '--b', 'more-threads', '--alpha', '0%'],
+      /--alpha must be above 0 %/,
+    ],
     'no pipeline': [[], /expected a pipeline/],
   };
   for (const [what, [args, ...expected]] of Object.entries(cases))

@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "cli/show_json.h"
 #include "lab/report/breakdown.h"
 #include "lab/report/export.h"
 #include "lab/report/recommend.h"
@@ -167,8 +168,7 @@ static bool print_list(const struct request *request, struct sluice_error *error
 	if (!request->list || request->is_export)
 		return true;
 	json_t *document = json_pack("{s:i, s:O}", "format", 1, "analyses", request->list);
-	bool printed = json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0 && puts("") >= 0 &&
-	               fflush(stdout) == 0;
+	bool printed = show_json_print(document, 15);
 	json_decref(document);
 	return printed ? true : sluice_error_set(error, "standard output: cannot write it: %s", strerror(errno));
 }

@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/lab/comparison.h"
 #include "cli/lab/print_run.h"
+#include "cli/show_json.h"
 #include "lab/judge/outcome.h"
 #include "lab/run/figure.h"
 #include "lab/run/run.h"
@@ -121,11 +122,13 @@ static int status_of(const json_t *document)
 static int report_gate(const char *directory, bool quietly)
 {
 	struct sluice_error error = {0};
-	json_t *gate = run_read_json(directory, RUN_GATE, &error);
-	if (!gate) {
+	json_t *document = run_read_json(directory, RUN_GATE, &error);
+	if (!document) {
 		say(error.text);
 		return STATUS_CANNOT;
 	}
+	json_t *gate = show_json_plain(document);
+	json_decref(document);
 	if (!quietly)
 		(void)printf("\n%s: %s\n%s\n", json_string_value(json_object_get(gate, "gate")),
 		             json_string_value(json_object_get(gate, "sentence")),
@@ -149,13 +152,14 @@ static json_t *compare(const struct comparison_request *request, struct watch *w
 
 static void print_document(const struct comparison_settings *settings, const json_t *document, bool as_json)
 {
+	json_t *plain = as_json ? NULL : show_json_plain(document);
 	if (as_json)
-		(void)(json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_DIGITS)) == 0 && puts(""));
+		(void)show_json_print(document, RUN_DIGITS);
 	else if (settings->single)
-		print_run(json_object_get(document, "results"), json_object_get(document, "generator"),
-		          settings->output);
+		print_run(json_object_get(plain, "results"), json_object_get(plain, "generator"), settings->output);
 	else
-		print_comparison(document, settings->output);
+		print_comparison(plain, settings->output);
+	json_decref(plain);
 }
 
 /* A single has no verdict of its own: that is its gate's, or that of its answers. */

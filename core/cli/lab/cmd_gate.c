@@ -9,6 +9,7 @@
 #include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "cli/show_json.h"
 #include "lab/gate/criteria.h"
 #include "lab/run/run.h"
 
@@ -82,7 +83,7 @@ static bool judge(const struct arguments *arguments, const char *baseline, struc
 	json_t *document = gate_result_to_json(file, spec, facts, &result);
 	bool good = record(run, baseline, facts, document, error);
 	if (good && arguments->json)
-		(void)(json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0 && puts(""));
+		(void)show_json_print(document, 15);
 	else if (good)
 		print_result(spec, facts, &result);
 	json_decref(document);

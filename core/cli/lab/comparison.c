@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "cli/sibling.h"
 #include "lab/gate/gate.h"
+#include "lab/judge/verdict.h"
 #include "lab/load/corpus.h"
 #include "lab/report/report.h"
 #include "lab/run/estimate.h"
@@ -134,6 +135,9 @@ bool comparison_request_init(struct comparison_request *request_out, const struc
 		return sluice_error_set(error, "expected a pipeline, or a --scenario that names one");
 	if (!settings->output)
 		return sluice_error_set(error, "something is missing: --output RUN/");
+	if (settings->alpha < VERDICT_ALPHA_MIN)
+		return sluice_error_set(
+			error, "--alpha must be above 0 %%: an interval that leaves nothing to chance is infinite");
 	if (second && (settings->aa || settings->each))
 		return sluice_error_set(error, "--%s is about one pipeline, got a second: %s",
 		                        settings->aa ? "aa" : "each", second);

@@ -7,6 +7,7 @@
 #include "base/printable.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "cli/show_json.h"
 #include "client/client.h"
 
 static double number(const json_t *object, const char *key)
@@ -118,6 +119,14 @@ static void print_table(const json_t *stats)
 		print_stage(stage);
 }
 
+/* Whatever answers at that address chose the words. */
+static void print_plain(const json_t *stats)
+{
+	json_t *plain = show_json_plain(stats);
+	print_table(plain);
+	json_decref(plain);
+}
+
 static int show(const char *admin, bool as_json)
 {
 	struct sluice_error error = {0};
@@ -131,7 +140,7 @@ static int show(const char *admin, bool as_json)
 		else if (as_json)
 			printable_write(stdout, PRINTABLE_TEXT, body.data, body.size);
 		else
-			print_table(stats);
+			print_plain(stats);
 		if (stats)
 			result = strcmp(text(json_object_get(stats, "health"), "status"), "ok") == 0 ? STATUS_YES
 			                                                                             : STATUS_NO;

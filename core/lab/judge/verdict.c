@@ -14,8 +14,6 @@
 
 enum { ARMS = PAIRS_ARMS };
 
-#define ALPHA_MIN 1e-9 /* far below any that is meant; what is smaller is lost in 1 - alpha */
-
 enum verdict_outcome verdict_of_interval(double mean, double low, double high, double margin)
 {
 	double matters = log1p(margin);
@@ -237,7 +235,7 @@ static bool read_terms(const struct run *run, struct verdict_terms *terms_out, s
 		.is_signed = json_is_string(json_object_get(run->about, "sign")),
 		.is_duet = strcmp(design, "duet") == 0,
 	};
-	return (terms_out->alpha >= ALPHA_MIN && terms_out->alpha < 1 && terms_out->margin >= 0 &&
+	return (terms_out->alpha >= VERDICT_ALPHA_MIN && terms_out->alpha < 1 && terms_out->margin >= 0 &&
 	        terms_out->timeout_ns > 0) ||
 	       sluice_error_set(error, "%s: %s: comparison: expected alpha, margin and timeout_ms above 0", run->path,
 	                        RUN_ABOUT);

@@ -23,6 +23,8 @@
 /* What an interval of ln(B / A) of a time says, given the margin (a share): see docs/internals/run-directory.md. */
 enum verdict_outcome verdict_of_interval(double mean, double low, double high, double margin);
 
+#define VERDICT_ALPHA_MIN 1e-9 /* far below any that is meant; what is smaller is lost in 1 - alpha */
+
 /* What is asked of a comparison. */
 struct verdict_terms {
 	double alpha, margin;
