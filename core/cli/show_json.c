@@ -60,7 +60,7 @@ json_t *show_json_plain(const json_t *document)
 	return json_deep_copy(document);
 }
 
-bool show_json_print(const json_t *document, int digits)
+bool show_json_print(const json_t *document, size_t digits)
 {
 	char *text = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
 	if (!text)

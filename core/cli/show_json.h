@@ -5,6 +5,7 @@
 #define CLI_SHOW_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <jansson.h>
 
@@ -13,6 +14,6 @@ json_t *show_json_plain(const json_t *document);
 
 /* For programs: with \u001b in the place of what a terminal would obey; numbers with `digits`. False: stdout takes no
  * more. */
-bool show_json_print(const json_t *document, int digits);
+bool show_json_print(const json_t *document, size_t digits);
 
 #endif
