@@ -19,14 +19,39 @@ fi
 
 database=$work/postgres
 chmod 755 "$work"
+redis=
 finish_scenario() {
+	[ -z "$redis" ] || stop_server "$redis"
 	"$root/tests/support/postgres.sh" stop "$database" >/dev/null 2>&1 || true
 	finish
 }
 trap finish_scenario EXIT
+
+# Sets REDIS_PORT.
+start_redis() {
+	mkdir "$work/redis"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		REDIS_PORT=$((20000 + RANDOM % 12000))
+		redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --dir "$work/redis" --save '' --appendonly yes --appendfsync always >"$work/redis.log" &
+		redis=$!
+		until redis-cli -p "$REDIS_PORT" ping >/dev/null 2>&1 || ! kill -0 "$redis" 2>/dev/null; do read -rt 0.05 <> <(:) || true; done
+		if kill -0 "$redis" 2>/dev/null; then
+			export REDIS_PORT
+			return
+		fi
+	done
+	cat "$work/redis.log" >&2
+	exit 2
+}
+
 DB_URL=$("$root/tests/support/postgres.sh" start "$database" fsync=on synchronous_commit=on max_connections=300 shared_preload_libraries=pg_stat_statements)
 export DB_URL
 psql -q "$DB_URL" -c 'CREATE EXTENSION IF NOT EXISTS pg_stat_statements'
+
+# For the overlay redis-queue: a Redis that keeps what it answers.
+if grep -q 'use: redis' "$root/benchmarks/scenarios/$name-pipeline.yaml" 2>/dev/null; then
+	start_redis
+fi
 
 # 75 ms each way, where the scenario's database is far.
 if [ "$name" = far-db ]; then
