@@ -36,3 +36,12 @@ report "time of tree ÷ scan" "$(calculate "${ns[tree]} / ${ns[scan]}")"
 report "time of tree ÷ json" "$(calculate "${ns[tree]} / ${ns[json]}")"
 report "instructions of json ÷ scan" "$(calculate "${instructions[json]} / ${instructions[scan]}")"
 report "instructions of tree ÷ scan" "$(calculate "${instructions[tree]} / ${instructions[scan]}")"
+
+echo "── bodies of 300 kB made to be dear, ns a byte"
+printf '%-20s %9s %9s %14s\n' '' json scan 'json ÷ scan'
+for part in '{}' '1' '1e308' '"b"' 'true' '"\u00e9"' '"é漢😀"' '[[[[[[[[[1]]]]]]]]]'; do
+	node -e 'const part = process.argv[1]; console.log(`{"payload":[${Array(Math.ceil(3e5 / (part.length + 1))).fill(part)}]}`)' "$part" >"$work/dear"
+	"$programs/bench-parse" "$work/dear" 15 "$json" "$scan" >"$work/lines"
+	a=$(value ns_per_byte "$(sed -n 1p "$work/lines")") b=$(value ns_per_byte "$(sed -n 2p "$work/lines")")
+	printf '%-20s %9.2f %9.2f %12s\n' "$part" "$a" "$b" "$(calculate "$a / $b")"
+done

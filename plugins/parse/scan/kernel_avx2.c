@@ -48,6 +48,13 @@ static inline struct block read_block(const char *at)
 	};
 }
 
+static inline uint64_t read_equal(const char *at, char c)
+{
+	const struct halves text = load(at);
+	const __m256i all = _mm256_set1_epi8(c);
+	return bits_of(_mm256_cmpeq_epi8(text.low, all), _mm256_cmpeq_epi8(text.high, all));
+}
+
 static inline struct digits read_digits(const char *at)
 {
 	const struct halves text = load(at);

@@ -27,6 +27,11 @@ static inline struct block read_block(const char *at)
 	};
 }
 
+static inline uint64_t read_equal(const char *at, char c)
+{
+	return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(at), _mm512_set1_epi8(c));
+}
+
 static inline struct digits read_digits(const char *at)
 {
 	const __m512i text = _mm512_sub_epi8(_mm512_loadu_si512(at), _mm512_set1_epi8('0'));

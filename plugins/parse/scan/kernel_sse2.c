@@ -57,6 +57,12 @@ static inline struct block read_block(const char *at)
 	};
 }
 
+static inline uint64_t read_equal(const char *at, char c)
+{
+	const struct parts text = load(at);
+	return equal(&text, c);
+}
+
 static inline struct digits read_digits(const char *at)
 {
 	const struct parts text = load(at);

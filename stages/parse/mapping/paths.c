@@ -47,11 +47,16 @@ static void mark(struct level *level, char first)
 /* An escape may stand for any character. */
 static void mark_first_bytes(struct paths *paths, struct level *level)
 {
+	size_t count = 0;
 	mark(level, '\\');
 	for (uint64_t left = level->through; left; left &= left - 1) {
 		struct sluice_bytes token = paths->sources[__builtin_ctzll(left)].pointer.tokens[paths->depth - 1];
-		mark(level, token.size ? *token.data : '"');
+		char first = token.size ? *token.data : '"';
+		mark(level, first);
+		level->few[count++ % 2] = first;
 	}
+	level->few[1] = count == 1 ? level->few[0] : level->few[1];
+	level->is_few = count <= 2;
 }
 
 bool paths_open(struct paths *paths, bool is_object)

@@ -23,8 +23,11 @@ struct paths {
 	struct level {
 		uint64_t through, next; /* the pointers that lead into it, and those into the member being read */
 		size_t index;           /* of an array's next element */
-		uint64_t first
-			[4]; /* a bit for each byte that a key may begin with to be told, or have a quote in its place */
+		/* A bit for each byte that a key may begin with to be told, or have a quote in its place; and if these are no
+		 * more than two and a backslash, which. */
+		uint64_t first[4];
+		bool is_few;
+		char few[2];
 	} levels[POINTER_TOKENS_MAX];
 };
 
@@ -43,6 +46,13 @@ static inline bool paths_may_follow(const struct paths *paths, char first)
 {
 	unsigned char byte = (unsigned char)first;
 	return paths->levels[paths->depth - 1].first[byte / 64] >> byte % 64 & 1;
+}
+
+/* The bytes for which paths_may_follow() is true, a backslash aside; NULL: there are more. The two may be the same. */
+static inline const char *paths_few_first(const struct paths *paths)
+{
+	const struct level *level = &paths->levels[paths->depth - 1];
+	return level->is_few ? level->few : NULL;
 }
 
 /* Whether a pointer leads to the member or element told last, or into it; if none does its value need not be told. */
