@@ -152,6 +152,28 @@ static bool compare_kernels(struct parse_pair *pair, const void *text, size_t si
 	return same;
 }
 
+const char *parse_pair_scan(struct parse_pair *pair, const void *text, size_t size)
+{
+	return compare_kernels(pair, text, size) ? NULL : pair->sentence;
+}
+
+const char *parse_pair_declines(struct parse_pair *pair, const void *text, size_t size)
+{
+	struct sluice_event *event = harness_event(pair->harnesses[0][0]);
+	event->body = (struct sluice_bytes){place(pair, text, size), size};
+	struct sluice_bytes spans[POINTERS];
+	struct paths paths = {.sources = pair->sources, .source_count = POINTERS, .spans = spans};
+	const char *declining = NULL;
+	for (const struct kernel *kernel = kernels; !declining && kernel->name; kernel++) {
+		struct scan scan = {.text = event->body, .max_depth = MAX_DEPTH, .paths = &paths};
+		paths_init(&paths, event);
+		if (kernel->scan && kernel->is_supported() && kernel->scan(&scan, scan.text.data) != KERNEL_TAKEN)
+			declining = kernel->name;
+	}
+	harness_free(event);
+	return declining;
+}
+
 static bool same_bytes(struct sluice_bytes a, struct sluice_bytes b)
 {
 	return !a.data == !b.data && sluice_bytes_equal(a, b);

@@ -103,6 +103,57 @@ START_TEST(test_every_token_may_straddle_two_blocks)
 }
 END_TEST
 
+/* Each first byte, with the others at the edges of what may follow; before, in and behind the seam of two blocks, with whole
+ * blocks around. */
+START_TEST(test_utf8_is_judged_alike)
+{
+	static const unsigned char second[] = {0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0};
+	static const unsigned char others[] = {0x7f, 0x80, 0xbf, 0xc0};
+	enum { SECOND = sizeof(second), OTHERS = sizeof(others), SEAM = 128 };
+	char text[4 * SEAM];
+	for (int first = 0x80; first <= 0xff; first++) {
+		for (int i = 0; i < SECOND * OTHERS * OTHERS; i++) {
+			memset(text, '-', sizeof(text));
+			memcpy(text, "{\"a\":\"", 6);
+			memcpy(text + sizeof(text) - 2, "\"}", 2);
+			char *at = text + SEAM - (first + i) % 5;
+			at[0] = (char)first;
+			at[1] = (char)second[i % SECOND];
+			at[2] = (char)others[i / SECOND % OTHERS];
+			at[3] = (char)others[i / SECOND / OTHERS];
+			const char *difference = parse_pair_scan(pair, text, sizeof(text));
+			ck_assert_msg(!difference, "%s: %02x %02x %02x %02x", difference, first, at[1] & 0xff,
+			              at[2] & 0xff, at[3] & 0xff);
+		}
+	}
+}
+END_TEST
+
+/* A kernel that leaves everything to the plain scanner would agree with it, too. */
+START_TEST(test_kernels_take_what_is_json_themselves)
+{
+	static const char *const texts[] = {
+		"{}",
+		"[]",
+		"{\"a\":\"b\",\"c\":{\"d\":[1,-2.5e3,true,false,null,\"\",\"x\"]},\"e\":[[],{},[{}]]}",
+		"{ \"a\" : \"b\" ,\n\t\"c\" : [ 1 , \"x\" , { \"d\" : 0 } ] , \"e\" : { } }\r\n",
+		"{\"\\\\\":\"\\\"\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\\\\\",\"a\":\"\\\\\"}",
+		"{\"Ã©\":\"â¬ð\"}",
+		"{\"a\":{\"b\":[1,{\"a\":2},3],\"x\":\"y\"},\"payload\":{\"id\":\"i\",\"more\":1}}",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		for (int shift = 0; shift < 70; shift++) {
+			char text[400];
+			int size = snprintf(text, sizeof(text), "[\"%.*s\",%s]", shift,
+			                    "-------------------------------------------------------------------------",
+			                    texts[i]);
+			const char *kernel = parse_pair_declines(pair, text, (size_t)size);
+			ck_assert_msg(!kernel, "%s declines: %s", kernel, text);
+		}
+	}
+}
+END_TEST
+
 START_TEST(test_of_equal_keys_below_the_root_the_last_counts)
 {
 	static const char *const texts[] = {
@@ -201,6 +252,8 @@ static Suite *suite(void)
 	tcase_set_timeout(cases, 60);
 	tcase_add_test(cases, test_corpus_is_judged_alike);
 	tcase_add_test(cases, test_every_token_may_straddle_two_blocks);
+	tcase_add_test(cases, test_utf8_is_judged_alike);
+	tcase_add_test(cases, test_kernels_take_what_is_json_themselves);
 	tcase_add_test(cases, test_of_equal_keys_below_the_root_the_last_counts);
 	tcase_add_test(cases, test_random_texts_are_judged_alike);
 	suite_add_tcase(suite, cases);
