@@ -32,6 +32,7 @@ int cmd_audit(int argc, char **argv);
 int cmd_new_stage(int argc, char **argv);
 int cmd_conform(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_dead(int argc, char **argv);
 int cmd_manual(int argc, char **argv);
 
 #endif

@@ -291,7 +291,7 @@ void store_expect_audited(struct check *check)
 	if (!check_ops(check)->of.persist->audit_scan)
 		return;
 	struct bench *bench = check_open_read_only(check);
-	struct audit_source source = {scan, audit_scan, bench};
+	struct audit_source source = {.scan = scan, .audit_scan = audit_scan, .store = bench};
 	struct audit_result result;
 	struct sluice_error error = {0};
 	bool ok = audit_verify(&source, NULL, 0, tell, check, &result, &error);

@@ -356,26 +356,24 @@ static struct sluice_bytes copy(struct event *event, struct sluice_bytes bytes)
 	return bytes.data ? sluice_copy(&event->pub, bytes.data, bytes.size) : bytes;
 }
 
-struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record)
+/* An event that a store or a journal has kept, with a place in the pool; NULL when that is full. */
+static struct event *event_of_record(struct pipeline *pipeline, const struct sluice_record *record)
 {
 	struct event *event = event_pool_get(pipeline->pool);
-	if (!event_pool_admit(pipeline->pool, event)) {
-		event_release(pipeline->pool, event);
-		dispatcher_starve(pipeline->dispatcher);
-		return NULL;
-	}
 	struct sluice_event *pub = &event->pub;
-	pub->request_id = copy(event, record->request_id);
-	pub->message_id = copy(event, record->message_id);
-	pub->event_type = copy(event, record->event_type);
-	pub->stream = copy(event, record->stream);
-	pub->payload = sluice_copy(pub, record->payload.data, record->payload.size);
-	bool fits = !pub->request_id.data == !record->request_id.data &&
-	            !pub->message_id.data == !record->message_id.data &&
-	            !pub->event_type.data == !record->event_type.data && !pub->stream.data == !record->stream.data &&
-	            pub->payload.data;
+	bool fits = event_pool_admit(pipeline->pool, event);
+	if (fits) {
+		pub->request_id = copy(event, record->request_id);
+		pub->message_id = copy(event, record->message_id);
+		pub->event_type = copy(event, record->event_type);
+		pub->stream = copy(event, record->stream);
+		pub->payload = sluice_copy(pub, record->payload.data, record->payload.size);
+		fits = !pub->request_id.data == !record->request_id.data &&
+		       !pub->message_id.data == !record->message_id.data &&
+		       !pub->event_type.data == !record->event_type.data && !pub->stream.data == !record->stream.data &&
+		       pub->payload.data;
+	}
 	if (!fits) {
-		dispatcher_starve(pipeline->dispatcher);
 		event_release(pipeline->pool, event);
 		return NULL;
 	}
@@ -383,14 +381,37 @@ struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record
 	pub->sequence = record->sequence;
 	pub->has_sequence = record->has_sequence;
 	pub->received_at_ns = record->received_at_ns;
-	pub->acknowledged = true;
 	memcpy(event->digest, record->digest, SLUICE_DIGEST_SIZE);
 	event->digest_known = true;
-	event->at = SLUICE_KIND_QUEUE;
-	event->in_queue = true;
 	event->entered_ns = event->times.start_ns = clock_now_ns();
 	event->times.wall_ns = clock_wall_ns();
+	return event;
+}
+
+struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record)
+{
+	struct event *event = event_of_record(pipeline, record);
+	if (!event) {
+		dispatcher_starve(pipeline->dispatcher);
+		return NULL;
+	}
+	event->pub.acknowledged = true;
+	event->at = SLUICE_KIND_QUEUE;
+	event->in_queue = true;
 	event->times.stages[SLUICE_KIND_QUEUE].ran = true;
 	dispatcher_expect(pipeline->dispatcher, 1);
 	return event;
+}
+
+bool flow_store_record(struct pipeline *pipeline, const struct sluice_record *record, event_answer_fn on_answer,
+                       void *context)
+{
+	struct event *event = event_of_record(pipeline, record);
+	if (!event)
+		return false;
+	event->answer = on_answer;
+	event->answer_context = context;
+	event->at = SLUICE_KIND_PERSIST;
+	flow_advance(event);
+	return true;
 }

@@ -137,6 +137,37 @@ void pipeline_close_store(struct sluice_stage *stage)
 	destroy_instance(instance_of(stage));
 }
 
+struct pipeline *pipeline_create_store(struct config *config, struct sluice_error *error)
+{
+	if (!config->stages[SLUICE_KIND_PERSIST].present) {
+		sluice_error_set(error, "%s: the pipeline has no persist stage, so there is no store", config->file);
+		return NULL;
+	}
+	for (unsigned kind = 0; kind < SLUICE_KIND_PERSIST; kind++)
+		config->stages[kind].present = false;
+	config->ack = ACK_STORED;
+	return pipeline_create(config, error);
+}
+
+struct sluice_stage *pipeline_store(struct pipeline *pipeline)
+{
+	return &pipeline->instances[SLUICE_KIND_PERSIST]->stage;
+}
+
+static void note_stored(void *context, const struct event_answer *answer)
+{
+	struct pipeline_stored *stored = context;
+	stored->verdict = answer->verdict;
+	(void)snprintf(stored->detail, sizeof(stored->detail), "%s", answer->detail);
+}
+
+void pipeline_store_record(struct pipeline *pipeline, const struct sluice_record *record,
+                           struct pipeline_stored *stored_out)
+{
+	*stored_out = (struct pipeline_stored){.verdict = SLUICE_RETRY, .detail = "it is larger than events.max_bytes"};
+	(void)flow_store_record(pipeline, record, note_stored, stored_out);
+}
+
 struct event *pipeline_receive(struct pipeline *pipeline)
 {
 	return event_pool_get(pipeline->pool);

@@ -29,6 +29,19 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error);
 void pipeline_close_store(struct sluice_stage *stage);
 
+/* The persist stage of the config alone, to be written to beside a server; the config forgets its other stages. Destroyed
+ * with pipeline_destroy(). */
+struct pipeline *pipeline_create_store(struct config *config, struct sluice_error *error);
+struct sluice_stage *pipeline_store(struct pipeline *pipeline);
+
+/* What came of a record that was handed to it to be stored. */
+struct pipeline_stored {
+	enum sluice_verdict verdict;
+	char detail[SLUICE_DETAIL_MAX]; /* why it is not stored */
+};
+void pipeline_store_record(struct pipeline *pipeline, const struct sluice_record *record,
+                           struct pipeline_stored *stored_out);
+
 /* An event from the pool, empty but for `host`, to receive a request into. It has no place yet, so that a sender who is
  * slow takes none from others; only its bytes are bounded, with those of all that are being received. */
 struct event *pipeline_receive(struct pipeline *pipeline);

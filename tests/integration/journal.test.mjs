@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { makeDirectory } from './support/cleanup.mjs';
-import { randomFrom, seed } from './support/events.mjs';
+import { randomFrom, seed, webhook } from './support/events.mjs';
 import { compare, faults, Load } from './support/load.mjs';
-import { around, start } from './support/sluice.mjs';
+import { around, sluice, start } from './support/sluice.mjs';
 import { kinds, openStore } from './support/stores.mjs';
 import { until } from './support/wait.mjs';
 
@@ -58,3 +58,77 @@ for (const kind of kinds) {
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
   });
 }
+
+const dead = async (server, ...args) => {
+  const { code, stdout, stderr } = await sluice(['dead', args[0], server.file, ...args.slice(1)], {
+    cwd: server.directory,
+  });
+  return { code, stdout, stderr };
+};
+
+for (const kind of kinds) {
+  test(`what ${kind} refuses behind the journal is a dead letter, its stream goes on, and replay stores it once`, async (t) => {
+    const directory = await makeDirectory(t);
+    const store = await openStore(t, kind, directory);
+    const server = await start(t, journaled(store), { directory });
+    const send = (id, requestId) =>
+      server.post(webhook(id, { stream: 'one' }), { 'X-Request-Id': requestId }).then((response) => response.status);
+    await store.refuse('poison');
+    assert.deepEqual([await send('a', 'fine'), await send('b', 'poison'), await send('c', 'fine')], [202, 202, 202]);
+    await delivered(server);
+    const ids = async () => (await store.events()).map((row) => row.message_id);
+    assert.deepEqual(await ids(), ['a', 'c']);
+
+    const listed = JSON.parse((await dead(server, 'list', '--json')).stdout);
+    assert.deepEqual(
+      listed.map((letter) => [letter.message_id, letter.stream]),
+      [['b', 'one']],
+    );
+    assert.match(listed[0].reason, kind === 'sqlite' ? /not this one/ : /refuse/);
+    assert.match((await dead(server, 'show', String(listed[0].id))).stdout, /message id: {2}b\n/);
+
+    const early = await dead(server, 'replay');
+    assert.equal(early.code, 1, early.stderr);
+    assert.match(early.stdout, /refused again: /);
+    await store.accept();
+    const replayed = await dead(server, 'replay');
+    assert.equal(replayed.code, 0, replayed.stderr);
+    assert.match(replayed.stdout, / b {2}stored\n/);
+    assert.deepEqual(await ids(), ['a', 'c', 'b']);
+    assert.match((await dead(server, 'list')).stdout, /There are no dead letters/);
+    assert.equal((await dead(server, 'replay', '77')).code, 1);
+    assert.ok([200, 202].includes(await send('b', 'again'))); // 202 where another process wrote to the store
+    await delivered(server);
+    assert.deepEqual(await ids(), ['a', 'c', 'b']);
+    const audit = await sluice(['audit', 'verify', server.file], { cwd: directory });
+    assert.equal(audit.code, 0, audit.stdout);
+  });
+}
+
+test('verify counts dead letters, which are not lost; one that is dropped is', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(t, 'sqlite', directory);
+  const server = await start(t, journaled(store), { directory });
+  const run = (...args) => sluice(args, { cwd: directory });
+  await run('generate', '--count', '50', '--output', 'events.jsonl');
+  await store.query(`CREATE TRIGGER refuse BEFORE INSERT ON webhook_events WHEN NEW.message_id LIKE '%7'
+    BEGIN SELECT RAISE(ABORT, 'not this one'); END`);
+  const replay = ['replay', '--input', 'events.jsonl', '--url', `${server.url}/webhooks`, '--rate', '500'];
+  const sent = await run(...replay, '--output', 'run');
+  assert.ok([0, 30].includes(sent.code), sent.stderr); // 30: the machine was busy, so its times do not count
+  await delivered(server);
+  const verify = async () => {
+    const { code, stdout, stderr } = await run('verify', 'run', server.file, '--json', '--input', 'events.jsonl');
+    assert.notEqual(code, 2, stderr);
+    return { code, ...JSON.parse(stdout) };
+  };
+  const before = await verify();
+  assert.equal(before.code, 0);
+  assert.ok(before.dead_letters > 0, JSON.stringify(before));
+  assert.equal(before.stored + before.dead_letters, before.answered);
+  const [first] = JSON.parse((await dead(server, 'list', '--json')).stdout);
+  assert.equal((await dead(server, 'drop', String(first.id))).code, 0);
+  const after = await verify();
+  assert.deepEqual([after.code, after.lost, after.dead_letters], [1, 1, before.dead_letters - 1]);
+  assert.equal((await dead(server, 'drop')).code, 2);
+});

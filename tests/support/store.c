@@ -99,7 +99,7 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 
 struct audit_result store_audit(struct harness *harness)
 {
-	struct audit_source source = {scan, audit_scan, harness};
+	struct audit_source source = {.scan = scan, .audit_scan = audit_scan, .store = harness};
 	struct audit_result result;
 	struct sluice_error error = {0};
 	ck_assert_msg(audit_verify(&source, NULL, 0, NULL, NULL, &result, &error), "%s", error.text);

@@ -110,7 +110,7 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 static struct audit_result audit(const struct audit_head *known, size_t known_count, struct findings *findings)
 {
 	struct harness *h = harness_open_read_only(SLUICE_KIND_PERSIST, "sqlite", (const char *[]){path_option, NULL});
-	struct audit_source source = {scan, audit_scan, h};
+	struct audit_source source = {.scan = scan, .audit_scan = audit_scan, .store = h};
 	struct audit_result result;
 	struct sluice_error error = {0};
 	ck_assert_msg(audit_verify(&source, known, known_count, keep, findings, &result, &error), "%s", error.text);

@@ -40,6 +40,7 @@ static void print_result(const struct verify_result *result, const char *directo
 		{"stored", result->stored},
 		{"unanswered", result->unanswered},
 		{"accepted twice", result->accepted_twice},
+		{"dead letters", result->dead},
 		{"foreign", result->foreign},
 		{verify_violation_names[VERIFY_LOST], result->violations[VERIFY_LOST]},
 		{verify_violation_names[VERIFY_DOUBLED], result->violations[VERIFY_DOUBLED]},
@@ -54,7 +55,9 @@ static void print_result(const struct verify_result *result, const char *directo
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		printf("%-14s %10" PRIu64 "\n", lines[i].name, lines[i].count);
 	puts(result->violation_count ? "The responses and the stored events do NOT match."
-	                             : "Every acknowledged event is stored: once, as it was sent, and in order.");
+	     : result->dead
+	             ? "Every acknowledged event is stored, once, as it was sent and in order, or a dead letter: see `sluice dead list`."
+	             : "Every acknowledged event is stored: once, as it was sent, and in order.");
 }
 
 static void print_json(const struct verify_result *result)

@@ -21,11 +21,23 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 	return stage->ops->of.persist->audit_scan(stage, each, context, error);
 }
 
+static bool letter_scan(void *store, int64_t after_id, sluice_letter_fn each, void *context, struct sluice_error *error)
+{
+	struct sluice_stage *stage = store;
+	return abi_dead_letters(stage->ops)->scan(stage, after_id, each, context, error);
+}
+
 bool store_open(struct store *store_out, const struct config_request *request, struct sluice_error *error)
 {
 	struct config *config = config_load(request, error);
 	struct sluice_stage *stage = config ? pipeline_open_store(config, error) : NULL;
-	*store_out = (struct store){config, stage, {scan, audit_scan, stage}};
+	bool has_letters = stage && abi_dead_letters(stage->ops);
+	*store_out = (struct store){config,
+	                            stage,
+	                            {.scan = scan,
+	                             .audit_scan = audit_scan,
+	                             .letter_scan = has_letters ? letter_scan : NULL,
+	                             .store = stage}};
 	return stage != NULL;
 }
 

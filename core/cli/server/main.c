@@ -14,6 +14,7 @@ const struct subcommand sluice_subcommands[] = {
 	{"schema", cmd_schema, "print the JSON Schema of a pipeline file, for editors"},
 	{"status", cmd_status, "show what a running server is doing"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
+	{"dead", cmd_dead, "list, show, store again or forget events that the store refused"},
 	{"new-stage", cmd_new_stage, "create a folder with a working stage to start from"},
 	{"manual", cmd_manual, "write the man pages, with the options of every stage found"},
 	LAB_SUBCOMMANDS(LAB_ROW){NULL, NULL, NULL},

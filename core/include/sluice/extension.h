@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "record.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -80,6 +81,30 @@ struct sluice_signed_headers {
 	bool (*covers)(const void *config, const char *name);
 	/* Whether every event that passes has an authenticated_id. */
 	bool (*covers_id)(const void *config);
+};
+
+/*
+ * persist: the dead letters that dead_letter() has kept, for `sluice dead` and `sluice verify`. Beside a running server or
+ * without one; of these functions and the scans, one runs at a time, but drop() may be called from `each`.
+ */
+#define SLUICE_DEAD_LETTERS "sluice.dead-letters/1"
+
+/* All pointers are borrowed for the call. */
+struct sluice_letter {
+	struct sluice_record record; /* as it was acknowledged; `id` is the letter's own */
+	struct sluice_bytes reason;
+	int64_t refused_at_ns; /* wall clock, ns since the Unix epoch; a store may round it to µs */
+};
+
+/* False ends the scan early, which is no error. */
+typedef bool (*sluice_letter_fn)(void *context, const struct sluice_letter *letter);
+
+struct sluice_dead_letters {
+	/* Every dead letter with id > after_id, by id. Of a read_only stage, too. */
+	bool (*scan)(struct sluice_stage *stage, int64_t after_id, sluice_letter_fn each, void *context,
+	             struct sluice_error *error);
+	/* Forgets one; true once that is durable, also when there is none with that id. Not of a read_only stage. */
+	bool (*drop)(struct sluice_stage *stage, int64_t id, struct sluice_error *error);
 };
 
 /* How the name of a location (SLUICE_OPTION_LOCATION) begins that a laboratory made and may drop. */

@@ -19,6 +19,9 @@
 struct audit_source {
 	bool (*scan)(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error);
 	bool (*audit_scan)(void *store, sluice_audit_fn each, void *context, struct sluice_error *error);
+	/* Its dead letters; NULL: it cannot tell. */
+	bool (*letter_scan)(void *store, int64_t after_id, sluice_letter_fn each, void *context,
+	                    struct sluice_error *error);
 	void *store;
 };
 

@@ -27,7 +27,8 @@ struct send {
 	const struct input_event *event;
 	int64_t began_ns, answered_ns;
 	int status;
-	size_t next; /* of the same message; NAMES_NONE: the last */
+	bool is_dead; /* what it sent is a dead letter */
+	size_t next;  /* of the same message; NAMES_NONE: the last */
 };
 
 struct message {
@@ -224,7 +225,7 @@ static void check_others(struct verifier *verifier, const struct message *messag
 {
 	for (size_t i = message->first_send; i != NAMES_NONE; i = verifier->sends[i].next) {
 		const struct send *send = &verifier->sends[i];
-		if (is_success(send) && !is_same_digest(verifier, send->event, digest))
+		if (is_success(send) && !send->is_dead && !is_same_digest(verifier, send->event, digest))
 			report(verifier, VERIFY_LOST, message,
 			       arena_printf(&verifier->result->arena,
 			                    "answered %d, and stored under its id is what another request sent",
@@ -299,11 +300,34 @@ static bool take_row(void *context, const struct sluice_record *record)
 	return true;
 }
 
+static bool take_letter(void *context, const struct sluice_letter *letter)
+{
+	struct verifier *verifier = context;
+	const struct message *message = message_of(verifier, letter->record.message_id);
+	bool counts = false;
+	for (size_t i = message ? message->first_send : NAMES_NONE; i != NAMES_NONE; i = verifier->sends[i].next) {
+		struct send *send = &verifier->sends[i];
+		send->is_dead |= is_success(send) && is_same_digest(verifier, send->event, letter->record.digest);
+		counts |= send->is_dead;
+	}
+	verifier->result->dead += counts;
+	return true;
+}
+
+static bool is_dead(const struct verifier *verifier, const struct message *message)
+{
+	for (size_t i = message->first_send; i != NAMES_NONE; i = verifier->sends[i].next) {
+		if (verifier->sends[i].is_dead)
+			return true;
+	}
+	return false;
+}
+
 static void report_lost(struct verifier *verifier)
 {
 	for (size_t i = 0; i < verifier->ids.count; i++) {
 		const struct message *message = &verifier->messages[i];
-		if (message->successes > 0 && message->rows == 0)
+		if (message->successes > 0 && message->rows == 0 && !is_dead(verifier, message))
 			report(verifier, VERIFY_LOST, message,
 			       message->acceptances > 0 ? "answered 202, and not stored"
 			                                : "answered as a duplicate of what is stored, and not stored");
@@ -347,6 +371,10 @@ bool verify_store(const struct verify_plan *plan, const struct audit_source *sou
 	bool good = take_records(&verifier, error);
 	if (good) {
 		init_streams(&verifier);
+		good = !source->letter_scan ||
+		       source->letter_scan(source->store, INT64_MIN, take_letter, &verifier, error);
+	}
+	if (good) {
 		good = source->scan(source->store, INT64_MIN, take_row, &verifier, error);
 	}
 	if (good)

@@ -6,6 +6,8 @@
  * stand in the order of acceptance. That moment lies between the sending and the answer: of two messages, the first
  * must come first if it was answered before the second was sent; where the two overlap, either order is right.
  *
+ * An event among the dead letters was acknowledged and then refused by the store: it is no longer lost, but counted.
+ *
  * No fault are: a row whose request got no 2xx (the answer may have been lost), rows that this run has not sent (a
  * store may hold other runs), and a message that got 202 more than once (as a queue that acknowledges before duplicates
  * are known may answer). They are counted.
@@ -61,6 +63,7 @@ struct verify_result {
 	uint64_t stored;         /* messages of this arm that are in the store */
 	uint64_t unanswered;     /* stored, but no request got a 2xx */
 	uint64_t accepted_twice; /* messages with more than one 202 */
+	uint64_t dead;           /* answered, and what was sent is a dead letter */
 	uint64_t foreign;        /* rows that this arm has not sent */
 	uint64_t violations[VERIFY_VIOLATIONS];
 	uint64_t violation_count; /* of all kinds */
@@ -77,7 +80,7 @@ bool verify_read_input(const struct run *run, const char *path, struct input *in
 bool verify_plan_init(struct verify_plan *plan_out, const struct run *run, int arm, const struct input *input,
                       struct sluice_error *error);
 
-/* Goes through the store; of the source only scan() is used. False: it could not be read, and the result means nothing.
+/* Goes through the store; of the source scan() and letter_scan() are used. False: it could not be read, and the result means nothing.
  * The result is freed with verify_result_finish() in either case. */
 bool verify_store(const struct verify_plan *plan, const struct audit_source *source, struct verify_result *result_out,
                   struct sluice_error *error);

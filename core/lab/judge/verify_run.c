@@ -76,6 +76,7 @@ json_t *verify_to_json(const struct verify_result *result)
 		{"stored", result->stored},
 		{"unanswered", result->unanswered},
 		{"accepted_twice", result->accepted_twice},
+		{"dead_letters", result->dead},
 		{"foreign", result->foreign},
 		{verify_violation_names[VERIFY_LOST], result->violations[VERIFY_LOST]},
 		{verify_violation_names[VERIFY_DOUBLED], result->violations[VERIFY_DOUBLED]},

@@ -304,7 +304,8 @@ static bool write_findings(const struct bundle *bundle, const char *name, const 
 static bool write_idempotency(const struct bundle *bundle, struct sluice_error *error)
 {
 	static const char *const members[] = {"arm",     "answered", "stored",     "lost",           "doubled",
-	                                      "altered", "foreign",  "unanswered", "accepted_twice", NULL};
+	                                      "altered", "foreign",  "unanswered", "accepted_twice", "dead_letters",
+	                                      NULL};
 	return !bundle->verified || write_findings(bundle, "idempotency.json", members, error);
 }
 

@@ -54,15 +54,37 @@ static enum fault keep_dead_letter(struct connection *connection, struct sluice_
 	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
 }
 
-bool letter_keep(struct connection *connection, struct sluice_event *event, const char *reason,
-                 struct sluice_error *error)
+/* The end of a transaction about a dead letter. */
+static bool conclude(struct connection *connection, enum fault fault, const char *what, struct sluice_error *error)
 {
 	struct sluice_error why = {0};
-	enum fault fault = keep_dead_letter(connection, event, reason);
 	if (fault != FAULT_NONE)
-		(void)sluice_error_set(error, "PostgreSQL could not keep the dead letter: %s",
+		(void)sluice_error_set(error, "PostgreSQL could not %s the dead letter: %s", what,
 		                       schema_explain(connection, &why));
 	transaction_note(connection, fault, NULL);
 	transaction_roll_back(connection);
 	return fault == FAULT_NONE;
+}
+
+bool letter_keep(struct connection *connection, struct sluice_event *event, const char *reason,
+                 struct sluice_error *error)
+{
+	return conclude(connection, keep_dead_letter(connection, event, reason), "keep", error);
+}
+
+static enum fault delete_dead_letter(struct connection *connection, int64_t id)
+{
+	struct parameters parameters = {0};
+	parameters_int64(&parameters, id);
+	if (!transaction_begin(connection, TRANSACTION_WRITES))
+		return FAULT_LATER;
+	PGresult *result = connection_query(connection, "DELETE FROM webhook_dead_letters WHERE id = $1", &parameters);
+	enum fault fault = connection_judge(connection, result);
+	PQclear(result);
+	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
+}
+
+bool letter_drop(struct connection *connection, int64_t id, struct sluice_error *error)
+{
+	return conclude(connection, delete_dead_letter(connection, id), "forget", error);
 }

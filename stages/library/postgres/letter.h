@@ -12,4 +12,7 @@
 bool letter_keep(struct connection *connection, struct sluice_event *event, const char *reason,
                  struct sluice_error *error);
 
+/* Forgets the one with that id, if there is one; true once that is durable. */
+bool letter_drop(struct connection *connection, int64_t id, struct sluice_error *error);
+
 #endif

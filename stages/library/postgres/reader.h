@@ -16,9 +16,11 @@
 bool reader_look(struct connection *connection, bool one_moment, struct sluice_error *error);
 void reader_let_go(struct connection *connection);
 
-/* As the stage's scan() and audit_scan(). */
+/* As the stage's scan() and audit_scan(), and as scan() of its dead letters. */
 bool reader_scan(struct connection *connection, int64_t after_id, sluice_record_fn each, void *context,
                  struct sluice_error *error);
+bool reader_scan_letters(struct connection *connection, int64_t after_id, sluice_letter_fn each, void *context,
+                         struct sluice_error *error);
 bool reader_audit_scan(struct connection *connection, sluice_audit_fn each, void *context, struct sluice_error *error);
 
 #endif

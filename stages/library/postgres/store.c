@@ -121,15 +121,24 @@ struct connection *store_take(struct sluice_stage *stage, const struct sluice_ba
 	return connection;
 }
 
-bool store_dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
-                       struct sluice_error *error)
+static struct connection *take_for_letter(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct store *store = stage->state;
 	char trouble[TROUBLE_SIZE];
 	struct connection *connection = pool_take(&store->pool, config->pool_connect_timeout.ns, trouble);
 	if (!connection)
-		return sluice_error_set(error, "%s", trouble);
+		(void)sluice_error_set(error, "%s", trouble);
+	return connection;
+}
+
+bool store_dead_letter(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
+                       struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	struct connection *connection = take_for_letter(stage, error);
+	if (!connection)
+		return false;
 	bool ok = letter_keep(connection, event, reason, error);
 	pool_give(&store->pool, connection);
 	return ok;
@@ -160,6 +169,24 @@ bool store_scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn e
 {
 	struct connection *reader = begin_reading(stage, error);
 	return reader && end_reading(stage, reader, reader_scan(reader, after_id, each, context, error));
+}
+
+static bool scan_letters(struct sluice_stage *stage, int64_t after_id, sluice_letter_fn each, void *context,
+                         struct sluice_error *error)
+{
+	struct connection *reader = begin_reading(stage, error);
+	return reader && end_reading(stage, reader, reader_scan_letters(reader, after_id, each, context, error));
+}
+
+static bool drop_letter(struct sluice_stage *stage, int64_t id, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	struct connection *connection = take_for_letter(stage, error);
+	if (!connection)
+		return false;
+	bool ok = letter_drop(connection, id, error);
+	pool_give(&store->pool, connection);
+	return ok;
 }
 
 bool store_audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error)
@@ -210,7 +237,9 @@ static bool show_figures(struct sluice_stage *stage, struct sluice_observer *obs
 }
 
 static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = show_figures, .drop = drop};
+static const struct sluice_dead_letters dead_letters = {.scan = scan_letters, .drop = drop_letter};
 const struct sluice_extension store_extensions[] = {
 	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	{SLUICE_DEAD_LETTERS, &dead_letters},
 	SLUICE_EXTENSION_END,
 };

@@ -92,6 +92,7 @@ struct walk {
 	sqlite3_int64 rows;
 	bool stopped;
 	sluice_record_fn each_record;
+	sluice_letter_fn each_letter;
 	sluice_audit_fn each_row;
 	void *context;
 };
@@ -116,9 +117,11 @@ static bool step_through(struct walk *walk, struct sluice_error *error)
 	return ok && reader_was_still(walk->reader, error);
 }
 
-static bool yield_record(struct walk *walk)
+#define RECORD_COLUMNS "id, message_id, event_type, stream, sequence, payload, digest, request_id, received_at"
+enum { RECORD_COLUMN_COUNT = 9 };
+
+static struct sluice_record get_record(sqlite3_stmt *statement)
 {
-	sqlite3_stmt *statement = walk->statement;
 	struct sluice_record record = {
 		.id = sqlite3_column_int64(statement, 0),
 		.message_id = get_bytes(statement, 1),
@@ -131,8 +134,37 @@ static bool yield_record(struct walk *walk)
 		.received_at_ns = get_time_ns(statement, 8),
 	};
 	get_digest(statement, 6, record.digest);
+	return record;
+}
+
+static bool yield_record(struct walk *walk)
+{
+	struct sluice_record record = get_record(walk->statement);
 	walk->last_id = record.id;
 	return walk->each_record(walk->context, &record);
+}
+
+static bool yield_letter(struct walk *walk)
+{
+	struct sluice_letter letter = {.record = get_record(walk->statement),
+	                               .reason = get_bytes(walk->statement, RECORD_COLUMN_COUNT),
+	                               .refused_at_ns = get_time_ns(walk->statement, RECORD_COLUMN_COUNT + 1)};
+	walk->last_id = letter.record.id;
+	return walk->each_letter(walk->context, &letter);
+}
+
+/* In pages: what `sql` yields behind the last id. */
+static bool scan_pages(struct walk *walk, const char *sql, struct sluice_error *error)
+{
+	if (!begin(walk, sql, error))
+		return false;
+	bool ok;
+	do {
+		(void)sqlite3_bind_int64(walk->statement, 1, walk->last_id);
+		ok = step_through(walk, error);
+	} while (ok && walk->rows > 0 && !walk->stopped);
+	(void)sqlite3_finalize(walk->statement);
+	return ok;
 }
 
 bool reader_scan(struct reader *reader, int64_t after_id, sluice_record_fn each, void *context,
@@ -140,17 +172,19 @@ bool reader_scan(struct reader *reader, int64_t after_id, sluice_record_fn each,
 {
 	struct walk walk = {
 		.reader = reader, .yield = yield_record, .last_id = after_id, .each_record = each, .context = context};
-	if (!begin(&walk,
-	           "SELECT id, message_id, event_type, stream, sequence, payload, digest, request_id, received_at FROM webhook_events WHERE id > ?1 ORDER BY id LIMIT " PAGE,
-	           error))
-		return false;
-	bool ok;
-	do {
-		(void)sqlite3_bind_int64(walk.statement, 1, walk.last_id);
-		ok = step_through(&walk, error);
-	} while (ok && walk.rows > 0 && !walk.stopped);
-	(void)sqlite3_finalize(walk.statement);
-	return ok;
+	return scan_pages(&walk, "SELECT " RECORD_COLUMNS " FROM webhook_events WHERE id > ?1 ORDER BY id LIMIT " PAGE,
+	                  error);
+}
+
+bool reader_scan_letters(struct reader *reader, int64_t after_id, sluice_letter_fn each, void *context,
+                         struct sluice_error *error)
+{
+	struct walk walk = {
+		.reader = reader, .yield = yield_letter, .last_id = after_id, .each_letter = each, .context = context};
+	return scan_pages(&walk,
+	                  "SELECT " RECORD_COLUMNS
+	                  ", reason, buried_at FROM webhook_dead_letters WHERE id > ?1 ORDER BY id LIMIT " PAGE,
+	                  error);
 }
 
 static bool yield_row(struct walk *walk)

@@ -31,9 +31,11 @@ bool reader_look(struct reader *reader, struct sluice_error *error);
 /* Whether what was read may be believed: nobody has begun to write to a still image. */
 bool reader_was_still(struct reader *reader, struct sluice_error *error);
 
-/* As the stage's scan() and audit_scan(). */
+/* As the stage's scan() and audit_scan(), and as scan() of its dead letters. */
 bool reader_scan(struct reader *reader, int64_t after_id, sluice_record_fn each, void *context,
                  struct sluice_error *error);
+bool reader_scan_letters(struct reader *reader, int64_t after_id, sluice_letter_fn each, void *context,
+                         struct sluice_error *error);
 bool reader_audit_scan(struct reader *reader, sluice_audit_fn each, void *context, struct sluice_error *error);
 
 #endif

@@ -146,6 +146,26 @@ static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *c
 	return ok;
 }
 
+static bool scan_letters(struct sluice_stage *stage, int64_t after_id, sluice_letter_fn each, void *context,
+                         struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	if (stage->read_only)
+		return reader_scan_letters(&store->reader, after_id, each, context, error);
+	struct reader reader;
+	if (!reader_create(&reader, &store->config, false, error))
+		return false;
+	bool ok = reader_scan_letters(&reader, after_id, each, context, error);
+	reader_destroy(&reader);
+	return ok;
+}
+
+static bool drop_letter(struct sluice_stage *stage, int64_t id, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	return writer_drop_letter(&store->writer, id, error);
+}
+
 static void observe(struct sluice_stage *stage, struct sluice_observer *observer)
 {
 	struct store *store = stage->state;
@@ -225,8 +245,10 @@ static const struct sluice_persist_ops ops = {
 	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter};
 
 static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
+static const struct sluice_dead_letters dead_letters = {.scan = scan_letters, .drop = drop_letter};
 static const struct sluice_extension extensions[] = {
 	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	{SLUICE_DEAD_LETTERS, &dead_letters},
 	SLUICE_EXTENSION_END,
 };
 

@@ -24,6 +24,7 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 	[WRITER_TRIGGERS] =
 		"SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) IN ('webhook_events', 'webhook_audit_trail', 'webhook_dead_letters') AND name NOT IN (" OWN_TRIGGERS
 		"))",
+	[WRITER_DROP_LETTER] = "DELETE FROM webhook_dead_letters WHERE id = ?1",
 	[WRITER_DATA_VERSION] = "PRAGMA data_version",
 };
 

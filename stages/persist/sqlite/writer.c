@@ -463,6 +463,21 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 	return ok;
 }
 
+bool writer_drop_letter(struct writer *writer, int64_t id, struct sluice_error *error)
+{
+	enter(writer);
+	(void)sqlite3_bind_int64(writer->statements[WRITER_DROP_LETTER], 1, id);
+	bool ok = begin(writer) && statements_run(writer, WRITER_DROP_LETTER) && commit(writer);
+	if (!ok) {
+		char cause[TROUBLE_SIZE];
+		find_cause(writer, cause);
+		(void)sluice_error_set(error, "SQLite could not forget the dead letter: %s", cause);
+		roll_back(writer);
+	}
+	leave(writer);
+	return ok;
+}
+
 void writer_probe(struct writer *writer)
 {
 	char cause[TROUBLE_SIZE];

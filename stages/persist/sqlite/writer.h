@@ -34,6 +34,7 @@ enum writer_statement {
 	WRITER_FIND_BURIED,
 	WRITER_STANDS,
 	WRITER_TRIGGERS,
+	WRITER_DROP_LETTER,
 	WRITER_DATA_VERSION,
 	WRITER_STATEMENTS,
 };
@@ -77,6 +78,9 @@ void writer_store(struct writer *writer, struct sluice_batch *batch);
 
 bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const char *reason,
                         struct sluice_error *error);
+
+/* Forgets the dead letter with that id, if there is one; true once that is durable. */
+bool writer_drop_letter(struct writer *writer, int64_t id, struct sluice_error *error);
 
 /* Holds all commits, as soon as the one at hand is through, until writer_resume(). From any thread; callers take
  * turns. */

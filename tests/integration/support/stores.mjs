@@ -60,6 +60,11 @@ class Sqlite {
        BEGIN SELECT RAISE(ABORT, 'not this one'); END`,
     );
   }
+
+  /** refuse() is over. */
+  accept() {
+    return this.query('DROP TRIGGER refuse');
+  }
 }
 
 export class Postgres {
@@ -107,6 +112,10 @@ export class Postgres {
   refuse(requestId) {
     const pattern = requestId.replaceAll('*', '%');
     return this.query(`ALTER TABLE webhook_events ADD CONSTRAINT refuse CHECK (request_id NOT LIKE '${pattern}')`);
+  }
+
+  accept() {
+    return this.query('ALTER TABLE webhook_events DROP CONSTRAINT refuse');
   }
 }
 
