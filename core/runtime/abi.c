@@ -167,6 +167,11 @@ process_fn abi_process(const struct sluice_stage_ops *ops)
 	return NULL;
 }
 
+const struct sluice_queue_backlog *abi_backlog(const struct sluice_stage_ops *ops)
+{
+	return ops->kind == SLUICE_KIND_QUEUE ? sluice_extension_find(ops->extensions, SLUICE_QUEUE_BACKLOG) : NULL;
+}
+
 const struct sluice_dead_letters *abi_dead_letters(const struct sluice_stage_ops *ops)
 {
 	return ops->kind == SLUICE_KIND_PERSIST ? sluice_extension_find(ops->extensions, SLUICE_DEAD_LETTERS) : NULL;

@@ -35,6 +35,9 @@ bool abi_check(const struct sluice_stage_ops *ops, struct sluice_error *error);
 typedef enum sluice_verdict (*process_fn)(struct sluice_stage *stage, struct sluice_event *event);
 process_fn abi_process(const struct sluice_stage_ops *ops);
 
+/* A queue's functions for its backlog, or NULL. */
+const struct sluice_queue_backlog *abi_backlog(const struct sluice_stage_ops *ops);
+
 /* The store's functions for its dead letters, or NULL. */
 const struct sluice_dead_letters *abi_dead_letters(const struct sluice_stage_ops *ops);
 

@@ -403,6 +403,21 @@ struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record
 	return event;
 }
 
+/* A stage that keeps nothing until an event is settled has nothing to learn. */
+void flow_tell_acknowledged(struct pipeline *pipeline, const struct sluice_record *record)
+{
+	if (!pipeline->settle[SLUICE_KIND_IDEMPOTENCY] || !record->message_id.data)
+		return;
+	struct event *event = event_of_record(pipeline, record);
+	if (!event)
+		return;
+	event->at = SLUICE_KIND_IDEMPOTENCY;
+	struct instance *idempotency = pipeline->instances[SLUICE_KIND_IDEMPOTENCY];
+	if (process(idempotency, event) == SLUICE_PASS)
+		settle(event, &event->times, SLUICE_KIND_IDEMPOTENCY, SLUICE_PASS);
+	event_release(pipeline->pool, event);
+}
+
 bool flow_store_record(struct pipeline *pipeline, const struct sluice_record *record, event_answer_fn on_answer,
                        void *context)
 {

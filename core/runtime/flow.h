@@ -73,6 +73,9 @@ void flow_finish(struct event *event, enum sluice_verdict verdict);
 /* An event of an earlier life, from a durable queue; NULL when the pool is full. */
 struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record);
 
+/* Idempotency learns of an event that an earlier life acknowledged, as if it had just been kept. */
+void flow_tell_acknowledged(struct pipeline *pipeline, const struct sluice_record *record);
+
 /* Stores the event of a record on this thread, in a pipeline without a queue; `on_answer` is called meanwhile. False: the
  * pool is full. */
 bool flow_store_record(struct pipeline *pipeline, const struct sluice_record *record, event_answer_fn on_answer,

@@ -100,10 +100,21 @@ static uint64_t store_epoch(struct sluice_stage *stage)
 	return pipeline ? store_identity_epoch(flow_store_identity(pipeline)) : 0;
 }
 
+static void tell_acknowledged(struct sluice_stage *stage, const struct sluice_record *record)
+{
+	if (instance_of(stage)->pipeline)
+		flow_tell_acknowledged(instance_of(stage)->pipeline, record);
+}
+
+static const struct sluice_acknowledged acknowledged = {.tell = tell_acknowledged};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_ACKNOWLEDGED, &acknowledged},
+	SLUICE_EXTENSION_END,
+};
+
 static const void *extension(const char *id)
 {
-	(void)id;
-	return NULL;
+	return sluice_extension_find(extensions, id);
 }
 
 const struct sluice_host host_table = {

@@ -137,14 +137,30 @@ void pipeline_close_store(struct sluice_stage *stage)
 	destroy_instance(instance_of(stage));
 }
 
+static void forget_stages_before(struct config *config, unsigned first)
+{
+	for (unsigned kind = 0; kind < first; kind++)
+		config->stages[kind].present = false;
+}
+
+struct pipeline *pipeline_create_delivery(struct config *config, struct sluice_error *error)
+{
+	forget_stages_before(config, SLUICE_KIND_QUEUE);
+	return pipeline_create(config, error);
+}
+
+struct sluice_stage *pipeline_queue(struct pipeline *pipeline)
+{
+	return &pipeline->instances[SLUICE_KIND_QUEUE]->stage;
+}
+
 struct pipeline *pipeline_create_store(struct config *config, struct sluice_error *error)
 {
 	if (!config->stages[SLUICE_KIND_PERSIST].present) {
 		sluice_error_set(error, "%s: the pipeline has no persist stage, so there is no store", config->file);
 		return NULL;
 	}
-	for (unsigned kind = 0; kind < SLUICE_KIND_PERSIST; kind++)
-		config->stages[kind].present = false;
+	forget_stages_before(config, SLUICE_KIND_PERSIST);
 	config->ack = ACK_STORED;
 	return pipeline_create(config, error);
 }

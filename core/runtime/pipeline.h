@@ -29,6 +29,10 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error);
 void pipeline_close_store(struct sluice_stage *stage);
 
+/* Queue and persist stage of the config alone, to deliver what the queue has; the config forgets its other stages. */
+struct pipeline *pipeline_create_delivery(struct config *config, struct sluice_error *error);
+struct sluice_stage *pipeline_queue(struct pipeline *pipeline);
+
 /* The persist stage of the config alone, to be written to beside a server; the config forgets its other stages. Destroyed
  * with pipeline_destroy(). */
 struct pipeline *pipeline_create_store(struct config *config, struct sluice_error *error);

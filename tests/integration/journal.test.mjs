@@ -132,3 +132,61 @@ test('verify counts dead letters, which are not lost; one that is dropped is', a
   assert.deepEqual([after.code, after.lost, after.dead_letters], [1, 1, before.dead_letters - 1]);
   assert.equal((await dead(server, 'drop')).code, 2);
 });
+
+// The journal as an overlay of a file whose base has a queue in memory.
+const switchable = (store) => ({
+  ...around(store.stage(impatient)),
+  optimizations: {
+    journal: { ack: 'queued', stages: { queue: { use: 'journal', directory: 'journal', segment_size: '256KiB' } } },
+  },
+  enable: ['journal'],
+});
+
+/** Sluice is killed while the journal has `count` events of a stream that the database does not take. */
+async function leaveBacklog(t, store, directory, count) {
+  const release = await store.lock(t);
+  const server = await start(t, switchable(store), { directory });
+  for (let i = 0; i < count; i++)
+    assert.equal((await server.post(webhook(`e${i}`, { stream: 'one', sequence: i }))).status, 202);
+  await server.stop('SIGKILL');
+  return { release, file: server.file };
+}
+
+test('ids that wait in the journal are known before the first request', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(t, 'postgres', directory);
+  await (await start(t, switchable(store), { directory })).stop(); // which makes the tables
+  const { release, file } = await leaveBacklog(t, store, directory, 20);
+  const server = await start(t, file, { directory });
+  assert.equal((await server.post(webhook('e7', { stream: 'one', sequence: 7 }))).status, 200);
+  assert.equal((await server.post(webhook('e7', { stream: 'one', sequence: 8 }))).status, 422);
+  assert.equal((await server.post(webhook('new', { stream: 'one' }))).status, 202);
+  await release();
+  await delivered(server);
+  const expected = [...Array.from({ length: 20 }, (_, i) => `e${i}`), 'new'];
+  assert.deepEqual(
+    (await store.events()).map((row) => row.message_id),
+    expected,
+  );
+});
+
+for (const kind of kinds) {
+  test(`with the overlay off, the journal's backlog comes to ${kind} first`, async (t) => {
+    const directory = await makeDirectory(t);
+    const store = await openStore(t, kind, directory);
+    await (await start(t, switchable(store), { directory })).stop();
+    const { release, file } = await leaveBacklog(t, store, directory, 20);
+    await release();
+    const server = await start(t, file, { directory, env: { ENABLE_OPTIMIZATIONS: 'false' } });
+    const stored = (await store.events()).map((row) => row.message_id);
+    assert.deepEqual(
+      stored,
+      Array.from({ length: 20 }, (_, i) => `e${i}`),
+    );
+    const response = await server.post(webhook('new', { stream: 'one' }));
+    assert.equal(JSON.parse(response.text).ack, 'stored');
+    assert.equal((await store.events()).length, 21);
+    assert.match(server.log, /backlog_delivered/);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+}

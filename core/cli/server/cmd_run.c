@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "runtime/backlog.h"
 #include "serve/admin.h"
 #include "serve/notify.h"
 #include "serve/observation.h"
@@ -203,6 +204,14 @@ static void finish(struct run *run)
 	config_free(run->config);
 }
 
+/* False: it is time to stop. */
+static bool wait_a_moment(void *context)
+{
+	const struct timespec moment = {.tv_nsec = 10 * NS_PER_MS};
+	int number = sigtimedwait(context, NULL, &moment);
+	return number != SIGINT && number != SIGTERM;
+}
+
 static int run_pipeline(const struct arguments *arguments, const char *trace_file)
 {
 	struct sluice_error error = {0};
@@ -210,7 +219,9 @@ static int run_pipeline(const struct arguments *arguments, const char *trace_fil
 	sigset_t signals = block_signals();
 	if (run.config && !log_start())
 		(void)sluice_error_set(&error, "cannot start a thread for the log");
-	bool started = run.config && !error.text[0] && start(&run, trace_file, &error);
+	bool started = run.config && !error.text[0] &&
+	               backlog_deliver(&arguments->request, run.config, wait_a_moment, &signals, &error) &&
+	               start(&run, trace_file, &error);
 	if (started) {
 		serve(&run, &signals);
 		allow_interruption();

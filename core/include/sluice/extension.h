@@ -15,6 +15,7 @@
 #ifndef SLUICE_EXTENSION_H
 #define SLUICE_EXTENSION_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "error.h"
@@ -105,6 +106,31 @@ struct sluice_dead_letters {
 	             struct sluice_error *error);
 	/* Forgets one; true once that is durable, also when there is none with that id. Not of a read_only stage. */
 	bool (*drop)(struct sluice_stage *stage, int64_t id, struct sluice_error *error);
+};
+
+/*
+ * queue: what a durable queue has, so that its backlog is delivered also when a pipeline no longer uses it. `config` has
+ * passed check().
+ */
+#define SLUICE_QUEUE_BACKLOG "sluice.queue-backlog/1"
+
+struct sluice_queue_backlog {
+	/* Where it keeps its events; two configs with the same place are of the same queue. */
+	const char *(*place)(const void *config);
+	/* Whether events may wait there that no process has at hand. Changes nothing. */
+	bool (*exists)(const void *config);
+	/* Of a created stage: how many events it has that are not done. From any thread. */
+	size_t (*count)(struct sluice_stage *stage);
+};
+
+/*
+ * host: what a durable queue calls in recover(), for each event of its backlog in order: idempotency then knows its id
+ * before the first request, as that of an event that is kept.
+ */
+#define SLUICE_ACKNOWLEDGED "sluice.acknowledged/1"
+
+struct sluice_acknowledged {
+	void (*tell)(struct sluice_stage *stage, const struct sluice_record *record);
 };
 
 /* How the name of a location (SLUICE_OPTION_LOCATION) begins that a laboratory made and may drop. */

@@ -130,6 +130,28 @@ bool directory_list(const struct directory *directory, uint64_t **numbers_out, s
 	return true;
 }
 
+static bool is_in_use(const struct directory *directory)
+{
+	int fd = openat(directory->fd, "lock", O_RDONLY | O_CLOEXEC);
+	bool in_use = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return in_use;
+}
+
+bool directory_has_backlog(const char *path)
+{
+	struct directory directory = {.path = path, .fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	uint64_t *numbers = NULL;
+	size_t count = 0;
+	if (directory.fd < 0)
+		return false;
+	bool has = directory_list(&directory, &numbers, &count, NULL) && count > 0 && !is_in_use(&directory);
+	free(numbers);
+	(void)close(directory.fd);
+	return has;
+}
+
 bool directory_sync(const struct directory *directory)
 {
 	return fsync(directory->fd) == 0;

@@ -22,6 +22,9 @@ enum { SEGMENT_NAME_SIZE = 16 + sizeof(".journal") };
 bool directory_open(struct directory *directory, const char *path, struct sluice_error *error);
 void directory_close(struct directory *directory);
 
+/* Whether there are segments and no process has the folder. Changes nothing. */
+bool directory_has_backlog(const char *path);
+
 /* The numbers of its segments, ascending; the caller frees them. */
 bool directory_list(const struct directory *directory, uint64_t **numbers_out, size_t *count_out,
                     struct sluice_error *error);

@@ -191,58 +191,6 @@ static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *
 	return sluice_retry(event, 0, "%s", bound);
 }
 
-static void *reserve(char **buffer, size_t *room, size_t size)
-{
-	if (size > *room) {
-		char *larger = realloc(*buffer, size);
-		if (!larger)
-			return NULL;
-		*buffer = larger;
-		*room = size;
-	}
-	return *buffer;
-}
-
-static bool open_to_read(struct journal *journal, const struct segment *segment)
-{
-	char name[SEGMENT_NAME_SIZE];
-	if (journal->read == segment->number && journal->read_fd >= 0)
-		return true;
-	if (journal->read_fd >= 0)
-		(void)close(journal->read_fd);
-	directory_segment_name(segment->number, name);
-	journal->read_fd = openat(journal->directory.fd, name, O_RDONLY | O_CLOEXEC);
-	journal->read = segment->number;
-	return journal->read_fd >= 0;
-}
-
-/* The next event of the backlog; NULL: not now. */
-static struct sluice_event *restore_next(struct sluice_stage *stage)
-{
-	struct journal *journal = stage->state;
-	const struct leftover *leftover = &journal->backlog.events[journal->restored];
-	struct sluice_record record = {.id = (int64_t)format_number(leftover->segment->number, leftover->place)};
-	struct place *place = calloc(1, sizeof(*place));
-	struct sluice_event *event = NULL;
-	if (place && reserve(&journal->record, &journal->record_size, leftover->size) &&
-	    open_to_read(journal, leftover->segment)) {
-		if (recovery_read_event(leftover, journal->read_fd, journal->record, &record))
-			event = stage->host->restore(stage, &record);
-		else
-			sluice_log(stage, SLUICE_LOG_ERROR, "journal_unreadable",
-			           sluice_int("segment", (int64_t)leftover->segment->number),
-			           sluice_int("offset", leftover->offset));
-	}
-	if (!event) {
-		free(place);
-		return NULL;
-	}
-	*place = (struct place){.event = event, .segment = leftover->segment, .number = leftover->place};
-	*sluice_local(stage, event) = place;
-	journal->restored++;
-	return event;
-}
-
 static size_t take(struct sluice_stage *stage, struct sluice_event **events, size_t max)
 {
 	struct journal *journal = stage->state;
@@ -250,7 +198,7 @@ static size_t take(struct sluice_stage *stage, struct sluice_event **events, siz
 	while (journal->restored < journal->backlog.count) {
 		if (count == max)
 			return count;
-		events[count] = restore_next(stage);
+		events[count] = backlog_next(journal);
 		if (!events[count])
 			return count;
 		count++;
@@ -299,13 +247,7 @@ static void done(struct sluice_stage *stage, struct sluice_event *event, enum sl
 /* All was read at create(), before anything could be put behind it. */
 static bool recover(struct sluice_stage *stage, struct sluice_error *error)
 {
-	const struct journal *journal = stage->state;
-	(void)error;
-	if (journal->backlog.count)
-		sluice_log(stage, SLUICE_LOG_INFO, "journal_recovered",
-		           sluice_text("directory", journal->config->directory),
-		           sluice_int("events", (int64_t)journal->backlog.count));
-	return true;
+	return backlog_tell(stage->state, error);
 }
 
 static void observe(struct sluice_stage *stage, struct sluice_observer *observer)
@@ -328,6 +270,31 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	if (trouble[0])
 		observer->unhealthy(observer, trouble);
 }
+
+static const char *place(const void *config)
+{
+	return ((const struct config *)config)->directory;
+}
+
+static bool exists(const void *config)
+{
+	return directory_has_backlog(place(config));
+}
+
+static size_t count(struct sluice_stage *stage)
+{
+	struct journal *journal = stage->state;
+	(void)pthread_mutex_lock(&journal->lock);
+	size_t inside = journal->inside;
+	(void)pthread_mutex_unlock(&journal->lock);
+	return inside;
+}
+
+static const struct sluice_queue_backlog backlog = {.place = place, .exists = exists, .count = count};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_QUEUE_BACKLOG, &backlog},
+	SLUICE_EXTENSION_END,
+};
 
 static const char *const durabilities[] = {[DURABILITY_STRICT] = "strict", [DURABILITY_RELAXED] = "relaxed", NULL};
 
@@ -354,4 +321,4 @@ static const struct sluice_queue_ops ops = {
 SLUICE_STAGE(queue, ops, .name = "journal", .version = SLUICE_VERSION,
              .summary = "a durable queue on the local disk: events are synced in groups, and stored later",
              .options = options, .config_size = sizeof(struct config), .check = check, .self_test = self_test,
-             .create = create, .observe = observe, .destroy = destroy);
+             .create = create, .observe = observe, .destroy = destroy, .extensions = extensions);

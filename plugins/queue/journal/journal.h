@@ -86,6 +86,11 @@ struct journal {
 /* From any thread; the system's clock, for waiting. */
 int64_t journal_now_ns(void);
 
+/* The next event of the backlog, of which there is one; NULL: not now. For take(). */
+struct sluice_event *backlog_next(struct journal *journal);
+/* The other stages learn which ids are in it. */
+bool backlog_tell(struct journal *journal, struct sluice_error *error);
+
 bool writer_start(struct journal *journal, struct sluice_error *error);
 /* No event is pending any more. Marks are made durable. */
 void writer_stop(struct journal *journal);

@@ -1,0 +1,23 @@
+/*
+ * The backlog of a durable queue that the pipeline no longer uses.
+ *
+ * What was acknowledged is delivered whatever the configuration now says. So before a pipeline starts, each queue that its
+ * file can configure, by its base or by an overlay, and that is not the one in use, is looked at; what waits there goes to
+ * the store first.
+ */
+#ifndef RUNTIME_BACKLOG_H
+#define RUNTIME_BACKLOG_H
+
+#include <stdbool.h>
+
+#include "runtime/config.h"
+
+/* Waits a moment; false: stop waiting. */
+typedef bool (*backlog_wait_fn)(void *context);
+
+/* Delivers what waits. `config` is what `request` led to. False and a sentence if a backlog cannot be delivered, or `wait`
+ * said to stop. */
+bool backlog_deliver(const struct config_request *request, const struct config *config, backlog_wait_fn wait,
+                     void *context, struct sluice_error *error);
+
+#endif
