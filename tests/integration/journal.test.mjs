@@ -144,8 +144,8 @@ const switchable = (store) => ({
 
 /** Sluice is killed while the journal has `count` events of a stream that the database does not take. */
 async function leaveBacklog(t, store, directory, count) {
-  const release = await store.lock(t);
   const server = await start(t, switchable(store), { directory });
+  const release = await store.lock(t);
   for (let i = 0; i < count; i++)
     assert.equal((await server.post(webhook(`e${i}`, { stream: 'one', sequence: i }))).status, 202);
   await server.stop('SIGKILL');
@@ -155,7 +155,6 @@ async function leaveBacklog(t, store, directory, count) {
 test('ids that wait in the journal are known before the first request', async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'postgres', directory);
-  await (await start(t, switchable(store), { directory })).stop(); // which makes the tables
   const { release, file } = await leaveBacklog(t, store, directory, 20);
   const server = await start(t, file, { directory });
   assert.equal((await server.post(webhook('e7', { stream: 'one', sequence: 7 }))).status, 200);
@@ -174,7 +173,6 @@ for (const kind of kinds) {
   test(`with the overlay off, the journal's backlog comes to ${kind} first`, async (t) => {
     const directory = await makeDirectory(t);
     const store = await openStore(t, kind, directory);
-    await (await start(t, switchable(store), { directory })).stop();
     const { release, file } = await leaveBacklog(t, store, directory, 20);
     await release();
     const server = await start(t, file, { directory, env: { ENABLE_OPTIMIZATIONS: 'false' } });
