@@ -312,6 +312,7 @@ static bool load_side(const struct comparison_request *request, struct side *sid
 	side->plan = (struct arm_plan){
 		.program = request->program,
 		.letter = number == 0 ? "a" : "b",
+		.state = number == 0 ? "a" : "b",
 		.pipeline = request->pipelines[which],
 		.optimizations = optimizations_of(side->names),
 		.flags = side->flags,

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@
 #include "client/client.h"
 #include "lab/run/run.h"
 
-enum { START_TIMEOUT_S = 60, STOP_TIMEOUT_S = 60, FLAGS_MAX = 256, LOG_SHOWN = 700 };
+enum { START_TIMEOUT_S = 60, STOP_TIMEOUT_S = 60, FLAGS_MAX = 256, LOG_SHOWN = 700, STATE_DEPTH = 8 };
 
 static void fill_arguments(const struct arm *arm, const char **argv)
 {
@@ -50,6 +52,7 @@ _Noreturn static void become_server(const struct arm *arm, int out)
 	(void)setpgid(0, 0); /* Ctrl-C is for the laboratory */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)setenv("ENABLE_OPTIMIZATIONS", arm->plan->optimizations, 1);
+	(void)setenv("STATE_DIR", arm->state, 1);
 	if (log >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0) {
 		(void)execv(arm->plan->program, (char *const *)(uintptr_t)argv);
 		(void)dprintf(STDERR_FILENO, "cannot start %s: %s\n", arm->plan->program, strerror(errno));
@@ -135,13 +138,35 @@ static char *name_file(const struct arm_plan *plan, const char *directory, const
 	return run_file(directory, name);
 }
 
+static char *name_state(const struct arm_plan *plan, const char *directory)
+{
+	char name[64];
+	(void)snprintf(name, sizeof(name), "state-%s", plan->state);
+	return run_file(directory, name);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void)status, (void)type, (void)place;
+	return remove(path);
+}
+
+void arm_remove_state(const struct arm_plan *plan, const char *directory)
+{
+	char *state = name_state(plan, directory);
+	(void)nftw(state, remove_one, STATE_DEPTH, FTW_DEPTH | FTW_PHYS);
+	free(state);
+}
+
 bool arm_start(struct arm *arm, const struct arm_plan *plan, const char *directory, struct sluice_error *error)
 {
 	int out[2];
 	*arm = (struct arm){.plan = plan,
 	                    .process = -1,
 	                    .trace = name_file(plan, directory, "trace", "bin"),
-	                    .log = name_file(plan, directory, "server", "log")};
+	                    .log = name_file(plan, directory, "server", "log"),
+	                    .state = name_state(plan, directory)};
+	(void)mkdir(arm->state, 0777); /* what needs it says so if it is missing */
 	if (pipe2(out, O_CLOEXEC) != 0)
 		return sluice_error_set(error, "pipe: %s", strerror(errno));
 	arm->process = fork();
@@ -196,6 +221,7 @@ void arm_finish(struct arm *arm)
 	}
 	free(arm->trace);
 	free(arm->log);
+	free(arm->state);
 	*arm = (struct arm){.process = -1};
 }
 

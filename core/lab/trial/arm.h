@@ -32,6 +32,7 @@ struct arm_plan {
 	const char *program;       /* the file of `sluice` */
 	const char *label;         /* "none", "batched-writes" */
 	const char *letter;        /* "a" or "b": in file names */
+	const char *state;         /* likewise, of the folder that STATE_DIR names to the server */
 	const char *pipeline;      /* the file */
 	const char *optimizations; /* for ENABLE_OPTIMIZATIONS: "false", "true" or names */
 	const char *const *flags;  /* for `sluice run`: --stage-path, --set …; NULL-terminated */
@@ -45,7 +46,7 @@ struct arm {
 	const struct arm_plan *plan;
 	pid_t process;
 	char url[128], admin[128];
-	char *trace, *log; /* paths */
+	char *trace, *log, *state; /* paths */
 };
 
 /* What the kernel says of the process. */
@@ -53,6 +54,9 @@ struct arm_usage {
 	int64_t cpu_ns; /* since its start */
 	int64_t rss_bytes, descriptors, threads;
 };
+
+/* Deletes the folder of its state, which arm_start() makes in the run directory. */
+void arm_remove_state(const struct arm_plan *plan, const char *directory);
 
 /* Starts the server and waits until it is ready; then runs `prepare`. False and a sentence, with the end of the
  * server's log, otherwise; nothing runs then. */

@@ -489,6 +489,7 @@ static bool erase_stores(const struct comparison *comparison, struct sluice_erro
 		const struct arm_store *store = &comparison->plan->arms[i].store;
 		if (store->drop && !store->drop(store->context, error))
 			ok = false;
+		arm_remove_state(&comparison->plan->arms[i], comparison->plan->directory);
 	}
 	return ok;
 }
