@@ -66,7 +66,7 @@ clean() {
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
-SLUICE_TEST_POSTGRES=$("$root/tests/support/postgres.sh" start "$place/postgres")
+SLUICE_TEST_POSTGRES=$("$root/tests/support/postgres.sh" start "$place/postgres" max_connections=200)
 export SLUICE_TEST_POSTGRES SLUICE_BUILD="$build"
 
 # Descriptors for ten thousand connections, if they may be had.
