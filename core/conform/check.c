@@ -21,6 +21,7 @@
 #include "base/process.h"
 #include "conform/pages.h"
 #include "conform/record.h"
+#include "yaml/option.h"
 
 enum { OPTIONS_MAX = 256, SIGNAL_STACK = 65536 };
 
@@ -152,6 +153,31 @@ struct bench *check_try(struct check *check, const char *const *extra, struct sl
 struct bench *check_try_read_only(struct check *check, struct sluice_error *error)
 {
 	return open_stage(check, NULL, true, error);
+}
+
+struct bench *check_open_store(struct check *check)
+{
+	enum { GIVEN_MAX = 32 };
+	const struct plugin *store = check->conform->store;
+	const char *options[GIVEN_MAX + 1] = {NULL};
+	struct sluice_error error = {0};
+	size_t count = 0;
+	if (!store)
+		return NULL;
+	for (const char *const *given = check->conform->options; given && *given && count < GIVEN_MAX; given++) {
+		char name[64];
+		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*given, "="), *given);
+		if (option_find(store->ops.options, name))
+			options[count++] = *given;
+	}
+	struct bench *bench = bench_create(store, options, false, &error);
+	check_that(check, bench != NULL, "the store could not be created: %s", error.text);
+	return bench;
+}
+
+bool check_has_store(const struct check *check)
+{
+	return check->conform->store != NULL;
 }
 
 const char *check_option(const struct check *check, const char *name)

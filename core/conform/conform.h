@@ -15,8 +15,10 @@ struct conform {
 	const struct plugin *plugin;
 	const char *const *options; /* "name=value", NULL-terminated */
 	const char *only;           /* the one check to run; NULL: all */
-	const char *request;        /* a file with a request that an auth stage lets through, or NULL */
-	int64_t timeout_ns;         /* of each check */
+	const struct plugin
+		*store;      /* of an idempotency stage that asks a store: the persist stage that fills it, or NULL */
+	const char *request; /* a file with a request that an auth stage lets through, or NULL */
+	int64_t timeout_ns;  /* of each check */
 };
 
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN, CHECK_SKIPPED, CHECK_OUTCOMES };

@@ -51,9 +51,10 @@ static void destroy_instance(struct instance *instance)
 	free(instance);
 }
 
+/* The store comes first: stages before it may ask it. */
 static bool create_stages(struct pipeline *pipeline, struct sluice_error *error)
 {
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+	for (unsigned kind = KIND_COUNT; kind-- > 0;) {
 		if (!pipeline->config->stages[kind].present)
 			continue;
 		pipeline->instances[kind] = create_instance(pipeline->config, kind, pipeline, false, error);

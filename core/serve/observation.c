@@ -3,6 +3,7 @@
  */
 #include "serve/observation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,17 +59,34 @@ void observation_finish(struct observation *observation)
 	arena_finish(&observation->arena);
 }
 
+/* The gauges from the first of a pool on that have its name; how many there are. */
+static size_t log_pool(const struct observation *seen, size_t first)
+{
+	enum { STATES_MAX = 8, NAME_SIZE = 64 };
+	struct sluice_field fields[STATES_MAX];
+	char name[NAME_SIZE];
+	size_t count = 0;
+	const char *pool = seen->gauges[first].name;
+	for (size_t i = first; i < seen->gauge_count && count < STATES_MAX && strcmp(seen->gauges[i].name, pool) == 0;
+	     i++)
+		fields[count++] = sluice_int(seen->gauges[i].label_value, (int64_t)seen->gauges[i].value);
+	(void)snprintf(name, sizeof(name), "%.*s_stats", (int)(strlen(pool) - strlen("_connections")), pool);
+	log_fields(SLUICE_LOG_INFO, NULL, name, fields, count);
+	return count;
+}
+
+static bool is_pool(const char *gauge)
+{
+	static const char ending[] = "_pool_connections";
+	size_t size = strlen(gauge);
+	return size >= sizeof(ending) && strcmp(gauge + size - (sizeof(ending) - 1), ending) == 0;
+}
+
 void observation_log_pools(struct pipeline *pipeline)
 {
-	enum { STATES_MAX = 8 };
 	struct observation seen;
 	observation_take(&seen, pipeline);
-	struct sluice_field fields[STATES_MAX];
-	size_t count = 0;
-	for (size_t i = 0; i < seen.gauge_count && count < STATES_MAX; i++)
-		if (strcmp(seen.gauges[i].name, "db_pool_connections") == 0)
-			fields[count++] = sluice_int(seen.gauges[i].label_value, (int64_t)seen.gauges[i].value);
-	if (count > 0)
-		log_fields(SLUICE_LOG_INFO, NULL, "db_pool_stats", fields, count);
+	for (size_t i = 0; i < seen.gauge_count;)
+		i += is_pool(seen.gauges[i].name) ? log_pool(&seen, i) : 1;
 	observation_finish(&seen);
 }

@@ -30,7 +30,7 @@ struct observation {
 void observation_take(struct observation *observation, struct pipeline *pipeline);
 void observation_finish(struct observation *observation);
 
-/* Logs `db_pool_stats` with what the stores say of their connections; nothing if none has a pool. */
+/* Logs what stages say of their connections: `db_pool_stats` for gauges named db_pool_connections, and so on. */
 void observation_log_pools(struct pipeline *pipeline);
 
 #endif

@@ -68,34 +68,43 @@ static int refuse(const char *what, const char *why)
 	return STATUS_CANNOT;
 }
 
-static int conform_file(const char *file, const struct conform *wanted, bool as_json)
+static int conform_file(const char *file, const char *store_file, const struct conform *wanted, bool as_json)
 {
 	struct conform conform = *wanted;
 	struct sluice_error error = {0};
 	struct plugin *plugin = loader_open_file(file, &error);
+	struct plugin *store = plugin && store_file ? loader_open_file(store_file, &error) : NULL;
 	int status;
 	conform.plugin = plugin;
-	if (!plugin) {
+	conform.store = store;
+	if (!plugin || (store_file && !store)) {
 		say(error.text);
+		if (plugin)
+			loader_close(plugin);
 		return STATUS_CANNOT;
 	}
-	if (conform.only && !conform_has(plugin->ops.kind, conform.only, &error))
+	if (store && store->ops.kind != SLUICE_KIND_PERSIST)
+		status = refuse("--store: expected a persist stage, got ", store_file);
+	else if (conform.only && !conform_has(plugin->ops.kind, conform.only, &error))
 		status = refuse("", error.text);
 	else if (!conform_can_create(&conform, &error))
 		status = refuse("cannot create the stage with the options given by --set: ", error.text);
 	else
 		status = run(&conform, as_json);
+	if (store)
+		loader_close(store);
 	loader_close(plugin);
 	return status;
 }
 
 int cmd_conform(int argc, char **argv)
 {
-	const char *only = NULL, *timeout = NULL, *request = NULL;
+	const char *only = NULL, *timeout = NULL, *request = NULL, *store = NULL;
 	const struct flag flags[] = {
 		{"only", "CHECK", "run only this check", NULL, &only},
 		{"request", "FILE", "auth, parse: a request that the stage accepts, HTTP head and body", NULL,
 	         &request},
+		{"store", "FILE.so", "idempotency that asks a store: the persist stage that fills it", NULL, &store},
 		{"timeout", "60s", "how long one check may take", NULL, &timeout},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
@@ -123,7 +132,7 @@ int cmd_conform(int argc, char **argv)
 	else if (request && !request_path)
 		status = refuse("--request: no such file: ", request);
 	else
-		status = conform_file(arguments.operands[0], &conform, arguments.json);
+		status = conform_file(arguments.operands[0], store, &conform, arguments.json);
 	free(request_path);
 	arguments_finish(&arguments);
 	return status;

@@ -1,8 +1,6 @@
 /*
- * The two statements.
- *
- * What a trigger or a setting of the server would take away from the promise makes the statement fail, as after its commit
- * nothing can be taken back: it asks set_config() for a parameter that no server has (SQLSTATE 42704).
+ * The statement. What a trigger or a setting of the server would take away from the promise makes it fail, as after its
+ * commit nothing can be taken back.
  */
 #include "statement.h"
 
@@ -13,12 +11,6 @@
 #include "postgres/row.h"
 #include "postgres/standing.h"
 #include "postgres/transaction.h"
-
-#define UNDEFINED_OBJECT "42704"
-
-/* Tables that do not keep what they take, or an audit row that a trigger dropped. */
-#define FAIL_UNLESS(condition) "CASE WHEN " condition " THEN '' ELSE set_config('sluice_cannot_keep', '', true) END"
-#define KEEPS(oid) TRANSACTION_KEEPS(oid) " = 't on on'"
 
 #define STORED(payload_array, payload)                                                                                 \
 	"stored AS (INSERT INTO webhook_events (" ROW_COLUMNS                                                          \
@@ -42,7 +34,7 @@
 
 /* $14 is 1 where the rows are looked at before the COMMIT. */
 #define CHECKED(condition)                                                                                             \
-	"checked AS MATERIALIZED (SELECT hash, doubted, " FAIL_UNLESS(                                                 \
+	"checked AS MATERIALIZED (SELECT hash, doubted, " TRANSACTION_FAIL_UNLESS(                                     \
 		"list IS NULL OR (" condition                                                                          \
 		" AND ($14 = 1 OR doubted = 0))") " FROM covered LEFT JOIN audit ON true "                             \
 						  "CROSS JOIN LATERAL (SELECT greatest(" STANDING_IS_DOUBTED(          \
@@ -55,15 +47,9 @@
 enum { INSERTED_HASH = INSERTED_DIGEST + 1, INSERTED_ID, INSERTED_DOUBTED };
 
 #define AUDITED "hash IS NOT NULL"
-#define KEPT AUDITED " AND " KEEPS("covered.relation") " AND " KEEPS("audit.relation")
+#define KEPT AUDITED " AND " TRANSACTION_KEPT("covered.relation") " AND " TRANSACTION_KEPT("audit.relation")
 
-#define FIND(assertion)                                                                                                \
-	"WITH durable AS MATERIALIZED (SELECT " TRANSACTION_COMMIT_MODE(                                               \
-		"$2") ", " TRANSACTION_CONFIRM ") SELECT asked.place, digest, request_id, " assertion                  \
-		      " FROM durable, unnest($1::text[]) WITH ORDINALITY AS asked (id, place) JOIN webhook_events ON " \
-		      "message_id = asked.id ORDER BY asked.place"
-
-enum { PAYLOAD_TYPES = PAYLOAD_JSONB + 1, FIND_NUMBER = 2 * PAYLOAD_TYPES };
+enum { PAYLOAD_TYPES = PAYLOAD_JSONB + 1 };
 
 /* By payload type and durability. */
 static const struct statement inserts[PAYLOAD_TYPES][2] = {
@@ -75,27 +61,9 @@ static const struct statement inserts[PAYLOAD_TYPES][2] = {
                            [DURABILITY_RELAXED] = {5, INSERT("text[]", "payload::jsonb", AUDITED)}},
 };
 
-static const struct statement finds[] = {
-	[DURABILITY_STRICT] = {FIND_NUMBER, FIND(FAIL_UNLESS(KEEPS("webhook_events.tableoid")))},
-	[DURABILITY_RELAXED] = {FIND_NUMBER + 1, FIND("''")}};
-
 static const struct config *config_of(const struct connection *connection)
 {
 	return connection->stage->config;
-}
-
-/* The statement's own word says nothing: to look at the server says more. */
-static void explain(struct connection *connection)
-{
-	transaction_roll_back(connection);
-	if (!connection->broken && transaction_begin(connection, TRANSACTION_WRITES) && server_look(connection))
-		fault_say(&connection->trouble, "a trigger dropped a row of webhook_audit_trail");
-	transaction_roll_back(connection);
-}
-
-static bool cannot_keep(const struct connection *connection, enum fault fault)
-{
-	return fault == FAULT_LATER && strcmp(connection->trouble.sqlstate, UNDEFINED_OBJECT) == 0;
 }
 
 static void add_audit_row(struct parameters *parameters, const struct sluice_audit_row *row,
@@ -168,14 +136,14 @@ enum fault statement_insert(struct connection *connection, struct sluice_event *
                             PGresult **result_out)
 {
 	enum fault fault = insert(connection, events, count, result_out);
-	if (!connection->has_triggers && cannot_keep(connection, fault)) { /* over triggers, perhaps */
+	if (!connection->has_triggers && transaction_cannot_keep(connection, fault)) { /* over triggers, perhaps */
 		PQclear(*result_out);
 		transaction_roll_back(connection);
 		connection->has_triggers = true;
 		fault = insert(connection, events, count, result_out);
 	}
-	if (cannot_keep(connection, fault))
-		explain(connection);
+	if (transaction_cannot_keep(connection, fault))
+		transaction_explain_cannot_keep(connection);
 	return fault;
 }
 
@@ -203,22 +171,4 @@ bool statement_blames(struct connection *connection, struct sluice_event *event)
 	transaction_roll_back(connection);
 	connection->trouble = trouble;
 	return fault == FAULT_REFUSED;
-}
-
-enum fault statement_find(struct connection *connection, struct sluice_event *const *events, size_t count,
-                          PGresult **result_out)
-{
-	struct parameters parameters = {0};
-	struct array ids = {0};
-	enum fault fault = FAULT_LATER;
-	*result_out = NULL;
-	if (row_add_ids(&parameters, &ids, events, count))
-		fault = transaction_run(connection, &finds[config_of(connection)->durability], &parameters, NULL,
-		                        result_out);
-	else
-		fault_say(&connection->trouble, "out of memory");
-	array_free(&ids);
-	if (cannot_keep(connection, fault))
-		explain(connection);
-	return fault;
 }

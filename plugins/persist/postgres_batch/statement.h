@@ -1,6 +1,5 @@
 /*
- * The two statements, each a transaction of its own: one stores events and the audit row that covers them, the other finds
- * those that were stored before.
+ * The statement that stores events and the audit row that covers them, as a transaction of its own.
  */
 #ifndef PERSIST_POSTGRES_BATCH_STATEMENT_H
 #define PERSIST_POSTGRES_BATCH_STATEMENT_H
@@ -15,9 +14,6 @@
 /* Columns of what statement_insert() yields: a row for each event that was stored, in the order of the batch. */
 enum { INSERTED_MESSAGE_ID, INSERTED_DIGEST };
 
-/* Columns of what statement_find() yields: a row for each message id that is stored, with its place in the list, from 1. */
-enum { FOUND_PLACE, FOUND_DIGEST, FOUND_REQUEST_ID };
-
 /* Stores the events, but for those whose message id is stored. FAULT_NONE: committed, and the result is the caller's to
  * clear. Else nothing of it is acknowledged; what is open is to be rolled back. */
 enum fault statement_insert(struct connection *connection, struct sluice_event *const *events, size_t count,
@@ -25,9 +21,5 @@ enum fault statement_insert(struct connection *connection, struct sluice_event *
 
 /* Of an event that was refused: whether it would be refused as a row, without the audit row that goes with it. */
 bool statement_blames(struct connection *connection, struct sluice_event *event);
-
-/* Looks for the message ids. FAULT_NONE: what is found is durable. */
-enum fault statement_find(struct connection *connection, struct sluice_event *const *events, size_t count,
-                          PGresult **result_out);
 
 #endif

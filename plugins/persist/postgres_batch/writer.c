@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postgres/find.h"
 #include "postgres/row.h"
 #include "postgres/schema.h"
 #include "postgres/transaction.h"
@@ -108,7 +109,7 @@ static void look_up_undecided(struct work *work, const struct part *part)
 		if (part->verdicts[i] == UNDECIDED)
 			events[count++] = part->events[i];
 	if (events)
-		fault = try_statement(work->connection, statement_find, events, count, &found);
+		fault = try_statement(work->connection, find_events, events, count, &found);
 	else
 		fault_say(&work->connection->trouble, "out of memory");
 	if (fault == FAULT_NONE)

@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#include "address.h"
 #include "figures.h"
 #include "letter.h"
 #include "probe.h"
 #include "reader.h"
 #include "schema.h"
+#include "start.h"
 #include "transaction.h"
 
 static bool accept_server(struct connection *connection, struct sluice_error *error)
@@ -21,23 +21,9 @@ static bool accept_server(struct connection *connection, struct sluice_error *er
 	return ok;
 }
 
-/* Who starts it wants to know which server it was; later, what is said is public. */
-static struct connection *open_first(struct store *store, enum connection_use use, struct sluice_error *error)
-{
-	const struct config *config = store->server.stage->config;
-	struct sluice_error why = {0};
-	char where[ADDRESS_SIZE];
-	struct connection *connection = connection_open(&store->server, use, &why);
-	if (connection)
-		return connection;
-	address_describe(config->url, where);
-	(void)sluice_error_set(error, "%s%s%s%s", why.text, where[0] ? " (" : "", where, where[0] ? ")" : "");
-	return NULL;
-}
-
 static bool create_pool(struct store *store, struct sluice_error *error)
 {
-	struct connection *first = open_first(store, CONNECTION_WRITES, error);
+	struct connection *first = start_connection(&store->server, CONNECTION_WRITES, error);
 	if (!first)
 		return false;
 	if (!accept_server(first, error)) {
@@ -54,7 +40,7 @@ static bool create_pool(struct store *store, struct sluice_error *error)
 
 static bool create_reader(struct store *store, struct sluice_error *error)
 {
-	store->reader = open_first(store, CONNECTION_READS, error);
+	store->reader = start_connection(&store->server, CONNECTION_READS, error);
 	if (!store->reader)
 		return false;
 	if (reader_look(store->reader, true, error))

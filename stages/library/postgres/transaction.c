@@ -141,6 +141,22 @@ enum fault transaction_run(struct connection *connection, const struct statement
 	return conclude(connection, fault, fault == FAULT_NONE);
 }
 
+/* No server has the parameter that is asked for. */
+#define UNDEFINED_OBJECT "42704"
+
+bool transaction_cannot_keep(const struct connection *connection, enum fault fault)
+{
+	return fault == FAULT_LATER && strcmp(connection->trouble.sqlstate, UNDEFINED_OBJECT) == 0;
+}
+
+void transaction_explain_cannot_keep(struct connection *connection)
+{
+	transaction_roll_back(connection);
+	if (!connection->broken && transaction_begin(connection, TRANSACTION_WRITES) && server_look(connection))
+		fault_say(&connection->trouble, "a trigger dropped a row of webhook_audit_trail");
+	transaction_roll_back(connection);
+}
+
 void transaction_roll_back(struct connection *connection)
 {
 	if (!connection->broken && PQtransactionStatus(connection->pg) != PQTRANS_IDLE)

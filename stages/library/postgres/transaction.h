@@ -57,10 +57,21 @@ struct transaction_check {
 };
 
 /* One statement as a transaction of its own, in one round trip where the session is ours and there is no check (NULL). Its
- * last parameter is that of TRANSACTION_COMMIT_MODE, which is added here. FAULT_NONE: committed, as by transaction_commit(), and `*result_out` is the
- * caller's to clear. Else what is open is to be rolled back. */
+ * last parameter is that of TRANSACTION_COMMIT_MODE, which is added here. FAULT_NONE: committed, as by transaction_commit(),
+ * and `*result_out` is the caller's to clear. Else what is open is to be rolled back. */
 enum fault transaction_run(struct connection *connection, const struct statement *statement,
                            struct parameters *parameters, const struct transaction_check *check, PGresult **result_out);
+
+/* An expression for such a statement: an error where the condition does not hold, so that nothing is committed. Whether that
+ * was it; and to say why, by a look at the server, as the statement's own word says nothing. */
+#define TRANSACTION_FAIL_UNLESS(condition)                                                                             \
+	"CASE WHEN " condition " THEN '' ELSE set_config('sluice_cannot_keep', '', true) END"
+
+bool transaction_cannot_keep(const struct connection *connection, enum fault fault);
+void transaction_explain_cannot_keep(struct connection *connection);
+
+/* A condition: TRANSACTION_KEEPS() says so. */
+#define TRANSACTION_KEPT(oid) TRANSACTION_KEEPS(oid) " = 't on on'"
 
 /* An expression that is true, to be evaluated once by a statement for transaction_run(): the transaction that it is will
  * wait for the disk and the standbys. */
