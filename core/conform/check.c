@@ -31,6 +31,7 @@ struct check {
 	const char *folder;
 	int out, output;
 	unsigned long long unique;
+	struct bench *store; /* beside the stage under test; NULL: none */
 };
 
 /* For those who find a flaw where no check is at hand: a breach, a signal. */
@@ -108,6 +109,24 @@ void check_main(const struct conform *conform, const struct check_entry *entry, 
 	end(&check, &(struct record){.outcome = CHECK_KEPT});
 }
 
+/* It comes first, as in a pipeline, with those of the options that it has. */
+static bool open_store(struct check *check, struct sluice_error *error)
+{
+	const struct plugin *plugin = check->conform->store;
+	const char *options[OPTIONS_MAX + 1] = {NULL};
+	size_t count = 0;
+	if (!plugin || check->store)
+		return true;
+	for (const char *const *given = check->conform->options; given && *given && count < OPTIONS_MAX; given++) {
+		char name[64];
+		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*given, "="), *given);
+		if (option_find(plugin->ops.options, name))
+			options[count++] = *given;
+	}
+	check->store = bench_create(plugin, options, false, error);
+	return check->store != NULL;
+}
+
 static struct bench *open_stage(struct check *check, const char *const *extra, bool read_only,
                                 struct sluice_error *error)
 {
@@ -117,7 +136,7 @@ static struct bench *open_stage(struct check *check, const char *const *extra, b
 		options[count++] = *given;
 	for (; extra && *extra && count < OPTIONS_MAX; extra++)
 		options[count++] = *extra;
-	return bench_create(check->conform->plugin, options, read_only, error);
+	return open_store(check, error) ? bench_create(check->conform->plugin, options, read_only, error) : NULL;
 }
 
 static struct bench *must_open(struct check *check, const char *const *extra, bool read_only)
@@ -155,29 +174,9 @@ struct bench *check_try_read_only(struct check *check, struct sluice_error *erro
 	return open_stage(check, NULL, true, error);
 }
 
-struct bench *check_open_store(struct check *check)
+struct bench *check_store(const struct check *check)
 {
-	enum { GIVEN_MAX = 32 };
-	const struct plugin *store = check->conform->store;
-	const char *options[GIVEN_MAX + 1] = {NULL};
-	struct sluice_error error = {0};
-	size_t count = 0;
-	if (!store)
-		return NULL;
-	for (const char *const *given = check->conform->options; given && *given && count < GIVEN_MAX; given++) {
-		char name[64];
-		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*given, "="), *given);
-		if (option_find(store->ops.options, name))
-			options[count++] = *given;
-	}
-	struct bench *bench = bench_create(store, options, false, &error);
-	check_that(check, bench != NULL, "the store could not be created: %s", error.text);
-	return bench;
-}
-
-bool check_has_store(const struct check *check)
-{
-	return check->conform->store != NULL;
+	return check->store;
 }
 
 const char *check_option(const struct check *check, const char *name)

@@ -57,9 +57,8 @@ struct bench *check_open_read_only(struct check *check);
 struct bench *check_try(struct check *check, const char *const *extra, struct sluice_error *error);
 struct bench *check_try_read_only(struct check *check, struct sluice_error *error);
 
-/* The persist stage given with --store, with those of the options that it has; NULL: none is given. */
-struct bench *check_open_store(struct check *check);
-bool check_has_store(const struct check *check);
+/* The persist stage given with --store, open as soon as the stage under test is; NULL: none is given. */
+struct bench *check_store(const struct check *check);
 
 /* An option given on the command line, or NULL: a check that needs one (an auth stage's secret) can look, and skip
  * itself. */

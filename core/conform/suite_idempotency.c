@@ -19,19 +19,10 @@ enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, RESUME_TI
 
 static const enum sluice_verdict failures[] = {SLUICE_RETRY, SLUICE_FAIL, SLUICE_REJECT};
 
-/* Where those events go that a check ends as stored: of a stage that asks a store. NULL: of one that remembers. */
-static struct bench *store;
-
-/* The store comes first, as in a pipeline. */
-static struct bench *open_stage(struct check *check)
+/* An event that ends as stored is put into the store, if the stage asks one. */
+static void end(struct check *check, struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
 {
-	if (!store)
-		store = check_open_store(check);
-	return check_open(check);
-}
-
-static void end(struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
-{
+	struct bench *store = check_store(check);
 	if (store && (verdict == SLUICE_PASS || verdict == SLUICE_DONE))
 		(void)bench_process(store, event);
 	bench_settle(bench, event, verdict);
@@ -61,7 +52,7 @@ static enum sluice_verdict send_one(struct check *check, struct bench *bench, co
 	struct sluice_event *event = event_of(check, bench, id, content);
 	enum sluice_verdict verdict = bench_process(bench, event);
 	check_that(check, verdict != SLUICE_WAIT, "process() returned WAIT, and no event of that id is in flight");
-	end(bench, event, verdict == SLUICE_PASS ? last : verdict);
+	end(check, bench, event, verdict == SLUICE_PASS ? last : verdict);
 	return verdict;
 }
 
@@ -76,7 +67,7 @@ static enum sluice_verdict wait_for(struct check *check, struct sluice_event *ev
 static void first_passes(struct check *check)
 {
 	static const char *const ids[] = {"a", "A", "aa", "a ", "b", "a\n", "é", "e\xcc\x81"};
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		expect(check, send_one(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS,
 		       "the first event of an id");
@@ -92,7 +83,7 @@ static void first_passes(struct check *check)
 
 static void duplicate(struct check *check)
 {
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	static const enum sluice_verdict ends[] = {SLUICE_PASS, SLUICE_DONE};
 	for (size_t i = 0; i < 2; i++) {
 		const char *id = i ? "stored before" : "stored";
@@ -130,13 +121,13 @@ static void conflict(struct check *check)
 {
 	static const char *const what[] = {"another payload", "another event type", "another stream",
 	                                   "another sequence"};
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	(void)send_one(check, bench, "conflict", CONTENT, SLUICE_PASS);
 	for (int i = 0; i < 4; i++) {
 		struct sluice_event *event = variant(check, bench, i);
 		enum sluice_verdict verdict = bench_process(bench, event);
 		expect_conflict(check, event, verdict, what[i]);
-		end(bench, event, verdict);
+		end(check, bench, event, verdict);
 	}
 	expect(check, send_one(check, bench, "conflict", CONTENT, SLUICE_PASS), SLUICE_DONE,
 	       "an exact duplicate after conflicts");
@@ -161,7 +152,7 @@ static struct flight take_off(struct check *check, struct bench *bench, const ch
 
 static void one_in_flight(struct check *check)
 {
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	struct flight flight = take_off(check, bench, "flight");
 	struct sluice_event *other = event_of(check, bench, "flight", OTHER_CONTENT);
 	enum sluice_verdict verdict = bench_process(bench, other);
@@ -184,11 +175,11 @@ static void expect_resumed_once(struct check *check, const struct flight *flight
 
 static void waiters_share_fate(struct check *check)
 {
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	struct flight flight = take_off(check, bench, "stored");
 	struct sluice_event *other = event_of(check, bench, "stored", OTHER_CONTENT);
 	bool parked = bench_process(bench, other) == SLUICE_WAIT;
-	end(bench, flight.first, SLUICE_PASS);
+	end(check, bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
 		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate of an event now stored"),
 		       SLUICE_DONE, "a waiting duplicate of an event now stored");
@@ -226,17 +217,17 @@ static size_t find_heir(struct check *check, const struct flight *flight, const 
 
 static void heir(struct check *check)
 {
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	struct flight flight = take_off(check, bench, "heir");
 	bool gone[WAITERS] = {false};
 	struct sluice_event *current = flight.first;
 	for (size_t round = 0; round < sizeof(failures) / sizeof(failures[0]); round++) {
-		end(bench, current, failures[round]);
+		end(check, bench, current, failures[round]);
 		size_t next = find_heir(check, &flight, gone);
 		gone[next] = true;
 		current = flight.waiters[next];
 	}
-	end(bench, current, SLUICE_PASS);
+	end(check, bench, current, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++) {
 		if (gone[i])
 			continue;
@@ -249,14 +240,14 @@ static void heir(struct check *check)
 
 static void released(struct check *check)
 {
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		char what[64];
 		(void)snprintf(what, sizeof(what), "after an event of the id ended with %s", verdict_name(failures[i]));
 		(void)send_one(check, bench, "released", CONTENT, failures[i]);
 		struct sluice_event *event = event_of(check, bench, "released", CONTENT);
 		expect(check, bench_process(bench, event), SLUICE_PASS, what);
-		end(bench, event, SLUICE_FAIL);
+		end(check, bench, event, SLUICE_FAIL);
 	}
 	expect(check, send_one(check, bench, "released", OTHER_CONTENT, SLUICE_PASS), SLUICE_PASS,
 	       "other content after a failure");
@@ -275,7 +266,7 @@ static void hold(struct rush *rush, struct sluice_event *event)
 	check_that(rush->check, others == 0, "%d events of one id were in flight at once", others + 1);
 	(void)sched_yield();
 	atomic_fetch_sub(&rush->in_flight, 1);
-	end(rush->bench, event, SLUICE_FAIL);
+	end(rush->check, rush->bench, event, SLUICE_FAIL);
 }
 
 static void send_many(void *context, unsigned number)
@@ -291,7 +282,7 @@ static void send_many(void *context, unsigned number)
 		check_that(rush->check, verdict == SLUICE_PASS || verdict == SLUICE_DONE,
 		           "on %d threads at once: expected PASS or DONE, got %s", THREADS, verdict_name(verdict));
 		/* On every other thread the event is stored. */
-		end(rush->bench, event, verdict == SLUICE_PASS && number % 2 ? SLUICE_FAIL : verdict);
+		end(rush->check, rush->bench, event, verdict == SLUICE_PASS && number % 2 ? SLUICE_FAIL : verdict);
 	}
 }
 
@@ -307,13 +298,13 @@ static void send_the_same(void *context, unsigned number)
 		if (verdict == SLUICE_PASS)
 			hold(rush, event);
 		else
-			end(rush->bench, event, verdict);
+			end(rush->check, rush->bench, event, verdict);
 	}
 }
 
 static void many_threads(struct check *check)
 {
-	struct rush rush = {.check = check, .bench = open_stage(check)};
+	struct rush rush = {.check = check, .bench = check_open(check)};
 	concurrent_run(check, THREADS, send_the_same, &rush);
 	concurrent_run(check, THREADS, send_many, &rush);
 	for (unsigned i = 0; i < ROUNDS; i++) {
@@ -382,8 +373,8 @@ static void capacity(struct check *check)
 /* What was learnt of the store before the doubt is for the store to decide; who waits goes on waiting. */
 static void store_doubted(struct check *check)
 {
-	struct bench *bench = open_stage(check);
-	if (store)
+	struct bench *bench = check_open(check);
+	if (check_store(check))
 		check_skip(check, "it asks the store");
 	struct flight flight = take_off(check, bench, "flight");
 	(void)send_one(check, bench, "stored", CONTENT, SLUICE_PASS);
@@ -397,7 +388,7 @@ static void store_doubted(struct check *check)
 	       "other content for an id stored before the store came into doubt");
 	expect(check, bench_process(bench, event_of(check, bench, "flight", CONTENT)), SLUICE_WAIT,
 	       "a duplicate of an event in flight while the store is in doubt");
-	end(bench, flight.first, SLUICE_PASS);
+	end(check, bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
 		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate after the store came into doubt"),
 		       SLUICE_DONE, "a waiting duplicate after the store came into doubt");
@@ -407,7 +398,7 @@ static void store_doubted(struct check *check)
 
 static void without_id(struct check *check)
 {
-	struct bench *bench = open_stage(check);
+	struct bench *bench = check_open(check);
 	for (int i = 0; i < 2; i++) {
 		struct sluice_event *event = bench_event(bench);
 		bench_set_body(event, CONTENT, strlen(CONTENT));
@@ -416,7 +407,7 @@ static void without_id(struct check *check)
 		           "a second event without an id: expected no WAIT and no DONE, got %s", verdict_name(verdict));
 		if (i == 0) /* and still in flight */
 			continue;
-		end(bench, event, verdict);
+		end(check, bench, event, verdict);
 	}
 }
 
