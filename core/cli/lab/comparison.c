@@ -19,7 +19,6 @@
 #include "lab/run/run.h"
 #include "lab/trial/recording.h"
 #include "runtime/pipeline.h"
-#include "yaml/option.h"
 
 enum { SETS_MAX = 256 };
 
@@ -252,19 +251,6 @@ static bool add_set(struct side *side, const char *set, struct sluice_error *err
 	return true;
 }
 
-/* Of the store, and of stages that ask it, which call it the same. */
-static bool set_location(struct side *side, const char *name, struct arena *arena, struct sluice_error *error)
-{
-	bool ok = true;
-	for (unsigned kind = 0; ok && kind < KIND_COUNT; kind++) {
-		const struct stage_config *stage = &side->config->stages[kind];
-		if (stage->present && option_find(stage->plugin->ops.options, name))
-			ok = add_set(side, arena_printf(arena, "%s.%s=%s", kind_names[kind], name, side->plan.location),
-			             error);
-	}
-	return ok;
-}
-
 /* Tables of its own: where the rows are is the one setting that always differs. */
 static bool choose_location(const struct comparison_request *request, struct side *side, const char *mark,
                             struct sluice_error *error)
@@ -284,7 +270,7 @@ static bool choose_location(const struct comparison_request *request, struct sid
 	char *folder = location->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
 	side->plan.location = folder ? arena_printf(arena, "%s/%s", folder, name) : name;
 	free(folder);
-	return set_location(side, location->name, arena, error);
+	return add_set(side, arena_printf(arena, "persist.%s=%s", location->name, side->plan.location), error);
 }
 
 /* What `sluice run` gets. */

@@ -53,6 +53,7 @@ _Noreturn static void become_server(const struct arm *arm, int out)
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)setenv("ENABLE_OPTIMIZATIONS", arm->plan->optimizations, 1);
 	(void)setenv("STATE_DIR", arm->state, 1);
+	(void)setenv("SLUICE_LOCATION", arm->plan->location, 1); /* for stages before the store that ask it */
 	if (log >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0) {
 		(void)execv(arm->plan->program, (char *const *)(uintptr_t)argv);
 		(void)dprintf(STDERR_FILENO, "cannot start %s: %s\n", arm->plan->program, strerror(errno));

@@ -36,9 +36,10 @@ struct arm_plan {
 	const char *pipeline;      /* the file */
 	const char *optimizations; /* for ENABLE_OPTIMIZATIONS: "false", "true" or names */
 	const char *const *flags;  /* for `sluice run`: --stage-path, --set …; NULL-terminated */
-	const char *location;      /* where its store keeps its rows; what SLUICE_LOCATION says to `prepare` */
-	const char *prepare;       /* a shell command, run once its tables exist; NULL: none */
-	const char *prepare_in;    /* the directory it runs in; NULL: where the laboratory does */
+	const char *
+		location; /* where its store keeps its rows; what SLUICE_LOCATION says to `prepare` and to the server */
+	const char *prepare;    /* a shell command, run once its tables exist; NULL: none */
+	const char *prepare_in; /* the directory it runs in; NULL: where the laboratory does */
 	struct arm_store store;
 };
 
