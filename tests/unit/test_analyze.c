@@ -561,14 +561,15 @@ static const struct {
 	{"pipelines/postgres.yaml", "queue_growth", "workers"},
 	{"pipelines/postgres.yaml", "new_connections", "keep-alive"},
 	{"pipelines/postgres.yaml", "unbatched_store", "batched-writes"},
-	{"pipelines/postgres.yaml", "parse", NULL},
+	{"pipelines/postgres.yaml", "parse", "buffer-pool"},
+	{"pipelines/standard-webhooks.yaml", "parse", NULL},
 	{"benchmarks/scenarios/gate-a-pipeline.yaml", "pool_wait", "pool-tuning"},
 	{"benchmarks/scenarios/gate-a-pipeline.yaml", "queue_growth", "workers"},
 	{"benchmarks/scenarios/gate-a-pipeline.yaml", "new_connections", "keep-alive"},
 	{"benchmarks/scenarios/gate-a-pipeline.yaml", "unbatched_store", "batched-writes"},
 	{"benchmarks/scenarios/far-db-pipeline.yaml", "pool_wait", "workers"},
 	{"benchmarks/scenarios/far-db-pipeline.yaml", "queue_growth", "workers"},
-	{"benchmarks/scenarios/far-db-pipeline.yaml", "new_connections", NULL},
+	{"benchmarks/scenarios/far-db-pipeline.yaml", "new_connections", "keep-alive"},
 };
 
 /* A run in which every condition of the shipped pipelines holds. */
