@@ -361,6 +361,8 @@ const struct check_entry suite_persist[] = {
 	{"audit", "the audit trail covers every event, and its chains are intact", is_audited, 0},
 	{"read-only", "a read_only stage creates and changes nothing", only_reads, 0},
 	{"dead-letters", "a dead letter is not a stored event, and may be added twice", keeps_dead_letters_apart, 0},
+	{"letters", "dead letters are listed as they were acknowledged, and one is dropped at a time",
+         persist_lists_its_dead_letters, 0},
 	{"many-threads", "workers that store different streams at once lose nothing", persist_stores_from_many_threads,
          0},
 	{"one-id-at-once", "one id from several threads at once is stored once", persist_stores_one_id_once, 0},

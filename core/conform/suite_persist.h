@@ -26,6 +26,9 @@ void persist_survives_lost_connections(struct check *check);
 void persist_stays_in_order_when_retried(struct check *check);
 void persist_refuses_an_unreachable_store(struct check *check);
 
+/* suite_persist_letters.c */
+void persist_lists_its_dead_letters(struct check *check);
+
 /* suite_persist_locations.c */
 void persist_keeps_locations_apart(struct check *check);
 void persist_maintains(struct check *check);

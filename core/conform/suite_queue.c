@@ -484,5 +484,9 @@ const struct check_entry suite_queue[] = {
 	{"old-first", "recovered events come before newer ones", queue_yields_old_before_new, CHECK_NEEDS_DURABLE},
 	{"full-pool", "while restore() returns NULL, take() waits and loses nothing", queue_waits_for_the_pool,
          CHECK_NEEDS_DURABLE},
+	{"backlog", "its backlog is counted, and nobody else's while it has it", queue_counts_its_backlog,
+         CHECK_NEEDS_DURABLE},
+	{"told", "recover() tells of each event in the backlog, in order", queue_tells_of_its_backlog,
+         CHECK_NEEDS_DURABLE},
 	{NULL, NULL, NULL, 0},
 };

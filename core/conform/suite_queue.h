@@ -32,5 +32,7 @@ void queue_keeps_what_is_retried(struct check *check);
 void queue_restores_all_fields(struct check *check);
 void queue_yields_old_before_new(struct check *check);
 void queue_waits_for_the_pool(struct check *check);
+void queue_counts_its_backlog(struct check *check);
+void queue_tells_of_its_backlog(struct check *check);
 
 #endif

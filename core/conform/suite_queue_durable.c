@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conform/suite_queue.h"
+#include "runtime/abi.h"
 
 enum { SOME = 64, PUT_MAX = 5000 };
 
@@ -207,6 +208,77 @@ void queue_waits_for_the_pool(struct check *check)
 		atomic_store(&refusals_left, i % 4);
 		queue_take_numbers(check, bench, &events[i], 1, i);
 	}
+	queue_finish_and_free(bench, events, SOME);
+	bench_close(bench);
+}
+
+static const struct sluice_queue_backlog *need_backlog(struct check *check)
+{
+	const struct sluice_queue_backlog *backlog = abi_backlog(check_ops(check));
+	if (!backlog)
+		check_skip(check, "it does not tell of its backlog (" SLUICE_QUEUE_BACKLOG ")");
+	return backlog;
+}
+
+static void expect_count(struct check *check, struct bench *bench, size_t expected)
+{
+	size_t count = need_backlog(check)->count(&bench->stage);
+	check_that(check, count == expected, "it has %zu events that are not done, and count() says %zu", expected,
+	           count);
+}
+
+void queue_counts_its_backlog(struct check *check)
+{
+	const struct sluice_queue_backlog *backlog = need_backlog(check);
+	leave_behind(check, dress_plainly);
+	struct bench *bench = queue_start(check, check_open(check));
+	struct sluice_event *events[SOME];
+	const char *place = backlog->place(bench->stage.config);
+	check_that(check, place && *place, "place() does not name where its events are");
+	check_that(check, !backlog->exists(bench->stage.config),
+	           "exists() says yes of events that a process has at hand");
+	expect_count(check, bench, SOME);
+	queue_take_numbers(check, bench, events, SOME, 0);
+	expect_count(check, bench, SOME);
+	queue_finish_and_free(bench, events, SOME / 2);
+	expect_count(check, bench, SOME / 2);
+	queue_finish_and_free(bench, events + SOME / 2, SOME / 2);
+	expect_count(check, bench, 0);
+	bench_close(bench);
+}
+
+static struct check *told_check;
+static int64_t told;
+
+static void hear(struct sluice_stage *stage, const struct sluice_record *record)
+{
+	(void)stage;
+	check_that(told_check, record->sequence == told, "expected to be told of event %lld next, was told of %lld",
+	           (long long)told, (long long)record->sequence);
+	told++;
+}
+
+static const void *hearing(const char *id)
+{
+	static const struct sluice_acknowledged acknowledged = {.tell = hear};
+	return strcmp(id, SLUICE_ACKNOWLEDGED) == 0 ? &acknowledged : NULL;
+}
+
+void queue_tells_of_its_backlog(struct check *check)
+{
+	(void)need_backlog(check);
+	leave_behind(check, dress_plainly);
+	struct bench *bench = check_open(check);
+	struct sluice_host host = *bench->stage.host;
+	host.extension = hearing;
+	bench->stage.host = &host;
+	told_check = check;
+	told = 0;
+	(void)queue_start(check, bench);
+	check_that(check, told == SOME, "%d events are in the backlog, and recover() told of %lld", SOME,
+	           (long long)told);
+	struct sluice_event *events[SOME];
+	queue_take_numbers(check, bench, events, SOME, 0);
 	queue_finish_and_free(bench, events, SOME);
 	bench_close(bench);
 }

@@ -205,7 +205,9 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 static void acknowledge(struct event *event)
 {
 	struct event_times *times = event->times_at_put;
-	times->ack_ns = clock_now_ns();
+	struct stage_times *queue = &times->stages[SLUICE_KIND_QUEUE];
+	times->ack_ns = queue->exit_ns = clock_now_ns();
+	queue->work_ns = times->ack_ns - event->put_ns;
 	recorder_record_stages(event->pipeline->recorder, times, 0, SLUICE_KIND_QUEUE - 1);
 	settle(event, times, 0, SLUICE_PASS);
 	answer(event, times, SLUICE_PASS, SLUICE_KIND_QUEUE);

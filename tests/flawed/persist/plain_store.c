@@ -17,6 +17,7 @@
 
 #include <sluice/stage.h>
 
+#include "plain_letters.h"
 #include "plain_store.h"
 
 #include "../frames.h"
@@ -410,11 +411,24 @@ static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, 
 		return true;
 	}
 	(void)snprintf(path, sizeof(path), "%s.dead", config->path);
-	FILE *file = fopen(path, "a");
-	if (!file)
-		return sluice_error_set(error, "path: %s: %s", path, strerror(errno));
-	(void)fprintf(file, "%.*s %s\n", (int)event->message_id.size, event->message_id.data, reason);
-	return fclose(file) == 0 || sluice_error_set(error, "path: %s: %s", path, strerror(errno));
+	return letters_add(path, event, reason, error);
+}
+
+static bool scan_letters(struct sluice_stage *stage, int64_t after_id, sluice_letter_fn each, void *context,
+                         struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	char path[1024];
+	(void)snprintf(path, sizeof(path), "%s.dead", config->path);
+	return letters_scan(path, after_id, each, context, error);
+}
+
+static bool drop_letter(struct sluice_stage *stage, int64_t id, struct sluice_error *error)
+{
+	const struct config *config = stage->config;
+	char path[1024];
+	(void)snprintf(path, sizeof(path), "%s.dead", config->path);
+	return letters_drop(path, id, error);
 }
 
 /* FORGETS_WHEN_KILLED: beside the store stands its size at the start of the life that has it. */
@@ -543,8 +557,10 @@ static const struct sluice_persist_ops ops = {
 	.store = store_batch, .scan = scan, .audit_scan = audit_scan, .dead_letter = dead_letter};
 
 static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
+static const struct sluice_dead_letters dead_letters = {.scan = scan_letters, .drop = drop_letter};
 static const struct sluice_extension extensions[] = {
 	{SLUICE_STORE_MAINTENANCE, &maintenance},
+	{SLUICE_DEAD_LETTERS, &dead_letters},
 	SLUICE_EXTENSION_END,
 };
 

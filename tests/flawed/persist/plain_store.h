@@ -25,6 +25,8 @@ enum flaw {
 	COVERS_THE_FIRST, /* of a transaction, and not the others */
 	CREATES_WHAT_IT_READS,
 	STORES_THE_DEAD, /* among the living */
+	FORGETS_THE_REASON,
+	DROPS_ALL_THE_DEAD, /* when one is dropped */
 	WRITES_UNLOCKED,
 	CHECKS_THEN_INSERTS, /* with the lock let go between the two */
 	FORGETS_WHEN_KILLED, /* what its last life stored, unless that ended in order */

@@ -287,7 +287,11 @@ static void read_journal(struct queue *queue, const char *path)
 
 static bool recover(struct sluice_stage *stage, struct sluice_error *error)
 {
-	(void)stage, (void)error; /* create() has read the journal, before anything is put behind it */
+	struct queue *queue = stage->state; /* create() has read the journal, before anything is put behind it */
+	const struct sluice_acknowledged *acknowledged = stage->host->extension(SLUICE_ACKNOWLEDGED);
+	(void)error;
+	for (size_t i = 0; acknowledged && flaw != TELLS_OF_NOTHING && i < queue->backlog_count; i++)
+		acknowledged->tell(stage, &queue->backlog[i]);
 	return true;
 }
 
@@ -349,6 +353,34 @@ static void destroy(struct sluice_stage *stage)
 	free(queue);
 }
 
+static const char *place(const void *config)
+{
+	return ((const struct config *)config)->path;
+}
+
+/* It cannot tell whether a process has it. */
+static bool exists(const void *config)
+{
+	(void)config;
+	return false;
+}
+
+static size_t count(struct sluice_stage *stage)
+{
+	struct queue *queue = stage->state;
+	(void)pthread_mutex_lock(&queue->lock);
+	size_t restored = flaw == COUNTS_NO_BACKLOG ? queue->backlog_count : queue->backlog_next;
+	size_t inside = count_inside(queue) + queue->backlog_count - restored;
+	(void)pthread_mutex_unlock(&queue->lock);
+	return inside;
+}
+
+static const struct sluice_queue_backlog backlog = {.place = place, .exists = exists, .count = count};
+static const struct sluice_extension extensions[] = {
+	{SLUICE_QUEUE_BACKLOG, &backlog},
+	SLUICE_EXTENSION_END,
+};
+
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "10000", .min = 1, .max = 1000000,
                           .unit = "events", .help = "inside at once, at most"),
@@ -359,4 +391,5 @@ static const struct sluice_option options[] = {
 static const struct sluice_queue_ops ops = {.flags = FLAGS, .put = put, .take = take, .done = done, .recover = recover};
 
 SLUICE_STAGE(queue, ops, .name = "plain_queue", .version = "1.0.0", .summary = "a list", .options = options,
-             .config_size = sizeof(struct config), .create = create, .destroy = destroy, .drain = drain);
+             .config_size = sizeof(struct config), .create = create, .destroy = destroy, .drain = drain,
+             .extensions = extensions);

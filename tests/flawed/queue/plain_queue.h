@@ -24,7 +24,9 @@ enum flaw {
 	ALL_DONE_IS_DONE,     /* also what was to be retried */
 	CUTS_AT_NUL,          /* payloads are texts to it */
 	NEW_BEFORE_OLD,
-	RESTORES_ONCE, /* and if the pool is full then, not again */
+	COUNTS_NO_BACKLOG,
+	TELLS_OF_NOTHING, /* in recover() */
+	RESTORES_ONCE,    /* and if the pool is full then, not again */
 };
 
 extern const enum flaw flaw;
