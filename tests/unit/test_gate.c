@@ -468,6 +468,23 @@ START_TEST(test_stage_over_its_target_is_conditional)
 }
 END_TEST
 
+START_TEST(test_a_target_is_shown_and_decides_nothing)
+{
+	ask("stages.parse");
+	limit("stages.parse")->duration.ns = 3 * (int64_t)MS;
+	spec.is_target[gate_criterion_index("stages.parse")] = true;
+	assert_outcome(GATE_PASS, "not measured", 0);
+	set_sample("stages.parse", LONG_RUN, 4, 0, 0);
+	assert_outcome(GATE_PASS, "all over", LONG_RUN);
+	assert_row("stages.parse", GATE_FAILED, true);
+	assert_says(result.sentence, "Targets missed: parse P95: 4.00 ms, limit ≤ 3 ms (proven).");
+	assert_says(result.next, "For parse P95: parsing takes longest: reuse buffers");
+	set_sample("stages.parse", LONG_RUN, 3, 1437, 4);
+	assert_outcome(GATE_PASS, "met", 1437);
+	ck_assert_ptr_null(strstr(result.sentence, "Targets"));
+}
+END_TEST
+
 START_TEST(test_baseline_is_certified_by_its_interval)
 {
 	static const struct {
@@ -622,6 +639,7 @@ static Suite *make_suite(void)
 	tcase_add_test(rows, test_what_is_not_measured_does_not_pass);
 	tcase_add_test(rows, test_unanswered_requests_are_over_every_limit);
 	tcase_add_test(rows, test_stage_over_its_target_is_conditional);
+	tcase_add_test(rows, test_a_target_is_shown_and_decides_nothing);
 	tcase_add_test(rows, test_baseline_is_certified_by_its_interval);
 	tcase_add_test(rows, test_leaks_and_exhaustion_roll_back);
 	tcase_add_test(rows, test_figures_are_written_as_people_do);

@@ -38,6 +38,8 @@ static void print_line(const char *text)
 
 static const char *verdict_of(const struct gate_row *row)
 {
+	if (row->is_target && row->verdict == GATE_FAILED)
+		return "target missed";
 	return row->proven ? "failed, proven" : gate_verdicts[row->verdict].name;
 }
 

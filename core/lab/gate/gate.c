@@ -1,5 +1,5 @@
 /*
- * Judging: each row by itself, as its criterion says; the gate's outcome is that of its worst row.
+ * Judging: each row by itself, as its criterion says; the gate's outcome is that of its worst row that is no target.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -19,6 +19,7 @@ static struct gate_row judge_row(const struct gate_spec *spec, const struct gate
 	const struct gate_criterion *criterion = &gate_criteria[i];
 	const struct gate_question question = {criterion, &facts->figures[i], spec->limits[i], spec->confidence};
 	struct gate_row row = {.criterion = criterion,
+	                       .is_target = spec->is_target[i],
 	                       .verdict = GATE_NOT_MEASURED,
 	                       .limit = gate_limit_value(criterion, spec->limits[i]),
 	                       .point = NAN,
@@ -122,7 +123,9 @@ void gate_judge(const struct gate_spec *spec, const struct gate_facts *facts, st
 			continue;
 		struct gate_row *row = &result_out->rows[result_out->row_count++];
 		*row = judge_row(spec, facts, i);
-		row->outcome = row_outcome(spec, row);
+		row->outcome = row->is_target ? clean(spec) : row_outcome(spec, row);
+		if (row->is_target)
+			continue;
 		always = always || (row->criterion->always && row->verdict == GATE_FAILED);
 		if (row->outcome > result_out->outcome)
 			result_out->outcome = row->outcome;

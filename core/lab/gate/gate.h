@@ -44,8 +44,11 @@ struct gate_spec {
 	int kind;          /* enum gate_kind */
 	double confidence; /* of each row, one-sided */
 
+	struct sluice_strings targets; /* as written */
+
 	/* In the order of gate_criteria[]. */
 	bool asked[GATE_CRITERIA_MAX];
+	bool is_target[GATE_CRITERIA_MAX]; /* shown as met or missed; decides nothing */
 	union gate_limit limits[GATE_CRITERIA_MAX];
 
 	/* What the run must have been; 0: anything. */
@@ -104,6 +107,7 @@ void gate_facts_finish(struct gate_facts *facts);
 struct gate_row {
 	const struct gate_criterion *criterion;
 	enum gate_verdict verdict;
+	bool is_target;
 	bool proven;               /* of FAILED: the bound is on the wrong side, too */
 	enum gate_outcome outcome; /* what this row alone comes to */
 	double limit, point;       /* in the criterion's unit; NAN: unknown; INFINITY: not even answered */

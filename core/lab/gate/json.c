@@ -31,10 +31,11 @@ static json_t *row_to_json(const struct gate_row *row)
 {
 	const struct gate_criterion *criterion = row->criterion;
 	struct gate_row_texts texts = gate_row_texts(row);
-	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "name", gate_criterion_name(criterion),
-	                 "title", criterion->title, "verdict", gate_verdicts[row->verdict].name, "proven", row->proven,
-	                 "outcome", gate_outcomes[row->outcome].name, "value", texts.value, "limit", texts.limit,
-	                 "bound", texts.bound, "figures", figures_of(row));
+	return json_pack("{s:s, s:s, s:b, s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "name", gate_criterion_name(criterion),
+	                 "title", criterion->title, "target", row->is_target, "verdict",
+	                 gate_verdicts[row->verdict].name, "proven", row->proven, "outcome",
+	                 gate_outcomes[row->outcome].name, "value", texts.value, "limit", texts.limit, "bound",
+	                 texts.bound, "figures", figures_of(row));
 }
 
 /* What the row of P95 leaves open. */

@@ -27,6 +27,9 @@ static const struct sluice_option options[] = {
 	SLUICE_OPTION_PERCENT(struct gate_spec, confidence, .name = "confidence", .fallback = "95%", .min = 50,
                               .max = 99, .help = "of each row's bound, one-sided"),
 
+	SLUICE_OPTION_STRINGS(struct gate_spec, targets, .name = "targets",
+                              .help = "criteria that are shown as met or missed and decide nothing: p99, stages"),
+
 	SLUICE_OPTION_INT(struct gate_spec, requests, .name = "requires.requests", .min = 1, .max = 1000000000,
                           .unit = "requests", .help = "at least as many"),
 	SLUICE_OPTION_INT(struct gate_spec, rate, .name = "requires.rate", .min = 1, .max = 10000000,
@@ -59,6 +62,31 @@ static bool note_asked(struct gate_spec *spec, const struct yaml_node *top)
 		spec->limits[p95].duration = spec->proceed;
 	}
 	return any;
+}
+
+/* "stages" stands for all of "stages.auth", "stages.parse" and so on. */
+static bool is_named(const struct gate_criterion *criterion, const char *name)
+{
+	size_t size = strlen(name);
+	const char *own = gate_criterion_name(criterion);
+	return strncmp(own, name, size) == 0 && (own[size] == '\0' || own[size] == '.');
+}
+
+static bool note_targets(struct gate_spec *spec, const struct yaml_node *top, struct sluice_error *error)
+{
+	for (size_t n = 0; n < spec->targets.count; n++) {
+		const char *name = spec->targets.items[n];
+		bool any = false;
+		for (size_t i = 0; i < gate_criteria_count; i++) {
+			bool named = spec->asked[i] && is_named(&gate_criteria[i], name);
+			any = any || named;
+			spec->is_target[i] = spec->is_target[i] || named;
+		}
+		if (!any || strcmp(name, GATE_P95) == 0)
+			return yaml_fail(yaml_get(top, "targets"), error,
+			                 "targets: expected criteria of this gate other than p95, got %s", name);
+	}
+	return true;
 }
 
 /* An edge must not lie below the one before it. */
@@ -133,7 +161,7 @@ static bool read_top(struct gate_spec *spec, const struct yaml_node *top, struct
 		return false;
 	if (!note_asked(spec, top))
 		return yaml_fail(top, error, "criteria: is missing; a gate requires at least one criterion");
-	return read_bands(spec, top, error) && limits_fit(spec, top, error);
+	return note_targets(spec, top, error) && read_bands(spec, top, error) && limits_fit(spec, top, error);
 }
 
 bool gate_spec_read(const char *path, struct gate_spec *spec_out, struct sluice_error *error)

@@ -65,7 +65,8 @@ static void say_rows(const struct gate_result *result, struct buffer *out)
 	const char *before = "";
 	for (size_t i = 0; i < result->row_count; i++) {
 		const struct gate_row *row = &result->rows[i];
-		if (row->outcome != result->outcome || row->verdict == GATE_MET || row->verdict == GATE_NOT_MEASURED)
+		if (row->outcome != result->outcome || row->verdict == GATE_MET || row->verdict == GATE_NOT_MEASURED ||
+		    row->is_target)
 			continue;
 		buffer_add_text(out, before);
 		say_row(row, out);
@@ -73,7 +74,7 @@ static void say_rows(const struct gate_result *result, struct buffer *out)
 	}
 	const char *lead = *before ? ". Not measured: " : "not measured: ";
 	for (size_t i = 0; i < result->row_count && result->outcome == GATE_CONDITIONAL; i++) {
-		if (result->rows[i].verdict != GATE_NOT_MEASURED)
+		if (result->rows[i].verdict != GATE_NOT_MEASURED || result->rows[i].is_target)
 			continue;
 		buffer_printf(out, "%s%s", lead, result->rows[i].criterion->title);
 		lead = ", ";
@@ -85,8 +86,35 @@ static size_t count_rows(const struct gate_result *result, enum gate_verdict ver
 {
 	size_t count = 0;
 	for (size_t i = 0; i < result->row_count; i++)
-		count += result->rows[i].verdict == verdict;
+		count += result->rows[i].verdict == verdict && !result->rows[i].is_target;
 	return count;
+}
+
+static size_t count_targets(const struct gate_result *result)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < result->row_count; i++)
+		count += result->rows[i].is_target;
+	return count;
+}
+
+static bool misses_target(const struct gate_row *row)
+{
+	return row->is_target && row->verdict == GATE_FAILED;
+}
+
+static void say_targets(const struct gate_result *result, struct buffer *out)
+{
+	const char *lead = " Targets missed: ";
+	for (size_t i = 0; i < result->row_count; i++) {
+		if (!misses_target(&result->rows[i]))
+			continue;
+		buffer_add_text(out, lead);
+		say_row(&result->rows[i], out);
+		lead = "; ";
+	}
+	if (lead[0] == ';')
+		buffer_add_text(out, ".");
 }
 
 static void say_clean(const struct gate_spec *spec, const struct gate_result *result, struct buffer *out)
@@ -94,7 +122,7 @@ static void say_clean(const struct gate_spec *spec, const struct gate_result *re
 	size_t open = count_rows(result, GATE_NOT_CERTIFIED);
 	if (spec->kind == GATE_SMOKE)
 		buffer_add_text(out, "smoke test: no gross failure; ");
-	buffer_printf(out, "all %zu criteria are met", result->row_count);
+	buffer_printf(out, "all %zu criteria are met", result->row_count - count_targets(result));
 	if (result->outcome == GATE_PASS)
 		buffer_printf(out, ", each certified at %g %%", 100 * spec->confidence);
 	else if (open > 0)
@@ -127,8 +155,10 @@ static void say_sentence(const struct gate_spec *spec, const struct gate_result 
 		say_clean(spec, result, out);
 	else
 		say_rows(result, out);
-	if (result->outcome != GATE_INVALID)
-		say_open(result, out);
+	if (result->outcome == GATE_INVALID)
+		return;
+	say_targets(result, out);
+	say_open(result, out);
 }
 
 static int64_t p95_of(const struct gate_sample *sample)
@@ -232,6 +262,8 @@ static void advise_conditional(const struct gate_spec *spec, const struct gate_r
 {
 	for (size_t i = 0; i < result->row_count; i++) {
 		const struct gate_row *row = &result->rows[i];
+		if (row->is_target)
+			continue;
 		bool repeats = i > 0 && row->verdict == GATE_NOT_MEASURED && row[-1].verdict == GATE_NOT_MEASURED &&
 		               strcmp(row->criterion->measuring, row[-1].criterion->measuring) == 0;
 		if (row->outcome == GATE_CONDITIONAL && !repeats)
@@ -264,6 +296,18 @@ static void advise_again(const struct gate_spec *spec, const struct gate_facts *
 	buffer_add_text(out, facts->late[0]
 	                             ? "; the load generator needs more of this machine, or a machine of its own."
 	                             : ".");
+}
+
+/* What to try for a target that is missed: nothing waits for it. */
+static void advise_targets(const struct gate_result *result, struct buffer *out)
+{
+	for (size_t i = 0; i < result->row_count; i++) {
+		const struct gate_criterion *criterion = result->rows[i].criterion;
+		if (misses_target(&result->rows[i]))
+			buffer_printf(out, " For %s: %s.", criterion->title,
+			              criterion->dominant ? criterion->dominant
+			                                  : "see which stage takes the time: sluice analyze");
+	}
 }
 
 static void advise(const struct gate_spec *spec, const struct gate_facts *facts, const struct gate_result *result,
@@ -300,6 +344,8 @@ void gate_explain(const struct gate_spec *spec, const struct gate_facts *facts, 
 	(void)snprintf(result->sentence, sizeof(result->sentence), "%s", text.data);
 	buffer_empty(&text);
 	advise(spec, facts, result, &text);
+	if (result->outcome != GATE_INVALID && result->outcome != GATE_ROLLBACK)
+		advise_targets(result, &text);
 	(void)snprintf(result->next, sizeof(result->next), "%s", text.data);
 	buffer_finish(&text);
 }
