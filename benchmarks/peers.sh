@@ -90,8 +90,11 @@ closed() {
 }
 # figure NAME CONNECTIONS ARM: the median of the rounds.
 figure() { tr ' ' '\n' <"$work/closed-$2-$3" | sed -n "s/^$1=//p" | median; }
-low_end() { sed -E 's/.*\[(.*),.*/\1/'; }
-high_end() { sed -E 's/.*, (.*)\]/\1/'; }
+
+# at_least CONNECTIONS ARM PEER FACTOR
+at_least() {
+	judge_at_least "$2 ÷ $3, webhooks/s, $1 senders" "$(ratio "$work/to-$3-$1-$2" | cut -d' ' -f1)" "$4"
+}
 
 # What 50 senders cost a server in system calls.
 system_calls() {
@@ -101,8 +104,12 @@ system_calls() {
 		calls=$(perf stat -x ' ' -o /dev/fd/3 -e raw_syscalls:sys_enter -p "${pids[$arm]}" -- \
 			"$programs/bench-send" "${ports[$arm]}" 50 0 "$count" calls 3>&1 >/dev/null | awk '/sys_enter/ { print $1 }')
 		echo "$count" >>"$work/sent-$arm"
-		echo "$arm $(calculate "${calls:-0} / $count" 1)" | tee -a "$work/calls"
-	done | column -t
+		calls=$(calculate "${calls:-0} / $count" 1)
+		case $arm in
+		express | fastify | postgres) report "$arm" "$calls" ;;
+		*) judge "$arm" "$calls" 6 ;;
+		esac
+	done
 }
 
 # paced ARM: P95 at a fixed rate, against one statement for each of the same rows on the same schedule with nothing around it.
@@ -118,10 +125,10 @@ paced() {
 			fi
 			p95[$side]=$(value p95_us "$line")
 		done
-		calculate "${p95[sluice]} / ${p95[bare]}" 4 >>"$work/paced-$arm"
-		echo >>"$work/paced-$arm"
+		echo "$(calculate "${p95[sluice]} / ${p95[bare]}" 4)" >>"$work/paced-$arm"
 	done
-	ratio "$work/paced-$arm"
+	report "ratio of the P95s, 95 % interval" "$(ratio "$work/paced-$arm")"
+	judge "P95 with $arm ÷ P95 of a bare libpq loop, at $paced_rate/s" "$(ratio "$work/paced-$arm" | cut -d' ' -f1)" 2
 }
 
 # What one webhook takes of the processor where nothing is done but HTTP, and nothing but the insert in batches.
@@ -168,7 +175,27 @@ pids[bare-http]=$pid ports[bare-http]=$port
 say "as fast as each answers, $rounds rounds of $count"
 closed 50
 closed 200
-say "what it takes"
+say "against the peers"
+at_least 50 batched express 8
+at_least 50 batched fastify 2
+at_least 200 batched fastify 4
+at_least 50 sqlite fastify 4
+at_least 50 journal fastify 6
+
+say "system calls of the server for a webhook, 50 senders"
 system_calls
+
+say "beside PostgreSQL alone"
+paced batched
+bare=$(bare_processor_us)
+report "processor time of a bare handler and a bare insert of 25, µs" "$bare"
+judge "processor time with batched ÷ that" "$(calculate "$(figure processor_us 50 batched) / $bare")" 1.3
+
+say "what takes the server's processor time with batched, 50 senders"
+profile batched
+
 say "stored"
-for arm in "${arms[@]}"; do printf '%-12s %s of %s\n' "$arm" "$(stored "$arm")" "$(awk '{ n += $1 } END { print n }' "$work/sent-$arm")"; done
+for arm in "${arms[@]}"; do
+	judge_at_least "$arm, rows in the store" "$(stored "$arm")" "$(awk '{ n += $1 } END { print n }' "$work/sent-$arm")"
+done
+exit $verdicts

@@ -26,7 +26,7 @@ static const char statement[] =
 	"SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::timestamptz[]) "
 	"ON CONFLICT (message_id) DO NOTHING RETURNING id) "
 	"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) "
-	"SELECT $9, $10, now(), $11, substr($11, 9, 32), substr($11, 9, 32) WHERE EXISTS (SELECT FROM event)";
+	"SELECT $9, $10, now(), $11::bytea, substr($11::bytea, 9, 32), substr($11::bytea, 9, 32) WHERE EXISTS (SELECT FROM event)";
 
 _Noreturn static void fail(PGconn *connection, const char *what)
 {

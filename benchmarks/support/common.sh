@@ -65,13 +65,12 @@ allowed_cores() {
 }
 
 verdicts=0
-# judge TEXT VALUE LIMIT: one row of the result; a value over the limit makes the benchmark fail.
-judge() {
-	if awk "BEGIN { exit !($2 <= $3) }"; then
-		printf '%-66s %10s   ≤ %-6s yes\n' "$1" "$2" "$3"
-	else
-		printf '%-66s %10s   ≤ %-6s NO\n' "$1" "$2" "$3"
-		verdicts=1
-	fi
+# One row of the result; a value beyond the limit makes the benchmark fail.
+judge_by() { # SIGN EXPRESSION TEXT VALUE LIMIT
+	local word=yes
+	awk "BEGIN { exit !($2) }" || { word=NO; verdicts=1; }
+	printf '%-66s %10s   %s %-6s %s\n' "$3" "$4" "$1" "$5" "$word"
 }
+judge() { judge_by ≤ "$2 <= $3" "$@"; }          # TEXT VALUE LIMIT
+judge_at_least() { judge_by ≥ "$2 >= $3" "$@"; } # TEXT VALUE LIMIT
 report() { printf '%-66s %10s\n' "$1" "$2"; }
