@@ -96,7 +96,8 @@ static void expect_conforming(const char *path, const struct settings *settings)
 /* A store on the network has a test of its own, with its server. */
 static bool needs_server(const char *path)
 {
-	return strstr(path, "/persist/postgres") != NULL || strstr(path, "/idempotency/lookup") != NULL;
+	return strstr(path, "/persist/postgres") != NULL || strstr(path, "/idempotency/lookup") != NULL ||
+	       strstr(path, "/queue/redis") != NULL;
 }
 
 static void expect_all_conforming(const char *pattern)
