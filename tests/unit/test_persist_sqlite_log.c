@@ -182,6 +182,53 @@ START_TEST(test_frames_of_others_in_a_truncated_log_are_told_to_be_lost)
 }
 END_TEST
 
+static int wipes;
+
+/* All zeros, as if new: opening and closing it would end the process's locks. */
+static void wipe_index(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	char index[128];
+	(void)count, (void)values;
+	(void)snprintf(index, sizeof(index), "%s-shm", path);
+	if (wipes-- > 0 && truncate(index, 0) == 0)
+		ck_assert_int_eq(truncate(index, 32768), 0);
+	sqlite3_result_null(context);
+}
+
+static int add_wipe(sqlite3 *db, const char **message, const void *api)
+{
+	(void)message, (void)api;
+	return sqlite3_create_function(db, "wipe_index", 0, SQLITE_UTF8, NULL, wipe_index, NULL, NULL);
+}
+
+/* What SQLite then reads, by an index that knows of no frame, is old: to commit it would damage the database. */
+START_TEST(test_a_transaction_whose_index_is_wiped_is_not_committed)
+{
+	ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))add_wipe), SQLITE_OK);
+	struct harness *h = open_store();
+	struct set set = {0};
+	store_some(h, "first", 40);
+	run_by_hand("CREATE TRIGGER t AFTER INSERT ON webhook_events BEGIN SELECT wipe_index(); END");
+	wipes = 1;
+	for (int i = 0; i < 20; i++) {
+		char id[64];
+		(void)snprintf(id, sizeof(id), "%d%s", i, "-long-enough-for-many-pages");
+		add(&set, h, id, "s", "payload");
+	}
+	process(&set, h);
+	for (size_t i = 0; i < set.count; i++)
+		ck_assert_int_eq(set.verdicts[i], SLUICE_RETRY);
+	settle(&set, h);
+	ck_assert_int_eq(store_until_through(h, "after"), SLUICE_PASS);
+	WAIT_UNTIL(!store_unhealthy(h)[0]);
+	ck_assert_int_eq(count_after_a_kill(), 41);
+	(void)store_audit_rows(h);
+	harness_close(h);
+	sqlite3_reset_auto_extension();
+	ck_assert_int_eq(count_after_a_kill(), 41);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("persist/sqlite: log");
@@ -193,6 +240,7 @@ static Suite *suite(void)
 	tcase_add_test(log, test_overwritten_frames_of_others_are_told_to_be_lost);
 	tcase_add_test(log, test_frames_of_an_earlier_log_are_not_written_into_the_next);
 	tcase_add_test(log, test_frames_of_others_in_a_truncated_log_are_told_to_be_lost);
+	tcase_add_test(log, test_a_transaction_whose_index_is_wiped_is_not_committed);
 	tcase_add_test(log, test_an_index_of_an_earlier_log_is_not_believed);
 	tcase_set_timeout(log, 60);
 	suite_add_tcase(s, log);

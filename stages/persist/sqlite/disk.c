@@ -228,15 +228,6 @@ static int sync_with_name(sqlite3_file *file, int flags)
 	return SQLITE_OK;
 }
 
-/* To sync takes most of the time of a transaction, and then SQLite writes to the index. */
-static int file_sync(sqlite3_file *file, int flags)
-{
-	int result = sync_with_name(file, flags);
-	if (handle_of(file)->kind == DISK_LOG)
-		disk_look_at_index(handle_of(file)->disk);
-	return result;
-}
-
 static int file_close(sqlite3_file *file)
 {
 	struct handle *handle = handle_of(file);
@@ -274,13 +265,36 @@ static void note_writing(sqlite3_file *file, bool begins)
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
+/* What a transaction has read by an index that somebody has written over meanwhile must not be written. */
+static bool transaction_stands(struct disk *disk, bool restarts)
+{
+	disk_look_at_index(disk);
+	(void)pthread_mutex_lock(&disk->lock);
+	bool stands = look_index_stands(disk, restarts);
+	(void)pthread_mutex_unlock(&disk->lock);
+	if (!stands)
+		disk_doubt(disk, "the WAL index (-shm) was overwritten by another program while in use", false);
+	return stands;
+}
+
 static int write_to_log(sqlite3_file *file, const void *data, int size, sqlite3_int64 at)
 {
 	struct disk *disk = handle_of(file)->disk;
+	if (!transaction_stands(disk, at == 0))
+		return SQLITE_IOERR_SHMMAP;
 	(void)pthread_mutex_lock(&disk->lock);
 	shadow_write(&disk->shadow, data, (size_t)size, at, wal_index_sizes(disk->index).brought_over);
 	(void)pthread_mutex_unlock(&disk->lock);
 	return below(file)->pMethods->xWrite(below(file), data, size, at);
+}
+
+/* To sync takes most of the time of a transaction, and then SQLite writes to the index. */
+static int file_sync(sqlite3_file *file, int flags)
+{
+	int result = sync_with_name(file, flags);
+	if (handle_of(file)->kind == DISK_LOG)
+		(void)transaction_stands(handle_of(file)->disk, false);
+	return result;
 }
 
 static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_int64 at)
@@ -378,10 +392,14 @@ static int index_unmap(sqlite3_file *file, int remove)
 static void note_transaction(struct disk *disk, bool begins)
 {
 	(void)pthread_mutex_lock(&disk->lock);
-	if (begins)
-		shadow_begin(&disk->shadow, wal_index_mark(disk->index).salt);
-	else
+	if (begins) {
+		disk->begun = wal_index_mark(disk->index);
+		disk->begun_by = pthread_self();
+		shadow_begin(&disk->shadow, disk->begun.salt);
+	} else {
+		disk->begun = (struct wal_mark){0};
 		shadow_end(&disk->shadow, wal_index_sizes(disk->index).log);
+	}
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 

@@ -59,7 +59,9 @@ struct disk {
 	volatile uint32_t *index; /* the first page of the WAL-index while it is mapped */
 	int64_t index_size;       /* that is mapped */
 	struct wal_mark last;     /* that it was seen at, under the lock for writing */
-	bool index_altered;       /* it said less than that, or was truncated */
+	struct wal_mark begun;    /* where the transaction that writes began; salt 0: there is none */
+	pthread_t begun_by;
+	bool index_altered; /* it said less than that, or was truncated */
 	/* Of the database, as last seen: what changed its time may be our writing or another process's checkpoint. */
 	int64_t database_size;
 	struct timespec changed_at;

@@ -51,6 +51,10 @@ static bool index_went_back(struct disk *disk, bool stands_still)
 	struct wal_mark now = wal_index_mark(disk->index), last = disk->last;
 	if (!stands_still || disk->index_altered || now.salt == 0)
 		return disk->index_altered;
+	if (now.frames > 0 && wal_index_is_wiped(disk->index)) {
+		disk->index_altered = true;
+		return true;
+	}
 	if (now.salt == last.salt)
 		disk->index_altered = now.frames < last.frames;
 	else
@@ -112,6 +116,18 @@ enum disk_state look_at(struct disk *disk, enum disk_kind kind, sqlite3_file *wr
 	if (kind == DISK_LOG)
 		return disk->log_altered ? DISK_ALTERED : DISK_IN_PLACE;
 	return writer && is_altered(disk, &status, writer) ? DISK_ALTERED : DISK_IN_PLACE;
+}
+
+bool look_index_stands(struct disk *disk, bool restarts)
+{
+	struct wal_mark now = wal_index_mark(disk->index), begun = disk->begun;
+	if (!begun.salt || !pthread_equal(disk->begun_by, pthread_self()))
+		return true;
+	if (restarts && wal_mark_begins_after(now, begun))
+		disk->begun = now;
+	else if (now.salt != begun.salt || now.frames != begun.frames)
+		disk->index_altered = true;
+	return !disk->index_altered;
 }
 
 bool look_lengthens_index(struct disk *disk)

@@ -16,6 +16,7 @@ enum {
 	CHECKSUM = 6,  /* two words, of the last frame */
 	SALT = 8,      /* two words: others for each log */
 	BACKFILLED = 24,
+	FIRST_PAGE = 34, /* the number of that in the first frame */
 	HEADER_SALT = 4, /* the same two in the log's header */
 	HEADER = 12,     /* words of the index's own, of which there are two copies */
 	HEADERS = 2 * HEADER,
@@ -92,6 +93,11 @@ struct wal_log wal_index_log(const volatile uint32_t *index)
 int64_t wal_frame_offset(const struct wal_log *log, uint32_t frame)
 {
 	return WAL_HEADER_SIZE + frame * ((int64_t)log->page + WAL_FRAME_HEADER_SIZE);
+}
+
+bool wal_index_is_wiped(const volatile uint32_t *index)
+{
+	return index[FIRST_PAGE] == 0;
 }
 
 uint64_t wal_header_salt(const uint32_t header[WAL_HEADER_SIZE / 4])

@@ -50,6 +50,9 @@ bool wal_index_knows(const volatile uint32_t *index, const uint32_t header[WAL_H
 
 struct wal_mark wal_index_mark(const volatile uint32_t *index);
 
+/* Whether it knows no page of the first frame, although there are frames. */
+bool wal_index_is_wiped(const volatile uint32_t *index);
+
 /* Of the log with this header. */
 uint64_t wal_header_salt(const uint32_t header[WAL_HEADER_SIZE / 4]);
 
