@@ -46,10 +46,10 @@ const harmed = (harm) => async (t) => {
 };
 
 /** As long as it was, and as new as our own writes leave it. */
-async function overwriteLog(path) {
-  const log = await open(`${path}-wal`, 'r+');
-  await log.write(zeros, 0, zeros.length, 20 * 4096);
-  await log.close();
+async function overwrite(path, at) {
+  const file = await open(path, 'r+');
+  await file.write(zeros, 0, zeros.length, at);
+  await file.close();
 }
 
 async function movedAway(t) {
@@ -101,6 +101,8 @@ export const sqliteFaults = ({ full }) => [
   })),
   { name: 'the log is deleted', prepare: harmed((path) => rm(`${path}-wal`)) },
   { name: 'the log is truncated', prepare: harmed((path) => truncate(`${path}-wal`, 0)) },
-  { name: 'the log is overwritten in its middle', tells: true, prepare: harmed(overwriteLog) },
+  { name: 'the log is overwritten in its middle', tells: true, prepare: harmed((path) => overwrite(`${path}-wal`, 20 * 4096)) },
+  { name: 'the WAL-index is wiped', prepare: harmed((path) => overwrite(`${path}-shm`, 0)) },
+  { name: 'the WAL-index is truncated', prepare: harmed((path) => truncate(`${path}-shm`, 0)) },
   { name: 'the database is moved away, and back', tells: true, stops: true, prepare: movedAway },
 ];

@@ -142,7 +142,7 @@ static uint32_t count_missing(const struct files *files, uint32_t have, uint32_t
 	struct wal_walk walk;
 	struct wal_frame frame;
 	uint32_t missing = need - have;
-	if (missing > files->log.frames)
+	if (missing == 0 || missing > files->log.frames)
 		return missing;
 	uint8_t *seen = calloc(missing, 1);
 	int fd = open(files->log_path, O_RDONLY | O_CLOEXEC);
@@ -190,7 +190,7 @@ static bool has_all_pages(const struct files *files, struct sluice_error *error)
 	uint32_t page = files->log.frames > 0 ? files->log.page : page_size(files), need = files->pages;
 	if (files->log.frames == 0 && number_at(header, CHANGES) == number_at(header, PAGES_VALID_FOR))
 		need = number_at(header, PAGES);
-	int64_t have = files->size / page;
+	int64_t have = page ? files->size / page : 0;
 	uint32_t missing = have < need ? count_missing(files, (uint32_t)have, need) : 0;
 	if (missing == 0)
 		return true;

@@ -3,6 +3,10 @@
 
 #include "schema.h"
 
+#define FIND_TRIGGERS                                                                                                  \
+	"SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) IN ('webhook_events', " \
+	"'webhook_audit_trail', 'webhook_dead_letters') AND name NOT IN (" OWN_TRIGGERS "))"
+
 static const char *const statement_texts[WRITER_STATEMENTS] = {
 	[WRITER_BEGIN] = "BEGIN IMMEDIATE",
 	[WRITER_COMMIT] = "COMMIT",
@@ -21,9 +25,7 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 		"SELECT 1 FROM webhook_dead_letters WHERE message_id IS ?1 AND digest = ?2 AND payload = ?3",
 	[WRITER_STANDS] =
 		"SELECT 1 FROM webhook_events WHERE id = ?9 AND message_id IS ?1 AND event_type IS ?2 AND stream IS ?3 AND sequence IS ?4 AND payload = ?5 AND digest = ?6 AND request_id = ?7",
-	[WRITER_TRIGGERS] =
-		"SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) IN ('webhook_events', 'webhook_audit_trail', 'webhook_dead_letters') AND name NOT IN (" OWN_TRIGGERS
-		"))",
+	[WRITER_TRIGGERS] = (FIND_TRIGGERS),
 	[WRITER_DROP_LETTER] = "DELETE FROM webhook_dead_letters WHERE id = ?1",
 	[WRITER_DATA_VERSION] = "PRAGMA data_version",
 };
