@@ -12,8 +12,11 @@ import { around, start } from '../../tests/integration/support/sluice.mjs';
 import { Postgres } from '../../tests/integration/support/stores.mjs';
 import { pause, until } from '../../tests/integration/support/wait.mjs';
 
-const impatient = { retry: { min: '10ms', max: '100ms' } };
+const impatient = () => ({ persist: use, retry: { min: '10ms', max: '100ms' } });
 const settings = { listen: { deadline: '2s' } };
+
+/** The stage that the fault is about, one at a time. */
+let use = 'postgres';
 
 /** A server, Sluice on it, and what reads it. */
 async function world(t, ...postgresSettings) {
@@ -23,7 +26,7 @@ async function world(t, ...postgresSettings) {
     server,
     store,
     directory: await makeDirectory(t),
-    pipeline: around(store.stage(impatient), settings),
+    pipeline: around(store.stage(impatient()), settings),
     rows: () => store.events(),
   };
 }
@@ -143,7 +146,7 @@ async function startBouncer(t, server) {
 async function tenants(t) {
   const it = await world(t);
   const url = await startBouncer(t, it.server);
-  const stage = (schema) => ({ persist: 'postgres', url, schema, ...impatient });
+  const stage = (schema) => ({ ...impatient(), url, schema });
   const other = await start(t, around(stage('tenant_b'), settings), { directory: await makeDirectory(t) });
   const neighbour = new Load(t, other.url, { name: 'b' });
   const inSchema = (schema) => {
@@ -172,7 +175,7 @@ async function silentFirstHost(t) {
   });
   const url = it.server.url.replace('@', `@127.0.0.1:${silent.address().port},`);
   const end = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'sluice' AND pid <> pg_backend_pid()`;
-  return { ...it, pipeline: around({ persist: 'postgres', url, ...impatient }, settings), cause: () => it.store.query(end) };
+  return { ...it, pipeline: around({ ...impatient(), url }, settings), cause: () => it.store.query(end) };
 }
 
 async function crash(t) {
@@ -192,7 +195,7 @@ const fsyncOff = setting('fsync', 'off', 'on');
 const relaxed = alter('ALTER SYSTEM SET synchronous_commit = off', 'ALTER SYSTEM RESET synchronous_commit');
 const unlogged = alter('ALTER TABLE webhook_events SET UNLOGGED', 'ALTER TABLE webhook_events SET LOGGED');
 
-export const postgresFaults = [
+const faults = [
   { name: 'PostgreSQL is killed', tells: true, stops: true, prepare: crash },
   { name: 'PostgreSQL becomes read-only', tells: true, stops: true, prepare: readOnly },
   { name: 'ALTER SYSTEM SET synchronous_commit = off', tells: true, prepare: relaxed },
@@ -205,3 +208,15 @@ export const postgresFaults = [
   { name: 'the first of two hosts is silent', prepare: silentFirstHost },
   { name: 'nobody reads the log', prepare: deafReader },
 ];
+
+/** Of both stages. */
+export const postgresFaults = ['postgres', 'postgres_batch'].flatMap((stage) =>
+  faults.map((fault) => ({
+    ...fault,
+    name: stage === 'postgres' ? fault.name : `${fault.name}, in batches`,
+    prepare: (t) => {
+      use = stage;
+      return fault.prepare(t);
+    },
+  })),
+);

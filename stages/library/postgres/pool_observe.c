@@ -6,7 +6,7 @@
 #include "real_clock.h"
 
 #define STUCK_NS (1500 * NS_PER_MS)
-#define EXHAUSTION_TOLD_NS (10 * NS_PER_S) /* after the last wait in vain */
+#define EXHAUSTION_TOLD_NS (3 * NS_PER_S) /* after the last wait in vain */
 
 enum { GAUGE_NAME_SIZE = 64 };
 
