@@ -42,7 +42,7 @@ bool array_begin(struct array *array, Oid element, size_t count, size_t bytes)
 void array_add(struct array *array, struct sluice_bytes element)
 {
 	put_int32(array, element.data ? (uint32_t)element.size : UINT32_MAX);
-	if (element.size)
+	if (element.data && element.size)
 		memcpy(array->data + array->size, element.data, element.size);
 	array->size += element.size;
 }

@@ -92,13 +92,19 @@ void row_free_arrays(struct array arrays[ROW_COLUMN_COUNT])
 		array_free(&arrays[column]);
 }
 
+/* An absent value is another than an empty one. */
+static bool is_same(struct sluice_bytes sent, struct sluice_bytes kept)
+{
+	return sent.data && kept.data ? sluice_bytes_equal(sent, kept) : !sent.data && !kept.data;
+}
+
 bool row_is_of(struct sluice_event *event, const PGresult *rows, int line, bool payload_is_exact)
 {
 	char number[8];
 	for (int column = 0; column < ROW_RECEIVED_AT; column++) {
 		struct sluice_bytes sent = field(event, column, number), kept = column_bytes(rows, line, column);
 		bool counts = column != ROW_PAYLOAD || payload_is_exact;
-		if (counts && (!sent.data != !kept.data || !sluice_bytes_equal(sent, kept)))
+		if (counts && !is_same(sent, kept))
 			return false;
 	}
 	return true;
