@@ -11,7 +11,7 @@
 
 enum { PATIENCE_S = 300, TEST_TIMEOUT_S = 900 };
 
-/* json and jsonb are one to the stages; to threads all types are the same: those come first. */
+/* json and jsonb are one to the stages. To a sanitizer all types are the same: those come first. */
 static const struct {
 	const char *file, *payload_type; /* NULL: it has none */
 } stages[] = {
