@@ -153,13 +153,14 @@ static void *send_on_a_thread(void *context)
 
 START_TEST(test_a_deadlock_with_another_process_is_tried_again)
 {
-	struct delivery delivery = {.h = open_batch(NULL)};
+	/* A wait is looked at once, after this time: until then the other process has to be waiting, too. */
+	run_by_hand("ALTER SYSTEM SET deadlock_timeout = '3s'");
+	run_by_hand("SELECT pg_reload_conf()");
+	WAIT_FOR(ask_by_hand("SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout'") == 3000);
+	struct delivery delivery = {.h = open_batch("statement_timeout=60s")};
 	pthread_t thread;
 	(void)add(&delivery, "a", "s", "x");
 	(void)add(&delivery, "b", "s", "x");
-	run_by_hand("ALTER SYSTEM SET deadlock_timeout = '300ms'");
-	run_by_hand("SELECT pg_reload_conf()");
-	WAIT_FOR(ask_by_hand("SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout'") == 300);
 	PGconn *pg = connect_by_hand();
 	run_on(pg, "SET deadlock_timeout = '1h'");
 #define BY_HAND(id)                                                                                                    \
