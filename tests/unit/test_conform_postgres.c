@@ -23,7 +23,7 @@ static const struct {
 	{TEST_BUILD_DIR "/plugins/persist/postgres_batch.so", "payload_type=json"},
 };
 
-#ifdef TEST_SANITIZED_THREADS
+#ifdef TEST_SANITIZED
 enum { STAGES = 3 };
 #else
 enum { STAGES = sizeof(stages) / sizeof(stages[0]) };
