@@ -87,7 +87,8 @@ static bool has_leaked(const struct holdings *before, const struct holdings *now
 void leak_expect_none(struct check *check, size_t rounds,
                       void (*once)(struct check *check, void *context, size_t round), void *context, const char *what)
 {
-	bool has_library = check_ops(check)->kind >= SLUICE_KIND_QUEUE || check_store(check);
+	bool has_library = check_ops(check)->kind >= SLUICE_KIND_QUEUE || check_store(check) ||
+	                   check_option(check, "url");
 	size_t grain = has_library ? HEAP_GRAIN_OF_STORE : HEAP_GRAIN;
 	char why[WHY_SIZE] = "";
 	for (size_t i = 0; i < rounds; i++)

@@ -365,12 +365,6 @@ static size_t count_threads(void)
 	return count;
 }
 
-static void wait_for_threads(size_t count)
-{
-	for (int64_t until_ns = clock_now_ns() + 10 * NS_PER_S; count_threads() > count && clock_now_ns() < until_ns;)
-		wait_a_moment(NS_PER_MS);
-}
-
 static size_t count_descriptors(void)
 {
 	size_t count = 0;
@@ -391,16 +385,16 @@ void persist_refuses_an_unreachable_store(struct check *check)
 	char option[512];
 	if (!lead_astray(check, option, sizeof(option)))
 		check_skip(check, "it has no option `path`, and no `url` was given");
-	size_t threads = count_threads();
 	expect_refusal(check, option); /* libraries keep what they open the first time */
-	wait_for_threads(threads);
-	size_t descriptors = count_descriptors();
+	size_t threads = count_threads(), descriptors = count_descriptors();
 	for (int i = 0; i < 3; i++)
 		expect_refusal(check, option);
-	wait_for_threads(threads); /* with what they have open */
+	/* A thread that was given up ends in its own time, and with it what it has open. */
+	for (int64_t until_ns = clock_now_ns() + 10 * NS_PER_S;
+	     (count_threads() > threads || count_descriptors() > descriptors) && clock_now_ns() < until_ns;)
+		wait_a_moment(NS_PER_MS);
 	check_that(check, count_threads() <= threads, "create() failed 3 times and left %zu threads running",
 	           count_threads() - threads);
-	size_t now = count_descriptors();
-	check_that(check, now == descriptors, "create() failed 3 times and left %zd descriptors open",
-	           (ssize_t)now - (ssize_t)descriptors);
+	check_that(check, count_descriptors() <= descriptors, "create() failed 3 times and left %zu descriptors open",
+	           count_descriptors() - descriptors);
 }
