@@ -48,8 +48,11 @@ START_TEST(test_postgres_conforms)
 	struct plugin *store = loader_open_file(TEST_BUILD_DIR "/stages/persist/postgres.so", &error);
 	ck_assert_msg(store != NULL, "%s", error.text);
 	const char *options[] = {url.data, "pool.connect_timeout=60s", stages[_i].payload_type, NULL};
-	struct conform conform = {
-		.plugin = plugin, .store = store, .options = options, .timeout_ns = PATIENCE_S * NS_PER_S};
+	/* Only beside a stage that asks one: its pool opens connections in its own time, and those are counted, too. */
+	struct conform conform = {.plugin = plugin,
+	                          .store = stages[_i].payload_type ? NULL : store,
+	                          .options = options,
+	                          .timeout_ns = PATIENCE_S * NS_PER_S};
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &broken);
 	loader_close(store);
 	loader_close(plugin);
