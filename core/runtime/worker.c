@@ -46,6 +46,12 @@ static struct sluice_stage *persist_of(const struct thread *thread)
 	return &thread->workers->setup.persist->stage;
 }
 
+/* The worker's number, as in webhook_worker_utilization; a stage sees those of the threads. */
+static int64_t worker_id(const struct thread *thread)
+{
+	return (int64_t)(thread->job.pub.id / thread->workers->jobs);
+}
+
 static const struct sluice_persist_ops *ops_of(const struct thread *thread)
 {
 	return persist_of(thread)->ops->of.persist;
@@ -94,7 +100,7 @@ static bool restart(struct thread *thread)
 {
 	struct workers *workers = thread->workers;
 	const char *label = workers->setup.persist->label;
-	int64_t pause_ns = RESTART_MIN_NS, id = thread->job.pub.id;
+	int64_t pause_ns = RESTART_MIN_NS, id = worker_id(thread);
 	log_event(SLUICE_LOG_WARN, label, "worker_died", sluice_int("worker_id", id),
 	          sluice_text("reason", "the stage could store nothing that it was given"));
 	destroy_state(thread);
@@ -136,7 +142,7 @@ static void *run(void *argument)
 	(void)pthread_setname_np(pthread_self(), name);
 	if (!enter(thread))
 		return NULL;
-	log_event(SLUICE_LOG_DEBUG, NULL, "worker_started", sluice_int("worker_id", thread->job.pub.id));
+	log_event(SLUICE_LOG_DEBUG, NULL, "worker_started", sluice_int("worker_id", worker_id(thread)));
 	size_t count;
 	while ((count = setup->take(setup->context, &thread->job)) > 0) {
 		work_batch(thread, count);

@@ -90,14 +90,14 @@ static void finish(struct bench *bench, struct sluice_event *event)
 	bench_free(event);
 }
 
-/* A sender tries again what was turned away. */
+/* A sender tries again what was refused. */
 static void send_until_accepted(struct bench *bench, int64_t number)
 {
 	while (!put(bench, make(bench, number)))
 		(void)usleep(1000);
 }
 
-/* Those of a group are put at once, so that they may share a batch; what is turned away is sent again. */
+/* Those of a group are put at once, so that they may share a batch; what is refused is sent again. */
 static void put_group(struct bench *bench, int64_t first, int count)
 {
 	struct sluice_event *events[GROUP_MAX];

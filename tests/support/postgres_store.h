@@ -16,6 +16,7 @@
 #include "support/postgres.h"
 #include "support/store.h"
 #include "support/unit.h"
+#include "support/wait.h"
 
 enum { OPTION_SIZE = 400 };
 
@@ -78,15 +79,6 @@ struct hammer {
 };
 void hammer_start(struct hammer *hammer);
 void hammer_join(struct hammer *hammer);
-
-/* The condition must come true, soon on any machine. */
-#define WAIT_FOR(condition)                                                                                            \
-	do {                                                                                                           \
-		int64_t until_ns = clock_now_ns() + 60 * NS_PER_S;                                                     \
-		while (!(condition) && clock_now_ns() < until_ns)                                                      \
-			(void)usleep(2000);                                                                            \
-		ck_assert(condition);                                                                                  \
-	} while (0)
 
 #define POSTGRES_SUITE(suite_name, make_suite)                                                                         \
 	static Suite *make_suite##_batch(void)                                                                         \

@@ -14,17 +14,12 @@
 #include "base/clock.h"
 #include "support/harness.h"
 #include "support/store.h"
+#include "support/wait.h"
 
 #define UNUSED __attribute__((unused)) /* not every test needs all of it */
 
 /* Fails the running test unless the condition comes true within ten seconds. */
-#define WAIT_UNTIL(condition)                                                                                          \
-	do {                                                                                                           \
-		int64_t until_ns = clock_now_ns() + 10 * NS_PER_S;                                                     \
-		while (!(condition) && clock_now_ns() < until_ns)                                                      \
-			(void)usleep(2000);                                                                            \
-		ck_assert_msg(condition, "did not come true: %s", #condition);                                         \
-	} while (0)
+#define WAIT_UNTIL(condition) WAIT_WITHIN(10, condition)
 
 static char folder[64];
 static char path[96];

@@ -70,21 +70,39 @@ START_TEST(test_an_invalid_leftover_is_made_again)
 }
 END_TEST
 
-/* CREATE INDEX CONCURRENTLY waits for transactions that write to the table. */
+/* CREATE INDEX CONCURRENTLY waits for transactions that write to the table: this one, until it is let go. */
+static PGconn *hold_up(void)
+{
+	PGconn *writer = connect_by_hand();
+	run_on(writer, "BEGIN; LOCK TABLE webhook_events IN ROW EXCLUSIVE MODE");
+	return writer;
+}
+
+static void let_go(PGconn *writer)
+{
+	run_on(writer, "COMMIT");
+	PQfinish(writer);
+}
+
+/* A store that is making an index, and is held up. */
+static struct harness *open_held_up(void)
+{
+	struct harness *h = open_with("indexes=request_id", NULL);
+	WAIT_FOR(ask_by_hand("SELECT count(*) FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%'") == 1);
+	return h;
+}
+
 START_TEST(test_a_stop_cancels_and_the_next_start_goes_on)
 {
 	harness_close(open_store());
-	PGconn *writer = connect_by_hand();
-	run_on(writer, "BEGIN; LOCK TABLE webhook_events IN ROW EXCLUSIVE MODE");
-	struct harness *h = open_with("indexes=request_id", NULL);
-	WAIT_FOR(ask_by_hand("SELECT count(*) FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%'") == 1);
+	PGconn *writer = hold_up();
+	struct harness *h = open_held_up();
 	ck_assert_int_eq(store_one(h, "1", "s", "x"), SLUICE_PASS);
 	harness_close(h);
 	WAIT_FOR(ask_by_hand("SELECT count(*) FROM pg_stat_progress_create_index") == 0);
 	ck_assert_int_eq(ours(), 0);
 	h = open_with("indexes=request_id", NULL);
-	run_on(writer, "COMMIT");
-	PQfinish(writer);
+	let_go(writer);
 	WAIT_FOR(ours() == 1);
 	harness_close(h);
 }
@@ -93,14 +111,11 @@ END_TEST
 START_TEST(test_what_another_process_makes_is_waited_for)
 {
 	harness_close(open_store());
-	PGconn *writer = connect_by_hand();
-	run_on(writer, "BEGIN; LOCK TABLE webhook_events IN ROW EXCLUSIVE MODE");
-	struct harness *first = open_with("indexes=request_id", NULL);
-	WAIT_FOR(ask_by_hand("SELECT count(*) FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%'") == 1);
+	PGconn *writer = hold_up();
+	struct harness *first = open_held_up();
 	struct harness *second = open_with("indexes=request_id, event_type", NULL);
 	ck_assert_int_eq(store_one(second, "1", "s", "x"), SLUICE_PASS);
-	run_on(writer, "COMMIT");
-	PQfinish(writer);
+	let_go(writer);
 	WAIT_FOR(ours() == 2);
 	harness_close(first);
 	harness_close(second);

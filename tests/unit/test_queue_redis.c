@@ -13,6 +13,7 @@
 #include "conform/conform.h"
 #include "support/harness.h"
 #include "support/unit.h"
+#include "support/wait.h"
 
 static struct {
 	char folder[64], port[16], setting[32];
@@ -114,14 +115,6 @@ static const char *why_unhealthy(struct harness *h)
 	h->ops->observe(&h->stage, &observer);
 	return unhealthy;
 }
-
-#define WAIT_FOR(condition)                                                                                            \
-	do {                                                                                                           \
-		int64_t until_ns = clock_now_ns() + 60 * NS_PER_S;                                                     \
-		while (!(condition) && clock_now_ns() < until_ns)                                                      \
-			(void)usleep(2000);                                                                            \
-		ck_assert(condition);                                                                                  \
-	} while (0)
 
 static struct harness *open_queue(void)
 {

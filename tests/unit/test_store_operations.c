@@ -18,17 +18,9 @@
 #include "support/postgres.h"
 #include "support/store.h"
 #include "support/unit.h"
+#include "support/wait.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
-
-/* The condition must come true within ten seconds. */
-#define WAIT_FOR(condition)                                                                                            \
-	do {                                                                                                           \
-		int64_t until_ns = clock_now_ns() + 10 * NS_PER_S;                                                     \
-		while (!(condition) && clock_now_ns() < until_ns)                                                      \
-			(void)usleep(2000);                                                                            \
-		ck_assert(condition);                                                                                  \
-	} while (0)
 
 static enum sluice_verdict store_one(struct harness *h, const char *id)
 {
@@ -114,7 +106,7 @@ static void writer_start(struct writer *writer, struct harness *h)
 {
 	*writer = (struct writer){.h = h};
 	ck_assert_int_eq(pthread_create(&writer->thread, NULL, write_on, writer), 0);
-	WAIT_FOR(atomic_load(&writer->stored) > 20);
+	WAIT_WITHIN(10, atomic_load(&writer->stored) > 20);
 }
 
 static size_t writer_stop(struct writer *writer)
@@ -496,7 +488,7 @@ START_TEST(test_a_schema_is_gone_on_with_after_a_restart_and_a_cut)
 	h = open_schema("sluice_lab_a");
 	ck_assert_int_eq(store_one(h, "one"), SLUICE_DONE);
 	run_by_hand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sluice'");
-	WAIT_FOR(store_one(h, "two") != SLUICE_RETRY);
+	WAIT_WITHIN(10, store_one(h, "two") != SLUICE_RETRY);
 	ck_assert_int_eq(store_one(h, "one"), SLUICE_DONE);
 	ck_assert_uint_eq(stored_count(h), 2);
 	harness_close(h);
@@ -615,7 +607,7 @@ START_TEST(test_maintenance_makes_a_checkpoint)
 	struct harness *h = open_schema("sluice_lab_a");
 	double before = figure(h, checkpoint);
 	maintain(h);
-	WAIT_FOR(figure(h, checkpoint) == before + 1);
+	WAIT_WITHIN(10, figure(h, checkpoint) == before + 1);
 	harness_close(h);
 }
 END_TEST
@@ -641,7 +633,7 @@ START_TEST(test_figures_of_a_schema_are_those_of_its_tables)
 	expect_shown(reader, "db_setting{setting=\"search_path\"} = sluice_lab_a", true);
 	expect_shown(reader, "db_statement", false);
 	harness_close(h); /* a session that ends tells what it has counted */
-	WAIT_FOR(figure(reader, "db_table_inserts{relation=\"webhook_events\"}") == 10);
+	WAIT_WITHIN(10, figure(reader, "db_table_inserts{relation=\"webhook_events\"}") == 10);
 	harness_close(reader);
 	harness_close(other);
 }

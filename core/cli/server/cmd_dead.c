@@ -285,7 +285,7 @@ int cmd_dead(int argc, char **argv)
 	struct command command = {
 		.usage = "dead list|show|replay|drop PIPELINE [ID…]",
 		.about =
-			"Dead letters are events that were acknowledged (`ack: queued`) and that the store then refused for good. list shows them with the reason, show also their payload. replay stores them once more, in order, behind what was stored since, and forgets those that are stored; drop forgets those named for ever. Without ids, show and replay take all. Beside a running server or without one. Exit status: 0 done, 1 some are still refused or do not exist, 2 it could not be done.",
+			"Dead letters are events that were acknowledged (`ack: queued`) and that the store then refused for good. list shows them with the reason, show also their payload. replay stores them once more, in order, behind what was stored since, and forgets those that are stored; drop deletes those named for good. Without ids, show and replay take all. Beside a running server or without one. Exit status: 0 done, 1 some are still refused or do not exist, 2 it could not be done.",
 		.example = "sluice dead replay pipelines/postgres.yaml 12 13",
 		.common = FLAGS_PIPELINE | FLAGS_JSON,
 		.operands_min = 2,

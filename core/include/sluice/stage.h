@@ -157,7 +157,7 @@ struct sluice_persist_ops {
 	bool (*dead_letter)(struct sluice_stage *stage, struct sluice_event *event, const char *reason,
 	                    struct sluice_error *error);
 	/* Per worker thread, called on it. May be NULL. When all events of a thread's last three batches came back with
-	 * SLUICE_RETRY, what worker_create() made is destroyed and made anew, tried again with growing pauses. */
+	 * SLUICE_RETRY, what worker_create() made is destroyed and made again, with growing pauses while that fails. */
 	bool (*worker_create)(struct sluice_stage *stage, struct sluice_worker *worker, struct sluice_error *error);
 	void (*worker_destroy)(struct sluice_stage *stage, struct sluice_worker *worker);
 	uint32_t batch_max; /* events it takes in one call; 1: it gains nothing from more; 0: no limit of its own */

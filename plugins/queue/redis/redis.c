@@ -165,17 +165,15 @@ static void *write_entries(void *argument)
 	(void)pthread_mutex_lock(&queue->lock);
 	for (;;) {
 		struct places batch = {0}, over = {0};
-		if (move(&queue->pending, &batch) + move(&queue->over, &over) == 0) {
+		size_t to_add = move(&queue->pending, &batch), to_delete = move(&queue->over, &over);
+		if (to_add + to_delete == 0) {
 			if (queue->stopping)
 				break;
 			(void)pthread_cond_wait(&queue->work, &queue->lock);
 			continue;
 		}
-		size_t over_count = 0;
-		for (const struct place *place = over.first; place; place = place->next)
-			over_count++;
 		(void)pthread_mutex_unlock(&queue->lock);
-		work_batch(queue, &batch, &over, over_count);
+		work_batch(queue, &batch, &over, to_delete);
 		(void)pthread_mutex_lock(&queue->lock);
 	}
 	(void)pthread_mutex_unlock(&queue->lock);
