@@ -21,12 +21,11 @@ serve() { # ARM SETTING…
 serve closed --set listen.keep_alive=0s
 serve kept --enable keep-alive
 
-ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
 block() { # ARM ROUND: P50 and P95 in µs, processor time of the server per event in µs
 	local line before
-	before=$(ticks "${pids[$1]}")
+	before=$(processor_ticks "${pids[$1]}")
 	line=$("$programs/bench-send" "${ports[$1]}" 50 $rate "$count" "$1$2")
-	echo "$(value p50_us "$line") $(value p95_us "$line") $(calculate "($(ticks "${pids[$1]}") - $before) * 1e6 / $(getconf CLK_TCK) / $count" 1)"
+	echo "$(value p50_us "$line") $(value p95_us "$line") $(calculate "($(processor_ticks "${pids[$1]}") - $before) * 1e6 / $(getconf CLK_TCK) / $count" 1)"
 }
 
 for arm in closed kept; do block $arm warm >/dev/null; done

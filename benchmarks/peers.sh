@@ -49,8 +49,6 @@ start_arm() {
 	ports[$arm]=$port
 }
 
-processor_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
-
 # send ARM CONNECTIONS RATE COUNT ID: the line of bench-send, with the processor time that the server took.
 send() {
 	local arm=$1 before after line

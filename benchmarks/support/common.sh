@@ -38,6 +38,9 @@ start() {
 	port=$(sed -n 's/^ready .*:\([0-9]*\)$/\1/p' "$work/$name.out")
 }
 
+# The processor time of a process so far, in clock ticks.
+processor_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
+
 # value NAME LINE: the value in a line of `name=value` words.
 value() { tr ' ' '\n' <<<"$2" | sed -n "s/^$1=//p"; }
 

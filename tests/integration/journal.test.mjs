@@ -85,7 +85,14 @@ for (const kind of kinds) {
       [['b', 'one']],
     );
     assert.match(listed[0].reason, kind === 'sqlite' ? /not this one/ : /refuse/);
-    assert.match((await dead(server, 'show', String(listed[0].id))).stdout, /message id: {2}b\n/);
+    assert.match(listed[0].refused_at, /^\d{4}-\d\d-\d\dT/);
+    const id = String(listed[0].id);
+    const shown = await dead(server, 'show', id, id); // once, and found
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.equal(shown.stdout.match(/message id: {2}b\n/g).length, 1);
+    const other = await dead(server, 'list', '77');
+    assert.equal(other.code, 1);
+    assert.match(other.stdout, /No dead letter has that id/);
 
     const early = await dead(server, 'replay');
     assert.equal(early.code, 1, early.stderr);

@@ -61,6 +61,11 @@ UNUSED static uint64_t epoch_of(struct harness *h)
 	return h->stage.host->store_epoch(&h->stage);
 }
 
+UNUSED static void wait_for_recovery(struct harness *h, uint64_t epoch)
+{
+	WAIT_UNTIL(epoch_of(h) != epoch && !store_unhealthy(h)[0]);
+}
+
 struct harm {
 	const char *name;
 	void (*done)(void);

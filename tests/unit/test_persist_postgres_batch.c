@@ -1,6 +1,5 @@
 /* persist/postgres_batch: what only a batch can show. What holds for one event is in the suites of persist/postgres. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/postgres_store.h"

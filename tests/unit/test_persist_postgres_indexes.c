@@ -1,7 +1,5 @@
 /* persist/postgres: indexes that are made, made again and dropped beside the traffic. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "support/postgres_store.h"
 #include "support/unit.h"

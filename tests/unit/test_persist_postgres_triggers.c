@@ -1,6 +1,4 @@
 /* persist/postgres, and whatever stores as it does: what triggers, rules and policies do to a row after it was inserted. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/postgres_store.h"

@@ -155,7 +155,7 @@ START_TEST(test_it_is_noticed_and_repaired_without_traffic)
 	store_some(h, "then", 30);
 	uint64_t epoch = epoch_of(h);
 	suffer(h, &survived[_i]);
-	WAIT_UNTIL(epoch_of(h) != epoch && !store_unhealthy(h)[0]);
+	wait_for_recovery(h, epoch);
 	ck_assert_int_eq(count_after_a_kill(), 40);
 	harness_close(h);
 }

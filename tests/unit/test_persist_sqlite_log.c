@@ -64,8 +64,8 @@ START_TEST(test_an_overwritten_log_is_written_again)
 	store_some(h, "first", 10);
 	shell("cp %s-wal %s/wal.before", path, folder);
 	store_some(h, "then", 30);
-	overwritten[_i].done();
 	uint64_t epoch = epoch_of(h);
+	overwritten[_i].done();
 	for (; epoch_of(h) == epoch; stored++) {
 		char id[32];
 		(void)snprintf(id, sizeof(id), "after%d", stored);
@@ -104,7 +104,7 @@ START_TEST(test_a_beginning_that_was_brought_over_long_ago_is_missed)
 	store_large(h, "then", 10);
 	uint64_t epoch = epoch_of(h);
 	zero_middle_of_log();
-	WAIT_UNTIL(epoch_of(h) != epoch && !store_unhealthy(h)[0]);
+	wait_for_recovery(h, epoch);
 	ck_assert_int_eq(count_after_a_kill(), 30);
 	harness_close(h);
 }
@@ -117,9 +117,9 @@ START_TEST(test_overwritten_frames_of_others_are_told_to_be_lost)
 	store_some(h, "first", 2);
 	run_by_hand("CREATE TABLE other (x); INSERT INTO other SELECT randomblob(400000)");
 	store_some(h, "then", 5);
-	zero_middle_of_log();
 	uint64_t epoch = epoch_of(h);
-	WAIT_UNTIL(epoch_of(h) != epoch && !store_unhealthy(h)[0]);
+	zero_middle_of_log();
+	wait_for_recovery(h, epoch);
 	ck_assert_int_ge(count_after_a_kill(), 2);
 	char *log = harness_take_log();
 	ck_assert_ptr_nonnull(strstr(log, "acknowledged_events_lost"));
@@ -139,7 +139,7 @@ START_TEST(test_frames_of_an_earlier_log_are_not_written_into_the_next)
 	store_some(h, "then", 10);
 	uint64_t epoch = epoch_of(h);
 	empty_log_in_place();
-	WAIT_UNTIL(epoch_of(h) != epoch && !store_unhealthy(h)[0]);
+	wait_for_recovery(h, epoch);
 	ck_assert_int_ge(count_after_a_kill(), 40);
 	harness_close(h);
 	ck_assert_int_ge(count_after_a_kill(), 40);

@@ -2,7 +2,6 @@
  * persist/sqlite: a start on files that were harmed while nothing ran.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "support/sqlite_files.h"

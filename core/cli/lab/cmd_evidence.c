@@ -60,7 +60,7 @@ int cmd_evidence(int argc, char **argv)
 			"pack completes a run directory to a bundle of evidence, with a manifest of hashes; verify "
 			"checks every hash and computes the verdicts again from the raw samples. Exit status: 0 "
 			"complete, or as the manifest says; 1 something is missing, or not as it says; 2 it could not be done. "
-			"Who can write the directory can write its manifest: to know that it is the one that was packed, keep the "
+			"Whoever can write to the directory can also replace its manifest: to know that it is the one that was packed, keep the "
 			"manifest's own hash elsewhere.",
 		.example = "sluice evidence pack run-1/ && sluice evidence verify run-1/",
 		.operands_min = 2,

@@ -49,7 +49,7 @@ static void print_bytes(const char *name, struct sluice_bytes bytes)
 static void print_time(const char *name, int64_t wall_ns)
 {
 	char text[CLOCK_TEXT_SIZE];
-	clock_format_time(wall_ns, text);
+	clock_format_utc(wall_ns, text);
 	printf("%s%s\n", name, text);
 }
 
@@ -64,7 +64,7 @@ static void write_json(struct dead *dead, const struct sluice_letter *letter, bo
 	             {"reason", letter->reason},         {"payload", record->payload}};
 	size_t count = sizeof(texts) / sizeof(texts[0]) - !with_payload;
 	char time[CLOCK_TEXT_SIZE];
-	clock_format_time(letter->refused_at_ns, time);
+	clock_format_utc(letter->refused_at_ns, time);
 	jsonw_object(&dead->json, NULL);
 	jsonw_int(&dead->json, "id", record->id);
 	for (size_t i = 0; i < count; i++) {
@@ -81,12 +81,14 @@ static bool list_one(void *context, const struct sluice_letter *letter)
 {
 	struct dead *dead = context;
 	char time[CLOCK_TEXT_SIZE];
+	if (!is_wanted(dead, letter->record.id))
+		return true;
 	dead->found++;
 	if (dead->as_json) {
 		write_json(dead, letter, false);
 		return true;
 	}
-	clock_format_time(letter->refused_at_ns, time);
+	clock_format_utc(letter->refused_at_ns, time);
 	printf("%8" PRId64 "  %s", letter->record.id, time);
 	print_bytes("  ", letter->record.message_id);
 	print_bytes("  ", letter->reason);
@@ -219,7 +221,7 @@ static bool go_through(struct dead *dead, const struct verb *verb)
 	jsonw_array(&dead->json, NULL);
 	bool ok = dead->letters->scan(dead->stage, INT64_MIN, verb->each, dead, dead->error) && !dead->error->text[0];
 	jsonw_end_array(&dead->json);
-	if (dead->as_json && ok)
+	if (dead->as_json && (ok || dead->found > 0)) /* what was done before an error is told, too */
 		puts(dead->text.data);
 	else if (ok && dead->found == 0)
 		printf("%s\n", dead->id_count ? "No dead letter has that id." : "There are no dead letters.");
@@ -245,16 +247,29 @@ static int run_verb(const struct verb *verb, const struct arguments *arguments, 
 	return ok ? dead.status : STATUS_CANNOT;
 }
 
-static bool read_ids(char *const *texts, size_t count, int64_t *ids_out)
+static bool is_among(int64_t id, const int64_t *ids, size_t count)
 {
+	for (size_t i = 0; i < count; i++) {
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Each id once. */
+static bool read_ids(char *const *texts, size_t count, int64_t *ids_out, size_t *count_out)
+{
+	*count_out = 0;
 	for (size_t i = 0; i < count; i++) {
 		char *end;
 		errno = 0;
-		ids_out[i] = strtoll(texts[i], &end, 10);
+		int64_t id = strtoll(texts[i], &end, 10);
 		if (errno || end == texts[i] || *end) {
 			fprintf(stderr, "sluice dead: expected the id of a dead letter, got \"%s\"\n", texts[i]);
 			return false;
 		}
+		if (!is_among(id, ids_out, *count_out))
+			ids_out[(*count_out)++] = id;
 	}
 	return true;
 }
@@ -274,8 +289,8 @@ static int dispatch(const struct arguments *arguments)
 		return STATUS_CANNOT;
 	}
 	int64_t *ids = must_calloc(count + 1, sizeof(*ids));
-	int status = read_ids(arguments->operands + 2, count, ids) ? run_verb(verb, arguments, ids, count)
-	                                                           : STATUS_CANNOT;
+	bool ok = read_ids(arguments->operands + 2, count, ids, &count);
+	int status = ok ? run_verb(verb, arguments, ids, count) : STATUS_CANNOT;
 	free(ids);
 	return status;
 }

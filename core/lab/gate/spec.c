@@ -72,6 +72,15 @@ static bool is_named(const struct gate_criterion *criterion, const char *name)
 	return strncmp(own, name, size) == 0 && (own[size] == '\0' || own[size] == '.');
 }
 
+static bool any_decides(const struct gate_spec *spec)
+{
+	for (size_t i = 0; i < gate_criteria_count; i++) {
+		if (spec->asked[i] && !spec->is_target[i])
+			return true;
+	}
+	return false;
+}
+
 static bool note_targets(struct gate_spec *spec, const struct yaml_node *top, struct sluice_error *error)
 {
 	for (size_t n = 0; n < spec->targets.count; n++) {
@@ -86,7 +95,8 @@ static bool note_targets(struct gate_spec *spec, const struct yaml_node *top, st
 			return yaml_fail(yaml_get(top, "targets"), error,
 			                 "targets: expected criteria of this gate other than p95, got %s", name);
 	}
-	return true;
+	return any_decides(spec) ||
+	       yaml_fail(yaml_get(top, "targets"), error, "targets: names every criterion, and one must decide");
 }
 
 /* An edge must not lie below the one before it. */

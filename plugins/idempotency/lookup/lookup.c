@@ -3,7 +3,6 @@
  * does. What is in flight is claimed as in idempotency/memory; of what is stored nothing is remembered.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include <sluice/stage.h>
 
@@ -163,6 +162,7 @@ static const char *const spans[] = {[SPAN_POOL_WAIT] = "pool_wait", [SPAN_LOOK_U
 
 static const struct sluice_option options[] = {
 	CONFIG_PLACE_OPTIONS(0),
+	CONFIG_DURABILITY_OPTION,
 	CONFIG_POOL_OPTIONS,
 	SLUICE_OPTION_END,
 };

@@ -57,7 +57,7 @@ static bool always(void)
 #ifdef __x86_64__
 static bool has_avx512(void)
 {
-	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("pclmul");
+	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("pclmul");
 }
 
 static bool has_avx2(void)

@@ -5,7 +5,6 @@
 #include "statement.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "postgres/payload.h"
 #include "postgres/row.h"
@@ -100,7 +99,9 @@ struct part {
 static enum fault check_standing(struct connection *connection, const PGresult *inserted, void *context)
 {
 	const struct part *part = context;
-	connection->has_triggers = PQntuples(inserted) > 0 && column_int64(inserted, 0, INSERTED_DOUBTED);
+	if (PQntuples(inserted) == 0) /* duplicates alone say nothing of triggers */
+		return FAULT_NONE;
+	connection->has_triggers = column_int64(inserted, 0, INSERTED_DOUBTED);
 	if (!connection->has_triggers)
 		return FAULT_NONE;
 	return standing_check(connection, inserted, INSERTED_ID, part->events, part->count);

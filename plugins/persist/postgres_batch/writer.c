@@ -46,7 +46,8 @@ static void give_up(struct work *work, const struct part *part, enum sluice_verd
 	struct connection *connection = work->connection;
 	struct sluice_error error = {0};
 	const char *why = schema_explain(connection, &error);
-	transaction_note(connection, FAULT_LATER, why);
+	if (!work->failed) /* one failure, in however many parts it shows */
+		transaction_note(connection, FAULT_LATER, why);
 	work->failed = true;
 	for (size_t i = 0; i < part->count; i++)
 		if (part->verdicts[i] == of)

@@ -47,10 +47,13 @@ bool config_check(const void *config, struct sluice_error *error);
 			struct config, schema, .name = "schema", .fallback = "", .flags = (schema_flags),              \
 			.help = "the schema of the tables, made if there is none; empty: that of the search_path")
 
-#define CONFIG_STORE_OPTIONS                                                                                           \
+#define CONFIG_DURABILITY_OPTION                                                                                       \
 	SLUICE_OPTION_CHOICE(struct config, durability, .name = "durability", .fallback = "strict",                    \
 	                     .choices = config_durabilities,                                                           \
-	                     .help = "relaxed allows a server that loses answered events in a crash"),                 \
+	                     .help = "relaxed allows a server that loses answered events in a crash")
+
+#define CONFIG_STORE_OPTIONS                                                                                           \
+	CONFIG_DURABILITY_OPTION,                                                                                      \
 		SLUICE_OPTION_CHOICE(                                                                                  \
 			struct config, payload_type, .name = "payload_type", .fallback = "bytea",                      \
 			.choices = config_payload_types,                                                               \

@@ -209,7 +209,7 @@ static bool step(struct indexes *indexes, struct connection *connection, struct 
 		return create(indexes, connection, watch, row, error);
 	case STATE_INVALID:
 		sluice_log(indexes->stage, SLUICE_LOG_WARN, "index_invalid", sluice_text("index", rows[row].name),
-		           sluice_text("reason", "an earlier attempt was interrupted; it is made again"));
+		           sluice_text("reason", "an earlier build was interrupted; the index is built again"));
 		return drop(indexes, connection, watch, row, error);
 	case STATE_BEING_MADE:
 		look_at_progress(indexes, watch, row, false);
@@ -344,6 +344,6 @@ void indexes_observe(struct indexes *indexes, struct sluice_observer *observer)
 		double progress = indexes->progress[row];
 		(void)pthread_mutex_unlock(&indexes->lock);
 		observer->gauge(observer, "db_index_progress", "index", rows[row].name, progress,
-		                "How far the making of an index is, within its phase; 1: it is there.");
+		                "Progress of an index build within its current phase, 0 to 1; 1: the index exists.");
 	}
 }

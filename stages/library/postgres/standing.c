@@ -1,8 +1,6 @@
 /* Whether rows stand as they were sent. */
 #include "standing.h"
 
-#include <stdio.h>
-
 #include "array.h"
 #include "payload.h"
 #include "row.h"

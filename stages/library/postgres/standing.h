@@ -6,8 +6,6 @@
 #ifndef POSTGRES_STANDING_H
 #define POSTGRES_STANDING_H
 
-#include <stdbool.h>
-
 #include <sluice/stage.h>
 
 #include "connection.h"

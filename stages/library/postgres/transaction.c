@@ -125,7 +125,10 @@ static enum fault run_between(struct connection *connection, const struct statem
 	enum fault fault = connection_judge(connection, *result_out);
 	if (fault == FAULT_NONE && check)
 		fault = check->run(connection, *result_out, check->context);
-	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
+	if (fault == FAULT_NONE)
+		return transaction_commit(connection);
+	connection->warned = false; /* of no COMMIT of this transaction */
+	return fault;
 }
 
 /* A server that nobody has looked at for long is looked at by transaction_begin(). */

@@ -119,45 +119,40 @@ static bool dead_letter(struct sluice_stage *stage, struct sluice_event *event, 
 	return writer_dead_letter(&store->writer, event, reason, error);
 }
 
-static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
-                 struct sluice_error *error)
+/* The reader that the stage has, or one for this call. */
+static struct reader *begin_reading(struct sluice_stage *stage, struct reader *own, struct sluice_error *error)
 {
 	struct store *store = stage->state;
 	if (stage->read_only)
-		return reader_scan(&store->reader, after_id, each, context, error);
-	struct reader reader;
-	if (!reader_create(&reader, &store->config, false, error))
-		return false;
-	bool ok = reader_scan(&reader, after_id, each, context, error);
-	reader_destroy(&reader);
+		return &store->reader;
+	return reader_create(own, &store->config, false, error) ? own : NULL;
+}
+
+static bool end_reading(const struct sluice_stage *stage, struct reader *reader, bool ok)
+{
+	if (!stage->read_only)
+		reader_destroy(reader);
 	return ok;
+}
+
+static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
+                 struct sluice_error *error)
+{
+	struct reader own, *reader = begin_reading(stage, &own, error);
+	return reader && end_reading(stage, reader, reader_scan(reader, after_id, each, context, error));
 }
 
 static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
-	struct store *store = stage->state;
-	if (stage->read_only)
-		return reader_audit_scan(&store->reader, each, context, error);
-	struct reader reader;
-	if (!reader_create(&reader, &store->config, false, error))
-		return false;
-	bool ok = reader_audit_scan(&reader, each, context, error);
-	reader_destroy(&reader);
-	return ok;
+	struct reader own, *reader = begin_reading(stage, &own, error);
+	return reader && end_reading(stage, reader, reader_audit_scan(reader, each, context, error));
 }
 
 static bool scan_letters(struct sluice_stage *stage, int64_t after_id, sluice_letter_fn each, void *context,
                          struct sluice_error *error)
 {
-	struct store *store = stage->state;
-	if (stage->read_only)
-		return reader_scan_letters(&store->reader, after_id, each, context, error);
-	struct reader reader;
-	if (!reader_create(&reader, &store->config, false, error))
-		return false;
-	bool ok = reader_scan_letters(&reader, after_id, each, context, error);
-	reader_destroy(&reader);
-	return ok;
+	struct reader own, *reader = begin_reading(stage, &own, error);
+	return reader && end_reading(stage, reader, reader_scan_letters(reader, after_id, each, context, error));
 }
 
 static bool drop_letter(struct sluice_stage *stage, int64_t id, struct sluice_error *error)
