@@ -212,6 +212,32 @@ START_TEST(test_an_event_larger_than_a_segment_gets_one_of_its_own)
 }
 END_TEST
 
+START_TEST(test_an_event_larger_than_the_journal_stops_nothing)
+{
+	struct harness *h = open_journal();
+	struct sluice_event *refused = event(h, 0, 190 * 1024);
+	ck_assert_int_eq(put(h, refused), SLUICE_RETRY);
+	ck_assert_ptr_nonnull(strstr(harness_detail(refused), "raise max_size"));
+	harness_free(refused);
+	ck_assert_int_eq(put(h, event(h, 1, 100)), SLUICE_PASS);
+	finish(h, take_number(h, 1), SLUICE_PASS);
+	harness_close(h);
+}
+END_TEST
+
+START_TEST(test_a_backlog_that_was_delivered_does_not_come_back)
+{
+	struct harness *h = open_journal();
+	put_and_keep(h, 10, 100);
+	harness_close(h);
+	h = open_journal();
+	for (int i = 0; i < 10; i++)
+		finish(h, take_number(h, i), SLUICE_PASS);
+	harness_close(h);
+	expect_recovered(0);
+}
+END_TEST
+
 START_TEST(test_a_torn_tail_is_cut)
 {
 	char torn[700];
@@ -359,6 +385,8 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_segments_rotate_and_go_when_all_is_done);
 	tcase_add_test(all, test_a_full_journal_says_retry_until_a_segment_is_done);
 	tcase_add_test(all, test_an_event_larger_than_a_segment_gets_one_of_its_own);
+	tcase_add_test(all, test_an_event_larger_than_the_journal_stops_nothing);
+	tcase_add_test(all, test_a_backlog_that_was_delivered_does_not_come_back);
 	tcase_add_test(all, test_a_torn_tail_is_cut);
 	tcase_add_test(all, test_an_altered_record_is_refused);
 	tcase_add_test(all, test_what_is_no_segment_of_this_journal_is_refused);

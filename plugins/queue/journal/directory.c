@@ -107,7 +107,7 @@ bool directory_list(const struct directory *directory, uint64_t **numbers_out, s
 	uint64_t *numbers = NULL, number;
 	size_t count = 0, room = 0;
 	const struct dirent *entry;
-	while ((entry = readdir(folder)) != NULL) {
+	while (errno = 0, (entry = readdir(folder)) != NULL) {
 		if (!read_segment_name(entry->d_name, &number))
 			continue;
 		if (count == room) {
@@ -122,7 +122,12 @@ bool directory_list(const struct directory *directory, uint64_t **numbers_out, s
 		}
 		numbers[count++] = number;
 	}
+	int cause = errno;
 	(void)closedir(folder);
+	if (cause) {
+		free(numbers);
+		return sluice_error_set(error, "directory: %s: %s", directory->path, strerror(cause));
+	}
 	if (count)
 		qsort(numbers, count, sizeof(*numbers), compare_numbers);
 	*numbers_out = numbers;

@@ -156,7 +156,7 @@ static const char *find_bound(const struct journal *journal)
 {
 	if (journal->inside >= (size_t)journal->config->capacity)
 		return "the journal is full: capacity is reached";
-	if (journal->is_full)
+	if (journal->is_full && journal_now_ns() < journal->retry_at_ns)
 		return "the journal is full: max_size is reached";
 	if (journal->trouble[0] && journal_now_ns() < journal->retry_at_ns)
 		return "the journal cannot be written";
@@ -170,9 +170,9 @@ static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *
 	if (!place)
 		return sluice_retry(event, 0, "out of memory");
 	*place = (struct place){.event = event, .size = format_event_size(event)};
-	if (!place->size) {
+	if (!place->size || writer_segment_size(journal->config, place->size) > journal->config->max_size) {
 		free(place);
-		return sluice_retry(event, 0, "the event is larger than a journal takes");
+		return sluice_retry(event, 0, "the event is larger than the journal takes: raise max_size");
 	}
 	(void)sluice_digest(event); /* here, where several threads are at it, not by the writer */
 	(void)pthread_mutex_lock(&journal->lock);
@@ -218,7 +218,8 @@ static void mark(struct journal *journal, const struct place *place)
 {
 	struct segment *segment = place->segment;
 	segment->open--;
-	if (segment->closed && segment->open == 0) { /* it goes, and its marks with it */
+	/* It goes, and nobody needs its marks; the newest stays, and is to be known as done. */
+	if (segment->closed && segment->open == 0 && segment->next) {
 		journal->has_empty = true;
 		journal->is_full = false;
 		(void)pthread_cond_signal(&journal->work);

@@ -4,8 +4,8 @@
  *     put() ─► pending ─► the writer: one write, one sync ─► ready ─► take() ─► a worker ─► done() ─► a mark
  *
  * One thread, the writer, has the files: it writes all that is pending as one batch, and events are resumed when the sync
- * is through. An event that is done leaves a mark, which goes out with the next batch; a mark that a crash takes means
- * that the event is delivered once more, which the store's unique key answers. A segment is deleted when all of its events
+ * is through. An event that is done leaves a mark, which goes out with the next batch. A mark that a crash takes, or
+ * that goes with the file it stands in, means that the event is delivered once more, which the store's unique key answers. A segment is deleted when all of its events
  * are done.
  */
 #ifndef QUEUE_JOURNAL_H
@@ -90,6 +90,9 @@ int64_t journal_now_ns(void);
 struct sluice_event *backlog_next(struct journal *journal);
 /* The other stages learn which ids are in it. */
 bool backlog_tell(struct journal *journal, struct sluice_error *error);
+
+/* Of a segment with a record of `size` bytes. */
+uint64_t writer_segment_size(const struct config *config, size_t size);
 
 bool writer_start(struct journal *journal, struct sluice_error *error);
 /* No event is pending any more. Marks are made durable. */

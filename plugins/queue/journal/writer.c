@@ -152,12 +152,16 @@ static void end_active(struct journal *journal)
 	leave_active(journal);
 }
 
+uint64_t writer_segment_size(const struct config *config, size_t size)
+{
+	uint64_t wanted = SEGMENT_HEAD_SIZE + size + FORMAT_END_SIZE;
+	return wanted > config->segment_size ? (wanted + PAGE - 1) / PAGE * PAGE : config->segment_size;
+}
+
 /* Begins a segment with room for a record of `size` bytes. */
 static bool begin_segment(struct journal *journal, size_t size)
 {
-	uint64_t wanted = SEGMENT_HEAD_SIZE + size + FORMAT_END_SIZE;
-	wanted = wanted > journal->config->segment_size ? (wanted + PAGE - 1) / PAGE * PAGE
-	                                                : journal->config->segment_size;
+	uint64_t wanted = writer_segment_size(journal->config, size);
 	journal->is_full = bytes_held(journal) + wanted > journal->config->max_size;
 	if (journal->is_full) {
 		journal->retry_at_ns = journal_now_ns() + pause_max_ns;
@@ -213,7 +217,9 @@ static struct place_list take_batch(struct journal *journal, size_t *size_out)
 static size_t count_marks(const struct journal *journal, size_t size)
 {
 	size_t count = journal->marks.count < DONE_RANGES_MAX ? journal->marks.count : DONE_RANGES_MAX;
-	return count && has_room(journal, size + format_done_size(count)) ? count : 0;
+	while (count && !has_room(journal, size + format_done_size(count)))
+		count /= 2;
+	return count;
 }
 
 /* Others may have added to the last one meanwhile. */
@@ -326,7 +332,10 @@ static void write_pending(struct journal *journal)
 /* Marks alone are worth no sync: without them an event is delivered once more. */
 static void write_marks(struct journal *journal, bool to_disk)
 {
-	size_t count = journal->active ? count_marks(journal, 0) : 0;
+	/* A life that only delivers what an earlier one has left has no segment of its own yet. */
+	if (journal->marks.count && !journal->active)
+		(void)begin_segment(journal, format_done_size(1));
+	size_t count = count_marks(journal, 0);
 	struct range *marks = copy_marks(journal, count);
 	journal->marked_ns = journal_now_ns();
 	if (!marks)
@@ -348,7 +357,7 @@ static void write_marks(struct journal *journal, bool to_disk)
 static int64_t next_ns(const struct journal *journal)
 {
 	int64_t next = journal->trouble[0] ? journal->retry_at_ns : INT64_MAX;
-	int64_t marks = journal->marks.count && journal->active ? journal->marked_ns + mark_delay_ns : INT64_MAX;
+	int64_t marks = journal->marks.count ? journal->marked_ns + mark_delay_ns : INT64_MAX;
 	return marks < next ? marks : next;
 }
 

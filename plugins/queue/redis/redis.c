@@ -94,7 +94,6 @@ static void accept(struct queue *queue, struct places *added)
 		append(&queue->ready, place);
 		sluice_resume(place->event, SLUICE_PASS);
 	}
-	queue->trouble[0] = '\0';
 	(void)pthread_mutex_unlock(&queue->lock);
 }
 
@@ -153,8 +152,12 @@ static void work_batch(struct queue *queue, struct places *batch, struct places 
 	bool ok = link_open(&queue->link, &error) && add_batch(queue, batch, &error) &&
 	          delete_batch(queue, over, over_count, &error);
 	free_all(over);
-	if (ok)
+	if (ok) {
+		(void)pthread_mutex_lock(&queue->lock);
+		queue->trouble[0] = '\0';
+		(void)pthread_mutex_unlock(&queue->lock);
 		return;
+	}
 	link_close(&queue->link);
 	reject(queue, batch, &error);
 }
