@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/arena.h"
@@ -152,6 +153,14 @@ static int expire(struct connection *connection, int phase, int64_t now_ns)
 	return phase;
 }
 
+/* What has come and was not read yet came in time: the delay is ours. A sender of drops is met between two of them. */
+static bool has_unread(const struct connection *connection, int64_t now_ns)
+{
+	int bytes = 0;
+	return now_ns - atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) < UNREAD_GRACE_S * NS_PER_S &&
+	       ioctl(connection->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 static int end_overdue(struct connection *connection, int phase, int64_t now_ns)
 {
 	const struct connection_table *table = connection->table;
@@ -164,6 +173,8 @@ static int end_overdue(struct connection *connection, int phase, int64_t now_ns)
 		atomic_store_explicit(&connection->deadline_ns, now_ns + table->grace_ns, memory_order_relaxed);
 		return phase;
 	}
+	if (has_unread(connection, now_ns))
+		return phase;
 	if (phase != CONNECTION_IDLE || !connection->served)
 		table->dismiss(table->context, connection, phase != CONNECTION_IDLE, DISMISSED_LATE);
 	return end(connection, phase, now_ns);

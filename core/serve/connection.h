@@ -88,7 +88,10 @@ struct connection_table {
 	int64_t grace_ns; /* for sending the response of a request that has expired */
 };
 
-enum { SWEEP_EVERY_MS = 50 };
+enum {
+	SWEEP_EVERY_MS = 50,
+	UNREAD_GRACE_S = 30, /* how long a server that is behind keeps a connection whose bytes it has not read */
+};
 
 void connection_table_init(struct connection_table *table);
 void connection_table_finish(struct connection_table *table); /* empty again */

@@ -83,6 +83,29 @@ START_TEST(test_sweep_ends_what_is_overdue_and_nothing_else)
 }
 END_TEST
 
+START_TEST(test_what_came_in_time_and_was_not_read_is_not_late)
+{
+	char byte;
+	int64_t now_ns = later(5);
+	ck_assert(connection_enter(connections[0], CONNECTION_HEADERS, NS_PER_S));
+	ck_assert(connection_enter(connections[1], CONNECTION_BODY, NS_PER_S));
+	connections[3]->served = true;
+	for (int i = 0; i < PAIRS; i++)
+		ck_assert_int_eq(send(sockets[i][1], "x", 1, 0), 1);
+	connection_table_sweep(&table, now_ns);
+	for (int i = 0; i < PAIRS; i++)
+		ck_assert(!is_shut(i));
+	ck_assert_int_eq(recv(sockets[0][0], &byte, 1, 0), 1);
+	connection_table_sweep(&table, now_ns);
+	ck_assert(is_shut(0));
+	ck_assert(!is_shut(1));
+	connection_table_sweep(&table, now_ns + UNREAD_GRACE_S * NS_PER_S);
+	for (int i = 1; i < PAIRS; i++)
+		ck_assert(is_shut(i));
+	ck_assert_int_eq(told, 3);
+}
+END_TEST
+
 START_TEST(test_late_answer_has_a_grace_to_be_sent)
 {
 	ck_assert(connection_enter(connections[0], CONNECTION_BUSY, NS_PER_S));
@@ -203,6 +226,7 @@ static Suite *make_suite(void)
 	TCase *all = tcase_create("all");
 	tcase_add_checked_fixture(all, open_all, close_all);
 	tcase_add_test(all, test_sweep_ends_what_is_overdue_and_nothing_else);
+	tcase_add_test(all, test_what_came_in_time_and_was_not_read_is_not_late);
 	tcase_add_test(all, test_late_answer_has_a_grace_to_be_sent);
 	tcase_add_test(all, test_dismissed_are_those_of_the_phases);
 	tcase_add_test(all, test_others_open_and_close_while_one_is_told);
