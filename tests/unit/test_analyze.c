@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "lab/judge/analyze.h"
 #include "lab/report/breakdown.h"
 #include "lab/report/recommend.h"
+#include "lab/report/tried.h"
+#include "lab/run/run.h"
 #include "support/unit.h"
 
 #define MS INT64_C(1000000)
@@ -671,9 +674,93 @@ START_TEST(test_that_no_stage_stands_out_is_said)
 	change_nothing(&body, &tail);
 	build(&body, &tail);
 	analyze();
-	recommend_write_text(&result, NULL, 0, &text);
+	recommend_write_text(&result, NULL, 0, NULL, &text);
 	ck_assert_ptr_nonnull(strstr(text.data, "no stage stands out"));
 	buffer_finish(&text);
+}
+END_TEST
+
+/* A comparison in a directory of its own, with what run.json and compare.json say of it. */
+static void make_comparison(const char *folder, const char *name, const char *a, const char *b, const char *outcome)
+{
+	struct buffer path = {0}, text = {0};
+	struct sluice_error error = {0};
+	buffer_printf(&path, "%s/%s", folder, name);
+	ck_assert_int_eq(mkdir(path.data, 0700), 0);
+	buffer_printf(&text,
+	              "[{\"started_at\": \"2026-11-02T03:04:05Z\", \"arms\": [{\"optimizations\": [%s]}, "
+	              "{\"optimizations\": [%s]}]}, {\"verdict\": {\"outcome\": \"%s\"}, \"metrics\": "
+	              "[{\"name\": \"p50\"}, {\"name\": \"p95\", \"change\": -0.25, \"low\": -0.3, \"high\": -0.2}]}]",
+	              a, b, outcome);
+	json_t *both = json_loads(text.data, 0, NULL);
+	ck_assert(run_write_json(path.data, RUN_ABOUT, json_array_get(both, 0), &error));
+	ck_assert(run_write_json(path.data, RUN_COMPARE, json_array_get(both, 1), &error));
+	json_decref(both);
+	buffer_finish(&text);
+	buffer_finish(&path);
+}
+
+static void run_command(const char *command, const char *folder)
+{
+	struct buffer line = {0};
+	buffer_printf(&line, command, folder);
+	ck_assert_int_eq(system(line.data), 0);
+	buffer_finish(&line);
+}
+
+START_TEST(test_what_came_of_an_overlay_is_said)
+{
+	char folder[] = "/tmp/sluice-tried-XXXXXX";
+	struct buffer text = {0};
+	struct sluice_error error = {0};
+	struct shape tail = plain;
+	struct recommendation list[RECOMMEND_MAX];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	make_comparison(folder, "alone", "", "\"batched-writes\"", "better");
+	make_comparison(folder, "with", "\"lazy\"", "\"batched-writes\", \"lazy\"", "inconclusive");
+	make_comparison(folder, "two-at-once", "", "\"batched-writes\", \"lazy\"", "better");
+	make_comparison(folder, "one-for-another", "\"lazy\"", "\"batched-writes\"", "better");
+	make_comparison(folder, "no-verdict", "", "\"batched-writes\"", "splendid");
+	json_t *trials = tried_read(folder, &error);
+	ck_assert_msg(json_array_size(trials) == 2, "%zu, %s", json_array_size(trials), error.text);
+	tail.persist = 95 * MS;
+	build(&plain, &tail);
+	analyze();
+	size_t count = recommend(&result, overlays, NULL, list);
+	recommend_write_text(&result, list, count, trials, &text);
+	ck_assert_ptr_nonnull(strstr(text.data, "Tried on 2026-11-02: better, P95 -25.0 % [-30.0, -20.0] (/tmp/"));
+	ck_assert_ptr_nonnull(strstr(text.data, "Tried on 2026-11-02 beside lazy: inconclusive"));
+	json_t *document = recommend_to_json(list, count, trials);
+	ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(document, 0), "tried")), 2);
+	json_decref(document);
+	json_decref(trials);
+	buffer_empty(&text);
+	trials = json_array();
+	recommend_write_text(&result, list, count, trials, &text);
+	ck_assert_ptr_nonnull(strstr(text.data, "batched-writes was not tried in the comparisons given."));
+	json_decref(trials);
+	buffer_finish(&text);
+	run_command("rm -r %s", folder);
+}
+END_TEST
+
+START_TEST(test_a_directory_without_a_comparison_is_refused)
+{
+	char folder[] = "/tmp/sluice-tried-XXXXXX";
+	struct sluice_error error = {0};
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_ptr_null(tried_read(folder, &error));
+	ck_assert_ptr_nonnull(
+		strstr(error.text, "there is no comparison (compare.json), nor in a directory inside it"));
+	error = (struct sluice_error){0};
+	make_comparison(folder, "broken", "", "\"lazy\"", "better");
+	run_command("echo '[' >%s/broken/compare.json", folder);
+	ck_assert_ptr_null(tried_read(folder, &error));
+	ck_assert_ptr_nonnull(strstr(error.text, "/broken/compare.json:"));
+	run_command("rm -r %s", folder);
+	error = (struct sluice_error){0};
+	ck_assert_ptr_null(tried_read(folder, &error));
+	ck_assert_ptr_nonnull(strstr(error.text, "No such file or directory"));
 }
 END_TEST
 
@@ -710,6 +797,8 @@ static Suite *suite(void)
 	tcase_add_test(advice, test_overlay_may_treat_a_part_or_a_span_of_its_own);
 	tcase_add_test(advice, test_unknown_condition_is_refused_where_it_stands);
 	tcase_add_test(advice, test_that_no_stage_stands_out_is_said);
+	tcase_add_test(advice, test_what_came_of_an_overlay_is_said);
+	tcase_add_test(advice, test_a_directory_without_a_comparison_is_refused);
 	suite_add_tcase(s, advice);
 	return s;
 }

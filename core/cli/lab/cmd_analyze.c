@@ -14,10 +14,11 @@
 #include "lab/report/breakdown.h"
 #include "lab/report/export.h"
 #include "lab/report/recommend.h"
+#include "lab/report/tried.h"
 #include "lab/run/samples.h"
 
 struct flags {
-	const char *export, *output, *trace, *arm, *pipeline;
+	const char *export, *output, *trace, *arm, *pipeline, *tried;
 };
 
 struct request {
@@ -27,8 +28,9 @@ struct request {
 	char arm; /* 0: all */
 	struct arena arena;
 	const struct yaml_node *overlays;
-	bool several; /* analyses to be told apart */
-	json_t *list; /* of the analyses, for --json; NULL: text */
+	json_t *trials; /* of overlays; NULL: not asked for */
+	bool several;   /* analyses to be told apart */
+	json_t *list;   /* of the analyses, for --json; NULL: text */
 };
 
 static bool open_output(const struct flags *flags, FILE **file_out, struct sluice_error *error)
@@ -55,25 +57,27 @@ static void print_heading(const struct samples *samples, const struct sample_arm
 	(void)printf("\n\n");
 }
 
-static void print_analysis(const struct analyze_result *result, const struct recommendation *list, size_t count)
+static void print_analysis(const struct analyze_result *result, const struct recommendation *list, size_t count,
+                           const json_t *trials)
 {
 	struct buffer text = {0};
 	breakdown_write_text(result, &text);
 	if (result->answered > 0)
-		recommend_write_text(result, list, count, &text);
+		recommend_write_text(result, list, count, trials, &text);
 	printable_write(stdout, PRINTABLE_TEXT, text.data, text.size);
 	buffer_finish(&text);
 }
 
 static json_t *analysis_to_json(const struct samples *samples, const struct sample_arm *arm,
-                                const struct analyze_result *result, const struct recommendation *list, size_t count)
+                                const struct analyze_result *result, const struct recommendation *list, size_t count,
+                                const json_t *trials)
 {
 	json_t *object = json_pack("{s:s, s:s}", "source", samples->path, "label", arm->label);
 	(void)json_object_set_new(object, "arm", arm->arm < 0 ? json_null() : json_integer(arm->arm));
 	(void)json_object_set_new(object, "joined", json_integer((json_int_t)samples->joined));
 	(void)json_object_set_new(object, "broken_lines", json_integer((json_int_t)samples->log.broken));
 	(void)json_object_update_new(object, breakdown_to_json(result));
-	(void)json_object_set_new(object, "recommendations", recommend_to_json(list, count));
+	(void)json_object_set_new(object, "recommendations", recommend_to_json(list, count, trials));
 	return object;
 }
 
@@ -84,12 +88,13 @@ static void analyze_arm(struct request *request, const struct samples *samples, 
 	analyze_records(arm->records, arm->count, arm->names, &result);
 	size_t count = recommend(&result, request->overlays, arm->optimizations, list);
 	if (request->list) {
-		(void)json_array_append_new(request->list, analysis_to_json(samples, arm, &result, list, count));
+		(void)json_array_append_new(request->list,
+		                            analysis_to_json(samples, arm, &result, list, count, request->trials));
 		return;
 	}
 	if (request->several || samples->arm_count > 1)
 		print_heading(samples, arm);
-	print_analysis(&result, list, count);
+	print_analysis(&result, list, count, request->trials);
 }
 
 /* What was asked for of one run: all its arms, or one. */
@@ -160,6 +165,10 @@ static bool read_flags(struct request *request, int run_count, struct sluice_err
 	request->is_export = flags->export != NULL;
 	request->arm = flags->arm ? flags->arm[0] : '\0';
 	request->several = run_count > 1;
+	if (flags->tried && !flags->pipeline)
+		return sluice_error_set(error, "--tried: goes with --pipeline");
+	if (flags->tried && !(request->trials = tried_read(flags->tried, error)))
+		return false;
 	return !flags->pipeline || recommend_read_overlays(flags->pipeline, &request->arena, &request->overlays, error);
 }
 
@@ -185,6 +194,7 @@ static int analyze(const struct flags *flags, const struct arguments *arguments)
 	if (!done)
 		say(error.text);
 	json_decref(request.list);
+	json_decref(request.trials);
 	arena_finish(&request.arena);
 	return done ? STATUS_YES : STATUS_CANNOT;
 }
@@ -199,6 +209,8 @@ int cmd_analyze(int argc, char **argv)
 		{"trace", "FILE", "the server's trace, to join with the run's requests", NULL, &values.trace},
 		{"arm", "a|b", "analyze one arm only", NULL, &values.arm},
 		{"pipeline", "FILE", "recommend the overlays of this pipeline by their names", NULL, &values.pipeline},
+		{"tried", "DIR", "say what came of these overlays in DIR, a run directory of `compare` or several",
+	         NULL, &values.tried},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	struct command command = {

@@ -107,7 +107,7 @@ static json_t *breakdown_of(const struct sample_arm *arm)
 	size_t count = recommend(&result, NULL, arm->optimizations, list);
 	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "arm", arm->label, "requests", (json_int_t)result.requests,
 	                 "total", row_to_json("total", &result.total), "parts", parts, "database", spans,
-	                 "recommendations", recommend_to_json(list, count));
+	                 "recommendations", recommend_to_json(list, count, NULL));
 }
 
 static bool write_breakdown(const struct bundle *bundle, struct sluice_error *error)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/report/tried.h"
 #include "yaml/option.h"
 
 #define SPAN_PREFIX "persist." /* before the name of a span of the store */
@@ -335,7 +336,7 @@ bool recommend_read_overlays(const char *path, struct arena *arena, const struct
 	return true;
 }
 
-static void write_one(const struct recommendation *each, size_t number, struct buffer *out)
+static void write_one(const struct recommendation *each, size_t number, const json_t *trials, struct buffer *out)
 {
 	buffer_printf(out, "  %zu. %.0f %% %s.\n     Try ", number, 100 * each->seen, each->condition);
 	if (each->overlay)
@@ -346,6 +347,11 @@ static void write_one(const struct recommendation *each, size_t number, struct b
 		buffer_printf(out, " (%s is on already)", each->already);
 	buffer_printf(out, ". Condition: %s above %.0f %%; it accounts for %.0f %% of the tail's excess.\n", each->name,
 	              100 * each->threshold, 100 * each->gain);
+	const char *const overlays[] = {each->overlay, each->already};
+	for (size_t i = 0; i < sizeof(overlays) / sizeof(overlays[0]); i++) {
+		if (overlays[i])
+			tried_write_text(trials, overlays[i], out);
+	}
 }
 
 static void write_none(const struct analyze_result *result, struct buffer *out)
@@ -362,25 +368,26 @@ static void write_none(const struct analyze_result *result, struct buffer *out)
 }
 
 void recommend_write_text(const struct analyze_result *result, const struct recommendation *list, size_t count,
-                          struct buffer *out)
+                          const json_t *trials, struct buffer *out)
 {
 	buffer_add_text(out, "RECOMMENDATION\n");
 	for (size_t i = 0; i < count; i++)
-		write_one(&list[i], i + 1, out);
+		write_one(&list[i], i + 1, trials, out);
 	if (count == 0)
 		write_none(result, out);
 }
 
-json_t *recommend_to_json(const struct recommendation *list, size_t count)
+json_t *recommend_to_json(const struct recommendation *list, size_t count, const json_t *trials)
 {
 	json_t *array = json_array();
 	for (size_t i = 0; i < count; i++) {
 		const struct recommendation *each = &list[i];
-		(void)json_array_append_new(array,
-		                            json_pack("{s:s, s:f, s:f, s:f, s:s, s:s, s:s?, s:s?}", "name", each->name,
-		                                      "seen", each->seen, "threshold", each->threshold, "gain",
-		                                      each->gain, "condition", each->condition, "advice", each->advice,
-		                                      "overlay", each->overlay, "already_on", each->already));
+		(void)json_array_append_new(array, json_pack("{s:s, s:f, s:f, s:f, s:s, s:s, s:s?, s:s?, s:o?}", "name",
+		                                             each->name, "seen", each->seen, "threshold",
+		                                             each->threshold, "gain", each->gain, "condition",
+		                                             each->condition, "advice", each->advice, "overlay",
+		                                             each->overlay, "already_on", each->already, "tried",
+		                                             each->overlay ? tried_of(trials, each->overlay) : NULL));
 	}
 	return array;
 }

@@ -45,9 +45,10 @@ bool recommend_read_overlays(const char *path, struct arena *arena, const struct
 size_t recommend(const struct analyze_result *result, const struct yaml_node *overlays, const json_t *enabled,
                  struct recommendation out[RECOMMEND_MAX]);
 
-/* As sentences, a line each; that no stage stands out where there are none. */
+/* As sentences, a line each; that no stage stands out where there are none. `trials`: of tried_read(), what came of the
+ * overlays before; NULL: not known. */
 void recommend_write_text(const struct analyze_result *result, const struct recommendation *list, size_t count,
-                          struct buffer *out);
-json_t *recommend_to_json(const struct recommendation *list, size_t count);
+                          const json_t *trials, struct buffer *out);
+json_t *recommend_to_json(const struct recommendation *list, size_t count, const json_t *trials);
 
 #endif
