@@ -99,10 +99,9 @@ system_calls() {
 	local arm calls
 	echo "system calls for a webhook, 50 senders"
 	for arm in "${arms[@]}"; do
-		calls=$(perf stat -x ' ' -o /dev/fd/3 -e raw_syscalls:sys_enter -p "${pids[$arm]}" -- \
-			"$programs/bench-send" "${ports[$arm]}" 50 0 "$count" calls 3>&1 >/dev/null | awk '/sys_enter/ { print $1 }')
+		count_system_calls "${pids[$arm]}" "${ports[$arm]}" "$count" "$work/calls"
 		echo "$count" >>"$work/sent-$arm"
-		calls=$(calculate "${calls:-0} / $count" 1)
+		calls=$(calculate "$(total_system_calls "$work/calls") / $count" 1)
 		case $arm in
 		express | fastify | postgres) report "$arm" "$calls" ;;
 		*) judge "$arm" "$calls" 6 ;;

@@ -41,6 +41,13 @@ start() {
 # The processor time of a process so far, in clock ticks.
 processor_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
 
+# count_system_calls PID PORT COUNT FILE: of the process while 50 senders send it COUNT webhooks, by name.
+count_system_calls() {
+	perf stat -x ' ' -o "$4" -e raw_syscalls:sys_enter -e 'syscalls:sys_enter_*' -p "$1" -- \
+		"$programs/bench-send" "$2" 50 0 "$3" calls >/dev/null
+}
+total_system_calls() { awk '/raw_syscalls/ { print $1 }' "$1"; }
+
 # value NAME LINE: the value in a line of `name=value` words.
 value() { tr ' ' '\n' <<<"$2" | sed -n "s/^$1=//p"; }
 

@@ -8,6 +8,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/deferred.h"
+
+enum { TOGETHER_NS = 100000 };
 
 struct event_thread {
 	void (*carry)(struct event *event);
@@ -19,6 +23,21 @@ struct event_thread {
 	bool stopping;
 };
 
+/* The senders of those that are through soon are told together; see base/deferred.h. */
+static void carry_all(const struct event_thread *self, struct event *event)
+{
+	while (event) {
+		int64_t end_ns = clock_now_ns() + TOGETHER_NS;
+		deferred_begin();
+		do {
+			struct event *next = event->next_given;
+			self->carry(event);
+			event = next;
+		} while (event && clock_now_ns() < end_ns);
+		deferred_end();
+	}
+}
+
 static void *work(void *argument)
 {
 	struct event_thread *self = argument;
@@ -27,9 +46,9 @@ static void *work(void *argument)
 	for (;;) {
 		struct event *event = self->first;
 		if (event) {
-			self->first = event->next_given;
+			self->first = NULL;
 			(void)pthread_mutex_unlock(&self->lock);
-			self->carry(event);
+			carry_all(self, event);
 			(void)pthread_mutex_lock(&self->lock);
 		} else if (self->stopping) {
 			break;

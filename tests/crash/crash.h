@@ -38,6 +38,7 @@ void findings_note(struct findings *findings, enum finding finding, const char *
 
 struct subject {
 	const char *name;
+	const char *ignored; /* how names of files end that no crash leaves anything of; NULL: none */
 	/* Does its work in the folder, with notes of what it promises. */
 	void (*run)(const char *folder, unsigned events);
 	/* Starts in a folder as a crash left it, and counts what is wrong. `goes_on`: it is used afterwards, and started
@@ -45,11 +46,17 @@ struct subject {
 	void (*check)(const char *folder, const struct promise *promise, bool goes_on, struct findings *findings);
 };
 
-extern const struct subject journal_subject;
+extern const struct subject journal_subject, sqlite_subject;
 
-/* Makes every state in `folder` and has it checked. `share` of `shares`: the states are dealt out. */
+/* Which states are made. */
+struct selection {
+	unsigned share, shares; /* they are dealt out */
+	unsigned pages_max; /* with pages missing or torn, after one operation: more are thinned evenly; 0: no bound */
+};
+
+/* Makes the states in `folder` and has each checked. */
 void states_check(const struct subject *subject, const struct disk_log *log, unsigned events, const char *folder,
-                  unsigned share, unsigned shares, struct findings *findings);
+                  struct selection selection, struct findings *findings);
 
 /* Deletes its files. */
 void folder_empty(const char *folder);

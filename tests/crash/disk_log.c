@@ -18,6 +18,7 @@ static struct {
 	pthread_mutex_t lock;
 	bool on, skips_syncs;
 	char folder[512];
+	const char *ignored;
 	struct stat folder_status;
 	struct disk_log log;
 	long syncs, fail_at;
@@ -81,6 +82,28 @@ static bool is_folder(int fd)
 	       status.st_dev == state.folder_status.st_dev;
 }
 
+static bool is_ignored(const char *name)
+{
+	size_t size = strlen(name), end = state.ignored ? strlen(state.ignored) : 0;
+	return end > 0 && size >= end && strcmp(name + size - end, state.ignored) == 0;
+}
+
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* Gives the file the next number; the lock is held. */
+static void add_file(struct disk_op op, const char *name, ino_t inode)
+{
+	op.file = state.file_count;
+	(void)snprintf(op.name, sizeof(op.name), "%.60s", name);
+	state.files[state.file_count].inode = inode;
+	memcpy(state.files[state.file_count++].name, op.name, sizeof(op.name));
+	add(op, NULL);
+}
+
 /* A file that was not there before. */
 static void note_created(int fd)
 {
@@ -92,13 +115,22 @@ static void note_created(int fd)
 	if (length <= 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
 		return;
 	path[length] = '\0';
-	if (strncmp(path, state.folder, prefix) != 0 || path[prefix] != '/' || state.file_count == FILES_MAX)
+	if (strncmp(path, state.folder, prefix) != 0 || path[prefix] != '/' || is_ignored(path) ||
+	    state.file_count == FILES_MAX)
 		return;
-	struct disk_op op = {.kind = DISK_CREATE, .file = state.file_count};
-	(void)snprintf(op.name, sizeof(op.name), "%.60s", path + prefix + 1);
-	state.files[state.file_count].inode = status.st_ino;
-	memcpy(state.files[state.file_count++].name, op.name, sizeof(op.name));
-	add(op, NULL);
+	add_file((struct disk_op){.kind = DISK_CREATE}, path + prefix + 1, status.st_ino);
+}
+
+/* A file in the folder has another name there. */
+static void note_linked(const char *path)
+{
+	unsigned from;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	(void)pthread_mutex_lock(&state.lock);
+	if (find(fd, &from) && state.file_count < FILES_MAX)
+		add_file((struct disk_op){.kind = DISK_LINK, .from = from}, name_of(path), state.files[from].inode);
+	(void)pthread_mutex_unlock(&state.lock);
+	(void)close(fd);
 }
 
 static int opened(int fd, int flags)
@@ -135,9 +167,8 @@ static void note_size(int fd, off_t size)
 
 static void note_unlink(const char *path)
 {
-	const char *slash = strrchr(path, '/');
 	struct disk_op op = {.kind = DISK_UNLINK};
-	(void)snprintf(op.name, sizeof(op.name), "%.60s", slash ? slash + 1 : path);
+	(void)snprintf(op.name, sizeof(op.name), "%.60s", name_of(path));
 	(void)pthread_mutex_lock(&state.lock);
 	if (state.on)
 		add(op, NULL);
@@ -168,12 +199,13 @@ static int sync_with(const char *name, int fd)
 	return fails ? -1 : 0;
 }
 
-void disk_log_start(const char *folder, long fail_at, int cause)
+void disk_log_start(const char *folder, const char *ignored, long fail_at, int cause)
 {
 	(void)pthread_mutex_lock(&state.lock);
 	(void)snprintf(state.folder, sizeof(state.folder), "%s", folder);
 	if (stat(folder, &state.folder_status) != 0)
 		abort();
+	state.ignored = ignored;
 	state.on = true;
 	state.syncs = 0;
 	state.fail_at = fail_at;
@@ -293,6 +325,15 @@ OWN int fsync(int fd)
 OWN int fdatasync(int fd)
 {
 	return sync_with("fdatasync", fd);
+}
+
+OWN int link(const char *from, const char *path)
+{
+	REAL(int, "link", (const char *, const char *));
+	int result = function(from, path);
+	if (result == 0)
+		note_linked(path);
+	return result;
 }
 
 OWN int unlink(const char *path)

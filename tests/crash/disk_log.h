@@ -16,6 +16,7 @@ enum disk_op_kind {
 	DISK_SYNC,        /* of `file` */
 	DISK_SYNC_FAILED, /* likewise, and nobody knows what the disk has */
 	DISK_SYNC_NAMES,  /* of the folder */
+	DISK_LINK,        /* `file` appears as `name`, and is what the file `from` is */
 	DISK_UNLINK,      /* `name` */
 	DISK_NOTE,        /* `note` and `number` are the test's */
 };
@@ -23,6 +24,7 @@ enum disk_op_kind {
 struct disk_op {
 	enum disk_op_kind kind;
 	unsigned file; /* 0, 1, 2 … in the order of creation */
+	unsigned from;
 	char name[64];
 	uint64_t at;
 	size_t size;
@@ -36,8 +38,9 @@ struct disk_log {
 	size_t count, room;
 };
 
-/* Begins to log; the folder must be empty. `fail_at`: the number of the sync that fails with `cause`, from 1; 0: none. */
-void disk_log_start(const char *folder, long fail_at, int cause);
+/* Begins to log; the folder must be empty. `ignored`: how the names of files end that are not logged; NULL: of none.
+ * `fail_at`: the number of the sync that fails with `cause`, from 1; 0: none. */
+void disk_log_start(const char *folder, const char *ignored, long fail_at, int cause);
 struct disk_log disk_log_stop(void);
 void disk_log_free(struct disk_log *log);
 long disk_log_syncs(void); /* so far */

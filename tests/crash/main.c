@@ -1,7 +1,8 @@
 /*
- * crash-states SUBJECT EVENTS FAILING: runs the subject with EVENTS events, and once with FAILING events for each sync that
- * it makes, which then fails; starts it in every state that a crash can leave behind; prints how many there were and what
- * was wrong with them. Exits 1 if anything was.
+ * crash-states SUBJECT EVENTS FAILING [PAGES]: runs the subject with EVENTS events, and once with FAILING events for each
+ * sync that it makes, which then fails; starts it in every state that a crash can leave behind, but in PAGES of those with
+ * pages missing or torn after each operation; prints how many there were and what was wrong with them. Exits 1 if
+ * anything was.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +17,8 @@
 #include "crash/crash.h"
 
 enum { SHARES = 2, SYNCS_MAX = 10000 };
+
+static unsigned pages_max; /* see struct selection */
 
 static const char *const finding_names[FINDINGS] = {"lost", "doubled", "altered", "reordered", "refused"};
 
@@ -45,8 +48,8 @@ static void remove_folder(const char *folder)
 }
 
 /* In a child each, with a folder in memory; what it found comes through a pipe. */
-static pid_t start_share(const struct subject *subject, const struct disk_log *log, unsigned events, unsigned share,
-                         int out)
+static pid_t start_share(const struct subject *subject, const struct disk_log *log, unsigned events,
+                         struct selection selection, int out)
 {
 	pid_t child = fork();
 	if (child != 0)
@@ -55,7 +58,7 @@ static pid_t start_share(const struct subject *subject, const struct disk_log *l
 	struct findings findings = {0};
 	make_folder(folder);
 	disk_skip_syncs();
-	states_check(subject, log, events, folder, share, SHARES, &findings);
+	states_check(subject, log, events, folder, selection, &findings);
 	remove_folder(folder);
 	_exit(write(out, &findings, sizeof(findings)) == (ssize_t)sizeof(findings) ? 0 : 2);
 }
@@ -77,7 +80,7 @@ static void check_log(const struct subject *subject, const struct disk_log *log,
 	if (pipe(pipes) != 0)
 		exit(2);
 	for (unsigned share = 0; share < SHARES; share++)
-		(void)start_share(subject, log, events, share, pipes[1]);
+		(void)start_share(subject, log, events, (struct selection){share, SHARES, pages_max}, pipes[1]);
 	for (unsigned share = 0; share < SHARES; share++) {
 		struct findings more;
 		int status;
@@ -96,7 +99,7 @@ static long record_and_check(const struct subject *subject, unsigned events, lon
 {
 	char folder[] = "/dev/shm/sluice-crash-XXXXXX";
 	make_folder(folder);
-	disk_log_start(folder, fail_at, fail_at % 2 ? EIO : ENOSPC);
+	disk_log_start(folder, subject->ignored, fail_at, fail_at % 2 ? EIO : ENOSPC);
 	subject->run(folder, events);
 	struct disk_log log = disk_log_stop();
 	long syncs = disk_log_syncs();
@@ -124,15 +127,16 @@ static bool report(const char *what, const struct findings *findings, const stru
 
 int main(int argc, char **argv)
 {
-	if (argc != 4) {
-		(void)fprintf(stderr, "usage: crash-states SUBJECT EVENTS FAILING\n");
+	if (argc != 4 && argc != 5) {
+		(void)fprintf(stderr, "usage: crash-states SUBJECT EVENTS FAILING [PAGES]\n");
 		return 2;
 	}
-	static const struct subject *const subjects[] = {&journal_subject};
+	static const struct subject *const subjects[] = {&journal_subject, &sqlite_subject};
 	const struct subject *subject = NULL;
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		subject = strcmp(subjects[i]->name, argv[1]) == 0 ? subjects[i] : subject;
 	unsigned events = (unsigned)atoi(argv[2]), failing = (unsigned)atoi(argv[3]);
+	pages_max = argc == 5 ? (unsigned)atoi(argv[4]) : 0;
 	if (!subject || events >= EVENTS_MAX || failing >= EVENTS_MAX) {
 		(void)fprintf(stderr, "crash-states: no such subject, or too many events\n");
 		return 2;

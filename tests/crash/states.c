@@ -44,8 +44,9 @@ struct states {
 	struct promise promise;
 	uint32_t acknowledgements;
 	bool done[EVENTS_MAX]; /* since the last operation */
+	size_t operations;     /* so far */
 	uint64_t number;
-	unsigned share, shares;
+	struct selection selection;
 	struct findings *findings;
 };
 
@@ -106,6 +107,19 @@ static void apply_sync(struct file *file, bool failed)
 		file->disk_size = file->now_size;
 }
 
+static void copy_content(struct file *file, const struct file *from)
+{
+	if (from->room == 0)
+		return;
+	reserve(file, from->room);
+	memcpy(file->now, from->now, from->room);
+	memcpy(file->disk, from->disk, from->room);
+	memcpy(file->dirty, from->dirty, sizeof(file->dirty));
+	memcpy(file->doubtful, from->doubtful, sizeof(file->doubtful));
+	file->now_size = from->now_size;
+	file->disk_size = from->disk_size;
+}
+
 static struct file *find_name(struct states *states, const char *name)
 {
 	for (unsigned i = states->file_count; i-- > 0;)
@@ -119,11 +133,14 @@ static void apply(struct states *states, const struct disk_op *op)
 	struct file *file = &states->files[op->file];
 	switch (op->kind) {
 	case DISK_CREATE:
+	case DISK_LINK:
 		if (op->file >= FILES)
 			abort();
 		states->file_count = op->file + 1;
 		memcpy(file->name, op->name, sizeof(file->name));
 		file->is_named = true;
+		if (op->kind == DISK_LINK)
+			copy_content(file, &states->files[op->from]);
 		break;
 	case DISK_WRITE:
 		apply_write(file, op);
@@ -197,7 +214,7 @@ static void write_file(const struct states *states, const struct file *file, con
 
 static void check(struct states *states, struct choice choice)
 {
-	if (states->number++ % states->shares != states->share)
+	if (states->number++ % states->selection.shares != states->selection.share)
 		return;
 	folder_empty(states->folder);
 	for (unsigned i = 0; i < states->file_count; i++) {
@@ -206,8 +223,8 @@ static void check(struct states *states, struct choice choice)
 			write_file(states, file, &choice);
 	}
 	states->findings->states++;
-	states->subject->check(states->folder, &states->promise, states->number / states->shares % GOES_ON_EVERY == 0,
-	                       states->findings);
+	states->subject->check(states->folder, &states->promise,
+	                       states->number / states->selection.shares % GOES_ON_EVERY == 0, states->findings);
 }
 
 static void add_way(struct page *page, uint8_t old)
@@ -250,19 +267,42 @@ static size_t find_pages(const struct states *states, struct page *pages_out, si
 	return count;
 }
 
+static size_t count_choices(const struct page *pages, size_t count)
+{
+	size_t choices = 0, ways = 0;
+	for (size_t i = 0; i < count; i++) {
+		choices += pages[i].way_count * (1 + ways);
+		ways += pages[i].way_count;
+	}
+	return choices;
+}
+
+/* Every so many choices one, and others after the next operation. */
+struct thinning {
+	size_t step, next;
+};
+
+static void check_one_of(struct states *states, struct thinning *thinning, struct choice choice)
+{
+	if (thinning->next++ % thinning->step == 0)
+		check(states, choice);
+}
+
 static void check_pages(struct states *states)
 {
 	static struct page pages[64];
-	size_t count = find_pages(states, pages, 64);
+	size_t count = find_pages(states, pages, 64), max = states->selection.pages_max;
+	struct thinning thinning = {.step = max ? count_choices(pages, count) / max + 1 : 1,
+	                            .next = states->operations};
 	for (size_t a = 0; a < count; a++)
 		for (size_t way_a = 0; way_a < pages[a].way_count; way_a++) {
 			struct choice choice = {.pages = {&pages[a], NULL}, .old = {pages[a].ways[way_a], 0}};
-			check(states, choice);
+			check_one_of(states, &thinning, choice);
 			for (size_t b = a + 1; b < count; b++)
 				for (size_t way_b = 0; way_b < pages[b].way_count; way_b++) {
 					choice.pages[1] = &pages[b];
 					choice.old[1] = pages[b].ways[way_b];
-					check(states, choice);
+					check_one_of(states, &thinning, choice);
 				}
 		}
 }
@@ -274,6 +314,7 @@ static void check_all(struct states *states)
 		names_differ |= states->files[i].is_named != states->files[i].is_named_on_disk;
 		sizes_differ |= states->files[i].is_named && states->files[i].now_size != states->files[i].disk_size;
 	}
+	states->operations++;
 	check(states, (struct choice){0});
 	check_pages(states);
 	check(states, (struct choice){.none_synced = true});
@@ -286,7 +327,7 @@ static void check_all(struct states *states)
 }
 
 void states_check(const struct subject *subject, const struct disk_log *log, unsigned events, const char *folder,
-                  unsigned share, unsigned shares, struct findings *findings)
+                  struct selection selection, struct findings *findings)
 {
 	struct states *states = calloc(1, sizeof(*states));
 	if (!states)
@@ -294,8 +335,7 @@ void states_check(const struct subject *subject, const struct disk_log *log, uns
 	states->subject = subject;
 	states->folder = folder;
 	states->promise.events = events;
-	states->share = share;
-	states->shares = shares;
+	states->selection = selection;
 	states->findings = findings;
 	for (size_t i = 0; i < log->count; i++) {
 		const struct disk_op *op = &log->ops[i];

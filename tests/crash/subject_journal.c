@@ -1,32 +1,15 @@
 /* queue/journal under crashes: events go through it in groups, some stay, and segments rotate. */
-#include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "conform/bench.h"
 #include "crash/crash.h"
-#include "runtime/loader.h"
+#include "crash/numbered.h"
 
-enum { WINDOW = 24, KEPT_EVERY = 40, GROUP_MAX = 8, LARGE_EVERY = 29 };
+enum { WINDOW = 24, KEPT_EVERY = 40, GROUP_MAX = 8 };
 
 static struct sluice_host host; /* the bench's, which notes what is acknowledged */
 static const struct sluice_host *bench_host;
-
-static const struct plugin *journal(void)
-{
-	static struct plugin *plugin;
-	struct sluice_error error = {0};
-	if (!plugin)
-		plugin = loader_open_file(TEST_BUILD_DIR "/plugins/queue/journal.so", &error);
-	if (!plugin) {
-		(void)fprintf(stderr, "%s\n", error.text);
-		exit(2);
-	}
-	return plugin;
-}
 
 static void resume(struct sluice_event *event, enum sluice_verdict verdict)
 {
@@ -37,29 +20,18 @@ static void resume(struct sluice_event *event, enum sluice_verdict verdict)
 
 static struct bench *open_journal(const char *folder, struct sluice_error *error)
 {
+	static const struct plugin *plugin;
 	char directory[600];
+	if (!plugin)
+		plugin = built_stage("plugins/queue/journal.so");
 	(void)snprintf(directory, sizeof(directory), "directory=%s", folder);
 	const char *const options[] = {directory, "durability=relaxed", "segment_size=64KiB", "max_size=64MiB", NULL};
-	return bench_create(journal(), options, false, error);
-}
-
-static const char *payload_of(int64_t number, char payload_out[4096])
-{
-	size_t size = number % LARGE_EVERY == 0 ? 3000 : 40 + (size_t)(number * 37 % 200);
-	for (size_t i = 0; i < size; i++)
-		payload_out[i] = (char)('a' + (number + (int64_t)i) % 23);
-	payload_out[size] = '\0';
-	return payload_out;
+	return bench_create(plugin, options, false, error);
 }
 
 static struct sluice_event *make(struct bench *bench, int64_t number)
 {
-	char id[32], payload[4096];
-	struct sluice_event *event = bench_event(bench);
-	(void)snprintf(id, sizeof(id), "id-%lld", (long long)number);
-	bench_set_fields(event, id, "crash", "s", payload_of(number, payload));
-	event->sequence = number;
-	event->has_sequence = true;
+	struct sluice_event *event = numbered_event(bench, number);
 	if (!bench_host) {
 		bench_host = event->host;
 		host = *bench_host;
@@ -93,8 +65,9 @@ static void finish(struct bench *bench, struct sluice_event *event)
 /* A sender tries again what was refused. */
 static void send_until_accepted(struct bench *bench, int64_t number)
 {
+	struct patience patience = patience_begin();
 	while (!put(bench, make(bench, number)))
-		(void)usleep(1000);
+		patience_wait(&patience, "an event is refused again and again");
 }
 
 /* Those of a group are put at once, so that they may share a batch; what is refused is sent again. */
@@ -146,33 +119,10 @@ static void run(const char *folder, unsigned events)
 	bench_close(bench);
 }
 
-static void look_at(const struct sluice_event *event, const struct promise *promise, uint8_t *seen,
-                    uint32_t *last_acknowledged, struct findings *findings)
-{
-	char payload[4096], id[32];
-	int64_t number = event->sequence;
-	if (number < 0 || number >= (int64_t)promise->events) {
-		findings_note(findings, FINDING_ALTERED, "event %lld was never put", (long long)number);
-		return;
-	}
-	(void)payload_of(number, payload);
-	(void)snprintf(id, sizeof(id), "id-%lld", (long long)number);
-	if (event->payload.size != strlen(payload) || memcmp(event->payload.data, payload, event->payload.size) != 0 ||
-	    event->message_id.size != strlen(id) || memcmp(event->message_id.data, id, strlen(id)) != 0)
-		findings_note(findings, FINDING_ALTERED, "event %lld is another than was put", (long long)number);
-	if (seen[number]++)
-		findings_note(findings, FINDING_DOUBLED, "event %lld is there twice", (long long)number);
-	uint32_t place = promise->acknowledged[number];
-	if (place && place < *last_acknowledged)
-		findings_note(findings, FINDING_REORDERED, "event %lld comes behind a later one", (long long)number);
-	*last_acknowledged = place ? place : *last_acknowledged;
-}
-
 /* Everything that is in it, which stays there. */
 static bool look(const char *folder, const struct promise *promise, bool goes_on, struct findings *findings)
 {
-	uint8_t seen[EVENTS_MAX] = {0};
-	uint32_t last = 0;
+	struct sighting sighting = {.promise = promise, .findings = findings};
 	struct sluice_error error = {0};
 	struct sluice_event *event;
 	struct bench *bench = open_journal(folder, &error);
@@ -181,14 +131,12 @@ static bool look(const char *folder, const struct promise *promise, bool goes_on
 		return false;
 	}
 	while (bench->ops->of.queue->take(&bench->stage, &event, 1) == 1) {
-		look_at(event, promise, seen, &last, findings);
+		sighting_add(&sighting, event->sequence, event->message_id, event->payload);
 		event->acknowledged = true;
 		bench->ops->of.queue->done(&bench->stage, event, SLUICE_RETRY);
 		bench_free(event);
 	}
-	for (unsigned i = 0; i < promise->events; i++)
-		if (promise->required[i] && !seen[i])
-			findings_note(findings, FINDING_LOST, "event %u was acknowledged and is not there", i);
+	sighting_end(&sighting);
 	if (goes_on) {
 		send_until_accepted(bench, promise->events);
 		if (bench->ops->of.queue->take(&bench->stage, &event, 1) != 1)
@@ -204,10 +152,7 @@ static void check(const char *folder, const struct promise *promise, bool goes_o
 {
 	if (!look(folder, promise, goes_on, findings) || !goes_on)
 		return;
-	struct promise more = *promise;
-	more.required[more.events] = true;
-	more.acknowledged[more.events] = UINT32_MAX;
-	more.events++;
+	struct promise more = promise_one_more(promise);
 	(void)look(folder, &more, false, findings);
 }
 

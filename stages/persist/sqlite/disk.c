@@ -233,6 +233,7 @@ static int file_close(sqlite3_file *file)
 	struct handle *handle = handle_of(file);
 	if (handle->kind != DISK_KINDS)
 		note_closed(handle->disk, handle->kind);
+	gather_finish(&handle->gather);
 	return handle->below->pMethods->xClose(handle->below);
 }
 
@@ -249,6 +250,9 @@ static bool read_from_memory(struct disk *disk, void *data, int size, int64_t at
 
 static int file_read(sqlite3_file *file, void *data, int size, sqlite3_int64 at)
 {
+	int result = gather_flush(handle_of(file));
+	if (result != SQLITE_OK)
+		return result;
 	if (handle_of(file)->kind == DISK_LOG && read_from_memory(handle_of(file)->disk, data, size, at))
 		return SQLITE_OK;
 	return below(file)->pMethods->xRead(below(file), data, size, at);
@@ -265,42 +269,25 @@ static void note_writing(sqlite3_file *file, bool begins)
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
-/* What a transaction has read by an index that somebody has written over meanwhile must not be written. */
-static bool transaction_stands(struct disk *disk, bool restarts)
-{
-	disk_look_at_index(disk);
-	(void)pthread_mutex_lock(&disk->lock);
-	bool stands = look_index_stands(disk, restarts);
-	(void)pthread_mutex_unlock(&disk->lock);
-	if (!stands)
-		disk_doubt(disk, "the WAL index (-shm) was overwritten by another program while in use", false);
-	return stands;
-}
-
-static int write_to_log(sqlite3_file *file, const void *data, int size, sqlite3_int64 at)
-{
-	struct disk *disk = handle_of(file)->disk;
-	if (!transaction_stands(disk, at == 0))
-		return SQLITE_IOERR_SHMMAP;
-	(void)pthread_mutex_lock(&disk->lock);
-	shadow_write(&disk->shadow, data, (size_t)size, at, wal_index_sizes(disk->index).brought_over);
-	(void)pthread_mutex_unlock(&disk->lock);
-	return below(file)->pMethods->xWrite(below(file), data, size, at);
-}
-
 /* To sync takes most of the time of a transaction, and then SQLite writes to the index. */
+static int sync_log(sqlite3_file *file, int flags)
+{
+	int result = gather_flush(handle_of(file));
+	if (result == SQLITE_OK)
+		result = sync_with_name(file, flags);
+	(void)gather_stands(handle_of(file)->disk, false);
+	return result;
+}
+
 static int file_sync(sqlite3_file *file, int flags)
 {
-	int result = sync_with_name(file, flags);
-	if (handle_of(file)->kind == DISK_LOG)
-		(void)transaction_stands(handle_of(file)->disk, false);
-	return result;
+	return (handle_of(file)->kind == DISK_LOG ? sync_log : sync_with_name)(file, flags);
 }
 
 static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_int64 at)
 {
 	if (handle_of(file)->kind == DISK_LOG)
-		return write_to_log(file, data, size, at);
+		return gather_write(handle_of(file), data, size, at);
 	note_writing(file, true);
 	int result = below(file)->pMethods->xWrite(below(file), data, size, at);
 	note_writing(file, false);
@@ -309,15 +296,19 @@ static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_in
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
+	int result = gather_flush(handle_of(file));
+	if (result != SQLITE_OK)
+		return result;
 	note_writing(file, true);
-	int result = below(file)->pMethods->xTruncate(below(file), size);
+	result = below(file)->pMethods->xTruncate(below(file), size);
 	note_writing(file, false);
 	return result;
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *size_out)
 {
-	return below(file)->pMethods->xFileSize(below(file), size_out);
+	int result = gather_flush(handle_of(file));
+	return result != SQLITE_OK ? result : below(file)->pMethods->xFileSize(below(file), size_out);
 }
 
 static int file_lock(sqlite3_file *file, int level)
@@ -392,6 +383,7 @@ static int index_unmap(sqlite3_file *file, int remove)
 static void note_transaction(struct disk *disk, bool begins)
 {
 	(void)pthread_mutex_lock(&disk->lock);
+	(void)atomic_fetch_add(&disk->transaction, 1);
 	if (begins) {
 		disk->begun = wal_index_mark(disk->index);
 		disk->begun_by = pthread_self();

@@ -61,7 +61,8 @@ struct disk {
 	struct wal_mark last;     /* that it was seen at, under the lock for writing */
 	struct wal_mark begun;    /* where the transaction that writes began; salt 0: there is none */
 	pthread_t begun_by;
-	bool index_altered; /* it said less than that, or was truncated */
+	_Atomic uint64_t transaction; /* how many began and ended so far: odd while one is on */
+	bool index_altered;           /* it said less than that, or was truncated */
 	/* Of the database, as last seen: what changed its time may be our writing or another process's checkpoint. */
 	int64_t database_size;
 	struct timespec changed_at;

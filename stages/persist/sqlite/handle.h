@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "disk.h"
+#include "gather.h"
 
 /* Of the locks of the WAL-index. */
 enum { LOCK_TO_WRITE = 0, LOCK_TO_CHECKPOINT = 1 };
@@ -20,6 +21,7 @@ struct handle {
 	enum disk_kind kind; /* DISK_KINDS: one of no interest */
 	bool name_is_new;    /* its folder was not synced since it was opened */
 	bool maps_index;
+	struct gather gather; /* of the log */
 	sqlite3_file *below;
 };
 

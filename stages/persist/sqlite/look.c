@@ -2,6 +2,7 @@
 #include "look.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +89,37 @@ static bool is_altered(struct disk *disk, const struct stat *status, sqlite3_fil
 	return changed && !is_ours && !is_theirs;
 }
 
+static bool is_same(const struct stat *status, const struct disk_file *file)
+{
+	return status->st_dev == file->device && status->st_ino == file->inode;
+}
+
+/* Whether the configured path leads to another place than the name that is used, of which `named` tells; NULL: it leads
+ * nowhere. What has one name only is in one place, however it was found. */
+static bool leads_elsewhere(const struct disk *disk, const struct disk_file *file, const struct stat *named)
+{
+	struct stat configured;
+	if (!disk->configured[0])
+		return false;
+	if (named && is_same(named, file) && named->st_nlink == 1 &&
+	    (strcmp(disk->configured, file->path) == 0 ||
+	     (stat(disk->configured, &configured) == 0 && is_same(&configured, file))))
+		return false;
+	return folder_leads_elsewhere(disk->configured, file->path);
+}
+
+/* Why its name leads to nothing. */
+static enum disk_state find_missing(const struct disk_file *file, enum disk_kind kind, int cause)
+{
+	struct stat status;
+	char folder[PATH_MAX];
+	folder_of(file->path, folder, sizeof(folder));
+	if (cause != ENOENT || stat(folder, &status) != 0)
+		return DISK_UNREACHABLE;
+	bool is_moved = kind == DISK_DATABASE && fstat(file->fd, &status) == 0 && status.st_nlink > 0;
+	return is_moved ? DISK_MOVED : DISK_MISSING;
+}
+
 enum disk_state look_at(struct disk *disk, enum disk_kind kind, sqlite3_file *writer)
 {
 	struct disk_file *file = &disk->files[kind];
@@ -95,17 +127,12 @@ enum disk_state look_at(struct disk *disk, enum disk_kind kind, sqlite3_file *wr
 	struct stat status;
 	if (file->handles == 0)
 		return DISK_IN_PLACE;
-	if (kind == DISK_DATABASE && disk->configured[0] && folder_leads_elsewhere(disk->configured, file->path))
+	int cause = lstat(file->path, &status) == 0 ? 0 : errno;
+	if (kind == DISK_DATABASE && leads_elsewhere(disk, file, cause ? NULL : &status))
 		return DISK_ELSEWHERE;
-	if (lstat(file->path, &status) != 0) {
-		char folder[PATH_MAX];
-		folder_of(file->path, folder, sizeof(folder));
-		if (errno != ENOENT || stat(folder, &status) != 0)
-			return DISK_UNREACHABLE;
-		bool is_moved = kind == DISK_DATABASE && fstat(file->fd, &status) == 0 && status.st_nlink > 0;
-		return is_moved ? DISK_MOVED : DISK_MISSING;
-	}
-	if (status.st_dev != file->device || status.st_ino != file->inode)
+	if (cause)
+		return find_missing(file, kind, cause);
+	if (!is_same(&status, file))
 		return DISK_REPLACED;
 	if (is_too_short(disk, kind, &said, status.st_size) || (kind == DISK_LOG && !begins_as_said(disk, &said)))
 		return DISK_SHORT;

@@ -8,6 +8,7 @@
 
 #include <sluice/stage.h>
 
+#include "birth.h"
 #include "database.h"
 #include "figures.h"
 #include "folder.h"
@@ -52,7 +53,7 @@ static bool open_to_write(struct store *store, struct sluice_stage *stage, struc
 	    !folder_resolve(store->config.path, store->disk.configured, store->path, error))
 		return false;
 	store->config.path = store->path;
-	if (!inspect_files(&store->config, error))
+	if (!birth_give(store->path, error) || !inspect_files(&store->config, error))
 		return false;
 	store->writer = (struct writer){
 		.stage = stage, .config = &store->config, .disk = &store->disk, .trouble = &store->trouble};
