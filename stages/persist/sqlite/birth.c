@@ -32,7 +32,7 @@ static unsigned char *make_image(sqlite3_int64 *size_out)
 
 static bool write_image(const char *path, const unsigned char *image, sqlite3_int64 size)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
 	if (fd < 0)
 		return false;
 	bool ok = pwrite(fd, image, (size_t)size, 0) == size && fsync(fd) == 0;
