@@ -148,6 +148,32 @@ START_TEST(test_a_second_start_in_one_process_leaves_the_locks_of_the_first)
 }
 END_TEST
 
+/* A try that was killed may have left its file, which by now is the second name of a database that was moved away. */
+START_TEST(test_a_new_database_is_made_beside_what_an_earlier_try_left)
+{
+	char left[160];
+	(void)snprintf(left, sizeof(left), "%s-new-%ld", path, (long)getpid());
+	shell("echo moved >%s/moved.db && ln %s/moved.db %s", folder, folder, left);
+	struct harness *h = open_store();
+	store_some(h, "first", 3);
+	shell("test $(cat %s/moved.db) = moved", folder);
+	ck_assert_int_eq(access(left, F_OK), -1);
+	harness_close(h);
+	shell("test $(stat -c %%h %s) = 1 && test $(ls %s | wc -l) = 2", path, folder);
+}
+END_TEST
+
+START_TEST(test_a_new_database_is_made_where_a_link_leads)
+{
+	shell("mkdir %s/there && ln -s there/real.db %s", folder, path);
+	struct harness *h = open_store();
+	store_some(h, "first", 3);
+	harness_close(h);
+	shell("test -L %s && test -f %s/there/real.db", path, folder);
+	ck_assert_int_eq(count_after_a_kill(), 3);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("persist/sqlite: start");
@@ -157,6 +183,8 @@ static Suite *suite(void)
 	                    sizeof(harmed) / sizeof(harmed[0]));
 	tcase_add_loop_test(start, test_a_start_on_whole_files_is_not, 0, sizeof(unharmed) / sizeof(unharmed[0]));
 	tcase_add_test(start, test_a_second_start_in_one_process_leaves_the_locks_of_the_first);
+	tcase_add_test(start, test_a_new_database_is_made_beside_what_an_earlier_try_left);
+	tcase_add_test(start, test_a_new_database_is_made_where_a_link_leads);
 	tcase_set_timeout(start, 60);
 	suite_add_tcase(s, start);
 	return s;
