@@ -26,15 +26,45 @@ static const char *const missing[] = {
                                            "('webhook_dead_letters', 'SELECT'), ('webhook_dead_letters', 'INSERT')"),
 };
 
-bool rights_check(struct connection *connection, enum rights rights, struct sluice_error *error)
+static bool ask(struct connection *connection, const char *sql, char *answer, size_t room, struct sluice_error *error)
 {
 	struct parameters parameters = {0};
-	char grants[GRANTS_SIZE];
 	parameters_string(&parameters, connection->server->schema);
-	if (!connection_ask(connection, missing[rights], &parameters, grants, sizeof(grants), error))
+	return connection_ask(connection, sql, &parameters, answer, room, error);
+}
+
+static bool check_grants(struct connection *connection, enum rights rights, struct sluice_error *error)
+{
+	char grants[GRANTS_SIZE];
+	if (!ask(connection, missing[rights], grants, sizeof(grants), error))
 		return false;
 	if (!grants[0])
 		return true;
 	return sluice_error_set(error, "url: the database role lacks rights; have an owner or a superuser run: %s",
 	                        grants);
+}
+
+/* Only reading a policy tells whether it admits all rows. */
+static bool check_policies(struct connection *connection, struct sluice_error *error)
+{
+	static const char policed[] =
+		"SELECT string_agg(format('ALTER TABLE %I.%I DISABLE ROW LEVEL SECURITY', $1, relname), '; ' ORDER BY "
+		"relname) FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND relname "
+		"IN ('webhook_schema', 'webhook_events', 'webhook_audit_trail', 'webhook_dead_letters') AND "
+		"row_security_active(oid)";
+	char statements[GRANTS_SIZE];
+	if (!ask(connection, policed, statements, sizeof(statements), error))
+		return false;
+	if (!statements[0])
+		return true;
+	return sluice_error_set(
+		error,
+		"url: row level security may hide events from the database role; give the role BYPASSRLS, or have an owner run: %s",
+		statements);
+}
+
+bool rights_check(struct connection *connection, enum rights rights, struct sluice_error *error)
+{
+	return check_grants(connection, rights, error) &&
+	       ((rights != RIGHTS_READ && rights != RIGHTS_WRITE) || check_policies(connection, error));
 }

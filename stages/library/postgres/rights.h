@@ -1,6 +1,6 @@
 /*
  * What the connection's role may do. PostgreSQL refuses with a code and the name of a table; these say which GRANT is
- * missing.
+ * missing, or which table has policies (row level security) that apply to the role.
  */
 #ifndef POSTGRES_RIGHTS_H
 #define POSTGRES_RIGHTS_H
@@ -19,7 +19,8 @@ enum rights {
 	RIGHTS_WRITE,       /* likewise */
 };
 
-/* Whether the role has them, asked within a transaction. One that may use some columns of a table counts as having the right to it. */
+/* Whether the role has them, asked within a transaction. One that may use some columns of a table counts as having the
+ * right to it. To read and to write, no policy may stand between the role and the rows. */
 bool rights_check(struct connection *connection, enum rights rights, struct sluice_error *error);
 
 #endif

@@ -19,7 +19,7 @@ static bool set_up(struct connection *connection)
 	server_quote_schema(connection->server, schema);
 	(void)snprintf(sql, sizeof(sql),
 	               "SET search_path = %s, pg_temp; SET statement_timeout = %lld; SET lock_timeout = 0; SET "
-	               "default_transaction_isolation = 'read committed'",
+	               "row_security = off; SET default_transaction_isolation = 'read committed'",
 	               schema, (long long)(config->statement_timeout.ns / NS_PER_MS));
 	PGresult *result = connection_send(connection, sql);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
