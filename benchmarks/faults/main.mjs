@@ -7,57 +7,14 @@
 
 import { compare, Load } from '../../tests/integration/support/load.mjs';
 import { start } from '../../tests/integration/support/sluice.mjs';
-import { pause, until } from '../../tests/integration/support/wait.mjs';
+import { until } from '../../tests/integration/support/wait.mjs';
 import { postgresFaults } from './postgres.mjs';
 import { sqliteFaults } from './sqlite.mjs';
+import { scope, seconds, Watch } from './watch.mjs';
 
 const told = { limit: 2, title: 'told after' };
 const healed = { limit: 5, title: 'healed after' };
 const losses = ['lost', 'doubled', 'altered', 'unknown', 'outOfOrder'];
-
-/** What cleanup() asks of a test. */
-function scope() {
-  const ends = [];
-  return {
-    after: (end) => ends.push(end),
-    async finish() {
-      while (ends.length) await ends.pop()();
-    },
-  };
-}
-
-/** Asks for the health again and again, and keeps when it changed. */
-class Watch {
-  constructor(server) {
-    this.changes = [];
-    this.running = this.#run(server);
-  }
-
-  async #run(server) {
-    while (!this.stopped) {
-      const at = performance.now();
-      const response = await server.ask('/api/health').catch(() => undefined);
-      const good = response?.status === 200;
-      if (!good && response) this.reasons = response.json().reasons;
-      if (this.good !== good) this.changes.push({ good, at });
-      this.good = good;
-      await pause(10);
-    }
-  }
-
-  /** The first moment from `from` on at which it was in that state, if there was one. */
-  since(from, good) {
-    const before = this.changes.filter((change) => change.at < from).at(-1);
-    return before?.good === good ? from : this.changes.find((change) => change.at >= from && change.good === good)?.at;
-  }
-
-  async stop() {
-    this.stopped = true;
-    await this.running;
-  }
-}
-
-const seconds = (from, to) => (to === undefined ? undefined : Math.max(0, to - from) / 1000);
 
 /** One fault on one world: { pipeline, directory, env, cause, undo, rows }. A cause may yield when it was first felt. */
 async function suffer(t, fault) {
@@ -99,11 +56,11 @@ function isGood(result) {
     [result.told, told],
     [result.healed, healed],
   ].some(([value, { limit }]) => value > limit);
-  return !late && losses.every((name) => result[name] === 0);
+  return !late && !result.failed && losses.every((name) => result[name] === 0);
 }
 
 const columns = [
-  ['fault', 66, (name, { note }) => `${name}${note ?? ''}`],
+  ['fault', 66, (name) => name],
   ['events/s', 9, (_, { rate }) => `${rate ?? '–'}`],
   ['acknowledged', 13, (_, { answered }) => `${answered}`],
   ['lost', 6, (_, { lost }) => `${lost}`],
@@ -118,8 +75,9 @@ const line = (texts) => columns.map(([, width], i) => (i ? texts[i].padStart(wid
 async function run(fault) {
   const t = scope();
   try {
-    const result = await (fault.measure ?? ((scope) => suffer(scope, fault)))(t);
+    const result = await (fault.measure ?? ((scope) => suffer(scope, fault)))(t, isGood);
     console.log(line(columns.map(([, , text]) => text(fault.name, result))));
+    for (const note of result.notes ?? []) console.log(`    ${note}`);
     if (result.reason && process.env.VERBOSE) console.log(`    ${result.reason}`);
     return isGood(result);
   } catch (error) {

@@ -18,7 +18,8 @@
  *     FORGET_FAIL_NAME=NAME  only syncs of that file count and fail; "." is the folder
  *
  * In the memory: `file-KEY` is the content of the inode KEY, `lost-KEY` a byte for each of its pages, 1 if a failed sync
- * has lost it, `names` a line "KEY NAME" per entry of the folder, `failed` is there once a sync has failed.
+ * has lost it, `names` a line "KEY NAME" per entry of the folder, `failed` is there once a sync has failed, `syncs` says
+ * how many syncs counted.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -220,6 +221,19 @@ static const char *name_of(int fd, const struct stat *status, char path[4096])
 	return path + prefix + 1;
 }
 
+/* For who asks afterwards. */
+static void note_count(long count)
+{
+	static int fd = -1;
+	char path[4096], text[24];
+	(void)snprintf(path, sizeof(path), "%s/syncs", memory);
+	if (fd < 0)
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int length = snprintf(text, sizeof(text), "%ld", count);
+	if (fd < 0 || real_pwrite64(fd, text, (size_t)length, 0) != length)
+		give_up(path);
+}
+
 /* Whether this sync is one that is to fail. */
 static int fails(const char *name)
 {
@@ -228,13 +242,12 @@ static int fails(const char *name)
 		   *times = getenv("FORGET_FAIL_TIMES"), *file = getenv("FORGET_FAIL_WHILE");
 	if (only && strcmp(only, name) != 0)
 		return 0;
-	count++;
+	note_count(++count);
 	long first = at ? atol(at) : 0;
 	return (first && count >= first && count < first + (times ? atol(times) : 1)) ||
 	       (file && truncate(file, 1) == 0);
 }
 
-/* For who asks afterwards. */
 static void note_failure(void)
 {
 	char path[4096];

@@ -147,6 +147,23 @@ START_TEST(test_acknowledged_events_survive_what_is_done_to_the_files)
 }
 END_TEST
 
+START_TEST(test_what_was_never_acknowledged_is_not_called_lost)
+{
+	struct harness *h = open_store();
+	store_some(h, "first", 10);
+	run_by_hand("CREATE TRIGGER t BEFORE INSERT ON webhook_audit_trail BEGIN SELECT RAISE(IGNORE); END");
+	ck_assert_int_eq(store_one(h, "undone", "s", "payload"), SLUICE_RETRY);
+	run_by_hand("DROP TRIGGER t");
+	uint64_t epoch = epoch_of(h);
+	truncate_index();
+	wait_for_recovery(h, epoch);
+	char *log = harness_take_log();
+	ck_assert_msg(!strstr(log, "acknowledged_events_lost"), "%s", log);
+	free(log);
+	harness_close(h);
+}
+END_TEST
+
 START_TEST(test_it_is_noticed_and_repaired_without_traffic)
 {
 	struct harness *h = open_store();
@@ -436,6 +453,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(files, make_folder, remove_folders);
 	tcase_add_loop_test(files, test_acknowledged_events_survive_what_is_done_to_the_files, 0, SURVIVED);
 	tcase_add_loop_test(files, test_it_is_noticed_and_repaired_without_traffic, 0, SURVIVED);
+	tcase_add_test(files, test_what_was_never_acknowledged_is_not_called_lost);
 	tcase_add_test(files, test_a_server_that_stops_at_once_leaves_all_it_acknowledged);
 	tcase_add_loop_test(files, test_nothing_is_acknowledged_while_the_path_leads_elsewhere, 0,
 	                    sizeof(links) / sizeof(links[0]));

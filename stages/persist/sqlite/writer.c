@@ -286,8 +286,6 @@ static enum progress insert(struct writer *writer, struct sluice_event *event, e
 		return REFUSED;
 	}
 	*verdict = SLUICE_PASS;
-	if (id > writer->last_id)
-		writer->last_id = id;
 	return add_cover(writer, id, sluice_digest(event)) ? WENT_WELL : BROKEN;
 }
 
@@ -379,8 +377,10 @@ static enum progress transact(struct writer *writer, struct sluice_batch *batch,
 	if (!commit(writer))
 		return BROKEN;
 	sluice_batch_span(writer->stage, batch, SPAN_COMMIT, host->now_ns() - executed_ns);
-	if (writer->cover_count > 0)
+	if (writer->cover_count > 0) {
 		chain_advance(&writer->chain, writer->stage, &row);
+		writer->last_id = covered_id(writer, writer->cover_count - 1);
+	}
 	return WENT_WELL;
 }
 

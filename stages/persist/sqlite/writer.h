@@ -54,7 +54,7 @@ struct writer {
 	const char *dropped;        /* by this transaction, although the database reported no error; NULL: nothing */
 	int64_t data_version;       /* changes when another connection has committed; 0: not asked yet */
 	bool has_triggers;          /* not ours, on our tables: what they do to a row is looked at before it counts */
-	int64_t last_id;            /* the highest that an event got; 0: none yet */
+	int64_t last_id;            /* of the event that was stored last; 0: none yet */
 	int64_t failed_ns;          /* when a transaction with events failed last */
 	pthread_mutex_t lock;       /* over all of the above */
 	pthread_cond_t resumed;

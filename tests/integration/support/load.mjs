@@ -16,7 +16,7 @@ class Sender {
   #next() {
     const index = this.count++;
     const id = `${this.name}-${index}`;
-    const payload = `{"index":${index},"noise":"${'x'.repeat(Math.floor(this.load.random() * 300))}"}`;
+    const payload = `{"index":${index},"noise":"${'x'.repeat(Math.floor(this.load.random() * this.load.noise))}"}`;
     const body = webhook(id, { payload, stream: this.name, sequence: index });
     const entry = { id, stream: this.name, index, body, payload, attempts: 0 };
     this.load.entries.set(id, entry);
@@ -65,9 +65,10 @@ class Sender {
 }
 
 export class Load {
-  /** Ends with the test. `depths`: a sender for each, with so many requests on the way at once. */
-  constructor(t, url, { depths = [1, 1, 1, 1, 1, 1, 4, 8], seed = 1, name = 's' } = {}) {
-    Object.assign(this, { url, entries: new Map(), stopping: false, cut: 0, kept: 0, answers: {}, refusals: [] });
+  /** Ends with the test. `depths`: a sender for each, with so many requests on the way at once; `noise`: bytes of a payload,
+   * up to which its size is random. */
+  constructor(t, url, { depths = [1, 1, 1, 1, 1, 1, 4, 8], seed = 1, name = 's', noise = 300 } = {}) {
+    Object.assign(this, { url, noise, entries: new Map(), stopping: false, cut: 0, kept: 0, answers: {}, refusals: [] });
     this.random = randomFrom(seed);
     this.senders = depths.map((depth, i) => new Sender(this, `${name}${i}`, depth));
     cleanup(t, () => {
