@@ -36,8 +36,9 @@
 	"checked AS MATERIALIZED (SELECT hash, doubted, " TRANSACTION_FAIL_UNLESS(                                     \
 		"list IS NULL OR (" condition                                                                          \
 		" AND ($14 = 1 OR doubted = 0))") " FROM covered LEFT JOIN audit ON true "                             \
-						  "CROSS JOIN LATERAL (SELECT greatest(" STANDING_IS_DOUBTED(          \
-							  "covered.relation") ", " STANDING_IS_DOUBTED("audit.relation") ") AS doubted) AS triggers)"
+						  "CROSS JOIN LATERAL (SELECT coalesce(" STANDING_DOUBTS(              \
+							  "covered.relation",                                          \
+							  "audit.relation") ", 0) AS doubted) AS triggers)"
 
 #define INSERT(payload_array, payload, condition)                                                                      \
 	"WITH " STORED(payload_array, payload) ", " COVERED ", " AUDIT ", " CHECKED(                                   \

@@ -24,8 +24,8 @@ static enum sluice_verdict give_up(struct connection *connection, struct sluice_
 	return sluice_retry(event, 0, "PostgreSQL could not commit: %s", why);
 }
 
-enum { INSERTED_ID, INSERTED_KEEPS, INSERTED_DOUBTED };
-enum { AUDITED_KEEPS, AUDITED_DOUBTED };
+enum { INSERTED_ID, INSERTED_KEEPS, INSERTED_TABLE };
+enum { AUDITED_KEEPS, AUDITED_DOUBTS };
 
 /* Yields no row when the message id is there already. */
 static enum fault insert(struct connection *connection, struct sluice_event *event, PGresult **inserted_out)
@@ -35,8 +35,8 @@ static enum fault insert(struct connection *connection, struct sluice_event *eve
 	(void)snprintf(sql, sizeof(sql),
 	               "INSERT INTO webhook_events (" ROW_COLUMNS
 	               ") VALUES ($1, $2, $3, $4, %s, $6, $7, $8) ON CONFLICT (message_id) DO "
-	               "NOTHING RETURNING id, " TRANSACTION_KEEPS("webhook_events.tableoid") ", " STANDING_IS_DOUBTED(
-			       "webhook_events.tableoid"),
+	               "NOTHING RETURNING id, " TRANSACTION_KEEPS(
+			       "webhook_events.tableoid") ", webhook_events.tableoid::bigint",
 	               form->written_as);
 	struct parameters parameters = {0};
 	row_add(&parameters, event, form->takes_text);
@@ -80,8 +80,9 @@ static enum sluice_verdict look_up(struct connection *connection, struct sluice_
 	return verdict;
 }
 
-/* What goes wrong here is never the event's fault. */
-static enum fault write_audit_row(struct connection *connection, const struct sluice_audit_row *row, bool *doubted_out)
+/* What goes wrong here is never the event's fault. `*doubts_out`: of the tables of the event and of the audit row. */
+static enum fault write_audit_row(struct connection *connection, const struct sluice_audit_row *row,
+                                  const PGresult *inserted, int64_t *doubts_out)
 {
 	struct parameters parameters = {0};
 	parameters_text(&parameters, row->writer);
@@ -90,11 +91,12 @@ static enum fault write_audit_row(struct connection *connection, const struct sl
 	parameters_bytea(&parameters, row->covers.data, row->covers.size);
 	parameters_bytea(&parameters, row->previous, SLUICE_DIGEST_SIZE);
 	parameters_bytea(&parameters, row->hash, SLUICE_DIGEST_SIZE);
+	parameters_int64(&parameters, column_int64(inserted, 0, INSERTED_TABLE));
 	PGresult *result = connection_query(
 		connection,
 		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, "
 		"previous, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING " TRANSACTION_KEEPS(
-			"webhook_audit_trail.tableoid") ", " STANDING_IS_DOUBTED("webhook_audit_trail.tableoid"),
+			"webhook_audit_trail.tableoid") ", " STANDING_DOUBTS("$7::oid", "webhook_audit_trail.tableoid"),
 		&parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	if (ok && PQntuples(result) == 0) {
@@ -102,7 +104,7 @@ static enum fault write_audit_row(struct connection *connection, const struct sl
 		ok = false;
 	}
 	ok = ok && transaction_keeps(connection, result, AUDITED_KEEPS, "webhook_audit_trail");
-	*doubted_out = ok && column_int64(result, 0, AUDITED_DOUBTED);
+	*doubts_out = ok ? column_int64(result, 0, AUDITED_DOUBTS) : 0;
 	PQclear(result);
 	return ok ? FAULT_NONE : FAULT_LATER;
 }
@@ -125,13 +127,13 @@ static enum sluice_verdict store_new(struct connection *connection, struct sluic
 	const struct sluice_host *host = connection->stage->host;
 	uint8_t cover[CHAIN_COVER_SIZE];
 	struct sluice_audit_row row;
-	bool doubted = false;
+	int64_t doubts = 0;
 	chain_cover(cover, column_int64(inserted, 0, INSERTED_ID), sluice_digest(event));
 	chain_next(&connection->chain, host, cover, 1, &row);
-	enum fault fault = write_audit_row(connection, &row, &doubted);
-	if (fault == FAULT_NONE && (doubted || column_int64(inserted, 0, INSERTED_DOUBTED)))
+	enum fault fault = write_audit_row(connection, &row, inserted, &doubts);
+	if (fault == FAULT_NONE && doubts)
 		fault = standing_check(connection, inserted, INSERTED_ID, &event, 1);
-	if (fault == FAULT_REFUSED && !column_int64(inserted, 0, INSERTED_DOUBTED))
+	if (fault == FAULT_REFUSED && !(doubts & STANDING_FIRST_IS_DOUBTED))
 		fault = FAULT_LATER;
 	int64_t executed_ns = host->now_ns();
 	sluice_span(connection->stage, event, SPAN_EXECUTE, executed_ns - start_ns);

@@ -5,8 +5,7 @@
  */
 #include "keeper.h"
 
-#include <time.h>
-
+#include "real_clock.h"
 #include "recovery.h"
 
 #define LOOK_INTERVAL_NS INT64_C(250000000)
@@ -65,21 +64,9 @@ static void keep_small(struct keeper *keeper)
 	writer_resume(keeper->writer);
 }
 
-static int64_t read_clock(clockid_t clock)
-{
-	struct timespec now;
-	(void)clock_gettime(clock, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-static int64_t now_ns(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
 static void check_log(struct keeper *keeper)
 {
-	int64_t began_ns = now_ns(), used_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+	int64_t began_ns = real_now_ns(), used_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
 	if (!keeper->db || began_ns < keeper->check_at_ns)
 		return;
 	disk_check_log(keeper->writer->disk, LOG_ALL);
@@ -92,13 +79,16 @@ static void check_log(struct keeper *keeper)
  * most of the time. */
 static void recover(struct keeper *keeper)
 {
-	int64_t began_ns = now_ns();
+	int64_t began_ns = real_now_ns();
 	if (began_ns < keeper->recover_at_ns)
 		return;
+	char doubt[DISK_DOUBT_SIZE];
+	disk_get_doubt(keeper->writer->disk, doubt);
+	trouble_begin_mending(keeper->writer->trouble, doubt);
 	writer_pause(keeper->writer);
 	bool ok = recovery_run(keeper);
 	writer_resume(keeper->writer);
-	int64_t ended_ns = now_ns();
+	int64_t ended_ns = real_now_ns();
 	keeper->recover_at_ns = ok ? 0 : ended_ns + 3 * (ended_ns - began_ns);
 }
 

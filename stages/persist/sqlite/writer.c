@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "real_clock.h"
 #include "statements.h"
 
 /* Internal: an event of which this transaction has not yet said anything. No verdict of a persist stage is WAIT. */
@@ -24,13 +24,6 @@ enum progress {
 
 /* A probe asks for less than an event may, so its success ends no trouble that an event has just had. */
 #define PROBE_COUNTS_NS INT64_C(1000000000)
-
-static int64_t real_now_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static bool open_database(struct writer *writer, enum database_when when, struct sluice_error *error)
 {
