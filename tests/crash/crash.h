@@ -3,7 +3,8 @@
  *
  * A subject runs once with its files logged (disk_log.h). From the log every state is made that a disk may have when the
  * machine dies after any of the operations: all that was written, and with up to two pages of those not yet synced
- * missing or torn between two sectors; with everything unsynced missing; with names that were not synced missing or back.
+ * missing or torn between two sectors; with everything unsynced missing; with names that were not synced missing or back;
+ * with what was written through memory absent, as it is, or as it was at any time since it was last synced.
  * In each the subject starts again and says what it has.
  */
 #ifndef CRASH_CRASH_H
@@ -38,7 +39,7 @@ void findings_note(struct findings *findings, enum finding finding, const char *
 
 struct subject {
 	const char *name;
-	const char *ignored; /* how names of files end that no crash leaves anything of; NULL: none */
+	const char *mapped; /* how names of files end that are written through memory; NULL: none */
 	/* Does its work in the folder, with notes of what it promises. */
 	void (*run)(const char *folder, unsigned events);
 	/* Starts in a folder as a crash left it, and counts what is wrong. `goes_on`: it is used afterwards, and started

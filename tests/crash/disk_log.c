@@ -9,16 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 1024, FILES_MAX = 4096 };
+enum { DESCRIPTORS = 1024, FILES_MAX = 4096, MAPPED = 4096 };
 
 static struct {
 	pthread_mutex_t lock;
 	bool on, skips_syncs;
 	char folder[512];
-	const char *ignored;
+	const char *mapped;
+	char mapped_name[64]; /* "": there was none yet */
+	char mapped_content[MAPPED];
 	struct stat folder_status;
 	struct disk_log log;
 	long syncs, fail_at;
@@ -44,7 +47,7 @@ static void *real(const char *name)
 	if (!function)                                                                                                 \
 	*(void **)&function = real(name)
 
-static void add(struct disk_op op, const void *data)
+static void append(struct disk_op op, const void *data)
 {
 	struct disk_log *log = &state.log;
 	if (log->count == log->room) {
@@ -58,6 +61,30 @@ static void add(struct disk_op op, const void *data)
 	if (!log->ops || (data && !op.data))
 		abort();
 	log->ops[log->count++] = op;
+}
+
+/* Nobody tells of a write through memory. */
+static void look_at_mapped(void)
+{
+	char path[1024], content[MAPPED] = "";
+	(void)snprintf(path, sizeof(path), "%s/%s", state.folder, state.mapped_name);
+	int fd = state.mapped_name[0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return;
+	bool changed = pread(fd, content, MAPPED, 0) == MAPPED && memcmp(content, state.mapped_content, MAPPED) != 0;
+	(void)close(fd);
+	if (!changed)
+		return;
+	struct disk_op op = {.kind = DISK_MAPPED, .size = MAPPED};
+	memcpy(op.name, state.mapped_name, sizeof(op.name));
+	memcpy(state.mapped_content, content, MAPPED);
+	append(op, content);
+}
+
+static void add(struct disk_op op, const void *data)
+{
+	look_at_mapped();
+	append(op, data);
 }
 
 /* Whether the descriptor is of a file in the folder; the lock is held. */
@@ -82,10 +109,10 @@ static bool is_folder(int fd)
 	       status.st_dev == state.folder_status.st_dev;
 }
 
-static bool is_ignored(const char *name)
+static bool is_mapped(const char *name)
 {
-	size_t size = strlen(name), end = state.ignored ? strlen(state.ignored) : 0;
-	return end > 0 && size >= end && strcmp(name + size - end, state.ignored) == 0;
+	size_t size = strlen(name), end = state.mapped ? strlen(state.mapped) : 0;
+	return end > 0 && size >= end && strcmp(name + size - end, state.mapped) == 0;
 }
 
 static const char *name_of(const char *path)
@@ -115,9 +142,12 @@ static void note_created(int fd)
 	if (length <= 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
 		return;
 	path[length] = '\0';
-	if (strncmp(path, state.folder, prefix) != 0 || path[prefix] != '/' || is_ignored(path) ||
-	    state.file_count == FILES_MAX)
+	if (strncmp(path, state.folder, prefix) != 0 || path[prefix] != '/' || state.file_count == FILES_MAX)
 		return;
+	if (is_mapped(path)) {
+		(void)snprintf(state.mapped_name, sizeof(state.mapped_name), "%.60s", path + prefix + 1);
+		return;
+	}
 	add_file((struct disk_op){.kind = DISK_CREATE}, path + prefix + 1, status.st_ino);
 }
 
@@ -199,13 +229,15 @@ static int sync_with(const char *name, int fd)
 	return fails ? -1 : 0;
 }
 
-void disk_log_start(const char *folder, const char *ignored, long fail_at, int cause)
+void disk_log_start(const char *folder, const char *mapped, long fail_at, int cause)
 {
 	(void)pthread_mutex_lock(&state.lock);
 	(void)snprintf(state.folder, sizeof(state.folder), "%s", folder);
 	if (stat(folder, &state.folder_status) != 0)
 		abort();
-	state.ignored = ignored;
+	state.mapped = mapped;
+	state.mapped_name[0] = '\0';
+	memset(state.mapped_content, 0, MAPPED);
 	state.on = true;
 	state.syncs = 0;
 	state.fail_at = fail_at;
@@ -325,6 +357,16 @@ OWN int fsync(int fd)
 OWN int fdatasync(int fd)
 {
 	return sync_with("fdatasync", fd);
+}
+
+OWN int msync(void *memory, size_t size, int flags)
+{
+	REAL(int, "msync", (void *, size_t, int));
+	(void)pthread_mutex_lock(&state.lock);
+	if (state.on)
+		add((struct disk_op){.kind = DISK_SYNC_MAPPED}, NULL);
+	(void)pthread_mutex_unlock(&state.lock);
+	return state.on || state.skips_syncs ? 0 : function(memory, size, flags);
 }
 
 OWN int link(const char *from, const char *path)

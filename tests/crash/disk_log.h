@@ -18,6 +18,8 @@ enum disk_op_kind {
 	DISK_SYNC_NAMES,  /* of the folder */
 	DISK_LINK,        /* `file` appears as `name`, and is what the file `from` is */
 	DISK_UNLINK,      /* `name` */
+	DISK_MAPPED,      /* `name` begins with the `size` bytes, written through memory */
+	DISK_SYNC_MAPPED, /* … which are synced */
 	DISK_NOTE,        /* `note` and `number` are the test's */
 };
 
@@ -38,9 +40,9 @@ struct disk_log {
 	size_t count, room;
 };
 
-/* Begins to log; the folder must be empty. `ignored`: how the names of files end that are not logged; NULL: of none.
- * `fail_at`: the number of the sync that fails with `cause`, from 1; 0: none. */
-void disk_log_start(const char *folder, const char *ignored, long fail_at, int cause);
+/* Begins to log; the folder must be empty. `mapped`: how the name of a file ends that is written through memory; its
+ * beginning is looked at before each operation. NULL: of none. `fail_at`: the number of the sync that fails with `cause`, from 1; 0: none. */
+void disk_log_start(const char *folder, const char *mapped, long fail_at, int cause);
 struct disk_log disk_log_stop(void);
 void disk_log_free(struct disk_log *log);
 long disk_log_syncs(void); /* so far */

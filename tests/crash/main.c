@@ -99,7 +99,7 @@ static long record_and_check(const struct subject *subject, unsigned events, lon
 {
 	char folder[] = "/dev/shm/sluice-crash-XXXXXX";
 	make_folder(folder);
-	disk_log_start(folder, subject->ignored, fail_at, fail_at % 2 ? EIO : ENOSPC);
+	disk_log_start(folder, subject->mapped, fail_at, fail_at % 2 ? EIO : ENOSPC);
 	subject->run(folder, events);
 	struct disk_log log = disk_log_stop();
 	long syncs = disk_log_syncs();

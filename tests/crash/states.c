@@ -9,7 +9,15 @@
 
 #include "crash/crash.h"
 
-enum { PAGE = 4096, SECTOR = 512, SECTORS = PAGE / SECTOR, FILES = 512, PAGES = 4096, GOES_ON_EVERY = 16 };
+enum {
+	PAGE = 4096,
+	SECTOR = 512,
+	SECTORS = PAGE / SECTOR,
+	FILES = 512,
+	PAGES = 4096,
+	GOES_ON_EVERY = 16,
+	MAPPED_MAX = 4096
+};
 
 /* A file: what was written, and what the disk surely has. */
 struct file {
@@ -34,6 +42,7 @@ struct choice {
 	const struct page *pages[2];
 	uint8_t old[2];
 	bool none_synced, names_as_synced, sizes_as_synced;
+	const struct disk_op *mapped; /* NULL: absent */
 };
 
 struct states {
@@ -42,6 +51,8 @@ struct states {
 	struct file files[FILES];
 	unsigned file_count;
 	struct promise promise;
+	const struct disk_op *mapped[MAPPED_MAX]; /* what it may be, the oldest first */
+	size_t mapped_count;
 	uint32_t acknowledgements;
 	bool done[EVENTS_MAX]; /* since the last operation */
 	size_t operations;     /* so far */
@@ -161,6 +172,8 @@ static void apply(struct states *states, const struct disk_op *op)
 		if (file)
 			file->is_named = false;
 		break;
+	case DISK_MAPPED:
+	case DISK_SYNC_MAPPED:
 	case DISK_NOTE:
 		break;
 	}
@@ -212,6 +225,17 @@ static void write_file(const struct states *states, const struct file *file, con
 	}
 }
 
+static void write_mapped(const struct states *states, const struct disk_op *mapped)
+{
+	char path[600];
+	(void)snprintf(path, sizeof(path), "%s/%s", states->folder, mapped->name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, mapped->data, mapped->size) != (ssize_t)mapped->size || close(fd) != 0) {
+		perror(path);
+		exit(2);
+	}
+}
+
 static void check(struct states *states, struct choice choice)
 {
 	if (states->number++ % states->selection.shares != states->selection.share)
@@ -222,6 +246,8 @@ static void check(struct states *states, struct choice choice)
 		if (choice.names_as_synced ? file->is_named_on_disk : file->is_named)
 			write_file(states, file, &choice);
 	}
+	if (choice.mapped)
+		write_mapped(states, choice.mapped);
 	states->findings->states++;
 	states->subject->check(states->folder, &states->promise,
 	                       states->number / states->selection.shares % GOES_ON_EVERY == 0, states->findings);
@@ -307,6 +333,34 @@ static void check_pages(struct states *states)
 		}
 }
 
+/* The oldest, the newest, and one after another of those between. */
+static void check_mapped(struct states *states)
+{
+	size_t count = states->mapped_count;
+	if (count == 0)
+		return;
+	const size_t picked[] = {0, count - 1, states->operations % count};
+	for (size_t i = 0; i < sizeof(picked) / sizeof(picked[0]); i++) {
+		check(states, (struct choice){.mapped = states->mapped[picked[i]]});
+		check(states, (struct choice){.mapped = states->mapped[picked[i]], .none_synced = true});
+	}
+}
+
+static void add_mapped(struct states *states, const struct disk_op *op)
+{
+	if (states->mapped_count == MAPPED_MAX)
+		abort();
+	states->mapped[states->mapped_count++] = op;
+}
+
+static void keep_newest_mapped(struct states *states)
+{
+	if (states->mapped_count == 0)
+		return;
+	states->mapped[0] = states->mapped[states->mapped_count - 1];
+	states->mapped_count = 1;
+}
+
 static void check_all(struct states *states)
 {
 	bool names_differ = false, sizes_differ = false;
@@ -318,6 +372,7 @@ static void check_all(struct states *states)
 	check(states, (struct choice){0});
 	check_pages(states);
 	check(states, (struct choice){.none_synced = true});
+	check_mapped(states);
 	if (sizes_differ)
 		check(states, (struct choice){.sizes_as_synced = true});
 	if (names_differ) {
@@ -341,6 +396,14 @@ void states_check(const struct subject *subject, const struct disk_log *log, uns
 		const struct disk_op *op = &log->ops[i];
 		if (op->kind == DISK_NOTE) {
 			take_note(states, op);
+			continue;
+		}
+		if (op->kind == DISK_MAPPED) {
+			add_mapped(states, op);
+			continue;
+		}
+		if (op->kind == DISK_SYNC_MAPPED) {
+			keep_newest_mapped(states);
 			continue;
 		}
 		check_all(states); /* as the operation before left it, with what was promised until this one */

@@ -294,11 +294,22 @@ static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_in
 	return result;
 }
 
+/* The disk may have an index of long ago, which would speak of frames that the log no longer has. */
+static bool sync_index(struct disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	volatile uint32_t *index = disk->index;
+	(void)pthread_mutex_unlock(&disk->lock);
+	return wal_index_sync(index);
+}
+
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
 	int result = gather_flush(handle_of(file));
 	if (result != SQLITE_OK)
 		return result;
+	if (handle_of(file)->kind == DISK_LOG && !sync_index(handle_of(file)->disk))
+		return SQLITE_IOERR_TRUNCATE;
 	note_writing(file, true);
 	result = below(file)->pMethods->xTruncate(below(file), size);
 	note_writing(file, false);

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { VERSION = 3007000 }; /* the first word */
 
@@ -114,4 +115,9 @@ void wal_index_forget(volatile uint32_t *index)
 {
 	for (int i = 0; index && i < HEADERS; i++)
 		index[i] = 0;
+}
+
+bool wal_index_sync(volatile uint32_t *index)
+{
+	return !index || msync((void *)(uintptr_t)index, WAL_INDEX_WORDS * sizeof(*index), MS_SYNC) == 0;
 }

@@ -59,6 +59,9 @@ uint64_t wal_header_salt(const uint32_t header[WAL_HEADER_SIZE / 4]);
 /* Whether `next` is what a checkpoint makes of `mark` when the log is to begin again. */
 bool wal_mark_begins_after(struct wal_mark next, struct wal_mark mark);
 
+/* Makes the disk have what it says. `index`: as it is mapped. */
+bool wal_index_sync(volatile uint32_t *index);
+
 /* Makes SQLite write the index again, from the log. */
 void wal_index_forget(volatile uint32_t *index);
 
