@@ -53,6 +53,7 @@ extern const struct subject journal_subject, sqlite_subject;
 struct selection {
 	unsigned share, shares; /* they are dealt out */
 	unsigned pages_max; /* with pages missing or torn, after one operation: more are thinned evenly; 0: no bound */
+	bool with_mapped;   /* states in which there is a file that is written through memory, too */
 };
 
 /* Makes the states in `folder` and has each checked. */

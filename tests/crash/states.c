@@ -337,7 +337,7 @@ static void check_pages(struct states *states)
 static void check_mapped(struct states *states)
 {
 	size_t count = states->mapped_count;
-	if (count == 0)
+	if (count == 0 || !states->selection.with_mapped)
 		return;
 	const size_t picked[] = {0, count - 1, states->operations % count};
 	for (size_t i = 0; i < sizeof(picked) / sizeof(picked[0]); i++) {
