@@ -120,6 +120,34 @@ void bench_process_batch(struct bench *bench, struct sluice_event *const *events
 	bench_process_on(bench, NULL, events, verdicts, count);
 }
 
+/* As the dispatcher does it: what is behind an event that has to be tried again is not handed over. */
+static bool is_held(struct sluice_event *const *events, const enum sluice_verdict *verdicts, size_t number)
+{
+	for (size_t i = 0; i < number && events[number]->stream.data; i++)
+		if (verdicts[i] == SLUICE_RETRY && sluice_bytes_equal(events[i]->stream, events[number]->stream))
+			return true;
+	return false;
+}
+
+static void store(struct bench *bench, struct sluice_batch batch)
+{
+	const struct sluice_persist_ops *ops = bench->ops->of.persist;
+	if (ops->batch_max != 1) {
+		ops->store(&bench->stage, &batch);
+		return;
+	}
+	for (size_t i = 0; i < batch.count; i++) {
+		struct sluice_batch one = {.events = &batch.events[i],
+		                           .verdicts = &batch.verdicts[i],
+		                           .count = 1,
+		                           .worker = batch.worker};
+		if (is_held(batch.events, batch.verdicts, i))
+			batch.verdicts[i] = SLUICE_RETRY;
+		else
+			ops->store(&bench->stage, &one);
+	}
+}
+
 void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct sluice_event *const *events,
                       enum sluice_verdict *verdicts, size_t count)
 {
@@ -128,8 +156,8 @@ void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct 
 		bench_event_forget_words(events[i]);
 	}
 	if (bench->ops->kind == SLUICE_KIND_PERSIST) {
-		struct sluice_batch batch = {.events = events, .verdicts = verdicts, .count = count, .worker = worker};
-		bench->ops->of.persist->store(&bench->stage, &batch);
+		store(bench, (struct sluice_batch){
+				     .events = events, .verdicts = verdicts, .count = count, .worker = worker});
 		return;
 	}
 	process_fn process = abi_process(bench->ops);

@@ -4,6 +4,7 @@
 #include "runtime/dispatcher.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/deferred.h"
 #include "base/log.h"
+#include "runtime/abi.h"
 #include "runtime/lane.h"
 #include "runtime/worker.h"
 
@@ -30,24 +32,60 @@ struct dispatcher {
 	size_t idle;
 	bool stopping;
 	bool hurried;
-	bool starved; /* the queue had more than the pool had room for */
+	bool pulling; /* a worker asks the queue, without the lock */
+	bool more;    /* something came since it was asked */
+	pthread_cond_t pulled;
 
+	atomic_bool starved;  /* the queue had more than the pool had room for */
+	_Atomic int64_t held; /* events taken from the queue and not done */
 	_Atomic int64_t depth;
 	_Atomic uint64_t retries, dead_letters;
 	struct workers *workers;
 };
 
+/* Whether the queue has what take() did not yield: a part of its backlog that the pool has no room for, or that cannot be
+ * read now. Nobody says when that changes. */
+static bool keeps_back(struct dispatcher *dispatcher)
+{
+	struct sluice_stage *queue = &dispatcher->setup.queue->stage;
+	const struct sluice_queue_backlog *backlog = abi_backlog(queue->ops);
+	return atomic_load(&dispatcher->starved) ||
+	       (backlog && (int64_t)backlog->count(queue) > atomic_load(&dispatcher->held));
+}
+
 /* The queue stage hands out one by one what it keeps, in order; the lanes take all of it at once, so that what is
- * behind a failed event is known. Under the lock, which also makes take() one call at a time. */
+ * behind a failed event is known. Called with the lock, which is let go while the stage is asked: it may read from a disk.
+ * One worker asks at a time; to the others what it has not brought yet is not there. */
 static void pull(struct dispatcher *dispatcher)
 {
 	struct sluice_event *events[TAKE_CHUNK];
 	struct sluice_stage *queue = &dispatcher->setup.queue->stage;
 	size_t count;
-	dispatcher->starved = false;
-	while ((count = queue->ops->of.queue->take(queue, events, TAKE_CHUNK)) > 0)
+	if (dispatcher->pulling)
+		return;
+	dispatcher->pulling = true;
+	atomic_store(&dispatcher->starved, false);
+	do {
+		dispatcher->more = false;
+		(void)pthread_mutex_unlock(&dispatcher->lock);
+		count = queue->ops->of.queue->take(queue, events, TAKE_CHUNK);
+		atomic_fetch_add(&dispatcher->held, (int64_t)count);
+		(void)pthread_mutex_lock(&dispatcher->lock);
 		for (size_t i = 0; i < count; i++)
 			lanes_add(dispatcher->lanes, event_of(events[i]));
+		if (count == TAKE_CHUNK && dispatcher->idle > 0)
+			(void)pthread_cond_signal(&dispatcher->some);
+	} while (count > 0 || dispatcher->more);
+	dispatcher->pulling = false;
+	(void)pthread_cond_broadcast(&dispatcher->pulled);
+}
+
+/* All that the queue accepted before this call is in the lanes, or was. */
+static void pull_all(struct dispatcher *dispatcher)
+{
+	while (dispatcher->pulling)
+		(void)pthread_cond_wait(&dispatcher->pulled, &dispatcher->lock);
+	pull(dispatcher);
 }
 
 static void wait_until(struct dispatcher *dispatcher, int64_t until_ns)
@@ -82,8 +120,7 @@ static size_t take_batch(void *context, struct job *job)
 				(void)pthread_cond_signal(&dispatcher->some);
 			break;
 		}
-		/* Nobody says when the pool has room again. */
-		if (dispatcher->starved && wake_ns > clock_now_ns() + STARVED_NS)
+		if (wake_ns > clock_now_ns() + STARVED_NS && keeps_back(dispatcher))
 			wake_ns = clock_now_ns() + STARVED_NS;
 		wait_until(dispatcher, ready > 0 && full_ns < wake_ns ? full_ns : wake_ns);
 	}
@@ -200,7 +237,7 @@ static void conclude_lane(struct dispatcher *dispatcher, const struct job *job, 
 
 	(void)pthread_mutex_lock(&dispatcher->lock);
 	if (rejects) {
-		pull(dispatcher);
+		pull_all(dispatcher);
 		behind = lanes_take_waiting(lane);
 	}
 	lanes_release(dispatcher->lanes, lane, &again, held_until_ns);
@@ -256,6 +293,7 @@ struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup)
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&dispatcher->some, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
+	(void)pthread_cond_init(&dispatcher->pulled, NULL);
 	dispatcher->workers = workers_create(&(struct workers_setup){.config = config,
 	                                                             .persist = setup->persist,
 	                                                             .context = dispatcher,
@@ -281,7 +319,7 @@ void dispatcher_stop(struct dispatcher *dispatcher)
 void dispatcher_reject_waiting(struct dispatcher *dispatcher)
 {
 	(void)pthread_mutex_lock(&dispatcher->lock);
-	pull(dispatcher);
+	pull_all(dispatcher);
 	struct event_list all = lanes_take_all(dispatcher->lanes);
 	(void)pthread_mutex_unlock(&dispatcher->lock);
 	finish_all(dispatcher, &all, "shutting down");
@@ -291,6 +329,7 @@ void dispatcher_destroy(struct dispatcher *dispatcher)
 {
 	workers_destroy(dispatcher->workers);
 	lanes_destroy(dispatcher->lanes);
+	(void)pthread_cond_destroy(&dispatcher->pulled);
 	(void)pthread_cond_destroy(&dispatcher->some);
 	(void)pthread_mutex_destroy(&dispatcher->lock);
 	free(dispatcher);
@@ -304,6 +343,7 @@ void dispatcher_expect(struct dispatcher *dispatcher, int events)
 void dispatcher_wake(struct dispatcher *dispatcher)
 {
 	(void)pthread_mutex_lock(&dispatcher->lock);
+	dispatcher->more = true;
 	if (dispatcher->idle > 0)
 		(void)pthread_cond_signal(&dispatcher->some);
 	(void)pthread_mutex_unlock(&dispatcher->lock);
@@ -311,7 +351,12 @@ void dispatcher_wake(struct dispatcher *dispatcher)
 
 void dispatcher_starve(struct dispatcher *dispatcher)
 {
-	dispatcher->starved = true;
+	atomic_store(&dispatcher->starved, true);
+}
+
+void dispatcher_forget(struct dispatcher *dispatcher)
+{
+	atomic_fetch_sub(&dispatcher->held, 1);
 }
 
 void dispatcher_hurry(struct dispatcher *dispatcher)

@@ -52,6 +52,9 @@ void dispatcher_wake(struct dispatcher *dispatcher);
 /* Inside take(): the pool has no room for what the queue would yield; it is asked again soon, event or no event. */
 void dispatcher_starve(struct dispatcher *dispatcher);
 
+/* After done(): an event that was taken is not in the queue any more. */
+void dispatcher_forget(struct dispatcher *dispatcher);
+
 /* Nobody lingers any more. */
 void dispatcher_hurry(struct dispatcher *dispatcher);
 

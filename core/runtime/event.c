@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "runtime/host.h"
 
+enum { BEYOND_MAX = 16 };
+
 struct event_pool {
 	struct pipeline *pipeline;
 	struct arena_budget budget, receiving;
@@ -18,6 +20,7 @@ struct event_pool {
 	size_t arena_size;
 	size_t resting_max;                /* more are freed, so that a burst does not hold its memory forever */
 	atomic_size_t in_flight, received; /* admitted; not yet */
+	atomic_size_t beyond;              /* admitted beyond the bounds */
 	_Atomic uint64_t hits, misses, growths;
 
 	pthread_mutex_t lock;
@@ -128,6 +131,19 @@ bool event_pool_admit(struct event_pool *pool, struct event *event)
 	return event->admitted = true;
 }
 
+bool event_pool_admit_beyond(struct event_pool *pool, struct event *event)
+{
+	size_t out = atomic_load(&pool->beyond);
+	do
+		if (out >= BEYOND_MAX)
+			return false;
+	while (!atomic_compare_exchange_weak(&pool->beyond, &out, out + 1));
+	(void)atomic_fetch_add(&pool->in_flight, 1);
+	(void)atomic_fetch_sub_explicit(&pool->received, 1, memory_order_relaxed);
+	event->arena.budget = NULL;
+	return event->admitted = event->beyond = true;
+}
+
 void event_reference(struct event *event)
 {
 	atomic_fetch_add_explicit(&event->references, 1, memory_order_relaxed);
@@ -144,6 +160,8 @@ void event_release(struct event_pool *pool, struct event *event)
 	if (arena_kept(&event->arena) > pool->arena_size)
 		arena_finish(&event->arena);
 	const bool admitted = event->admitted;
+	if (event->beyond)
+		(void)atomic_fetch_sub(&pool->beyond, 1);
 	if (!admitted)
 		(void)atomic_fetch_sub_explicit(&pool->received, 1, memory_order_relaxed);
 	(void)pthread_mutex_lock(&pool->lock);

@@ -59,7 +59,8 @@ struct event {
 
 	struct pipeline *pipeline;
 	struct arena arena;
-	bool admitted; /* it has a place in the pool */
+	bool admitted; /* it has a place in the pool … */
+	bool beyond;   /* … beyond its bounds */
 	struct event_times times;
 	struct event_times *times_at_put; /* `ack: queued`: a copy from before the queue had it, for the answer */
 	atomic_uint references;
@@ -150,6 +151,9 @@ struct event *event_pool_get(struct event_pool *pool);
 
 /* What it is received for is complete: it takes a place. False: there is none. */
 bool event_pool_admit(struct event_pool *pool, struct event *event);
+
+/* The same beyond both bounds, before it has memory; false: as many as may be are there. */
+bool event_pool_admit_beyond(struct event_pool *pool, struct event *event);
 void event_reference(struct event *event);
 void event_release(struct event_pool *pool, struct event *event);
 

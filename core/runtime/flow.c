@@ -219,6 +219,7 @@ static void leave_queue(struct event *event, enum sluice_verdict verdict)
 		return;
 	struct instance *queue = event->pipeline->instances[SLUICE_KIND_QUEUE];
 	queue->stage.ops->of.queue->done(&queue->stage, &event->pub, verdict);
+	dispatcher_forget(event->pipeline->dispatcher);
 	event->in_queue = false;
 }
 
@@ -359,11 +360,12 @@ static struct sluice_bytes copy(struct event *event, struct sluice_bytes bytes)
 }
 
 /* An event that a store or a journal has kept, with a place in the pool; NULL when that is full. */
-static struct event *event_of_record(struct pipeline *pipeline, const struct sluice_record *record)
+static struct event *event_of_record(struct pipeline *pipeline, const struct sluice_record *record,
+                                     bool (*admit)(struct event_pool *pool, struct event *event))
 {
 	struct event *event = event_pool_get(pipeline->pool);
 	struct sluice_event *pub = &event->pub;
-	bool fits = event_pool_admit(pipeline->pool, event);
+	bool fits = admit(pipeline->pool, event);
 	if (fits) {
 		pub->request_id = copy(event, record->request_id);
 		pub->message_id = copy(event, record->message_id);
@@ -392,7 +394,9 @@ static struct event *event_of_record(struct pipeline *pipeline, const struct slu
 
 struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record)
 {
-	struct event *event = event_of_record(pipeline, record);
+	struct event *event = event_of_record(pipeline, record, event_pool_admit);
+	if (!event)
+		event = event_of_record(pipeline, record, event_pool_admit_beyond);
 	if (!event) {
 		dispatcher_starve(pipeline->dispatcher);
 		return NULL;
@@ -410,7 +414,7 @@ void flow_tell_acknowledged(struct pipeline *pipeline, const struct sluice_recor
 {
 	if (!pipeline->settle[SLUICE_KIND_IDEMPOTENCY] || !record->message_id.data)
 		return;
-	struct event *event = event_of_record(pipeline, record);
+	struct event *event = event_of_record(pipeline, record, event_pool_admit);
 	if (!event)
 		return;
 	event->at = SLUICE_KIND_IDEMPOTENCY;
@@ -423,7 +427,7 @@ void flow_tell_acknowledged(struct pipeline *pipeline, const struct sluice_recor
 bool flow_store_record(struct pipeline *pipeline, const struct sluice_record *record, event_answer_fn on_answer,
                        void *context)
 {
-	struct event *event = event_of_record(pipeline, record);
+	struct event *event = event_of_record(pipeline, record, event_pool_admit);
 	if (!event)
 		return false;
 	event->answer = on_answer;

@@ -36,6 +36,7 @@ struct pipeline {
 	struct store_health store_health;
 	struct dispatcher *dispatcher; /* NULL without a queue */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
+	atomic_bool stopped;           /* no worker runs any more */
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];
 	_Atomic uint64_t rejections[KIND_COUNT];
 };
@@ -55,6 +56,11 @@ static inline struct store_identity *flow_store_identity(struct pipeline *pipeli
 	return &pipeline->store_identity;
 }
 
+static inline bool flow_is_stopped(const struct pipeline *pipeline)
+{
+	return atomic_load(&pipeline->stopped);
+}
+
 /* Takes the event through the stages from event->at on, until one keeps it or ends it. */
 void flow_advance(struct event *event);
 
@@ -70,7 +76,8 @@ void flow_store(struct instance *persist, struct sluice_batch *batch);
 /* The end of an event: settles its stages, answers its sender, frees its place in the queue and its memory. */
 void flow_finish(struct event *event, enum sluice_verdict verdict);
 
-/* An event of an earlier life, from a durable queue; NULL when the pool is full. */
+/* An event of an earlier life, from a durable queue; NULL when the pool is full. A few are let in beyond its bounds: newer
+ * ones that wait behind them may have all of it. */
 struct event *flow_restore(struct pipeline *pipeline, const struct sluice_record *record);
 
 /* Idempotency learns of an event that an earlier life acknowledged, as if it had just been kept. */

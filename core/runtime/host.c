@@ -106,9 +106,16 @@ static void tell_acknowledged(struct sluice_stage *stage, const struct sluice_re
 		flow_tell_acknowledged(instance_of(stage)->pipeline, record);
 }
 
+static bool is_stopped(struct sluice_stage *stage)
+{
+	return instance_of(stage)->pipeline && flow_is_stopped(instance_of(stage)->pipeline);
+}
+
 static const struct sluice_acknowledged acknowledged = {.tell = tell_acknowledged};
+static const struct sluice_stopped stopped = {.is_stopped = is_stopped};
 static const struct sluice_extension extensions[] = {
 	{SLUICE_ACKNOWLEDGED, &acknowledged},
+	{SLUICE_STOPPED, &stopped},
 	SLUICE_EXTENSION_END,
 };
 

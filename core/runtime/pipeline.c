@@ -242,6 +242,7 @@ static void reject_all(struct pipeline *pipeline)
 	atomic_store(&pipeline->closing, true);
 	if (pipeline->dispatcher)
 		dispatcher_stop(pipeline->dispatcher);
+	atomic_store(&pipeline->stopped, true);
 	int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
 	size_t left;
 	do {

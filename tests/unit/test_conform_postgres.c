@@ -16,6 +16,7 @@ static const struct {
 	const char *file, *payload_type; /* NULL: it has none */
 } stages[] = {
 	{TEST_BUILD_DIR "/plugins/idempotency/lookup.so", NULL},
+	{TEST_BUILD_DIR "/plugins/idempotency/filter.so", NULL},
 	{TEST_BUILD_DIR "/stages/persist/postgres.so", "payload_type=bytea"},
 	{TEST_BUILD_DIR "/plugins/persist/postgres_batch.so", "payload_type=bytea"},
 	{TEST_BUILD_DIR "/stages/persist/postgres.so", "payload_type=json"},
@@ -24,7 +25,7 @@ static const struct {
 };
 
 #ifdef TEST_SANITIZED
-enum { STAGES = 3 };
+enum { STAGES = 4 };
 #else
 enum { STAGES = sizeof(stages) / sizeof(stages[0]) };
 #endif
@@ -73,4 +74,4 @@ static Suite *make_suite(void)
 	return suite;
 }
 
-UNIT_SUITE_IN_PARTS(test_conform_postgres, make_suite, 6)
+UNIT_SUITE_IN_PARTS(test_conform_postgres, make_suite, 7)

@@ -244,12 +244,11 @@ static struct sluice_bytes copy(struct event *event, const char *text)
 	return text ? sluice_copy(&event->pub, text, strlen(text)) : (struct sluice_bytes){0};
 }
 
-static void submit(struct bench *bench, struct sender *sender, const char *id, const char *stream, const char *payload)
+static void submit_event(struct event *event, struct sender *sender, const char *id, const char *stream,
+                         const char *payload)
 {
 	memset(sender, 0, sizeof(*sender));
 	sem_init(&sender->answered, 0, 0);
-	struct event *event = pipeline_receive(bench->pipeline);
-	ck_assert(pipeline_admit(event));
 	event->pub.request_id = copy(event, "request");
 	event->pub.message_id = copy(event, id);
 	event->pub.stream = copy(event, stream);
@@ -259,6 +258,13 @@ static void submit(struct bench *bench, struct sender *sender, const char *id, c
 	event->answer = on_answer;
 	event->answer_context = sender;
 	pipeline_submit(event);
+}
+
+static void submit(struct bench *bench, struct sender *sender, const char *id, const char *stream, const char *payload)
+{
+	struct event *event = pipeline_receive(bench->pipeline);
+	ck_assert(pipeline_admit(event));
+	submit_event(event, sender, id, stream, payload);
 }
 
 static enum event_outcome outcome(struct sender *sender)
@@ -837,15 +843,19 @@ static size_t journal_take(struct sluice_stage *stage, struct sluice_event **eve
 {
 	size_t count = 0;
 	pthread_mutex_lock(&journal.lock);
-	while (journal.backlog > 0 && count < max) {
+	bool full = false;
+	while (journal.backlog > 0 && count < max && !full) {
 		char id[64];
-		number(id, "old", journal.backlog--);
+		number(id, "old", journal.backlog);
 		struct sluice_bytes text = {id, strlen(id)};
 		struct sluice_record record = {
 			.message_id = text, .payload = text, .request_id = text, .stream = {"s", 1}};
-		events[count++] = stage->host->restore(stage, &record);
+		events[count] = stage->host->restore(stage, &record);
+		full = !events[count];
+		journal.backlog -= !full;
+		count += !full;
 	}
-	while (count < max && journal.first < journal.count)
+	while (!full && count < max && journal.first < journal.count)
 		events[count++] = journal.events[journal.first++];
 	pthread_mutex_unlock(&journal.lock);
 	return count;
@@ -991,6 +1001,102 @@ START_TEST(test_backlog_of_a_durable_queue_is_delivered_first)
 }
 END_TEST
 
+/* A durable queue that keeps one event back for its first calls of take(), and is not woken for it. */
+static struct {
+	_Atomic int refusals;
+	_Atomic size_t count;
+} reluctant = {.refusals = 3, .count = 1};
+
+static size_t reluctant_take(struct sluice_stage *stage, struct sluice_event **events, size_t max)
+{
+	struct sluice_record record = {
+		.message_id = {"old", 3}, .payload = {"{}", 2}, .request_id = {"r", 1}, .stream = {"s", 1}};
+	(void)max;
+	if (reluctant.refusals < 0 || reluctant.refusals-- > 0)
+		return 0;
+	events[0] = stage->host->restore(stage, &record);
+	return 1;
+}
+
+static void reluctant_done(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)
+{
+	(void)stage;
+	(void)event;
+	(void)verdict;
+	reluctant.count--;
+}
+
+static size_t reluctant_count(struct sluice_stage *stage)
+{
+	(void)stage;
+	return reluctant.count;
+}
+
+static const char *no_place(const void *config)
+{
+	(void)config;
+	return "somewhere";
+}
+
+START_TEST(test_what_a_queue_keeps_back_is_asked_for_again)
+{
+	static const struct sluice_queue_ops queue = {
+		.put = journal_put, .take = reluctant_take, .done = reluctant_done, .flags = SLUICE_QUEUE_DURABLE};
+	static const struct sluice_queue_backlog backlog = {.place = no_place, .count = reluctant_count};
+	static const struct sluice_extension extensions[] = {{SLUICE_QUEUE_BACKLOG, &backlog}, SLUICE_EXTENSION_END};
+	struct bench *bench = new_bench();
+	add_stage(bench, (struct sluice_stage_ops){.kind = SLUICE_KIND_QUEUE,
+	                                           .of.queue = &queue,
+	                                           .name = "reluctant",
+	                                           .extensions = extensions});
+	start(bench);
+	int64_t until_ns = clock_now_ns() + 10 * NS_PER_S;
+	while (reluctant.count > 0 && clock_now_ns() < until_ns)
+		(void)sched_yield();
+	ck_assert_uint_eq(reluctant.count, 0);
+	stop(bench);
+	ck_assert_str_eq(seen.stored[0], "old");
+}
+END_TEST
+
+/* Newer events have all places of the pool, and wait in the queue for older ones that have none. */
+START_TEST(test_a_backlog_comes_through_a_pool_that_newer_events_fill)
+{
+	struct bench *bench = new_bench();
+	bench->config.ack = ACK_QUEUED;
+	bench->config.events.max = 4;
+	add_stage(bench, durable_queue);
+	start(bench);
+	struct event *others[4]; /* all places */
+	for (size_t i = 0; i < 4; i++) {
+		others[i] = pipeline_receive(bench->pipeline);
+		ck_assert(pipeline_admit(others[i]));
+	}
+	struct event *refused = pipeline_receive(bench->pipeline);
+	ck_assert(!pipeline_admit(refused));
+	pipeline_discard(refused);
+	pthread_mutex_lock(&journal.lock);
+	journal.backlog = 40;
+	pthread_mutex_unlock(&journal.lock);
+	struct sender sender;
+	submit_event(others[0], &sender, "new", "s", "{}");
+	ck_assert_int_eq(outcome(&sender), OUTCOME_ACCEPTED);
+	size_t stored = 0;
+	for (int64_t until_ns = clock_now_ns() + 10 * NS_PER_S; stored < 41 && clock_now_ns() < until_ns;) {
+		(void)sched_yield();
+		pthread_mutex_lock(&seen.lock);
+		stored = seen.stored_count;
+		pthread_mutex_unlock(&seen.lock);
+	}
+	ck_assert_uint_eq(stored, 41);
+	for (size_t i = 1; i < 4; i++)
+		pipeline_discard(others[i]);
+	stop(bench);
+	ck_assert_str_eq(seen.stored[0], "old40");
+	ck_assert_str_eq(seen.stored[40], "new");
+}
+END_TEST
+
 /* Threads that send at once, streams in order each, now and then a retry: nothing lost, doubled or out of order. */
 enum { LOAD_THREADS = 4, LOAD_EVENTS = 200 };
 
@@ -1068,6 +1174,8 @@ static Suite *make_suite(void)
 	                    2);
 	tcase_add_loop_test(all, test_an_event_resumed_in_put_is_answered_once_whoever_has_it, 0, 2);
 	tcase_add_test(all, test_backlog_of_a_durable_queue_is_delivered_first);
+	tcase_add_test(all, test_what_a_queue_keeps_back_is_asked_for_again);
+	tcase_add_test(all, test_a_backlog_comes_through_a_pool_that_newer_events_fill);
 	tcase_add_test(all, test_load_loses_doubles_and_reorders_nothing);
 	Suite *suite = suite_create("pipeline");
 	suite_add_tcase(suite, all);

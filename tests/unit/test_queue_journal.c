@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conform/bench.h"
+#include "runtime/loader.h"
 #include "support/harness.h"
 #include "support/unit.h"
 
@@ -238,6 +241,222 @@ START_TEST(test_a_backlog_that_was_delivered_does_not_come_back)
 }
 END_TEST
 
+/* The marks of an older segment stand in newer ones, which go before it. */
+START_TEST(test_what_was_delivered_does_not_come_back_when_newer_segments_are_gone)
+{
+	struct sluice_event *held = NULL, *e;
+	enum { LIVES = 2, EVENTS = 700 };
+	for (int life = 0; life < LIVES; life++) {
+		struct harness *h = open_journal();
+		struct sluice_event *inside[40];
+		size_t count = 0;
+		if (life)
+			held = take_number(h, 0);
+		for (int i = life ? EVENTS : 0; i < (life + 1) * EVENTS; i++) {
+			e = event(h, i, 1000);
+			ck_assert_msg(put(h, e) == SLUICE_PASS, "%d: %s", i, harness_detail(e));
+			ck_assert_ptr_eq(take_number(h, i), e);
+			if (i == 0) {
+				held = e;
+				continue;
+			}
+			inside[count++] = e;
+			if (count < sizeof(inside) / sizeof(inside[0]))
+				continue;
+			while (count > 0) /* some of the first segment when the second is begun */
+				finish(h, inside[--count], SLUICE_PASS);
+		}
+		while (count > 0)
+			finish(h, inside[--count], SLUICE_PASS);
+		finish(h, held, SLUICE_RETRY);
+		int64_t until_ns = clock_now_ns() + 10 * NS_PER_S;
+		while (count_segments() > 3 && clock_now_ns() < until_ns)
+			(void)sched_yield();
+		ck_assert_uint_le(count_segments(), 3);
+		harness_close(h);
+	}
+	expect_recovered(1);
+}
+END_TEST
+
+static struct sluice_event *event_of_stream(struct harness *h, int number, const char *stream)
+{
+	struct sluice_event *e = event(h, number, 100);
+	e->stream = (struct sluice_bytes){stream, strlen(stream)};
+	return e;
+}
+
+/* Events 0 to 3 of an earlier life, of the streams a, b, a and none. */
+static void leave_streams(void)
+{
+	static const char *const streams[] = {"a", "b", "a"};
+	struct harness *h = open_journal();
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(put(h, event_of_stream(h, i, streams[i])), SLUICE_PASS);
+	struct sluice_event *last = event(h, 3, 100);
+	last->stream = (struct sluice_bytes){NULL, 0};
+	ck_assert_int_eq(put(h, last), SLUICE_PASS);
+	for (int i = 0; i < 4; i++)
+		finish(h, take_number(h, i), SLUICE_RETRY);
+	harness_close(h);
+}
+
+/* As the dispatcher does: again and again. */
+static struct sluice_event *wait_for_number(struct harness *h, int number)
+{
+	struct sluice_event *e = NULL;
+	int64_t until_ns = clock_now_ns() + 20 * NS_PER_S;
+	while (h->ops->of.queue->take(&h->stage, &e, 1) == 0 && clock_now_ns() < until_ns)
+		(void)sched_yield();
+	ck_assert_ptr_nonnull(e);
+	ck_assert_int_eq(e->sequence, number);
+	return e;
+}
+
+static void expect_health(struct harness *h, const char *expected)
+{
+	char *seen = bench_observe((struct bench *)h);
+	const char *unhealthy = strstr(seen, "unhealthy: ");
+	ck_assert_msg(expected ? unhealthy && strstr(unhealthy, expected) : !unhealthy, "said \"%s\"", seen);
+	free(seen);
+}
+
+enum { IN_FIRST_RECORD = HEAD + 150 };
+
+static char original;
+
+static void alter_first_record(void)
+{
+	overwrite(0, IN_FIRST_RECORD, "?", 1);
+}
+
+static void remember_first_record(void)
+{
+	glob_t files = segments();
+	int fd = open(files.gl_pathv[0], O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(pread(fd, &original, 1, IN_FIRST_RECORD), 1);
+	(void)close(fd);
+	globfree(&files);
+}
+
+static void mend_first_record(void)
+{
+	overwrite(0, IN_FIRST_RECORD, &original, 1);
+}
+
+static struct rlimit descriptors;
+
+static void forbid_descriptors(void)
+{
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+	struct rlimit none = {.rlim_cur = 0, .rlim_max = descriptors.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void allow_descriptors(void)
+{
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+}
+
+START_TEST(test_a_record_that_cannot_be_read_holds_its_stream_alone)
+{
+	leave_streams();
+	remember_first_record();
+	struct harness *h = open_journal();
+	struct sluice_event *e;
+	alter_first_record();
+	finish(h, take_number(h, 1), SLUICE_PASS);
+	finish(h, take_number(h, 3), SLUICE_PASS);
+	ck_assert_int_eq(put(h, event_of_stream(h, 4, "a")), SLUICE_PASS);
+	ck_assert_int_eq(put(h, event_of_stream(h, 5, "b")), SLUICE_PASS);
+	finish(h, take_number(h, 5), SLUICE_PASS);
+	ck_assert_uint_eq(h->ops->of.queue->take(&h->stage, &e, 1), 0);
+	expect_health(h, "an event of the backlog cannot be read");
+	mend_first_record();
+	finish(h, wait_for_number(h, 0), SLUICE_PASS);
+	finish(h, take_number(h, 2), SLUICE_PASS);
+	finish(h, take_number(h, 4), SLUICE_PASS);
+	expect_health(h, NULL);
+	harness_close(h);
+	expect_recovered(0);
+}
+END_TEST
+
+START_TEST(test_without_descriptors_the_backlog_waits_and_newer_streams_go_on)
+{
+	leave_streams();
+	struct harness *h = open_journal();
+	struct sluice_event *e;
+	ck_assert_int_eq(put(h, event_of_stream(h, 4, "c")), SLUICE_PASS);
+	ck_assert_int_eq(put(h, event_of_stream(h, 5, "b")), SLUICE_PASS);
+	forbid_descriptors();
+	e = take_number(h, 4);
+	allow_descriptors();
+	finish(h, e, SLUICE_PASS);
+	expect_health(h, "Too many open files");
+	for (int i = 0; i < 4; i++)
+		finish(h, wait_for_number(h, i), SLUICE_PASS);
+	finish(h, wait_for_number(h, 5), SLUICE_PASS);
+	expect_health(h, NULL);
+	harness_close(h);
+	expect_recovered(0);
+}
+END_TEST
+
+/* It is not marked, so a restored file brings it back. */
+START_TEST(test_a_record_that_was_never_read_is_there_at_the_next_start)
+{
+	leave_streams();
+	remember_first_record();
+	struct harness *h = open_journal();
+	alter_first_record();
+	finish(h, take_number(h, 1), SLUICE_PASS);
+	finish(h, take_number(h, 3), SLUICE_PASS);
+	harness_close(h);
+	mend_first_record();
+	h = open_journal();
+	finish(h, take_number(h, 0), SLUICE_PASS);
+	finish(h, take_number(h, 2), SLUICE_PASS);
+	harness_close(h);
+	expect_recovered(0);
+}
+END_TEST
+
+static const struct sluice_host *true_host;
+static bool pool_is_full;
+
+static struct sluice_event *restore_if_there_is_room(struct sluice_stage *stage, const struct sluice_record *record)
+{
+	return pool_is_full ? NULL : true_host->restore(stage, record);
+}
+
+START_TEST(test_a_record_is_read_once_however_long_the_pool_is_full)
+{
+	struct sluice_error error = {0};
+	leave_streams();
+	struct plugin *plugin = loader_open_file(TEST_BUILD_DIR "/plugins/queue/journal.so", &error);
+	struct bench *bench = bench_create(plugin, small_journal(), false, &error);
+	ck_assert_msg(bench != NULL, "%s", error.text);
+	struct sluice_host host = *bench->stage.host;
+	struct sluice_event *e;
+	true_host = bench->stage.host;
+	host.restore = restore_if_there_is_room;
+	bench->stage.host = &host;
+	pool_is_full = true;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(bench->ops->of.queue->take(&bench->stage, &e, 1), 0);
+		alter_first_record(); /* whoever reads it again finds that */
+	}
+	pool_is_full = false;
+	ck_assert_uint_eq(bench->ops->of.queue->take(&bench->stage, &e, 1), 1);
+	ck_assert_int_eq(e->sequence, 0);
+	bench->ops->of.queue->done(&bench->stage, e, SLUICE_PASS);
+	bench_free(e);
+	bench_close(bench);
+	loader_close(plugin);
+}
+END_TEST
+
 START_TEST(test_a_torn_tail_is_cut)
 {
 	char torn[700];
@@ -387,6 +606,11 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_an_event_larger_than_a_segment_gets_one_of_its_own);
 	tcase_add_test(all, test_an_event_larger_than_the_journal_stops_nothing);
 	tcase_add_test(all, test_a_backlog_that_was_delivered_does_not_come_back);
+	tcase_add_test(all, test_what_was_delivered_does_not_come_back_when_newer_segments_are_gone);
+	tcase_add_test(all, test_a_record_that_cannot_be_read_holds_its_stream_alone);
+	tcase_add_test(all, test_without_descriptors_the_backlog_waits_and_newer_streams_go_on);
+	tcase_add_test(all, test_a_record_that_was_never_read_is_there_at_the_next_start);
+	tcase_add_test(all, test_a_record_is_read_once_however_long_the_pool_is_full);
 	tcase_add_test(all, test_a_torn_tail_is_cut);
 	tcase_add_test(all, test_an_altered_record_is_refused);
 	tcase_add_test(all, test_what_is_no_segment_of_this_journal_is_refused);

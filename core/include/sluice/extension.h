@@ -133,6 +133,16 @@ struct sluice_acknowledged {
 	void (*tell)(struct sluice_stage *stage, const struct sluice_record *record);
 };
 
+/*
+ * host: whether the workers have stopped, so that what take() yields is only rejected: its order does not matter any more,
+ * and a queue holds nothing back. From any thread.
+ */
+#define SLUICE_STOPPED "sluice.stopped/1"
+
+struct sluice_stopped {
+	bool (*is_stopped)(struct sluice_stage *stage);
+};
+
 /* How the name of a location (SLUICE_OPTION_LOCATION) begins that a laboratory made and may drop. */
 #define SLUICE_LAB_PREFIX "sluice_lab_"
 

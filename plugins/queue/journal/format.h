@@ -97,6 +97,11 @@ static inline uint64_t format_number(uint64_t segment, uint32_t place)
 	return segment << 32 | place;
 }
 
+static inline uint64_t format_segment(uint64_t number)
+{
+	return number >> 32;
+}
+
 /* How much room the record of an event takes; 0 if an event cannot be this large. */
 size_t format_event_size(const struct sluice_event *event);
 size_t format_done_size(size_t ranges);

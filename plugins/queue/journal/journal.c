@@ -8,33 +8,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "crc32c.h"
 #include "folder/volatile.h"
 
 enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
-
-void place_list_append(struct place_list *list, struct place *place)
-{
-	place->next = NULL;
-	if (list->last)
-		list->last->next = place;
-	else
-		list->first = place;
-	list->last = place;
-}
-
-struct place *place_list_take(struct place_list *list)
-{
-	struct place *place = list->first;
-	if (!place)
-		return NULL;
-	list->first = place->next;
-	if (!list->first)
-		list->last = NULL;
-	return place;
-}
 
 static bool check(const void *options, struct sluice_error *error)
 {
@@ -82,7 +60,7 @@ static bool read_earlier_life(struct journal *journal, struct sluice_error *erro
 		journal->stage->host->random(journal->id, JOURNAL_ID_SIZE);
 	journal->segments = recovery.segments;
 	journal->last_number = recovery.last_number;
-	journal->backlog = recovery.backlog;
+	backlog_adopt(&journal->reader, &recovery.backlog);
 	journal->inside = recovery.backlog.count;
 	if (recovery.cut)
 		sluice_log(journal->stage, SLUICE_LOG_WARN, "journal_tail_cut",
@@ -95,10 +73,7 @@ static void free_journal(struct journal *journal)
 {
 	recovery_free_segments(journal->segments);
 	marks_finish(&journal->marks);
-	free(journal->backlog.events);
-	free(journal->record);
-	if (journal->read_fd >= 0)
-		(void)close(journal->read_fd);
+	backlog_finish(&journal->reader);
 	(void)pthread_cond_destroy(&journal->work);
 	(void)pthread_mutex_destroy(&journal->lock);
 	free(journal);
@@ -111,7 +86,7 @@ static struct journal *new_journal(struct sluice_stage *stage)
 		return NULL;
 	journal->stage = stage;
 	journal->config = stage->config;
-	journal->read_fd = -1;
+	backlog_init(&journal->reader);
 	pthread_condattr_t attributes;
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -144,9 +119,7 @@ static void destroy(struct sluice_stage *stage)
 {
 	struct journal *journal = stage->state;
 	writer_stop(journal);
-	struct place *place;
-	while ((place = place_list_take(&journal->ready)))
-		free(place);
+	place_list_free(&journal->ready);
 	directory_close(&journal->directory);
 	free_journal(journal);
 }
@@ -166,12 +139,12 @@ static const char *find_bound(const struct journal *journal)
 static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *event)
 {
 	struct journal *journal = stage->state;
-	struct place *place = calloc(1, sizeof(*place));
-	if (!place)
+	struct inside *inside = calloc(1, sizeof(*inside));
+	if (!inside)
 		return sluice_retry(event, 0, "out of memory");
-	*place = (struct place){.event = event, .size = format_event_size(event)};
-	if (!place->size || writer_segment_size(journal->config, place->size) > journal->config->max_size) {
-		free(place);
+	*inside = (struct inside){.place = {.event = event}, .size = format_event_size(event)};
+	if (!inside->size || writer_segment_size(journal->config, inside->size) > journal->config->max_size) {
+		free(inside);
 		return sluice_retry(event, 0, "the event is larger than the journal takes: raise max_size");
 	}
 	(void)sluice_digest(event); /* here, where several threads are at it, not by the writer */
@@ -179,7 +152,7 @@ static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *
 	const char *bound = find_bound(journal);
 	if (!bound) {
 		bool is_first = !journal->pending.first;
-		place_list_append(&journal->pending, place);
+		place_list_append(&journal->pending, &inside->place);
 		journal->inside++;
 		if (is_first)
 			(void)pthread_cond_signal(&journal->work);
@@ -187,25 +160,32 @@ static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *
 	(void)pthread_mutex_unlock(&journal->lock);
 	if (!bound)
 		return SLUICE_WAIT;
-	free(place);
+	free(inside);
 	return sluice_retry(event, 0, "%s", bound);
+}
+
+/* Whether what take() yields is only rejected, for the next life: then nothing has to wait for anything. */
+static bool is_stopped(struct sluice_stage *stage)
+{
+	const struct sluice_stopped *stopped = stage->host->extension(SLUICE_STOPPED);
+	return stopped && stopped->is_stopped(stage);
 }
 
 static size_t take(struct sluice_stage *stage, struct sluice_event **events, size_t max)
 {
 	struct journal *journal = stage->state;
-	size_t count = 0;
-	while (journal->restored < journal->backlog.count) {
-		if (count == max)
-			return count;
-		events[count] = backlog_next(journal);
-		if (!events[count])
-			return count;
-		count++;
-	}
+	struct backlog_reader *reader = &journal->reader;
+	bool stopped = is_stopped(stage), waits = false;
+	size_t count = stopped ? 0 : backlog_take(journal, events, max, &waits);
 	struct place *place;
 	(void)pthread_mutex_lock(&journal->lock);
-	while (count < max && (place = place_list_take(&journal->ready))) {
+	if (count || stopped)
+		place_list_prepend(&journal->ready, &reader->behind);
+	while (count < max && !waits && (place = place_list_take(&journal->ready))) {
+		if (!stopped && backlog_is_before(reader, place->event)) {
+			place_list_append(&reader->behind, place);
+			continue;
+		}
 		*sluice_local(stage, place->event) = place;
 		events[count++] = place->event;
 	}
@@ -214,9 +194,9 @@ static size_t take(struct sluice_stage *stage, struct sluice_event **events, siz
 }
 
 /* Under the lock. */
-static void mark(struct journal *journal, const struct place *place)
+static void mark(struct journal *journal, const struct inside *inside)
 {
-	struct segment *segment = place->segment;
+	struct segment *segment = inside->segment;
 	segment->open--;
 	/* It goes, and nobody needs its marks; the newest stays, and is to be known as done. */
 	if (segment->closed && segment->open == 0 && segment->next) {
@@ -229,20 +209,22 @@ static void mark(struct journal *journal, const struct place *place)
 		journal->marked_ns = journal_now_ns();
 		(void)pthread_cond_signal(&journal->work);
 	}
-	marks_add(&journal->marks, (struct range){format_number(segment->number, place->number), 1});
+	struct range range = {format_number(segment->number, inside->number), 1};
+	marks_add(&journal->marks, range);
+	marks_add(&segment->done, range);
 }
 
 static void done(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)
 {
 	struct journal *journal = stage->state;
-	struct place *place = *sluice_local(stage, event);
+	struct inside *inside = *sluice_local(stage, event);
 	bool is_kept = verdict == SLUICE_RETRY && event->acknowledged; /* for the next life */
 	(void)pthread_mutex_lock(&journal->lock);
 	journal->inside--;
 	if (!is_kept)
-		mark(journal, place);
+		mark(journal, inside);
 	(void)pthread_mutex_unlock(&journal->lock);
-	free(place);
+	free(inside);
 }
 
 /* All was read at create(), before anything could be put behind it. */
@@ -270,6 +252,7 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	observer->gauge(observer, "journal_bytes", NULL, NULL, bytes, "Size of these files.");
 	if (trouble[0])
 		observer->unhealthy(observer, trouble);
+	backlog_observe(&journal->reader, observer);
 }
 
 static const char *place(const void *config)

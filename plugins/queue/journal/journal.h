@@ -4,9 +4,9 @@
  *     put() ─► pending ─► the writer: one write, one sync ─► ready ─► take() ─► a worker ─► done() ─► a mark
  *
  * One thread, the writer, has the files: it writes all that is pending as one batch, and events are resumed when the sync
- * is through. An event that is done leaves a mark, which goes out with the next batch. A mark that a crash takes, or
- * that goes with the file it stands in, means that the event is delivered once more, which the store's unique key answers. A segment is deleted when all of its events
- * are done.
+ * is through. An event that is done leaves a mark, which goes out with the next batch. A mark that a crash takes means
+ * that the event is delivered once more, which the store's unique key answers. A segment is deleted when all of its events are
+ * done; marks in it that older segments need are written once more, and synced, before.
  */
 #ifndef QUEUE_JOURNAL_H
 #define QUEUE_JOURNAL_H
@@ -15,8 +15,11 @@
 
 #include <sluice/stage.h>
 
+#include "backlog.h"
 #include "directory.h"
 #include "marks.h"
+#include "places/places.h"
+#include "record_buffer.h"
 #include "recovery.h"
 #include "segment.h"
 
@@ -30,20 +33,17 @@ struct config {
 enum { TROUBLE_SIZE = 256 };
 
 /* An event inside, from put() or its restoring until done(). */
-struct place {
-	struct sluice_event *event;
+struct inside {
+	struct place place;
 	size_t size; /* of its record */
 	struct segment *segment;
 	uint32_t number; /* its place in the segment */
-	struct place *next;
 };
 
-struct place_list { /* starts as {0} */
-	struct place *first, *last;
-};
-
-void place_list_append(struct place_list *list, struct place *place);
-struct place *place_list_take(struct place_list *list);
+static inline struct inside *inside_of(struct place *place)
+{
+	return (struct inside *)place;
+}
 
 struct journal {
 	struct sluice_stage *stage;
@@ -71,25 +71,13 @@ struct journal {
 	uint64_t written, synced; /* bytes of the active segment */
 	uint32_t placed;          /* events in it */
 	int64_t pause_ns;         /* before the next try */
-	char *buffer;
-	size_t buffer_size;
+	struct record_buffer buffer;
 
-	/* Of take(), one call of which runs at a time. */
-	struct backlog backlog;
-	size_t restored; /* of its events */
-	uint64_t read;   /* number of the segment that is open to be read; 0: none */
-	int read_fd;
-	char *record;
-	size_t record_size;
+	struct backlog_reader reader; /* of take() */
 };
 
 /* From any thread; the system's clock, for waiting. */
 int64_t journal_now_ns(void);
-
-/* The next event of the backlog, of which there is one; NULL: not now. For take(). */
-struct sluice_event *backlog_next(struct journal *journal);
-/* The other stages learn which ids are in it. */
-bool backlog_tell(struct journal *journal, struct sluice_error *error);
 
 /* Of a segment with a record of `size` bytes. */
 uint64_t writer_segment_size(const struct config *config, size_t size);

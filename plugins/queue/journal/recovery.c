@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crc32c.h"
 #include "marks.h"
 
 /* A segment that is being read. */
@@ -40,7 +41,7 @@ static bool read_all(int fd, char *data, size_t size, off_t at)
 	return true;
 }
 
-static bool add_leftover(struct backlog *backlog, struct leftover leftover)
+bool backlog_add(struct backlog *backlog, struct leftover leftover)
 {
 	if (backlog->count == backlog->room) {
 		size_t room = backlog->room ? 2 * backlog->room : 1024;
@@ -54,14 +55,20 @@ static bool add_leftover(struct backlog *backlog, struct leftover leftover)
 	return true;
 }
 
+uint16_t recovery_stream(struct sluice_bytes stream)
+{
+	return stream.data ? (uint16_t)(1 + crc32c(0, stream.data, stream.size) % (STREAM_MAX - 1)) : NO_STREAM;
+}
+
 static bool read_event(struct reading *reading, size_t at, const struct record_head *head)
 {
 	struct sluice_record record;
 	return head->count == reading->places && format_read_event(reading->data + at, head, &record) &&
-	       add_leftover(&reading->recovery->backlog, (struct leftover){.segment = reading->segment,
+	       backlog_add(&reading->recovery->backlog, (struct leftover){.segment = reading->segment,
 	                                                                   .place = reading->places++,
 	                                                                   .offset = (uint32_t)at,
-	                                                                   .size = head->size});
+	                                                                   .size = head->size,
+	                                                                   .stream = recovery_stream(record.stream)});
 }
 
 static bool read_done(const struct reading *reading, size_t at, const struct record_head *head)
@@ -213,7 +220,7 @@ static struct segment *read_number(struct recovery *recovery, const struct direc
 		sluice_error_set(error, "directory: out of memory");
 		return NULL;
 	}
-	*segment = (struct segment){.number = number, .fd = -1, .closed = true};
+	*segment = (struct segment){.number = number, .marked_from = number, .fd = -1, .closed = true};
 	struct reading reading = {.recovery = recovery,
 	                          .segment = segment,
 	                          .name = name,
@@ -224,8 +231,21 @@ static struct segment *read_number(struct recovery *recovery, const struct direc
 	free(reading.data);
 	if (ok)
 		return segment;
-	free(segment);
+	segment_free(segment);
 	return NULL;
+}
+
+/* Each segment learns what of its own is through. */
+static void share_out(struct segment *segments, const struct marks *marks)
+{
+	struct segment *segment = segments;
+	for (size_t i = 0; i < marks->count; i++) {
+		uint64_t number = format_segment(marks->ranges[i].first);
+		while (segment && segment->number < number)
+			segment = segment->next;
+		if (segment && segment->number == number)
+			marks_add(&segment->done, marks->ranges[i]);
+	}
 }
 
 /* What is through is left out. */
@@ -263,6 +283,7 @@ bool recovery_read(struct recovery *recovery, const struct directory *directory,
 	free(numbers);
 	marks_sort(&marks);
 	if (ok) {
+		share_out(recovery->segments, &marks);
 		filter(&recovery->backlog, &marks);
 	} else {
 		recovery_free_segments(recovery->segments);
@@ -275,16 +296,20 @@ bool recovery_read(struct recovery *recovery, const struct directory *directory,
 bool recovery_read_event(const struct leftover *leftover, int fd, char *data_out, struct sluice_record *record_out)
 {
 	struct record_head head;
-	return read_all(fd, data_out, leftover->size, leftover->offset) &&
-	       format_read(data_out, leftover->size, leftover->segment->seed, &head) && head.kind == RECORD_EVENT &&
-	       format_read_event(data_out, &head, record_out);
+	if (!read_all(fd, data_out, leftover->size, leftover->offset))
+		return false;
+	if (format_read(data_out, leftover->size, leftover->segment->seed, &head) && head.kind == RECORD_EVENT &&
+	    format_read_event(data_out, &head, record_out))
+		return true;
+	errno = EBADMSG;
+	return false;
 }
 
 void recovery_free_segments(struct segment *first)
 {
 	while (first) {
 		struct segment *next = first->next;
-		free(first);
+		segment_free(first);
 		first = next;
 	}
 }

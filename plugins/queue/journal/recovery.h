@@ -9,16 +9,23 @@
 
 #include "segment.h"
 
+/* Streams are told apart by a checksum of their names: where two share a number, one may wait for the other in vain. */
+enum { NO_STREAM, STREAM_MAX = 4096 };
+uint16_t recovery_stream(struct sluice_bytes stream);
+
 /* An event of the backlog. */
 struct leftover {
 	struct segment *segment;
 	uint32_t place, offset, size; /* of its record */
+	uint16_t stream;
 };
 
 struct backlog { /* starts as {0} */
 	struct leftover *events;
 	size_t count, room;
 };
+
+bool backlog_add(struct backlog *backlog, struct leftover leftover);
 
 struct recovery {
 	struct segment *segments; /* oldest first */
@@ -32,7 +39,8 @@ struct recovery {
 /* Failing, it leaves nothing to free. */
 bool recovery_read(struct recovery *recovery, const struct directory *directory, struct sluice_error *error);
 
-/* Reads the record of a leftover event into `data_out`, which has room for it, and checks it. `fd` is the segment's. */
+/* Reads the record of a leftover event into `data_out`, which has room for it, and checks it. `fd` is the segment's. False
+ * and errno, EBADMSG where it is not what was written. */
 bool recovery_read_event(const struct leftover *leftover, int fd, char *data_out, struct sluice_record *record_out);
 
 void recovery_free_segments(struct segment *first);

@@ -66,7 +66,7 @@ struct segment *segment_create(const struct directory *directory, const uint8_t 
 	struct segment *segment = calloc(1, sizeof(*segment));
 	if (!segment)
 		return NULL;
-	segment->number = number;
+	segment->number = segment->marked_from = number;
 	segment->size = size;
 	segment->fd = openat(directory->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (segment->fd < 0)
@@ -79,7 +79,7 @@ struct segment *segment_create(const struct directory *directory, const uint8_t 
 	segment_remove(directory, number);
 	errno = cause;
 free_segment:
-	free(segment);
+	segment_free(segment);
 	return NULL;
 }
 
@@ -98,6 +98,12 @@ void segment_close(struct segment *segment)
 	if (segment->fd >= 0)
 		(void)close(segment->fd);
 	segment->fd = -1;
+}
+
+void segment_free(struct segment *segment)
+{
+	marks_finish(&segment->done);
+	free(segment);
 }
 
 void segment_remove(const struct directory *directory, uint64_t number)

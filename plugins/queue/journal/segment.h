@@ -10,6 +10,7 @@
 
 #include "directory.h"
 #include "format.h"
+#include "marks.h"
 
 struct segment {
 	uint64_t number, size;
@@ -18,8 +19,10 @@ struct segment {
 	uint64_t end;  /* of its records, once it is closed */
 	struct segment *next;
 	/* Under the journal's lock. */
-	size_t open; /* events in it that are not done */
-	bool closed; /* nothing will be added */
+	size_t open;          /* events in it that are not done */
+	struct marks done;    /* those that are */
+	uint64_t marked_from; /* the segments from this number on hold these marks, but for the latest */
+	bool closed;          /* nothing will be added */
 };
 
 /* A file of that size, prepared and begun. `previous` is the newest so far, or NULL. NULL and errno if it cannot be made,
@@ -33,6 +36,8 @@ bool segment_sync(const struct segment *segment);
 
 /* Nothing will be written to it. */
 void segment_close(struct segment *segment);
+
+void segment_free(struct segment *segment);
 
 /* Deletes the file. */
 void segment_remove(const struct directory *directory, uint64_t number);

@@ -68,12 +68,18 @@ static void reject_pending(struct journal *journal, struct place_list *batch, co
 	}
 }
 
+/* Whether it can be deleted, unless it is the newest. */
+static bool is_empty(const struct segment *segment)
+{
+	return segment->closed && segment->open == 0;
+}
+
 /* Bytes of the segments that cannot be deleted. */
 static uint64_t bytes_held(const struct journal *journal)
 {
 	uint64_t bytes = 0;
 	for (const struct segment *segment = journal->segments; segment; segment = segment->next)
-		bytes += segment->closed && segment->open == 0 ? 0 : segment->size;
+		bytes += is_empty(segment) ? 0 : segment->size;
 	return bytes;
 }
 
@@ -82,30 +88,12 @@ static struct segment *take_empty(struct journal *journal)
 {
 	for (struct segment **link = &journal->segments; *link && (*link)->next; link = &(*link)->next) {
 		struct segment *segment = *link;
-		if (segment->closed && segment->open == 0) {
+		if (is_empty(segment)) {
 			*link = segment->next;
 			return segment;
 		}
 	}
 	return NULL;
-}
-
-static void delete_empty(struct journal *journal)
-{
-	struct segment *segment;
-	bool deleted = false;
-	journal->has_empty = false;
-	while ((segment = take_empty(journal))) {
-		unlock(journal);
-		segment_remove(&journal->directory, segment->number);
-		free(segment);
-		deleted = true;
-		lock(journal);
-	}
-	unlock(journal);
-	if (deleted)
-		(void)directory_sync(&journal->directory); /* a file that comes back is read once more */
-	lock(journal);
 }
 
 static struct segment *newest_segment(const struct journal *journal)
@@ -158,11 +146,16 @@ uint64_t writer_segment_size(const struct config *config, size_t size)
 	return wanted > config->segment_size ? (wanted + PAGE - 1) / PAGE * PAGE : config->segment_size;
 }
 
-/* Begins a segment with room for a record of `size` bytes. */
-static bool begin_segment(struct journal *journal, size_t size)
+/* Whether max_size leaves room for a segment with a record of `size` bytes. */
+static bool may_grow(const struct journal *journal, size_t size)
+{
+	return bytes_held(journal) + writer_segment_size(journal->config, size) <= journal->config->max_size;
+}
+
+static bool begin_segment(struct journal *journal, size_t size, bool may)
 {
 	uint64_t wanted = writer_segment_size(journal->config, size);
-	journal->is_full = bytes_held(journal) + wanted > journal->config->max_size;
+	journal->is_full = !may;
 	if (journal->is_full) {
 		journal->retry_at_ns = journal_now_ns() + pause_max_ns;
 		return false;
@@ -194,7 +187,7 @@ static bool make_room(struct journal *journal, size_t size)
 		return true;
 	if (journal->active)
 		end_active(journal);
-	return begin_segment(journal, size);
+	return begin_segment(journal, size, may_grow(journal, size));
 }
 
 /* What waits, as far as the segment has room. */
@@ -203,7 +196,7 @@ static struct place_list take_batch(struct journal *journal, size_t *size_out)
 	struct place_list batch = {0};
 	size_t size = 0;
 	while (journal->pending.first) {
-		size_t more = size + journal->pending.first->size;
+		size_t more = size + inside_of(journal->pending.first)->size;
 		if (batch.first && (more > BATCH_MAX || !has_room(journal, more)))
 			break;
 		size = more;
@@ -245,38 +238,25 @@ static void drop_marks(struct journal *journal, const struct range *written, siz
 	journal->marked_ns = journal_now_ns();
 }
 
-static bool reserve_buffer(struct journal *journal, size_t size)
-{
-	if (size <= journal->buffer_size)
-		return true;
-	char *larger = realloc(journal->buffer, size);
-	if (!larger)
-		return false;
-	journal->buffer = larger;
-	journal->buffer_size = size;
-	return true;
-}
-
 /* Without the lock. Events are pending with this thread alone, which may read them. */
-static bool write_batch(struct journal *journal, const struct place *first, const struct range *marks,
+static bool write_batch(struct journal *journal, struct place *first, const struct range *marks,
                         size_t mark_count, bool to_disk)
 {
 	struct segment *active = journal->active;
 	size_t size = mark_count ? format_done_size(mark_count) : 0, at = 0;
-	for (const struct place *place = first; place; place = place->next)
-		size += place->size;
-	if (!reserve_buffer(journal, size)) {
-		errno = ENOMEM;
+	for (struct place *place = first; place; place = place->next)
+		size += inside_of(place)->size;
+	if (!record_buffer_reserve(&journal->buffer, size))
 		return false;
-	}
 	uint32_t number = journal->placed, synced = (uint32_t)journal->synced;
-	for (const struct place *place = first; place; place = place->next) {
-		format_event(journal->buffer + at, place->size, place->event, number++, synced, active->seed);
-		at += place->size;
+	for (struct place *place = first; place; place = place->next) {
+		size_t room = inside_of(place)->size;
+		format_event(journal->buffer.data + at, room, place->event, number++, synced, active->seed);
+		at += room;
 	}
 	if (mark_count)
-		format_done(journal->buffer + at, marks, mark_count, synced, active->seed);
-	if (!segment_write(active, journal->buffer, size, journal->written))
+		format_done(journal->buffer.data + at, marks, mark_count, synced, active->seed);
+	if (!segment_write(active, journal->buffer.data, size, journal->written))
 		return false;
 	journal->written += size;
 	if (to_disk && !segment_sync(active))
@@ -291,8 +271,8 @@ static void accept(struct journal *journal, struct place_list *batch)
 {
 	struct place *place;
 	while ((place = place_list_take(batch))) {
-		place->segment = journal->active;
-		place->number = journal->placed++;
+		inside_of(place)->segment = journal->active;
+		inside_of(place)->number = journal->placed++;
 		journal->active->open++;
 		place_list_append(&journal->ready, place);
 		sluice_resume(place->event, SLUICE_PASS);
@@ -303,7 +283,7 @@ static void accept(struct journal *journal, struct place_list *batch)
 static void write_pending(struct journal *journal)
 {
 	struct place_list batch = {0};
-	if (!make_room(journal, journal->pending.first->size)) {
+	if (!make_room(journal, inside_of(journal->pending.first)->size)) {
 		reject_pending(journal, &batch,
 		               journal->is_full ? "the journal is full" : "the journal cannot be written");
 		return;
@@ -329,17 +309,14 @@ static void write_pending(struct journal *journal)
 	free(marks);
 }
 
-/* Marks alone are worth no sync: without them an event is delivered once more. */
-static void write_marks(struct journal *journal, bool to_disk)
+/* Marks alone are worth no sync: without them an event is delivered once more. False: no more can be written now. */
+static bool write_marks(struct journal *journal, bool to_disk)
 {
-	/* A life that only delivers what an earlier one has left has no segment of its own yet. */
-	if (journal->marks.count && !journal->active)
-		(void)begin_segment(journal, format_done_size(1));
-	size_t count = count_marks(journal, 0);
+	size_t count = journal->active ? count_marks(journal, 0) : 0;
 	struct range *marks = copy_marks(journal, count);
 	journal->marked_ns = journal_now_ns();
 	if (!marks)
-		return;
+		return false;
 	unlock(journal);
 	bool ok = write_batch(journal, NULL, marks, count, to_disk);
 	int cause = errno;
@@ -351,6 +328,67 @@ static void write_marks(struct journal *journal, bool to_disk)
 		leave_active(journal);
 	}
 	free(marks);
+	return ok;
+}
+
+/* Marks may take a segment more than max_size allows, since others can go only then. */
+static bool make_room_for_marks(struct journal *journal)
+{
+	size_t size = format_done_size(1);
+	if (has_room(journal, size))
+		return true;
+	if (journal->active)
+		end_active(journal);
+	return begin_segment(journal, size, true);
+}
+
+static bool write_all_marks(struct journal *journal)
+{
+	bool ok = true;
+	while (ok && journal->marks.count)
+		ok = make_room_for_marks(journal) && write_marks(journal, true);
+	return ok;
+}
+
+/* Marks in segments that are to go are written once more for the segments before them that stay. If that fails, their
+ * events are delivered once more after a crash. */
+static void save_marks(struct journal *journal)
+{
+	uint64_t last = 0; /* that goes */
+	bool any = false;
+	for (const struct segment *segment = journal->segments; segment && segment->next; segment = segment->next)
+		if (is_empty(segment))
+			last = segment->number;
+	for (struct segment *segment = journal->segments; segment && segment->number < last; segment = segment->next) {
+		if (is_empty(segment) || segment->marked_from > last)
+			continue;
+		marks_sort(&segment->done);
+		for (size_t i = 0; i < segment->done.count; i++)
+			marks_add(&journal->marks, segment->done.ranges[i]);
+		any |= segment->done.count > 0;
+		segment->marked_from = journal->last_number;
+	}
+	if (any)
+		(void)write_all_marks(journal);
+}
+
+static void delete_empty(struct journal *journal)
+{
+	struct segment *segment;
+	bool deleted = false;
+	journal->has_empty = false;
+	save_marks(journal);
+	while ((segment = take_empty(journal))) {
+		unlock(journal);
+		segment_remove(&journal->directory, segment->number);
+		segment_free(segment);
+		deleted = true;
+		lock(journal);
+	}
+	unlock(journal);
+	if (deleted)
+		(void)directory_sync(&journal->directory); /* a file that comes back is read once more */
+	lock(journal);
 }
 
 /* When there is something to do although nothing comes; INT64_MAX: never. */
@@ -387,11 +425,11 @@ static void *work(void *context)
 		else if (next > journal_now_ns())
 			wait_for_work(journal, next);
 		else if (journal->trouble[0])
-			(void)begin_segment(journal, 0);
-		else
-			write_marks(journal, false);
+			(void)begin_segment(journal, 0, may_grow(journal, 0));
+		else if (make_room_for_marks(journal))
+			(void)write_marks(journal, false);
 	}
-	write_marks(journal, true);
+	(void)write_all_marks(journal);
 	if (journal->active)
 		segment_close(journal->active);
 	unlock(journal);
@@ -411,5 +449,5 @@ void writer_stop(struct journal *journal)
 	(void)pthread_cond_signal(&journal->work);
 	unlock(journal);
 	(void)pthread_join(journal->writer, NULL);
-	free(journal->buffer);
+	free(journal->buffer.data);
 }

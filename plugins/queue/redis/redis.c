@@ -13,6 +13,7 @@
 #include <sluice/stage.h>
 
 #include "link.h"
+#include "places/places.h"
 
 enum { BATCH_MAX = 256, TROUBLE_SIZE = 256, PAUSE_MS = 500 };
 
@@ -23,14 +24,9 @@ struct config {
 };
 
 /* An event inside, from put() until its entry is deleted. */
-struct place {
-	struct place *next;
-	struct sluice_event *event;
-	char entry_id[ENTRY_ID_SIZE];
-};
-
-struct places { /* starts as {0} */
-	struct place *first, *last;
+struct entry {
+	struct place place;
+	char id[ENTRY_ID_SIZE];
 };
 
 struct queue {
@@ -41,39 +37,24 @@ struct queue {
 
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct places pending, ready, over; /* to be added, to be taken, to be deleted */
+	struct place_list pending, ready, over; /* to be added, to be taken, to be deleted */
 	size_t inside;
 	bool stopping;
 	char trouble[TROUBLE_SIZE]; /* "": none */
 	int64_t not_before_ns;      /* while there is trouble, nothing is accepted */
 };
 
-static void append(struct places *list, struct place *place)
+static struct entry *entry_of(struct place *place)
 {
-	place->next = NULL;
-	if (list->last)
-		list->last->next = place;
-	else
-		list->first = place;
-	list->last = place;
-}
-
-static struct place *shift(struct places *list)
-{
-	struct place *place = list->first;
-	if (place)
-		list->first = place->next;
-	if (!list->first)
-		list->last = NULL;
-	return place;
+	return (struct entry *)place;
 }
 
 /* Up to BATCH_MAX of them. */
-static size_t move(struct places *from, struct places *to)
+static size_t move(struct place_list *from, struct place_list *to)
 {
 	size_t count = 0;
 	while (count < BATCH_MAX && from->first) {
-		append(to, shift(from));
+		place_list_append(to, place_list_take(from));
 		count++;
 	}
 	return count;
@@ -87,20 +68,20 @@ static int64_t system_now_ns(void)
 }
 
 /* Resumed under the lock, so that take() yields none of them before. */
-static void accept(struct queue *queue, struct places *added)
+static void accept(struct queue *queue, struct place_list *added)
 {
 	(void)pthread_mutex_lock(&queue->lock);
-	for (struct place *place; (place = shift(added));) {
-		append(&queue->ready, place);
+	for (struct place *place; (place = place_list_take(added));) {
+		place_list_append(&queue->ready, place);
 		sluice_resume(place->event, SLUICE_PASS);
 	}
 	(void)pthread_mutex_unlock(&queue->lock);
 }
 
-static void reject(struct queue *queue, struct places *batch, const struct sluice_error *error)
+static void reject(struct queue *queue, struct place_list *batch, const struct sluice_error *error)
 {
 	(void)pthread_mutex_lock(&queue->lock);
-	for (struct place *place; (place = shift(batch)) || (place = shift(&queue->pending));) {
+	for (struct place *place; (place = place_list_take(batch)) || (place = place_list_take(&queue->pending));) {
 		sluice_resume(place->event, sluice_retry(place->event, 0, "Redis does not take events"));
 		queue->inside--;
 		free(place);
@@ -113,25 +94,25 @@ static void reject(struct queue *queue, struct places *batch, const struct sluic
 }
 
 /* One round trip for all. What is not in `batch` afterwards was accepted. */
-static bool add_batch(struct queue *queue, struct places *batch, struct sluice_error *error)
+static bool add_batch(struct queue *queue, struct place_list *batch, struct sluice_error *error)
 {
-	struct places added = {0};
+	struct place_list added = {0};
 	for (const struct place *place = batch->first; place; place = place->next) {
 		struct sluice_bytes id = place->event->message_id, body = place->event->body;
 		if (!link_add(&queue->link, id.size ? id.data : "", id.size, body.size ? body.data : "", body.size))
 			return sluice_error_set(error, "Redis: out of memory");
 	}
-	while (batch->first && link_read_added(&queue->link, batch->first->entry_id, error))
-		append(&added, shift(batch));
+	while (batch->first && link_read_added(&queue->link, entry_of(batch->first)->id, error))
+		place_list_append(&added, place_list_take(batch));
 	accept(queue, &added);
 	return batch->first == NULL;
 }
 
 /* An entry that stays because of an error is removed at the next start. */
-static bool delete_batch(struct queue *queue, const struct places *over, size_t count, struct sluice_error *error)
+static bool delete_batch(struct queue *queue, const struct place_list *over, size_t count, struct sluice_error *error)
 {
-	for (const struct place *place = over->first; place; place = place->next) {
-		if (!link_delete(&queue->link, place->entry_id))
+	for (struct place *place = over->first; place; place = place->next) {
+		if (!link_delete(&queue->link, entry_of(place)->id))
 			return sluice_error_set(error, "Redis: out of memory");
 	}
 	bool ok = true;
@@ -140,18 +121,12 @@ static bool delete_batch(struct queue *queue, const struct places *over, size_t 
 	return ok;
 }
 
-static void free_all(struct places *list)
-{
-	for (struct place *place; (place = shift(list));)
-		free(place);
-}
-
-static void work_batch(struct queue *queue, struct places *batch, struct places *over, size_t over_count)
+static void work_batch(struct queue *queue, struct place_list *batch, struct place_list *over, size_t over_count)
 {
 	struct sluice_error error = {0};
 	bool ok = link_open(&queue->link, &error) && add_batch(queue, batch, &error) &&
 	          delete_batch(queue, over, over_count, &error);
-	free_all(over);
+	place_list_free(over);
 	if (ok) {
 		(void)pthread_mutex_lock(&queue->lock);
 		queue->trouble[0] = '\0';
@@ -167,7 +142,7 @@ static void *write_entries(void *argument)
 	struct queue *queue = argument;
 	(void)pthread_mutex_lock(&queue->lock);
 	for (;;) {
-		struct places batch = {0}, over = {0};
+		struct place_list batch = {0}, over = {0};
 		size_t to_add = move(&queue->pending, &batch), to_delete = move(&queue->over, &over);
 		if (to_add + to_delete == 0) {
 			if (queue->stopping)
@@ -226,7 +201,7 @@ static void destroy(struct sluice_stage *stage)
 	(void)pthread_mutex_unlock(&queue->lock);
 	(void)pthread_join(queue->writer, NULL);
 	link_close(&queue->link);
-	free_all(&queue->ready);
+	place_list_free(&queue->ready);
 	(void)pthread_cond_destroy(&queue->work);
 	(void)pthread_mutex_destroy(&queue->lock);
 	free(queue);
@@ -236,22 +211,22 @@ static enum sluice_verdict put(struct sluice_stage *stage, struct sluice_event *
 {
 	const struct config *config = stage->config;
 	struct queue *queue = stage->state;
-	struct place *place = calloc(1, sizeof(*place));
-	if (!place)
+	struct entry *entry = calloc(1, sizeof(*entry));
+	if (!entry)
 		return sluice_retry(event, 0, "out of memory");
-	place->event = event;
+	entry->place.event = event;
 	(void)pthread_mutex_lock(&queue->lock);
 	bool full = queue->inside >= (size_t)config->capacity;
 	bool away = queue->trouble[0] && system_now_ns() < queue->not_before_ns;
 	if (!full && !away) {
-		append(&queue->pending, place);
+		place_list_append(&queue->pending, &entry->place);
 		queue->inside++;
 		(void)pthread_cond_signal(&queue->work);
 	}
 	(void)pthread_mutex_unlock(&queue->lock);
 	if (!full && !away)
 		return SLUICE_WAIT;
-	free(place);
+	free(entry);
 	return full ? sluice_retry(event, 0, "the queue is full: %lld events", (long long)config->capacity)
 	            : sluice_retry(event, 0, "Redis does not take events");
 }
@@ -261,7 +236,7 @@ static size_t take(struct sluice_stage *stage, struct sluice_event **events, siz
 	struct queue *queue = stage->state;
 	size_t count = 0;
 	(void)pthread_mutex_lock(&queue->lock);
-	for (struct place *place; count < max && (place = shift(&queue->ready));) {
+	for (struct place *place; count < max && (place = place_list_take(&queue->ready));) {
 		*sluice_local(stage, place->event) = place;
 		events[count++] = place->event;
 	}
@@ -274,7 +249,7 @@ static void done(struct sluice_stage *stage, struct sluice_event *event, enum sl
 	struct queue *queue = stage->state;
 	(void)verdict;
 	(void)pthread_mutex_lock(&queue->lock);
-	append(&queue->over, *sluice_local(stage, event));
+	place_list_append(&queue->over, *sluice_local(stage, event));
 	queue->inside--;
 	(void)pthread_cond_signal(&queue->work);
 	(void)pthread_mutex_unlock(&queue->lock);

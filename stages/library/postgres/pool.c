@@ -126,6 +126,18 @@ struct connection *pool_take(struct pool *pool, int64_t wait_ns, char reason[TRO
 	return connection;
 }
 
+struct connection *pool_take_for(struct pool *pool, struct sluice_event *const *events, size_t count,
+                                 char reason[TROUBLE_SIZE])
+{
+	int64_t now_ns = pool->stage->host->now_ns(), wait_ns = config_of(pool)->pool_connect_timeout.ns;
+	for (size_t i = 0; i < count; i++) {
+		const struct sluice_event *event = events[i];
+		if (!event->acknowledged && event->deadline_ns != 0 && event->deadline_ns - now_ns < wait_ns)
+			wait_ns = event->deadline_ns - now_ns;
+	}
+	return pool_take(pool, wait_ns, reason);
+}
+
 /* Under the lock. */
 static void take_back(struct pool *pool, struct connection *connection)
 {

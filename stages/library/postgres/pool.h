@@ -61,6 +61,10 @@ void pool_destroy(struct pool *pool);
  * otherwise. From any thread. */
 struct connection *pool_take(struct pool *pool, int64_t wait_ns, char reason[TROUBLE_SIZE]);
 
+/* The same for these events: no longer than pool.connect_timeout, or than the first of their senders waits. */
+struct connection *pool_take_for(struct pool *pool, struct sluice_event *const *events, size_t count,
+                                 char reason[TROUBLE_SIZE]);
+
 /* Gives it back, without a transaction or broken. */
 void pool_give(struct pool *pool, struct connection *connection);
 

@@ -85,24 +85,11 @@ void store_destroy(struct sluice_stage *stage)
 	free(store);
 }
 
-/* How long a connection is waited for: no longer than a sender waits, if one does. */
-static int64_t timeout_ns(const struct sluice_stage *stage, const struct sluice_batch *batch)
-{
-	const struct config *config = stage->config;
-	int64_t now_ns = stage->host->now_ns(), timeout_ns = config->pool_connect_timeout.ns;
-	for (size_t i = 0; i < batch->count; i++) {
-		const struct sluice_event *event = batch->events[i];
-		if (!event->acknowledged && event->deadline_ns != 0 && event->deadline_ns - now_ns < timeout_ns)
-			timeout_ns = event->deadline_ns - now_ns;
-	}
-	return timeout_ns;
-}
-
 struct connection *store_take(struct sluice_stage *stage, const struct sluice_batch *batch, char reason[TROUBLE_SIZE])
 {
 	struct store *store = stage->state;
 	int64_t start_ns = stage->host->now_ns();
-	struct connection *connection = pool_take(&store->pool, timeout_ns(stage, batch), reason);
+	struct connection *connection = pool_take_for(&store->pool, batch->events, batch->count, reason);
 	sluice_batch_span(stage, batch, STORE_SPAN_POOL_WAIT, stage->host->now_ns() - start_ns);
 	return connection;
 }

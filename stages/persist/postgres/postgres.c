@@ -20,26 +20,9 @@ static enum sluice_verdict store_event(struct sluice_stage *stage, struct sluice
 	return verdict;
 }
 
-/* Whether an earlier event of its stream is to be tried again: storing this one would overtake it. */
-static bool is_behind_a_retry(const struct sluice_batch *batch, size_t number)
-{
-	struct sluice_bytes stream = batch->events[number]->stream;
-	for (size_t i = 0; i < number && stream.data; i++) {
-		if (batch->verdicts[i] == SLUICE_RETRY && sluice_bytes_equal(batch->events[i]->stream, stream))
-			return true;
-	}
-	return false;
-}
-
 static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
 {
-	for (size_t i = 0; i < batch->count; i++) {
-		struct sluice_event *event = batch->events[i];
-		batch->verdicts[i] = is_behind_a_retry(batch, i)
-		                             ? sluice_retry(event, 0,
-		                                            "an earlier event of its stream is not stored yet")
-		                             : store_event(stage, event);
-	}
+	batch->verdicts[0] = store_event(stage, batch->events[0]);
 }
 
 static const char *const spans[] = {
