@@ -108,6 +108,8 @@ static size_t take_batch(void *context, struct job *job)
 	(void)pthread_mutex_lock(&dispatcher->lock);
 	while (!dispatcher->stopping) {
 		pull(dispatcher);
+		if (dispatcher->stopping) /* while the lock was let go */
+			break;
 		int64_t wake_ns = lanes_wake_held(dispatcher->lanes, clock_now_ns());
 		size_t ready = lanes_ready(dispatcher->lanes);
 		bool lingers = dispatcher->linger_ns && !dispatcher->hurried && ready > 0 &&
