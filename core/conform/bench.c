@@ -137,10 +137,8 @@ static void store(struct bench *bench, struct sluice_batch batch)
 		return;
 	}
 	for (size_t i = 0; i < batch.count; i++) {
-		struct sluice_batch one = {.events = &batch.events[i],
-		                           .verdicts = &batch.verdicts[i],
-		                           .count = 1,
-		                           .worker = batch.worker};
+		struct sluice_batch one = {
+			.events = &batch.events[i], .verdicts = &batch.verdicts[i], .count = 1, .worker = batch.worker};
 		if (is_held(batch.events, batch.verdicts, i))
 			batch.verdicts[i] = SLUICE_RETRY;
 		else
@@ -156,8 +154,8 @@ void bench_process_on(struct bench *bench, struct sluice_worker *worker, struct 
 		bench_event_forget_words(events[i]);
 	}
 	if (bench->ops->kind == SLUICE_KIND_PERSIST) {
-		store(bench, (struct sluice_batch){
-				     .events = events, .verdicts = verdicts, .count = count, .worker = worker});
+		store(bench,
+		      (struct sluice_batch){.events = events, .verdicts = verdicts, .count = count, .worker = worker});
 		return;
 	}
 	process_fn process = abi_process(bench->ops);

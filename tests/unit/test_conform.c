@@ -104,8 +104,7 @@ static void expect_conforming(const char *path, const struct settings *settings)
 static bool needs_server(const char *path)
 {
 	return strstr(path, "/persist/postgres") != NULL || strstr(path, "/idempotency/lookup") != NULL ||
-	       strstr(path, "/idempotency/filter") != NULL ||
-	       strstr(path, "/queue/redis") != NULL;
+	       strstr(path, "/idempotency/filter") != NULL || strstr(path, "/queue/redis") != NULL;
 }
 
 static void expect_all_conforming(const char *pattern)

@@ -31,10 +31,11 @@ static double ways(struct harness *h, const char *way)
 static void insert_many(const char *prefix, int count)
 {
 	char sql[400];
-	(void)snprintf(sql, sizeof(sql),
-	               "INSERT INTO webhook_events (message_id, event_type, payload, digest, request_id, received_at) "
-	               "SELECT '%s' || n, 'type', '', decode(repeat('00', 32), 'hex'), '', now() FROM generate_series(1, %d) n",
-	               prefix, count);
+	(void)snprintf(
+		sql, sizeof(sql),
+		"INSERT INTO webhook_events (message_id, event_type, payload, digest, request_id, received_at) "
+		"SELECT '%s' || n, 'type', '', decode(repeat('00', 32), 'hex'), '', now() FROM generate_series(1, %d) n",
+		prefix, count);
 	run_by_hand(sql);
 }
 

@@ -128,8 +128,8 @@ struct sluice_queue_ops {
 	 * when it is kept; take() does not yield it before), or RETRY at a bound. Concurrent calls. The order in which
 	 * put() was entered under the stage's own lock is the order of acceptance. */
 	enum sluice_verdict (*put)(struct sluice_stage *stage, struct sluice_event *event);
-	/* Yields up to `max` kept events, oldest first, each once; 0 when there are none. Never blocks. One call at a
-	 * time. */
+	/* Yields up to `max` kept events, oldest first, each once; 0 when there are none. Never waits for an event; of a
+	 * durable queue it may read from a disk. One call at a time. */
 	size_t (*take)(struct sluice_stage *stage, struct sluice_event **events, size_t max);
 	/* The event is through: forget it, free its place. From any thread, in any order. With `verdict` RETRY it was
 	 * rejected; a durable queue that had acknowledged it keeps it for its next life. */

@@ -54,7 +54,8 @@ static bool read_ids(struct builder *builder, uint64_t *ids, struct sluice_error
 		return false;
 	bool more = transaction_open(connection, TRANSACTION_READS, error) &&
 	            connection_run(connection,
-	                           "DECLARE sluice_ids NO SCROLL CURSOR FOR SELECT message_id FROM webhook_events", error);
+	                           "DECLARE sluice_ids NO SCROLL CURSOR FOR SELECT message_id FROM webhook_events",
+	                           error);
 	bool ok = more;
 	while (ok && more && !builder->stopping)
 		ok = add_page(builder, connection, ids, &more) ||

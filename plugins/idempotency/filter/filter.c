@@ -122,7 +122,8 @@ static const struct sluice_option options[] = {
 
 static const struct sluice_idempotency_ops ops = {.process = process};
 
-SLUICE_STAGE(idempotency, ops, .name = "filter", .version = SLUICE_VERSION,
-             .summary = "knows without PostgreSQL of most new message ids that they are new, and asks it for the others",
-             .options = options, .config_size = sizeof(struct filter_config), .spans = spans, .check = config_check,
-             .create = create, .settle = settle, .observe = observe, .destroy = destroy);
+SLUICE_STAGE(
+	idempotency, ops, .name = "filter", .version = SLUICE_VERSION,
+	.summary = "knows without PostgreSQL of most new message ids that they are new, and asks it for the others",
+	.options = options, .config_size = sizeof(struct filter_config), .spans = spans, .check = config_check,
+	.create = create, .settle = settle, .observe = observe, .destroy = destroy);

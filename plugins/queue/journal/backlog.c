@@ -63,8 +63,7 @@ static bool read_leftover(struct journal *journal, const struct leftover *leftov
 		return true;
 	reader->read = 0;
 	reader->record = (struct sluice_record){.id = (int64_t)number};
-	if (!record_buffer_reserve(&reader->buffer, leftover->size) ||
-	    !open_to_read(journal, leftover->segment) ||
+	if (!record_buffer_reserve(&reader->buffer, leftover->size) || !open_to_read(journal, leftover->segment) ||
 	    !recovery_read_event(leftover, reader->fd, reader->buffer.data, &reader->record))
 		return false;
 	reader->read = number;
@@ -118,8 +117,7 @@ static enum outcome yield(struct journal *journal, const struct leftover *leftov
 		free(inside);
 		return NO_ROOM;
 	}
-	*inside = (struct inside){
-		.place = {.event = event}, .segment = leftover->segment, .number = leftover->place};
+	*inside = (struct inside){.place = {.event = event}, .segment = leftover->segment, .number = leftover->place};
 	*sluice_local(journal->stage, event) = inside;
 	reader->left[leftover->stream]--;
 	*event_out = event;

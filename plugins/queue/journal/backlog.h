@@ -21,13 +21,13 @@ enum { BACKLOG_TROUBLE_SIZE = 256 };
 
 struct backlog_reader {
 	struct backlog backlog;
-	size_t passed;                    /* of its events: yielded, or among the skipped */
-	struct backlog skipped;           /* in order: cannot be read now, or behind one that cannot */
-	uint32_t left[STREAM_MAX];        /* events not yielded, by stream */
-	uint32_t skipped_of[STREAM_MAX];  /* those among them that are skipped */
-	size_t failures;                  /* since the last success */
-	int64_t retry_at_ns, pause_ns;    /* when the skipped are tried again */
-	struct place_list behind;         /* newer events, whose streams have something left */
+	size_t passed;                   /* of its events: yielded, or among the skipped */
+	struct backlog skipped;          /* in order: cannot be read now, or behind one that cannot */
+	uint32_t left[STREAM_MAX];       /* events not yielded, by stream */
+	uint32_t skipped_of[STREAM_MAX]; /* those among them that are skipped */
+	size_t failures;                 /* since the last success */
+	int64_t retry_at_ns, pause_ns;   /* when the skipped are tried again */
+	struct place_list behind;        /* newer events, whose streams have something left */
 
 	uint64_t segment; /* number of the one that is open; 0: none */
 	int fd;

@@ -65,10 +65,10 @@ static bool read_event(struct reading *reading, size_t at, const struct record_h
 	struct sluice_record record;
 	return head->count == reading->places && format_read_event(reading->data + at, head, &record) &&
 	       backlog_add(&reading->recovery->backlog, (struct leftover){.segment = reading->segment,
-	                                                                   .place = reading->places++,
-	                                                                   .offset = (uint32_t)at,
-	                                                                   .size = head->size,
-	                                                                   .stream = recovery_stream(record.stream)});
+	                                                                  .place = reading->places++,
+	                                                                  .offset = (uint32_t)at,
+	                                                                  .size = head->size,
+	                                                                  .stream = recovery_stream(record.stream)});
 }
 
 static bool read_done(const struct reading *reading, size_t at, const struct record_head *head)

@@ -239,8 +239,8 @@ static void drop_marks(struct journal *journal, const struct range *written, siz
 }
 
 /* Without the lock. Events are pending with this thread alone, which may read them. */
-static bool write_batch(struct journal *journal, struct place *first, const struct range *marks,
-                        size_t mark_count, bool to_disk)
+static bool write_batch(struct journal *journal, struct place *first, const struct range *marks, size_t mark_count,
+                        bool to_disk)
 {
 	struct segment *active = journal->active;
 	size_t size = mark_count ? format_done_size(mark_count) : 0, at = 0;
