@@ -42,6 +42,7 @@ static void insert_many(const char *prefix, int count)
 START_TEST(test_what_is_surely_new_is_not_asked_for)
 {
 	struct harness *store = open_store(), *h = open_whole(NULL);
+	harness_close(store); /* before it says that the store is in doubt */
 	run_by_hand("ALTER TABLE webhook_events RENAME TO gone"); /* a question would fail */
 	ck_assert_int_eq(ask(h, "new", "x"), SLUICE_PASS);
 	ck_assert_int_eq(ask(h, "new", "x"), SLUICE_RETRY);
@@ -50,7 +51,6 @@ START_TEST(test_what_is_surely_new_is_not_asked_for)
 	ck_assert_double_eq(ways(h, "surely_new"), 1);
 	ck_assert_double_eq(ways(h, "looked_up_in_vain"), 1);
 	harness_close(h);
-	harness_close(store);
 }
 END_TEST
 
@@ -77,12 +77,15 @@ START_TEST(test_while_it_is_not_whole_everything_is_looked_up)
 	struct harness *store = open_store();
 	ck_assert_int_eq(store_one(store, "stored", "s", "x"), SLUICE_PASS);
 	struct harness *h = open_whole(NULL);
-	bench_doubt_store();
-	ck_assert_double_eq(store_gauge(h, "idempotency_filter_whole", NULL), 0);
-	ck_assert_int_eq(ask(h, "new", "x"), SLUICE_PASS);
-	ck_assert_int_eq(ask(h, "stored", "x"), SLUICE_DONE);
-	ck_assert_double_eq(ways(h, "surely_new"), 0);
-	ck_assert_double_eq(ways(h, "looked_up"), 2);
+	double looked_up = 0, before;
+	do { /* until it is not whole before the question is answered */
+		before = ways(h, "looked_up");
+		bench_doubt_store();
+		ck_assert_int_eq(ask(h, "stored", "x"), SLUICE_DONE);
+		ck_assert_int_eq(ask(h, "new", "x"), SLUICE_PASS);
+		looked_up = ways(h, "looked_up") - before;
+	} while (store_gauge(h, "idempotency_filter_whole", NULL) == 1);
+	ck_assert_double_eq(looked_up, 2);
 	harness_close(h);
 	harness_close(store);
 }
