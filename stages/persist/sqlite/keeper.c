@@ -82,9 +82,6 @@ static void recover(struct keeper *keeper)
 	int64_t began_ns = real_now_ns();
 	if (began_ns < keeper->recover_at_ns)
 		return;
-	char doubt[DISK_DOUBT_SIZE];
-	disk_get_doubt(keeper->writer->disk, doubt);
-	trouble_begin_mending(keeper->writer->trouble, doubt);
 	writer_pause(keeper->writer);
 	bool ok = recovery_run(keeper);
 	writer_resume(keeper->writer);
@@ -92,7 +89,8 @@ static void recover(struct keeper *keeper)
 	keeper->recover_at_ns = ok ? 0 : ended_ns + 3 * (ended_ns - began_ns);
 }
 
-/* A look at what nobody has looked at since the last one. */
+/* A look at what nobody has looked at since the last one. A doubt is told until the next look at least, so that health
+ * tells of a recovery that takes some milliseconds, too. */
 static void look(struct keeper *keeper)
 {
 	struct writer *writer = keeper->writer;
@@ -100,12 +98,13 @@ static void look(struct keeper *keeper)
 	uint64_t transactions = atomic_load_explicit(&writer->transactions, memory_order_relaxed);
 	bool idle = transactions == keeper->transactions;
 	keeper->transactions = transactions;
-	if (disk_is_doubted(writer->disk))
+	if (!disk_is_doubted(writer->disk))
+		check_log(keeper);
+	else if (keeper->doubt_told)
 		recover(keeper);
-	else
-		check_log(keeper); /* what it finds is told until the next look, as all trouble is */
 	if (idle || disk_is_doubted(writer->disk) || trouble_get(writer->trouble, trouble))
 		writer_probe(writer);
+	keeper->doubt_told = disk_is_doubted(writer->disk);
 }
 
 static struct timespec from_now(int64_t ns)

@@ -24,6 +24,7 @@ struct keeper {
 	uint64_t transactions; /* of the writer, at the last look */
 	int64_t check_at_ns;   /* all of the log, not before */
 	int64_t recover_at_ns; /* not before */
+	bool doubt_told;       /* at the last look */
 	/* Of a recovery that is not through. */
 	bool drop_log;     /* the log that has the name now is not of the database */
 	bool lost_content; /* the database is another one, or was truncated */

@@ -170,7 +170,7 @@ static void observe(struct sluice_stage *stage, struct sluice_observer *observer
 	observer->gauge(observer, "db_size_bytes", NULL, NULL, (double)file, "Size of the database file.");
 	observer->gauge(observer, "db_wal_bytes", NULL, NULL, (double)wal, "Size of the write-ahead log beside it.");
 	char trouble[TROUBLE_SIZE];
-	if (!trouble_tell(&store->trouble, trouble))
+	if (!trouble_get(&store->trouble, trouble))
 		return;
 	char reason[TROUBLE_SIZE + 32];
 	(void)snprintf(reason, sizeof(reason), "SQLite could not commit: %s", trouble);

@@ -5,9 +5,6 @@
 #include <string.h>
 
 #include "database.h"
-#include "real_clock.h"
-
-#define TOLD_NS INT64_C(1000000000)
 
 static void announce_new_name(struct sluice_stage *stage)
 {
@@ -60,27 +57,6 @@ bool trouble_get(struct trouble *trouble, char text_out[TROUBLE_SIZE])
 	memcpy(text_out, trouble->text, TROUBLE_SIZE);
 	(void)pthread_mutex_unlock(&trouble->lock);
 	return text_out[0] != '\0';
-}
-
-void trouble_begin_mending(struct trouble *trouble, const char *cause)
-{
-	(void)pthread_mutex_lock(&trouble->lock);
-	(void)snprintf(trouble->mended, sizeof(trouble->mended), "%s", cause);
-	trouble->told_until_ns = real_now_ns() + TOLD_NS;
-	(void)pthread_mutex_unlock(&trouble->lock);
-	trouble_begin(trouble, cause);
-}
-
-bool trouble_tell(struct trouble *trouble, char text_out[TROUBLE_SIZE])
-{
-	if (trouble_get(trouble, text_out))
-		return true;
-	(void)pthread_mutex_lock(&trouble->lock);
-	bool told = real_now_ns() < trouble->told_until_ns;
-	if (told)
-		memcpy(text_out, trouble->mended, TROUBLE_SIZE);
-	(void)pthread_mutex_unlock(&trouble->lock);
-	return told;
 }
 
 void trouble_rename_store(struct trouble *trouble, const char *why)

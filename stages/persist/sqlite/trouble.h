@@ -21,9 +21,7 @@ enum { TROUBLE_SIZE = 300 };
 struct trouble {
 	struct sluice_stage *stage;
 	pthread_mutex_t lock;
-	char text[TROUBLE_SIZE];   /* a sentence; "" if the last commit went well */
-	char mended[TROUBLE_SIZE]; /* what is told until then, although it may be over */
-	int64_t told_until_ns;
+	char text[TROUBLE_SIZE]; /* a sentence; "" if the last commit went well */
 };
 
 void trouble_init(struct trouble *trouble, struct sluice_stage *stage);
@@ -32,12 +30,6 @@ void trouble_finish(struct trouble *trouble);
 void trouble_begin(struct trouble *trouble, const char *cause);
 void trouble_end(struct trouble *trouble);
 bool trouble_get(struct trouble *trouble, char text_out[TROUBLE_SIZE]);
-
-/* What is mended at once is told for a second all the same, so that whoever asks once a second knows of it. */
-void trouble_begin_mending(struct trouble *trouble, const char *cause);
-
-/* What health is to tell. */
-bool trouble_tell(struct trouble *trouble, char text_out[TROUBLE_SIZE]);
 
 /* Gives the store a new name; `why` goes to the log. */
 void trouble_rename_store(struct trouble *trouble, const char *why);
