@@ -59,15 +59,14 @@ static bool deliver(struct search *search, struct config *config)
 	return ok;
 }
 
-/* The pipeline as it would be with these overlays. One that cannot be is none that has left a backlog. */
-static struct config *load(const struct search *search, const char *optimizations)
+/* The pipeline as it would be with these overlays. */
+static struct config *load(const struct search *search, const char *optimizations, struct sluice_error *error)
 {
-	struct sluice_error ignored = {0};
 	struct config_request request = *search->request;
 	request.enable = request.disable = NULL;
 	request.optimizations = optimizations;
 	request.optimizations_from = "the search for a backlog";
-	return config_load(&request, &ignored);
+	return config_load(&request, error);
 }
 
 static bool look_at(struct search *search, struct config *config)
@@ -89,8 +88,14 @@ static void look_at_overlay(void *context, const char *name, const char *about)
 		return;
 	config_print_optimizations(search->config, ",", &names);
 	buffer_printf(&names, "%s%s", names.size ? "," : "", name);
-	struct config *config = load(search, names.data);
-	search->ok = look_at(search, config ? config : load(search, name));
+	struct sluice_error ignored = {0}, why = {0};
+	struct config *config = load(search, names.data, &ignored);
+	if (!config)
+		config = load(search, name, &why);
+	if (!config)
+		log_event(SLUICE_LOG_WARN, NULL, "backlog_not_searched", sluice_text("overlay", name),
+		          sluice_text("reason", why.text));
+	search->ok = look_at(search, config);
 	buffer_finish(&names);
 }
 
@@ -100,7 +105,7 @@ bool backlog_deliver(const struct config_request *request, const struct config *
 	struct sluice_error ignored = {0};
 	struct search search = {
 		.request = request, .config = config, .wait = wait, .context = context, .ok = true, .error = error};
-	search.ok = look_at(&search, load(&search, "false"));
+	search.ok = look_at(&search, load(&search, "false", &ignored));
 	(void)overlay_list(request->file, look_at_overlay, &search, &ignored);
 	return search.ok;
 }

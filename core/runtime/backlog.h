@@ -3,7 +3,7 @@
  *
  * What was acknowledged is delivered whatever the configuration now says. So before a pipeline starts, each queue that its
  * file can configure, by its base or by an overlay, and that is not the one in use, is looked at; what waits there goes to
- * the store first.
+ * the store first. An overlay that cannot be loaded, a stage of it missing say, is named in the log: it is not searched.
  */
 #ifndef RUNTIME_BACKLOG_H
 #define RUNTIME_BACKLOG_H

@@ -59,6 +59,29 @@ for (const kind of kinds) {
   });
 }
 
+// In batches, so that each kill meets many events at once.
+test(`what the journal acknowledged survives kill -9 of PostgreSQL, ${rounds} times`, async (t) => {
+  const random = randomFrom(seed + 1);
+  const directory = await makeDirectory(t);
+  const store = await openStore(t, 'postgres', directory, { apart: true });
+  const batched = journaled(store);
+  batched.stages = batched.stages.map((stage) => (stage.persist ? { ...stage, persist: 'postgres_batch' } : stage));
+  const server = await start(t, batched, { directory });
+  const load = new Load(t, server.url, { seed });
+  load.start();
+  for (let round = 1; round <= rounds; round++) {
+    await load.progress(1 + Math.floor(random() * 1500), { within: 30 });
+    await store.server.kill();
+    await load.progress(100, { within: 30 }); // its senders notice nothing
+    await store.server.restart();
+  }
+  await load.progress(200, { within: 30 });
+  await load.stop();
+  await delivered(server);
+  await judge(t, 'kill -9 of PostgreSQL behind the journal', load, store);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
+
 const dead = async (server, ...args) => {
   const { code, stdout, stderr } = await sluice(['dead', args[0], server.file, ...args.slice(1)], {
     cwd: server.directory,
@@ -195,3 +218,37 @@ for (const kind of kinds) {
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
   });
 }
+
+// The events of the backlog have a stream in common with the newer ones, which take every place that is free.
+test('a backlog beyond memory comes to the store whole, once and in order, before newer events', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(t, 'postgres', directory);
+  const { release } = await leaveBacklog(t, store, directory, 200);
+  const server = await start(t, { ...switchable(store), events: { max: 20 } }, { directory });
+  const accepted = [];
+  const send = async (i) => {
+    const { status } = await server.post(webhook(`new${i}`, { stream: 'one', sequence: 200 + i }));
+    if (status === 202) accepted.push(`new${i}`);
+    else assert.equal(status, 503);
+  };
+  await send(0);
+  await release();
+  for (let i = 1; i <= 40; i++) await send(i);
+  await delivered(server);
+  const old = Array.from({ length: 200 }, (_, i) => `e${i}`);
+  assert.deepEqual(
+    (await store.events()).map((row) => row.message_id),
+    [...old, ...accepted],
+  );
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
+
+test('an overlay that cannot be searched for a backlog is named at the start', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(t, 'sqlite', directory);
+  const pipeline = around(store.stage(impatient));
+  pipeline.optimizations = { elsewhere: { stages: { queue: { use: './gone.so' } } } };
+  const server = await start(t, pipeline, { directory });
+  assert.match(server.log, /backlog_not_searched overlay=elsewhere reason=.*gone\.so/);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
