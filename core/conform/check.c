@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/process.h"
 #include "conform/pages.h"
@@ -172,6 +173,12 @@ struct bench *check_try(struct check *check, const char *const *extra, struct sl
 struct bench *check_try_read_only(struct check *check, struct sluice_error *error)
 {
 	return open_stage(check, NULL, true, error);
+}
+
+int64_t check_patience_ns(const struct check *check)
+{
+	int64_t share_ns = check->conform->timeout_ns / 20, least_ns = 3 * NS_PER_S;
+	return share_ns > least_ns ? share_ns : least_ns;
 }
 
 struct bench *check_store(const struct check *check)

@@ -57,6 +57,9 @@ struct bench *check_open_read_only(struct check *check);
 struct bench *check_try(struct check *check, const char *const *extra, struct sluice_error *error);
 struct bench *check_try_read_only(struct check *check, struct sluice_error *error);
 
+/* How long to wait for what ought to come at once: 3 s, or a twentieth of the check's time limit where that is more. */
+int64_t check_patience_ns(const struct check *check);
+
 /* The persist stage given with --store, open as soon as the stage under test is; NULL: none is given. */
 struct bench *check_store(const struct check *check);
 

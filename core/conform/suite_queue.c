@@ -16,7 +16,10 @@
 
 enum { SOME = 64, PRODUCERS = 4, EACH = 250 };
 
-#define PATIENCE_NS (3 * NS_PER_S)
+static double patience_s(const struct check *check)
+{
+	return (double)check_patience_ns(check) / (double)NS_PER_S;
+}
 
 struct sluice_event *queue_make(struct bench *bench, const char *stream, int64_t number)
 {
@@ -33,8 +36,8 @@ enum sluice_verdict queue_put(struct check *check, struct bench *bench, struct s
 {
 	enum sluice_verdict verdict = bench->ops->of.queue->put(&bench->stage, event);
 	if (verdict == SLUICE_WAIT)
-		check_that(check, bench_wait_resumed(event, PATIENCE_NS, &verdict),
-		           "put() returned WAIT and did not resume the event within 3 s");
+		check_that(check, bench_wait_resumed(event, check_patience_ns(check), &verdict),
+		           "put() returned WAIT and did not resume the event within %g s", patience_s(check));
 	check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY, "put(): expected PASS or RETRY, got %s",
 	           verdict_name(verdict));
 	return verdict;
@@ -111,8 +114,9 @@ void queue_take_numbers(struct check *check, struct bench *bench, struct sluice_
 		}
 		got += more;
 		came_ns = more ? clock_now_ns() : came_ns;
-		check_that(check, got == count || clock_now_ns() < came_ns + PATIENCE_NS,
-		           "%zu events are inside, and take() yielded %zu and then none for 3 s", count, got);
+		check_that(check, got == count || clock_now_ns() < came_ns + check_patience_ns(check),
+		           "%zu events are inside, and take() yielded %zu and then none for %g s", count, got,
+		           patience_s(check));
 	}
 }
 
@@ -372,9 +376,9 @@ static void take_all(struct traffic *traffic)
 		came_ns = count ? clock_now_ns() : came_ns;
 		if (count == 0)
 			(void)sched_yield();
-		check_that(traffic->check, clock_now_ns() < came_ns + PATIENCE_NS,
-		           "of %d events from %d threads, take() yielded %zu and then none for 3 s", PRODUCERS * EACH,
-		           (int)PRODUCERS, total);
+		check_that(traffic->check, clock_now_ns() < came_ns + check_patience_ns(traffic->check),
+		           "of %d events from %d threads, take() yielded %zu and then none for %g s", PRODUCERS * EACH,
+		           (int)PRODUCERS, total, patience_s(traffic->check));
 	}
 }
 
@@ -434,8 +438,8 @@ static void resumes_once(struct check *check)
 	}
 	for (size_t i = 0; i < SOME; i++) {
 		enum sluice_verdict verdict = SLUICE_PASS;
-		check_that(check, !waited[i] || bench_wait_resumed(events[i], PATIENCE_NS, &verdict),
-		           "put() returned WAIT and did not resume the event within 3 s");
+		check_that(check, !waited[i] || bench_wait_resumed(events[i], check_patience_ns(check), &verdict),
+		           "put() returned WAIT and did not resume the event within %g s", patience_s(check));
 		check_that(check, verdict == SLUICE_PASS, "event %zu was resumed with %s", i, verdict_name(verdict));
 	}
 	queue_take_numbers(check, bench, taken + got, SOME - got, (int64_t)got);
