@@ -140,7 +140,8 @@ static void store(struct bench *bench, struct sluice_batch batch)
 		struct sluice_batch one = {
 			.events = &batch.events[i], .verdicts = &batch.verdicts[i], .count = 1, .worker = batch.worker};
 		if (is_held(batch.events, batch.verdicts, i))
-			batch.verdicts[i] = SLUICE_RETRY;
+			batch.verdicts[i] = sluice_retry(batch.events[i], 0,
+			                                 "an earlier event of its stream is to be tried again");
 		else
 			ops->store(&bench->stage, &one);
 	}

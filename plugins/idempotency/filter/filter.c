@@ -115,7 +115,7 @@ static const char *const spans[] = {LOOKUP_SPANS, NULL};
 static const struct sluice_option options[] = {
 	LOOKUP_OPTIONS,
 	SLUICE_OPTION_SIZE(struct filter_config, size, .name = "size", .fallback = "64MiB", .min = 4096,
-                           .max = INT64_C(1) << 37,
+                           .max = INT64_C(1) << 32,
                            .help = "memory of the filter; at 17 bits for each stored id it looks up 1 new id in 1000"),
 	SLUICE_OPTION_END,
 };
