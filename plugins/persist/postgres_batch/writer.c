@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "postgres/find.h"
 #include "postgres/row.h"
@@ -18,7 +19,7 @@
 #define BYTES_MAX ((size_t)64 << 20)
 
 /* Of transactions that get into each other's way; one of them has come through each time. */
-enum { TRIES_MAX = 3 };
+enum { TRIES_MAX = 3, CONFLICT_PAUSE_NS = 50000000 };
 
 /* Internal: an event that was not inserted. No verdict of a persist stage is WAIT. */
 #define UNDECIDED SLUICE_WAIT
@@ -57,12 +58,20 @@ static void give_up(struct work *work, const struct part *part, enum sluice_verd
 typedef enum fault (*statement_fn)(struct connection *connection, struct sluice_event *const *events, size_t count,
                                    PGresult **result_out);
 
+/* The transaction that was in the way goes first: it has waited for this one. */
+static void let_others_pass(int tries)
+{
+	(void)nanosleep(&(struct timespec){.tv_nsec = (long)tries * CONFLICT_PAUSE_NS}, NULL);
+}
+
 /* Again, while it is only in conflict with other transactions. */
 static enum fault try_statement(struct connection *connection, statement_fn statement,
                                 struct sluice_event *const *events, size_t count, PGresult **result_out)
 {
 	enum fault fault = FAULT_LATER;
 	for (int tries = 0; tries < TRIES_MAX; tries++) {
+		if (tries > 0)
+			let_others_pass(tries);
 		fault = statement(connection, events, count, result_out);
 		if (fault == FAULT_NONE)
 			return fault;
