@@ -81,8 +81,8 @@ configure() {
 	done
 }
 
-# SLUICE_POSTGRES_AUTH=md5 asks for passwords in a way that costs little: SCRAM has 4,096 rounds a connection, which a
-# sanitizer makes slow.
+# SLUICE_POSTGRES_AUTH=md5 asks for passwords in a way that costs little: SCRAM has 4,096 rounds a connection, on both sides,
+# which a sanitizer makes slow.
 create() {
 	mkdir -p "$directory"
 	password=$(random_hex 16)

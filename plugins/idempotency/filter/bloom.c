@@ -2,10 +2,10 @@
 #include "bloom.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
+#include <sys/mman.h>
 
-enum { WORDS = 8, CACHE_LINE = 64, SAMPLE_MAX = 1024 };
+enum { WORDS = 8, SAMPLE_MAX = 1024 };
 
 struct bloom_block {
 	_Atomic uint32_t words[WORDS];
@@ -14,18 +14,19 @@ struct bloom_block {
 bool bloom_init(struct bloom *bloom, uint64_t size)
 {
 	uint64_t count = size / sizeof(struct bloom_block);
-	void *memory;
 	count = count ? count : 1;
-	if (posix_memalign(&memory, CACHE_LINE, count * sizeof(struct bloom_block)) != 0)
+	void *memory = mmap(NULL, count * sizeof(struct bloom_block), PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
 		return false;
-	memset(memory, 0, count * sizeof(struct bloom_block));
 	*bloom = (struct bloom){.blocks = memory, .count = count};
 	return true;
 }
 
 void bloom_finish(struct bloom *bloom)
 {
-	free(bloom->blocks);
+	if (bloom->blocks)
+		(void)munmap(bloom->blocks, bloom->count * sizeof(struct bloom_block));
 }
 
 /* The upper half of the hash chooses the block, the lower one a bit in each of its words. */
