@@ -10,8 +10,9 @@ static void run(const char *verb, const char *directory, const char *settings, c
 {
 	char command[1024], line[512] = "";
 	(void)snprintf(command, sizeof(command),
-	               "SLUICE_POSTGRES_FSYNC=none SLUICE_POSTGRES_AUTH=md5 " TEST_SOURCE_DIR "/tests/support/postgres.sh %s %s %s", verb,
-	               directory, settings);
+	               "SLUICE_POSTGRES_FSYNC=none SLUICE_POSTGRES_AUTH=md5 " TEST_SOURCE_DIR
+	               "/tests/support/postgres.sh %s %s %s",
+	               verb, directory, settings);
 	FILE *pipe = popen(command, "re");
 	ck_assert_msg(pipe != NULL, "cannot run %s", command);
 	while (fgets(line, sizeof(line), pipe) && output)
