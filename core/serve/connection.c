@@ -157,7 +157,8 @@ static int expire(struct connection *connection, int phase, int64_t now_ns)
 static bool has_unread(const struct connection *connection, int64_t now_ns)
 {
 	int bytes = 0;
-	return now_ns - atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) < UNREAD_GRACE_S * NS_PER_S &&
+	return now_ns - atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) <
+	               UNREAD_GRACE_S * NS_PER_S &&
 	       ioctl(connection->fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 

@@ -42,7 +42,7 @@ static void insert_many(const char *prefix, int count)
 START_TEST(test_what_is_surely_new_is_not_asked_for)
 {
 	struct harness *store = open_store(), *h = open_whole(NULL);
-	harness_close(store); /* before it says that the store is in doubt */
+	harness_close(store);                                     /* before it says that the store is in doubt */
 	run_by_hand("ALTER TABLE webhook_events RENAME TO gone"); /* a question would fail */
 	ck_assert_int_eq(ask(h, "new", "x"), SLUICE_PASS);
 	ck_assert_int_eq(ask(h, "new", "x"), SLUICE_RETRY);
