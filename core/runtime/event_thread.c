@@ -16,6 +16,7 @@ enum { TOGETHER_NS = 100000 };
 struct event_thread {
 	void (*carry)(struct event *event);
 	const char *name;
+	bool together;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t some;
@@ -24,18 +25,24 @@ struct event_thread {
 };
 
 /* The senders of those that are through soon are told together; see base/deferred.h. */
-static void carry_all(const struct event_thread *self, struct event *event)
+static struct event *carry_together(const struct event_thread *self, struct event *event)
 {
-	while (event) {
-		int64_t end_ns = clock_now_ns() + TOGETHER_NS;
-		deferred_begin();
-		do {
-			struct event *next = event->next_given;
-			self->carry(event);
-			event = next;
-		} while (event && clock_now_ns() < end_ns);
-		deferred_end();
-	}
+	int64_t end_ns = clock_now_ns() + TOGETHER_NS;
+	deferred_begin();
+	do {
+		struct event *next = event->next_given;
+		self->carry(event);
+		event = next;
+	} while (event && clock_now_ns() < end_ns);
+	deferred_end();
+	return event;
+}
+
+static struct event *carry_one(const struct event_thread *self, struct event *event)
+{
+	struct event *next = event->next_given;
+	self->carry(event);
+	return next;
 }
 
 static void *work(void *argument)
@@ -48,7 +55,8 @@ static void *work(void *argument)
 		if (event) {
 			self->first = NULL;
 			(void)pthread_mutex_unlock(&self->lock);
-			carry_all(self, event);
+			while (event)
+				event = (self->together ? carry_together : carry_one)(self, event);
 			(void)pthread_mutex_lock(&self->lock);
 		} else if (self->stopping) {
 			break;
@@ -60,12 +68,13 @@ static void *work(void *argument)
 	return NULL;
 }
 
-struct event_thread *event_thread_create(const char *name, void (*carry)(struct event *event),
+struct event_thread *event_thread_create(const char *name, void (*carry)(struct event *event), bool together,
                                          struct sluice_error *error)
 {
 	struct event_thread *self = must_calloc(1, sizeof(*self));
 	self->carry = carry;
 	self->name = name;
+	self->together = together;
 	(void)pthread_mutex_init(&self->lock, NULL);
 	(void)pthread_cond_init(&self->some, NULL);
 	int problem = pthread_create(&self->thread, NULL, work, self);

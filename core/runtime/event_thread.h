@@ -8,8 +8,9 @@
 
 struct event_thread;
 
-/* `carry` is called on the thread for each event. `name`: of the thread, at most 15 characters. */
-struct event_thread *event_thread_create(const char *name, void (*carry)(struct event *event),
+/* `carry` is called on the thread for each event. `name`: of the thread, at most 15 characters. `together`: carry() never
+ * waits, so the senders of several events may be told at once, within 0.1 ms. */
+struct event_thread *event_thread_create(const char *name, void (*carry)(struct event *event), bool together,
                                          struct sluice_error *error);
 
 /* Ends when all that it was given is through; nothing more is given. */

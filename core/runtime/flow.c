@@ -419,8 +419,9 @@ void flow_tell_acknowledged(struct pipeline *pipeline, const struct sluice_recor
 		return;
 	event->at = SLUICE_KIND_IDEMPOTENCY;
 	struct instance *idempotency = pipeline->instances[SLUICE_KIND_IDEMPOTENCY];
-	if (process(idempotency, event) == SLUICE_PASS)
-		settle(event, &event->times, SLUICE_KIND_IDEMPOTENCY, SLUICE_PASS);
+	enum sluice_verdict verdict = process(idempotency, event);
+	if (verdict != SLUICE_WAIT)
+		settle(event, &event->times, SLUICE_KIND_IDEMPOTENCY, verdict);
 	event_release(pipeline->pool, event);
 }
 

@@ -109,13 +109,15 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 	store_identity_init(&pipeline->store_identity);
 	store_health_init(&pipeline->store_health);
 	pipeline->recorder = recorder_create();
+	const bool has_queue =
+		config->stages[SLUICE_KIND_QUEUE].present; /* then nothing is stored on the resume thread */
 	/* A body that grows may stand in memory twice for a moment. */
 	const size_t largest = (size_t)(2 * config->listen.max_body + config->listen.max_header + config->events.arena);
 	pipeline->pool = event_pool_create(&config->events, largest, pipeline);
 	if (!pipeline->recorder)
 		sluice_error_set(error, "out of thread-specific keys for the histograms");
-	else if ((pipeline->resume_thread = event_thread_create("sluice-resume", flow_carry_on, error)) &&
-	         (pipeline->large_thread = event_thread_create("sluice-large", flow_begin, error)) &&
+	else if ((pipeline->resume_thread = event_thread_create("sluice-resume", flow_carry_on, has_queue, error)) &&
+	         (pipeline->large_thread = event_thread_create("sluice-large", flow_begin, false, error)) &&
 	         create_stages(pipeline, error) && start_queue(pipeline, error) && start_ticker(pipeline, error))
 		return pipeline;
 	pipeline_destroy(pipeline);

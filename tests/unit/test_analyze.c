@@ -720,6 +720,7 @@ START_TEST(test_what_came_of_an_overlay_is_said)
 	make_comparison(folder, "with", "\"lazy\"", "\"batched-writes\", \"lazy\"", "inconclusive");
 	make_comparison(folder, "two-at-once", "", "\"batched-writes\", \"lazy\"", "better");
 	make_comparison(folder, "one-for-another", "\"lazy\"", "\"batched-writes\"", "better");
+	make_comparison(folder, "two-for-one", "\"other\"", "\"batched-writes\", \"lazy\"", "better");
 	make_comparison(folder, "no-verdict", "", "\"batched-writes\"", "splendid");
 	json_t *trials = tried_read(folder, &error);
 	ck_assert_msg(json_array_size(trials) == 2, "%zu, %s", json_array_size(trials), error.text);

@@ -1001,6 +1001,52 @@ START_TEST(test_backlog_of_a_durable_queue_is_delivered_first)
 }
 END_TEST
 
+static bool tell_one(struct sluice_stage *stage, struct sluice_error *error)
+{
+	(void)error;
+	const struct sluice_acknowledged *acknowledged = stage->host->extension(SLUICE_ACKNOWLEDGED);
+	const struct sluice_bytes text = {"told", 4};
+	acknowledged->tell(stage, &(struct sluice_record){.message_id = text, .payload = text, .request_id = text});
+	return true;
+}
+
+static int told_number;
+static const enum sluice_verdict told[] = {SLUICE_PASS, SLUICE_DONE, SLUICE_RETRY};
+
+static enum sluice_verdict process_told(struct sluice_stage *stage, struct sluice_event *event)
+{
+	(void)stage;
+	return told[told_number] == SLUICE_RETRY ? sluice_retry(event, 0, "away") : told[told_number];
+}
+
+static void settle_told(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)
+{
+	(void)stage, (void)event;
+	ck_assert_int_eq(verdict, told[told_number]);
+	note_settled('i');
+}
+
+/* What idempotency claims for an event of the backlog it is told to let go, whatever it says of it. */
+START_TEST(test_idempotency_settles_what_it_is_told_of)
+{
+	static struct sluice_queue_ops queue;
+	struct bench *bench = new_bench();
+	struct sluice_stage_ops journaled = durable_queue;
+	struct sluice_stage_ops idempotency = simple(SLUICE_KIND_IDEMPOTENCY, process_told);
+	told_number = _i;
+	queue = *durable_queue.of.queue;
+	queue.recover = tell_one;
+	journaled.of.queue = &queue;
+	idempotency.settle = settle_told;
+	bench->config.ack = ACK_QUEUED;
+	add_stage(bench, idempotency);
+	add_stage(bench, journaled);
+	start(bench);
+	ck_assert_str_eq(seen.settled, "i");
+	stop(bench);
+}
+END_TEST
+
 /* A durable queue that keeps one event back for its first calls of take(), and is not woken for it. */
 static struct {
 	_Atomic int refusals;
@@ -1174,6 +1220,7 @@ static Suite *make_suite(void)
 	                    2);
 	tcase_add_loop_test(all, test_an_event_resumed_in_put_is_answered_once_whoever_has_it, 0, 2);
 	tcase_add_test(all, test_backlog_of_a_durable_queue_is_delivered_first);
+	tcase_add_loop_test(all, test_idempotency_settles_what_it_is_told_of, 0, 3);
 	tcase_add_test(all, test_what_a_queue_keeps_back_is_asked_for_again);
 	tcase_add_test(all, test_a_backlog_comes_through_a_pool_that_newer_events_fill);
 	tcase_add_test(all, test_load_loses_doubles_and_reorders_nothing);

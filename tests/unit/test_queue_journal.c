@@ -302,13 +302,19 @@ static void leave_streams(void)
 }
 
 /* As the dispatcher does: again and again. */
-static struct sluice_event *wait_for_number(struct harness *h, int number)
+static struct sluice_event *wait_for_any(struct harness *h)
 {
 	struct sluice_event *e = NULL;
 	int64_t until_ns = clock_now_ns() + 20 * NS_PER_S;
 	while (h->ops->of.queue->take(&h->stage, &e, 1) == 0 && clock_now_ns() < until_ns)
 		(void)sched_yield();
 	ck_assert_ptr_nonnull(e);
+	return e;
+}
+
+static struct sluice_event *wait_for_number(struct harness *h, int number)
+{
+	struct sluice_event *e = wait_for_any(h);
 	ck_assert_int_eq(e->sequence, number);
 	return e;
 }
@@ -404,6 +410,67 @@ START_TEST(test_without_descriptors_the_backlog_waits_and_newer_streams_go_on)
 END_TEST
 
 /* It is not marked, so a restored file brings it back. */
+enum { SCATTERED = 50 };
+
+/* In two segments, the first of which has more than are tried at a time. */
+static void leave_without_streams(void)
+{
+	struct sluice_event *events[SCATTERED];
+	struct harness *h = open_journal();
+	for (int i = 0; i < SCATTERED; i++) {
+		events[i] = event(h, i, 2000);
+		events[i]->stream = (struct sluice_bytes){NULL, 0};
+		ck_assert_int_eq(put(h, events[i]), SLUICE_PASS);
+		ck_assert_ptr_eq(take_number(h, i), events[i]);
+	}
+	for (int i = 0; i < SCATTERED; i++)
+		finish(h, events[i], SLUICE_RETRY);
+	harness_close(h);
+	ck_assert_uint_ge(count_segments(), 2);
+}
+
+/* Until the last has come; returns the first that came. */
+static int take_to_the_last(struct harness *h)
+{
+	int first = -1, number = -1;
+	while (number != SCATTERED - 1) {
+		struct sluice_event *e = wait_for_any(h);
+		ck_assert(number < 0 || e->sequence == number + 1);
+		number = (int)e->sequence;
+		first = first < 0 ? number : first;
+		finish(h, e, SLUICE_PASS);
+	}
+	return first;
+}
+
+START_TEST(test_a_segment_that_is_gone_stops_no_other_and_may_come_back)
+{
+	leave_without_streams();
+	struct harness *h = open_journal();
+	struct sluice_event *e;
+	glob_t files = segments();
+	char away[160];
+	(void)snprintf(away, sizeof(away), "%s.away", files.gl_pathv[0]);
+	ck_assert_int_eq(rename(files.gl_pathv[0], away), 0);
+	int first = take_to_the_last(h);
+	ck_assert_int_gt(first, 16);
+	expect_health(h, "No such file or directory");
+	ck_assert_int_eq(rename(away, files.gl_pathv[0]), 0);
+	bool came[SCATTERED] = {false}; /* in any order, as they have no streams */
+	for (int i = 0; i < first; i++) {
+		e = wait_for_any(h);
+		ck_assert(e->sequence < first && !came[e->sequence]);
+		came[e->sequence] = true;
+		finish(h, e, SLUICE_PASS);
+	}
+	ck_assert_uint_eq(h->ops->of.queue->take(&h->stage, &e, 1), 0);
+	expect_health(h, NULL);
+	globfree(&files);
+	harness_close(h);
+	expect_recovered(0);
+}
+END_TEST
+
 START_TEST(test_a_record_that_was_never_read_is_there_at_the_next_start)
 {
 	leave_streams();
@@ -609,6 +676,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_what_was_delivered_does_not_come_back_when_newer_segments_are_gone);
 	tcase_add_test(all, test_a_record_that_cannot_be_read_holds_its_stream_alone);
 	tcase_add_test(all, test_without_descriptors_the_backlog_waits_and_newer_streams_go_on);
+	tcase_add_test(all, test_a_segment_that_is_gone_stops_no_other_and_may_come_back);
 	tcase_add_test(all, test_a_record_that_was_never_read_is_there_at_the_next_start);
 	tcase_add_test(all, test_a_record_is_read_once_however_long_the_pool_is_full);
 	tcase_add_test(all, test_a_torn_tail_is_cut);

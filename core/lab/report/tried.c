@@ -28,11 +28,15 @@ static json_t *find_added(const json_t *all, const json_t *fewer)
 {
 	size_t i;
 	json_t *each, *added = NULL;
+	size_t shared = 0;
 	json_array_foreach (all, i, each) {
-		if (!contains(fewer, each))
+		if (contains(fewer, each))
+			shared++;
+		else
 			added = each;
 	}
-	return json_is_string(added) && json_array_size(all) == json_array_size(fewer) + 1 ? added : NULL;
+	bool is_one = shared == json_array_size(fewer) && json_array_size(all) == shared + 1;
+	return is_one && json_is_string(added) ? added : NULL;
 }
 
 static const json_t *find_p95(const json_t *compared)

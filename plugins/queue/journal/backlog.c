@@ -75,6 +75,9 @@ static void note_unreadable(struct journal *journal, const struct leftover *left
 	struct backlog_reader *reader = &journal->reader;
 	reader->failures++;
 	reader->retry_at_ns = journal_now_ns() + reader->pause_ns;
+	if (reader->fd >= 0) /* another file may have its name next time */
+		(void)close(reader->fd);
+	reader->fd = -1;
 	(void)pthread_mutex_lock(&reader->lock);
 	bool is_new = !reader->trouble[0];
 	(void)snprintf(reader->trouble, sizeof(reader->trouble),
@@ -124,19 +127,20 @@ static enum outcome yield(struct journal *journal, const struct leftover *leftov
 	return YIELDED;
 }
 
-/* The skipped once more. What cannot be read stays, and what is behind it. */
+/* The skipped once more. What cannot be read stays, and what is behind it. After too many failures the next round goes on
+ * behind them. */
 static enum outcome retry_skipped(struct journal *journal, struct sluice_event **events, size_t max, size_t *count)
 {
 	struct backlog_reader *reader = &journal->reader;
 	struct backlog *skipped = &reader->skipped;
 	bool is_held[STREAM_MAX] = {false};
 	enum outcome outcome = YIELDED;
-	size_t kept = 0;
-	reader->failures = 0;
-	reader->pause_ns = reader->pause_ns < pause_max_ns / 2 ? 2 * reader->pause_ns : pause_max_ns;
+	size_t kept = 0, from = reader->retry_from;
+	reader->failures = reader->retry_from = 0;
 	for (size_t i = 0; i < skipped->count; i++) {
 		const struct leftover leftover = skipped->events[i];
-		bool is_tried = outcome != NO_ROOM && reader->failures < FAILURES_MAX && !is_held[leftover.stream];
+		bool is_tried = i >= from && outcome != NO_ROOM && reader->failures < FAILURES_MAX &&
+		                !is_held[leftover.stream];
 		if (is_tried)
 			outcome = *count < max ? yield(journal, &leftover, &events[*count]) : NO_ROOM;
 		if (is_tried && outcome == YIELDED) {
@@ -146,8 +150,15 @@ static enum outcome retry_skipped(struct journal *journal, struct sluice_event *
 		}
 		is_held[leftover.stream] = leftover.stream != NO_STREAM;
 		skipped->events[kept++] = leftover;
+		if (is_tried && reader->failures == FAILURES_MAX)
+			reader->retry_from = kept;
 	}
 	skipped->count = kept;
+	if (reader->failures) {
+		reader->pause_ns = reader->pause_ns < pause_max_ns / 2 ? 2 * reader->pause_ns : pause_max_ns;
+		reader->retry_at_ns = journal_now_ns() + reader->pause_ns;
+	}
+	reader->failures = 0;
 	return outcome;
 }
 

@@ -2,7 +2,8 @@
  * What an earlier life left behind, on its way to the store: read again one by one as it is taken.
  *
  * A record that cannot be read now is passed over, and with it the later ones of its stream, newer events included, so
- * that no stream overtakes; all others go on. It is tried again with growing pauses, and stays in the journal whatever comes.
+ * that no stream overtakes; all others go on. It is tried again with growing pauses, sixteen such at a time, and stays in the
+ * journal whatever comes. Streams are told apart by 12 bits of a hash: one may wait for another's record.
  *
  * Of take(), one call of which runs at a time, but for backlog_observe().
  */
@@ -26,6 +27,7 @@ struct backlog_reader {
 	uint32_t left[STREAM_MAX];       /* events not yielded, by stream */
 	uint32_t skipped_of[STREAM_MAX]; /* those among them that are skipped */
 	size_t failures;                 /* since the last success */
+	size_t retry_from;               /* of the skipped: those before were tried in the round before */
 	int64_t retry_at_ns, pause_ns;   /* when the skipped are tried again */
 	struct place_list behind;        /* newer events, whose streams have something left */
 

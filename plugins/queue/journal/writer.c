@@ -83,11 +83,13 @@ static uint64_t bytes_held(const struct journal *journal)
 	return bytes;
 }
 
-/* Under the lock. The newest segment stays, so that no number is ever used again. */
-static struct segment *take_empty(struct journal *journal)
+/* Under the lock: one up to that number. The newest segment stays, so that no number is ever used again. */
+static struct segment *take_empty(struct journal *journal, uint64_t last)
 {
 	for (struct segment **link = &journal->segments; *link && (*link)->next; link = &(*link)->next) {
 		struct segment *segment = *link;
+		if (segment->number > last)
+			break;
 		if (is_empty(segment)) {
 			*link = segment->next;
 			return segment;
@@ -351,8 +353,8 @@ static bool write_all_marks(struct journal *journal)
 }
 
 /* Marks in segments that are to go are written once more for the segments before them that stay. If that fails, their
- * events are delivered once more after a crash. */
-static void save_marks(struct journal *journal)
+ * events are delivered once more after a crash. Returns the last of those that may go: what is emptied meanwhile stays. */
+static uint64_t save_marks(struct journal *journal)
 {
 	uint64_t last = 0; /* that goes */
 	bool any = false;
@@ -370,6 +372,7 @@ static void save_marks(struct journal *journal)
 	}
 	if (any)
 		(void)write_all_marks(journal);
+	return last;
 }
 
 static void delete_empty(struct journal *journal)
@@ -377,8 +380,8 @@ static void delete_empty(struct journal *journal)
 	struct segment *segment;
 	bool deleted = false;
 	journal->has_empty = false;
-	save_marks(journal);
-	while ((segment = take_empty(journal))) {
+	const uint64_t last = save_marks(journal);
+	while ((segment = take_empty(journal, last))) {
 		unlock(journal);
 		segment_remove(&journal->directory, segment->number);
 		segment_free(segment);
