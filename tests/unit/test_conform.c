@@ -69,11 +69,27 @@ static glob_t files_like(const char *pattern)
 	return files;
 }
 
+struct finding {
+	const struct conform *conform;
+	struct buffer *broken;
+};
+
+/* Where the sanitizer itself failed, nothing was found out about the stage. */
+static bool is_of_the_sanitizer(const struct check_result *result)
+{
+	return strstr(result->sentence, "ThreadSanitizer: CHECK failed") != NULL;
+}
+
 static void note_broken(void *context, const struct check_result *result)
 {
-	struct buffer *text = context;
+	struct finding *finding = context;
+	struct check_result again;
+	if (result->outcome == CHECK_BROKEN && is_of_the_sanitizer(result)) {
+		conform_run_check(finding->conform, result->entry, &again);
+		result = &again;
+	}
 	if (result->outcome == CHECK_BROKEN)
-		buffer_printf(text, "\n  %s: %s (%s)", result->entry->name, result->sentence, result->where);
+		buffer_printf(finding->broken, "\n  %s: %s (%s)", result->entry->name, result->sentence, result->where);
 }
 
 /* Runs the checks, or one of them; what is broken is added to `broken`. */
@@ -86,7 +102,8 @@ static struct conform_totals run(const char *path, const struct settings *settin
 	struct conform conform = {
 		.plugin = plugin, .options = settings->options, .only = only, .timeout_ns = timeout_s * NS_PER_S};
 	ck_assert_msg(conform_can_create(&conform, &error), "%s: %s", path, error.text);
-	struct conform_totals totals = conform_run(&conform, NULL, note_broken, broken);
+	struct finding finding = {&conform, broken};
+	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &finding);
 	loader_close(plugin);
 	return totals;
 }
@@ -95,7 +112,7 @@ static void expect_conforming(const char *path, const struct settings *settings)
 {
 	struct buffer broken = {0};
 	struct conform_totals totals = run(path, settings, NULL, TIMEOUT_S, &broken);
-	ck_assert_msg(totals.counts[CHECK_BROKEN] == 0, "%s:%s", path, broken.data);
+	ck_assert_msg(broken.size == 0, "%s:%s", path, broken.data);
 	ck_assert_uint_gt(totals.counts[CHECK_KEPT], 0);
 	buffer_finish(&broken);
 }
