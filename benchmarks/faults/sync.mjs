@@ -27,7 +27,7 @@ async function begin(t, it) {
 /** After the sync that failed: health tells it, is good again, and more events come. */
 async function recover(watch, load, felt) {
   const begun = watch.begun;
-  // What fails before `ready` has nobody to be told to; but from then on, all is to be well.
+  // Before `ready` there is no health to ask; from then on it has to be good.
   const told = felt > begun ? await until('bad health', () => watch.since(felt, false), { within: 30 }) : undefined;
   const healed = await until('good health', () => watch.since(told ?? begun, true), { within: 60 });
   await load.progress(100, { within: 60 });

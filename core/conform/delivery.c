@@ -273,6 +273,11 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 	return bench->ops->of.persist->audit_scan(&bench->stage, each, context, error);
 }
 
+struct audit_source store_audit_source(struct bench *bench)
+{
+	return (struct audit_source){.scan = scan, .audit_scan = audit_scan, .store = bench};
+}
+
 static void tell(void *context, const struct audit_finding *finding)
 {
 	struct check *check = context;
@@ -291,7 +296,7 @@ void store_expect_audited(struct check *check)
 	if (!check_ops(check)->of.persist->audit_scan)
 		return;
 	struct bench *bench = check_open_read_only(check);
-	struct audit_source source = {.scan = scan, .audit_scan = audit_scan, .store = bench};
+	struct audit_source source = store_audit_source(bench);
 	struct audit_result result;
 	struct sluice_error error = {0};
 	bool ok = audit_verify(&source, NULL, 0, tell, check, &result, &error);

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "conform/check.h"
+#include "lab/judge/audit.h"
 
 enum { DELIVERY_MAX = 256 };
 
@@ -63,6 +64,9 @@ void store_expect(const struct store_image *image, const struct delivery *delive
 
 /* Likewise, in a store that is looked at through the bench of the delivery. */
 void store_expect_in(const struct delivery *delivery);
+
+/* What an audit reads of the stage, which has both ways to scan. */
+struct audit_source store_audit_source(struct bench *bench);
 
 /* The audit trail agrees with itself and with the events. Opens the store read-only. */
 void store_expect_audited(struct check *check);

@@ -4,6 +4,7 @@
 #include <sluice/stage.h>
 
 #include "conform/bench.h"
+#include "conform/delivery.h"
 #include "crash/crash.h"
 #include "crash/numbered.h"
 #include "lab/judge/audit.h"
@@ -72,18 +73,6 @@ static void run(const char *folder, unsigned events)
 	bench_close(bench);
 }
 
-static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
-{
-	struct bench *bench = store;
-	return bench->ops->of.persist->scan(&bench->stage, after_id, each, context, error);
-}
-
-static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
-{
-	struct bench *bench = store;
-	return bench->ops->of.persist->audit_scan(&bench->stage, each, context, error);
-}
-
 static bool add(void *context, const struct sluice_record *record)
 {
 	sighting_add(context, record->sequence, record->message_id, record->payload);
@@ -99,10 +88,10 @@ static void note_violation(void *context, const struct audit_finding *finding)
 static void look(struct bench *bench, const struct promise *promise, struct findings *findings)
 {
 	struct sighting sighting = {.promise = promise, .findings = findings};
-	struct audit_source source = {.scan = scan, .audit_scan = audit_scan, .store = bench};
+	struct audit_source source = store_audit_source(bench);
 	struct audit_result result = {0};
 	struct sluice_error error = {0};
-	if (!scan(bench, 0, add, &sighting, &error) ||
+	if (!source.scan(bench, 0, add, &sighting, &error) ||
 	    !audit_verify(&source, NULL, 0, note_violation, findings, &result, &error)) {
 		findings_note(findings, FINDING_REFUSED, "cannot be read: %s", error.text);
 		return;

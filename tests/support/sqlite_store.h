@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -48,6 +49,15 @@ UNUSED static struct harness *open_store(void)
 UNUSED static struct harness *open_to_read(void)
 {
 	return harness_open_read_only(SLUICE_KIND_PERSIST, "sqlite", (const char *[]){path_option, NULL});
+}
+
+/* Writes beyond fail with SQLITE_FULL, where SIGXFSZ is ignored. */
+UNUSED static void limit_file_size(rlim_t bytes)
+{
+	struct rlimit limit;
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* The test's own hands on the file. */

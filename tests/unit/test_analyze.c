@@ -751,8 +751,7 @@ START_TEST(test_a_directory_without_a_comparison_is_refused)
 	struct sluice_error error = {0};
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	ck_assert_ptr_null(tried_read(folder, &error));
-	ck_assert_ptr_nonnull(
-		strstr(error.text, "there is no comparison (compare.json), nor in a directory inside it"));
+	ck_assert_ptr_nonnull(strstr(error.text, "no comparison (compare.json) here or in a directory inside it"));
 	error = (struct sluice_error){0};
 	make_comparison(folder, "broken", "", "\"lazy\"", "better");
 	run_command("echo '[' >%s/broken/compare.json", folder);

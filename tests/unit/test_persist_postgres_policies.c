@@ -24,7 +24,7 @@ static const struct {
 	{OPEN_TO_ALL(
 		 "webhook_events") "CREATE POLICY less ON webhook_events AS RESTRICTIVE USING (event_type <> 'type')",
          "webhook_events"},
-	{OPEN_TO_ALL("webhook_events"), "webhook_events"}, /* harmless, but that is for nobody to prove */
+	{OPEN_TO_ALL("webhook_events"), "webhook_events"}, /* harmless, but Sluice cannot prove that */
 	{POLICED("webhook_audit_trail"), "webhook_audit_trail"},
 	{POLICED("webhook_dead_letters"), "webhook_dead_letters"},
 	{POLICED("webhook_schema"), "webhook_schema"},

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -241,14 +240,6 @@ START_TEST(test_while_another_process_writes_all_are_tried_again)
 	harness_close(h);
 }
 END_TEST
-
-static void limit_file_size(rlim_t bytes)
-{
-	struct rlimit limit;
-	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
 
 START_TEST(test_a_disk_that_takes_no_more_is_survived)
 {

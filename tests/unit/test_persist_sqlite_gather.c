@@ -5,7 +5,6 @@
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "../stages/persist/sqlite/handle.h"
 #include "../stages/persist/sqlite/look.h"
@@ -29,14 +28,6 @@ static void expect_all(const struct set *set, enum sluice_verdict verdict)
 {
 	for (size_t i = 0; i < set->count; i++)
 		ck_assert_int_eq(set->verdicts[i], verdict);
-}
-
-static void limit_file_size(rlim_t bytes)
-{
-	struct rlimit limit;
-	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 START_TEST(test_a_transaction_larger_than_the_cache_is_in_the_log)

@@ -209,8 +209,7 @@ int cmd_analyze(int argc, char **argv)
 		{"trace", "FILE", "the server's trace, to join with the run's requests", NULL, &values.trace},
 		{"arm", "a|b", "analyze one arm only", NULL, &values.arm},
 		{"pipeline", "FILE", "recommend the overlays of this pipeline by their names", NULL, &values.pipeline},
-		{"tried", "DIR", "say what came of these overlays in DIR, a run directory of `compare` or several",
-	         NULL, &values.tried},
+		{"tried", "DIR", "say how these overlays did in the comparisons in DIR", NULL, &values.tried},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	struct command command = {

@@ -120,8 +120,8 @@ json_t *tried_read(const char *directory, struct sluice_error *error)
 	bool done = !is_one || read_one(directory, trials, error);
 	int inside = done ? read_inside(directory, trials, error) : -1;
 	if (inside == 0 && !is_one) {
-		(void)sluice_error_set(
-			error, "%s: there is no comparison (" RUN_COMPARE "), nor in a directory inside it", directory);
+		(void)sluice_error_set(error, "%s: no comparison (" RUN_COMPARE ") here or in a directory inside it",
+		                       directory);
 		inside = -1;
 	}
 	if (inside >= 0)

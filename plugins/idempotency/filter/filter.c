@@ -1,6 +1,6 @@
 /*
- * idempotency/filter: knows of most new message ids that they are new, without a question to the database: a filter of a
- * fixed size has all that are stored. What it may have is looked up, as by idempotency/lookup, and so is everything while it
+ * idempotency/filter: recognizes most new message ids without asking the database: a filter of a fixed size has all
+ * that are stored. What it may have is looked up, as by idempotency/lookup, and so is everything while it
  * is not whole or the store is in doubt. What is in flight is claimed as in idempotency/memory.
  */
 #include <stdatomic.h>
@@ -35,7 +35,7 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 		return sluice_error_set(error, "out of memory");
 	}
 	if (!bloom_init(&state->bloom, config->size)) {
-		sluice_error_set(error, "size: out of memory for %llu bytes", (unsigned long long)config->size);
+		sluice_error_set(error, "size: not enough memory for %llu bytes", (unsigned long long)config->size);
 		goto destroy_claims;
 	}
 	if (!lookup_open(&state->lookup, stage, error))
@@ -122,8 +122,7 @@ static const struct sluice_option options[] = {
 
 static const struct sluice_idempotency_ops ops = {.process = process};
 
-SLUICE_STAGE(
-	idempotency, ops, .name = "filter", .version = SLUICE_VERSION,
-	.summary = "knows without PostgreSQL of most new message ids that they are new, and asks it for the others",
-	.options = options, .config_size = sizeof(struct filter_config), .spans = spans, .check = config_check,
-	.create = create, .settle = settle, .observe = observe, .destroy = destroy);
+SLUICE_STAGE(idempotency, ops, .name = "filter", .version = SLUICE_VERSION,
+             .summary = "recognizes most new message ids by a filter in memory, and asks PostgreSQL for the others",
+             .options = options, .config_size = sizeof(struct filter_config), .spans = spans, .check = config_check,
+             .create = create, .settle = settle, .observe = observe, .destroy = destroy);
