@@ -66,7 +66,7 @@ static const struct sluice_option options[] = {LOOKUP_OPTIONS, SLUICE_OPTION_END
 
 static const struct sluice_idempotency_ops ops = {.process = process};
 
-SLUICE_STAGE(idempotency, ops, .name = "lookup", .version = "1.0.0",
+SLUICE_STAGE(idempotency, ops, .name = "lookup", .version = SLUICE_VERSION,
              .summary = "asks PostgreSQL for each message id; duplicates of events in flight wait for their outcome",
              .options = options, .config_size = sizeof(struct config), .spans = spans, .check = config_check,
              .create = create, .settle = settle, .observe = observe, .destroy = destroy);

@@ -39,7 +39,7 @@ static const struct sluice_option options[] = {
 static const struct sluice_persist_ops ops = {
 	.store = store_batch, .scan = store_scan, .audit_scan = store_audit_scan, .dead_letter = store_dead_letter};
 
-SLUICE_STAGE(persist, ops, .name = "postgres_batch", .version = "1.0.0",
+SLUICE_STAGE(persist, ops, .name = "postgres_batch", .version = SLUICE_VERSION,
              .summary = "stores events in PostgreSQL, each batch as one statement", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = store_check, .create = store_create,
              .destroy = store_destroy, .observe = store_observe, .extensions = store_extensions);

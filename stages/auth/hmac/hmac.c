@@ -372,6 +372,7 @@ static const struct sluice_extension extensions[] = {{SLUICE_SIGNED_HEADERS, &si
 
 static const struct sluice_auth_ops ops = {.process = process};
 
-SLUICE_STAGE(auth, ops, .name = "hmac", .version = "1.0.0", .summary = "accepts requests signed with a shared secret",
-             .options = options, .config_size = sizeof(struct config), .check = check, .create = create,
-             .destroy = destroy, .self_test = self_test, .extensions = extensions);
+SLUICE_STAGE(auth, ops, .name = "hmac", .version = SLUICE_VERSION,
+             .summary = "accepts requests signed with a shared secret", .options = options,
+             .config_size = sizeof(struct config), .check = check, .create = create, .destroy = destroy,
+             .self_test = self_test, .extensions = extensions);

@@ -11,4 +11,4 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 
 static const struct sluice_auth_ops ops = {.process = process};
 
-SLUICE_STAGE(auth, ops, .name = "none", .version = "1.0.0", .summary = "accepts every request");
+SLUICE_STAGE(auth, ops, .name = "none", .version = SLUICE_VERSION, .summary = "accepts every request");

@@ -40,7 +40,7 @@ static const struct sluice_persist_ops ops = {.store = store_batch,
                                               .dead_letter = store_dead_letter,
                                               .batch_max = 1};
 
-SLUICE_STAGE(persist, ops, .name = "postgres", .version = "1.0.0",
+SLUICE_STAGE(persist, ops, .name = "postgres", .version = SLUICE_VERSION,
              .summary = "stores events in PostgreSQL, each as a transaction of its own", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = store_check, .create = store_create,
              .destroy = store_destroy, .observe = store_observe, .extensions = store_extensions);

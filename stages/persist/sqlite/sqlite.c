@@ -248,7 +248,7 @@ static const struct sluice_extension extensions[] = {
 	SLUICE_EXTENSION_END,
 };
 
-SLUICE_STAGE(persist, ops, .name = "sqlite", .version = "1.0.0",
+SLUICE_STAGE(persist, ops, .name = "sqlite", .version = SLUICE_VERSION,
              .summary = "stores events in an SQLite file, a batch as one durable transaction", .options = options,
              .config_size = sizeof(struct config), .spans = spans, .check = check, .create = create, .destroy = destroy,
              .observe = observe, .extensions = extensions);
