@@ -41,6 +41,7 @@ struct check_entry {
 enum check_flags {
 	CHECK_NEEDS_DURABLE = 1u << 0, /* skipped unless the stage declares SLUICE_QUEUE_DURABLE */
 	CHECK_NEEDS_OPTIONS = 1u << 1, /* skipped unless it has an option table */
+	CHECK_NEEDS_STORE = 1u << 2,   /* skipped unless the persist stage that it asks is given */
 };
 
 /* The suites, each ending with a NULL name: what every stage promises, then by kind. */

@@ -226,12 +226,15 @@ static void finish(struct run *run)
 }
 
 /* Why the check is not for this stage, or NULL. */
-static const char *lacks(const struct sluice_stage_ops *ops, unsigned flags)
+static const char *lacks(const struct conform *conform, unsigned flags)
 {
+	const struct sluice_stage_ops *ops = &conform->plugin->ops;
 	if ((flags & CHECK_NEEDS_DURABLE) && !(ops->of.queue->flags & SLUICE_QUEUE_DURABLE))
 		return "it does not declare SLUICE_QUEUE_DURABLE";
 	if ((flags & CHECK_NEEDS_OPTIONS) && ops->options->type == SLUICE_TYPE_END)
 		return "it takes no options";
+	if ((flags & CHECK_NEEDS_STORE) && !conform->store)
+		return "of a stage that asks a store: see --store";
 	return NULL;
 }
 
@@ -239,7 +242,7 @@ void conform_run_check(const struct conform *conform, const struct check_entry *
 {
 	struct run run;
 	struct sluice_error error = {0};
-	const char *lacking = lacks(&conform->plugin->ops, entry->flags);
+	const char *lacking = lacks(conform, entry->flags);
 	*result_out = (struct check_result){.entry = entry, .outcome = CHECK_SKIPPED};
 	if (lacking) {
 		(void)snprintf(result_out->sentence, sizeof(result_out->sentence), "%s", lacking);

@@ -10,17 +10,14 @@
 #include "base/clock.h"
 #include "conform/check.h"
 #include "conform/concurrent.h"
+#include "conform/suite_idempotency.h"
 #include "yaml/option.h"
 
 enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, RESUME_TIMEOUT_S = 5 };
 
-#define CONTENT "{\"total\":1}"
-#define OTHER_CONTENT "{\"total\":2}"
-
 static const enum sluice_verdict failures[] = {SLUICE_RETRY, SLUICE_FAIL, SLUICE_REJECT};
 
-/* An event that ends as stored is put into the store, if the stage asks one. */
-static void end(struct check *check, struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
+void idempotency_end(struct check *check, struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict)
 {
 	struct bench *store = check_store(check);
 	if (store && (verdict == SLUICE_PASS || verdict == SLUICE_DONE))
@@ -28,8 +25,7 @@ static void end(struct check *check, struct bench *bench, struct sluice_event *e
 	bench_settle(bench, event, verdict);
 }
 
-/* An id of this check's own, which no store has seen. */
-static struct sluice_event *event_of(struct check *check, struct bench *bench, const char *id, const char *content)
+struct sluice_event *idempotency_event(struct check *check, struct bench *bench, const char *id, const char *content)
 {
 	char own[SLUICE_NAME_MAX + 1];
 	(void)snprintf(own, sizeof(own), "%llx-%s", check_unique(check), id);
@@ -39,20 +35,19 @@ static struct sluice_event *event_of(struct check *check, struct bench *bench, c
 	return event;
 }
 
-static void expect(struct check *check, enum sluice_verdict seen, enum sluice_verdict expected, const char *what)
+void idempotency_expect(struct check *check, enum sluice_verdict seen, enum sluice_verdict expected, const char *what)
 {
 	check_that(check, seen == expected, "%s: expected %s, got %s", what, verdict_name(expected),
 	           verdict_name(seen));
 }
 
-/* Sends one through; what it gets, if it passes, at its end is `last`. Returns what process() said. */
-static enum sluice_verdict send_one(struct check *check, struct bench *bench, const char *id, const char *content,
-                                    enum sluice_verdict last)
+enum sluice_verdict idempotency_send(struct check *check, struct bench *bench, const char *id, const char *content,
+                                     enum sluice_verdict last)
 {
-	struct sluice_event *event = event_of(check, bench, id, content);
+	struct sluice_event *event = idempotency_event(check, bench, id, content);
 	enum sluice_verdict verdict = bench_process(bench, event);
 	check_that(check, verdict != SLUICE_WAIT, "process() returned WAIT, and no event of that id is in flight");
-	end(check, bench, event, verdict == SLUICE_PASS ? last : verdict);
+	idempotency_end(check, bench, event, verdict == SLUICE_PASS ? last : verdict);
 	return verdict;
 }
 
@@ -69,15 +64,15 @@ static void first_passes(struct check *check)
 	static const char *const ids[] = {"a", "A", "aa", "a ", "b", "a\n", "é", "e\xcc\x81"};
 	struct bench *bench = check_open(check);
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		expect(check, send_one(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS,
-		       "the first event of an id");
+		idempotency_expect(check, idempotency_send(check, bench, ids[i], CONTENT, SLUICE_PASS), SLUICE_PASS,
+		                   "the first event of an id");
 	char longest[220];
 	for (int last = 'x'; last <= 'z'; last++) {
 		memset(longest, 'l', sizeof(longest));
 		longest[sizeof(longest) - 2] = (char)last;
 		longest[sizeof(longest) - 1] = '\0';
-		expect(check, send_one(check, bench, longest, CONTENT, SLUICE_PASS), SLUICE_PASS,
-		       "the second of two long ids that differ in their last byte");
+		idempotency_expect(check, idempotency_send(check, bench, longest, CONTENT, SLUICE_PASS), SLUICE_PASS,
+		                   "the second of two long ids that differ in their last byte");
 	}
 }
 
@@ -87,17 +82,18 @@ static void duplicate(struct check *check)
 	static const enum sluice_verdict ends[] = {SLUICE_PASS, SLUICE_DONE};
 	for (size_t i = 0; i < 2; i++) {
 		const char *id = i ? "stored before" : "stored";
-		expect(check, send_one(check, bench, id, CONTENT, ends[i]), SLUICE_PASS, "the first event of an id");
+		idempotency_expect(check, idempotency_send(check, bench, id, CONTENT, ends[i]), SLUICE_PASS,
+		                   "the first event of an id");
 		for (int again = 0; again < 3; again++)
-			expect(check, send_one(check, bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
-			       "an exact duplicate of a stored event");
+			idempotency_expect(check, idempotency_send(check, bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
+			                   "an exact duplicate of a stored event");
 	}
 }
 
 /* An event that differs from the first in nothing but one field. */
 static struct sluice_event *variant(struct check *check, struct bench *bench, int which)
 {
-	struct sluice_event *event = event_of(check, bench, "conflict", which == 0 ? OTHER_CONTENT : CONTENT);
+	struct sluice_event *event = idempotency_event(check, bench, "conflict", which == 0 ? OTHER_CONTENT : CONTENT);
 	if (which == 1)
 		event->event_type = (struct sluice_bytes){"typo", 4};
 	if (which == 2)
@@ -109,8 +105,8 @@ static struct sluice_event *variant(struct check *check, struct bench *bench, in
 	return event;
 }
 
-static void expect_conflict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict,
-                            const char *difference)
+static void idempotency_expect_conflict(struct check *check, const struct sluice_event *event,
+                                        enum sluice_verdict verdict, const char *difference)
 {
 	check_that(check, verdict == SLUICE_REJECT && bench_conflicts(event),
 	           "a stored id with %s: expected a conflict, got %s with %d: see sluice_conflict()", difference,
@@ -122,15 +118,15 @@ static void conflict(struct check *check)
 	static const char *const what[] = {"another payload", "another event type", "another stream",
 	                                   "another sequence"};
 	struct bench *bench = check_open(check);
-	(void)send_one(check, bench, "conflict", CONTENT, SLUICE_PASS);
+	(void)idempotency_send(check, bench, "conflict", CONTENT, SLUICE_PASS);
 	for (int i = 0; i < 4; i++) {
 		struct sluice_event *event = variant(check, bench, i);
 		enum sluice_verdict verdict = bench_process(bench, event);
-		expect_conflict(check, event, verdict, what[i]);
-		end(check, bench, event, verdict);
+		idempotency_expect_conflict(check, event, verdict, what[i]);
+		idempotency_end(check, bench, event, verdict);
 	}
-	expect(check, send_one(check, bench, "conflict", CONTENT, SLUICE_PASS), SLUICE_DONE,
-	       "an exact duplicate after conflicts");
+	idempotency_expect(check, idempotency_send(check, bench, "conflict", CONTENT, SLUICE_PASS), SLUICE_DONE,
+	                   "an exact duplicate after conflicts");
 }
 
 /* A first event in flight and some behind it. */
@@ -140,12 +136,12 @@ struct flight {
 
 static struct flight take_off(struct check *check, struct bench *bench, const char *id)
 {
-	struct flight flight = {.first = event_of(check, bench, id, CONTENT)};
-	expect(check, bench_process(bench, flight.first), SLUICE_PASS, "the first event of an id");
+	struct flight flight = {.first = idempotency_event(check, bench, id, CONTENT)};
+	idempotency_expect(check, bench_process(bench, flight.first), SLUICE_PASS, "the first event of an id");
 	for (size_t i = 0; i < WAITERS; i++) {
-		flight.waiters[i] = event_of(check, bench, id, CONTENT);
-		expect(check, bench_process(bench, flight.waiters[i]), SLUICE_WAIT,
-		       "a duplicate of an event in flight");
+		flight.waiters[i] = idempotency_event(check, bench, id, CONTENT);
+		idempotency_expect(check, bench_process(bench, flight.waiters[i]), SLUICE_WAIT,
+		                   "a duplicate of an event in flight");
 	}
 	return flight;
 }
@@ -154,7 +150,7 @@ static void one_in_flight(struct check *check)
 {
 	struct bench *bench = check_open(check);
 	struct flight flight = take_off(check, bench, "flight");
-	struct sluice_event *other = event_of(check, bench, "flight", OTHER_CONTENT);
+	struct sluice_event *other = idempotency_event(check, bench, "flight", OTHER_CONTENT);
 	enum sluice_verdict verdict = bench_process(bench, other);
 	check_that(check, verdict != SLUICE_PASS && verdict != SLUICE_DONE,
 	           "an event with the id of one in flight and other content: expected WAIT or a conflict, got %s",
@@ -162,7 +158,8 @@ static void one_in_flight(struct check *check)
 	for (size_t i = 0; i < WAITERS; i++)
 		check_that(check, bench_resumes(flight.waiters[i]) == 0,
 		           "a duplicate was resumed before the first event was settled");
-	expect(check, send_one(check, bench, "another", CONTENT, SLUICE_PASS), SLUICE_PASS, "another id meanwhile");
+	idempotency_expect(check, idempotency_send(check, bench, "another", CONTENT, SLUICE_PASS), SLUICE_PASS,
+	                   "another id meanwhile");
 }
 
 /* Nobody is resumed again, whatever comes later. */
@@ -177,21 +174,23 @@ static void waiters_share_fate(struct check *check)
 {
 	struct bench *bench = check_open(check);
 	struct flight flight = take_off(check, bench, "stored");
-	struct sluice_event *other = event_of(check, bench, "stored", OTHER_CONTENT);
+	struct sluice_event *other = idempotency_event(check, bench, "stored", OTHER_CONTENT);
 	bool parked = bench_process(bench, other) == SLUICE_WAIT;
-	end(check, bench, flight.first, SLUICE_PASS);
+	idempotency_end(check, bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
-		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate of an event now stored"),
-		       SLUICE_DONE, "a waiting duplicate of an event now stored");
+		idempotency_expect(check,
+		                   wait_for(check, flight.waiters[i], "a waiting duplicate of an event now stored"),
+		                   SLUICE_DONE, "a waiting duplicate of an event now stored");
 	if (parked) {
 		enum sluice_verdict verdict = wait_for(check, other, "a waiting event that conflicts with it");
-		expect_conflict(check, other, verdict, "other content, which waited");
+		idempotency_expect_conflict(check, other, verdict, "other content, which waited");
 	}
 	expect_resumed_once(check, &flight);
 	for (size_t i = 0; i < WAITERS && check_ops(check)->settle; i++)
 		check_ops(check)->settle(&bench->stage, flight.waiters[i], SLUICE_DONE);
 	expect_resumed_once(check, &flight);
-	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE, "a duplicate afterwards");
+	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
+	                   "a duplicate afterwards");
 }
 
 /* The index of the one waiter that is resumed with PASS while all others stay. */
@@ -203,7 +202,8 @@ static size_t find_heir(struct check *check, const struct flight *flight, const 
 			enum sluice_verdict verdict;
 			if (gone[i] || !bench_wait_resumed(flight->waiters[i], NS_PER_MS, &verdict))
 				continue;
-			expect(check, verdict, SLUICE_PASS, "a duplicate that takes the place of a failed event");
+			idempotency_expect(check, verdict, SLUICE_PASS,
+			                   "a duplicate that takes the place of a failed event");
 			heir = i;
 			count++;
 		}
@@ -222,17 +222,18 @@ static void heir(struct check *check)
 	bool gone[WAITERS] = {false};
 	struct sluice_event *current = flight.first;
 	for (size_t round = 0; round < sizeof(failures) / sizeof(failures[0]); round++) {
-		end(check, bench, current, failures[round]);
+		idempotency_end(check, bench, current, failures[round]);
 		size_t next = find_heir(check, &flight, gone);
 		gone[next] = true;
 		current = flight.waiters[next];
 	}
-	end(check, bench, current, SLUICE_PASS);
+	idempotency_end(check, bench, current, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++) {
 		if (gone[i])
 			continue;
-		expect(check, wait_for(check, flight.waiters[i], "a duplicate behind an heir that is stored"),
-		       SLUICE_DONE, "a duplicate behind an heir that is stored");
+		idempotency_expect(check,
+		                   wait_for(check, flight.waiters[i], "a duplicate behind an heir that is stored"),
+		                   SLUICE_DONE, "a duplicate behind an heir that is stored");
 		check_that(check, bench_resumes(flight.waiters[i]) == 1, "an event was resumed %u times, expected once",
 		           bench_resumes(flight.waiters[i]));
 	}
@@ -244,13 +245,13 @@ static void released(struct check *check)
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		char what[64];
 		(void)snprintf(what, sizeof(what), "after an event of the id ended with %s", verdict_name(failures[i]));
-		(void)send_one(check, bench, "released", CONTENT, failures[i]);
-		struct sluice_event *event = event_of(check, bench, "released", CONTENT);
-		expect(check, bench_process(bench, event), SLUICE_PASS, what);
-		end(check, bench, event, SLUICE_FAIL);
+		(void)idempotency_send(check, bench, "released", CONTENT, failures[i]);
+		struct sluice_event *event = idempotency_event(check, bench, "released", CONTENT);
+		idempotency_expect(check, bench_process(bench, event), SLUICE_PASS, what);
+		idempotency_end(check, bench, event, SLUICE_FAIL);
 	}
-	expect(check, send_one(check, bench, "released", OTHER_CONTENT, SLUICE_PASS), SLUICE_PASS,
-	       "other content after a failure");
+	idempotency_expect(check, idempotency_send(check, bench, "released", OTHER_CONTENT, SLUICE_PASS), SLUICE_PASS,
+	                   "other content after a failure");
 }
 
 /* Many threads send one id; those in flight at the same time are counted. */
@@ -266,7 +267,7 @@ static void hold(struct rush *rush, struct sluice_event *event)
 	check_that(rush->check, others == 0, "%d events of one id were in flight at once", others + 1);
 	(void)sched_yield();
 	atomic_fetch_sub(&rush->in_flight, 1);
-	end(rush->check, rush->bench, event, SLUICE_FAIL);
+	idempotency_end(rush->check, rush->bench, event, SLUICE_FAIL);
 }
 
 static void send_many(void *context, unsigned number)
@@ -275,14 +276,15 @@ static void send_many(void *context, unsigned number)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		char id[32];
 		(void)snprintf(id, sizeof(id), "rush-%u", i);
-		struct sluice_event *event = event_of(rush->check, rush->bench, id, CONTENT);
+		struct sluice_event *event = idempotency_event(rush->check, rush->bench, id, CONTENT);
 		enum sluice_verdict verdict = bench_process(rush->bench, event);
 		if (verdict == SLUICE_WAIT)
 			verdict = wait_for(rush->check, event, "on several threads at once");
 		check_that(rush->check, verdict == SLUICE_PASS || verdict == SLUICE_DONE,
 		           "on %d threads at once: expected PASS or DONE, got %s", THREADS, verdict_name(verdict));
 		/* On every other thread the event is stored. */
-		end(rush->check, rush->bench, event, verdict == SLUICE_PASS && number % 2 ? SLUICE_FAIL : verdict);
+		idempotency_end(rush->check, rush->bench, event,
+		                verdict == SLUICE_PASS && number % 2 ? SLUICE_FAIL : verdict);
 	}
 }
 
@@ -291,14 +293,14 @@ static void send_the_same(void *context, unsigned number)
 	struct rush *rush = context;
 	(void)number;
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		struct sluice_event *event = event_of(rush->check, rush->bench, "same", CONTENT);
+		struct sluice_event *event = idempotency_event(rush->check, rush->bench, "same", CONTENT);
 		enum sluice_verdict verdict = bench_process(rush->bench, event);
 		if (verdict == SLUICE_WAIT)
 			verdict = wait_for(rush->check, event, "on several threads at once");
 		if (verdict == SLUICE_PASS)
 			hold(rush, event);
 		else
-			end(rush->check, rush->bench, event, verdict);
+			idempotency_end(rush->check, rush->bench, event, verdict);
 	}
 }
 
@@ -310,8 +312,8 @@ static void many_threads(struct check *check)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		char id[32];
 		(void)snprintf(id, sizeof(id), "rush-%u", i);
-		expect(check, send_one(check, rush.bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
-		       "a duplicate of an event that several threads sent and one stored");
+		idempotency_expect(check, idempotency_send(check, rush.bench, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
+		                   "a duplicate of an event that several threads sent and one stored");
 	}
 }
 
@@ -326,14 +328,16 @@ static void expiry(struct check *check)
 	need_option(check, "ttl");
 	bench_set_clock(INT64_C(1700000000) * NS_PER_S);
 	struct bench *bench = check_open_with(check, (const char *const[]){"ttl=60s", NULL});
-	struct sluice_event *in_flight = event_of(check, bench, "in flight", CONTENT);
-	expect(check, bench_process(bench, in_flight), SLUICE_PASS, "the first event of an id");
-	(void)send_one(check, bench, "stored", CONTENT, SLUICE_PASS);
+	struct sluice_event *in_flight = idempotency_event(check, bench, "in flight", CONTENT);
+	idempotency_expect(check, bench_process(bench, in_flight), SLUICE_PASS, "the first event of an id");
+	(void)idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS);
 	bench_advance_clock(59 * NS_PER_S);
-	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE, "with ttl=60s, after 59 s");
+	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
+	                   "with ttl=60s, after 59 s");
 	bench_advance_clock(62 * NS_PER_S);
-	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_PASS, "with ttl=60s, after 121 s");
-	struct sluice_event *late = event_of(check, bench, "in flight", CONTENT);
+	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_PASS,
+	                   "with ttl=60s, after 121 s");
+	struct sluice_event *late = idempotency_event(check, bench, "in flight", CONTENT);
 	check_that(check, bench_process(bench, late) != SLUICE_PASS, "the claim of an event in flight has expired");
 }
 
@@ -345,29 +349,29 @@ static void capacity(struct check *check)
 	char id[32];
 	for (int i = 0; i < IDS; i++) {
 		(void)snprintf(id, sizeof(id), "flight-%d", i);
-		in_flight[i] = event_of(check, bench, id, CONTENT);
+		in_flight[i] = idempotency_event(check, bench, id, CONTENT);
 		enum sluice_verdict verdict = bench_process(bench, in_flight[i]);
 		check_that(check, verdict == SLUICE_PASS || verdict == SLUICE_RETRY,
 		           "at its capacity: expected PASS or RETRY, got %s", verdict_name(verdict));
 		if (verdict == SLUICE_RETRY)
 			continue;
-		struct sluice_event *twin = event_of(check, bench, id, CONTENT);
+		struct sluice_event *twin = idempotency_event(check, bench, id, CONTENT);
 		check_that(check, bench_process(bench, twin) != SLUICE_PASS, "with capacity=8, claim %d was dropped",
 		           i);
 	}
 	struct bench *other = check_open_with(check, (const char *const[]){"capacity=8", NULL});
 	for (int i = 0; i < IDS; i++) {
 		(void)snprintf(id, sizeof(id), "stored-%d", i);
-		expect(check, send_one(check, other, id, CONTENT, SLUICE_PASS), SLUICE_PASS,
-		       "a new id beyond its capacity");
+		idempotency_expect(check, idempotency_send(check, other, id, CONTENT, SLUICE_PASS), SLUICE_PASS,
+		                   "a new id beyond its capacity");
 	}
 	for (int i = IDS - CAPACITY; i < IDS; i++) {
 		(void)snprintf(id, sizeof(id), "stored-%d", i);
-		expect(check, send_one(check, other, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
-		       "one of the newest ids within its capacity");
+		idempotency_expect(check, idempotency_send(check, other, id, CONTENT, SLUICE_PASS), SLUICE_DONE,
+		                   "one of the newest ids within its capacity");
 	}
-	expect(check, send_one(check, other, "stored-0", CONTENT, SLUICE_PASS), SLUICE_PASS,
-	       "the oldest of five times its capacity");
+	idempotency_expect(check, idempotency_send(check, other, "stored-0", CONTENT, SLUICE_PASS), SLUICE_PASS,
+	                   "the oldest of five times its capacity");
 }
 
 /* What was learnt of the store before the doubt is for the store to decide; who waits goes on waiting. */
@@ -377,23 +381,25 @@ static void store_doubted(struct check *check)
 	if (check_store(check))
 		check_skip(check, "it asks the store");
 	struct flight flight = take_off(check, bench, "flight");
-	(void)send_one(check, bench, "stored", CONTENT, SLUICE_PASS);
-	(void)send_one(check, bench, "other", CONTENT, SLUICE_PASS);
+	(void)idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS);
+	(void)idempotency_send(check, bench, "other", CONTENT, SLUICE_PASS);
 	bench_doubt_store();
-	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_DONE), SLUICE_PASS,
-	       "a duplicate of an event stored before the store came into doubt");
-	expect(check, send_one(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
-	       "a duplicate of an event that the store has confirmed since");
-	expect(check, send_one(check, bench, "other", OTHER_CONTENT, SLUICE_REJECT), SLUICE_PASS,
-	       "other content for an id stored before the store came into doubt");
-	expect(check, bench_process(bench, event_of(check, bench, "flight", CONTENT)), SLUICE_WAIT,
-	       "a duplicate of an event in flight while the store is in doubt");
-	end(check, bench, flight.first, SLUICE_PASS);
+	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_DONE), SLUICE_PASS,
+	                   "a duplicate of an event stored before the store came into doubt");
+	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
+	                   "a duplicate of an event that the store has confirmed since");
+	idempotency_expect(check, idempotency_send(check, bench, "other", OTHER_CONTENT, SLUICE_REJECT), SLUICE_PASS,
+	                   "other content for an id stored before the store came into doubt");
+	idempotency_expect(check, bench_process(bench, idempotency_event(check, bench, "flight", CONTENT)), SLUICE_WAIT,
+	                   "a duplicate of an event in flight while the store is in doubt");
+	idempotency_end(check, bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
-		expect(check, wait_for(check, flight.waiters[i], "a waiting duplicate after the store came into doubt"),
-		       SLUICE_DONE, "a waiting duplicate after the store came into doubt");
-	expect(check, send_one(check, bench, "flight", CONTENT, SLUICE_DONE), SLUICE_PASS,
-	       "a duplicate of an event that was in flight when the store came into doubt");
+		idempotency_expect(
+			check,
+			wait_for(check, flight.waiters[i], "a waiting duplicate after the store came into doubt"),
+			SLUICE_DONE, "a waiting duplicate after the store came into doubt");
+	idempotency_expect(check, idempotency_send(check, bench, "flight", CONTENT, SLUICE_DONE), SLUICE_PASS,
+	                   "a duplicate of an event that was in flight when the store came into doubt");
 }
 
 static void without_id(struct check *check)
@@ -407,7 +413,7 @@ static void without_id(struct check *check)
 		           "a second event without an id: expected no WAIT and no DONE, got %s", verdict_name(verdict));
 		if (i == 0) /* and still in flight */
 			continue;
-		end(check, bench, event, verdict);
+		idempotency_end(check, bench, event, verdict);
 	}
 }
 
@@ -424,6 +430,14 @@ const struct check_entry suite_idempotency[] = {
 	{"capacity", "the newest stored ids are remembered, and no claim is dropped", capacity, 0},
 	{"store-doubted", "in a new epoch of the store a remembered id passes, so that the store decides",
          store_doubted, 0},
+	{"stored-before", "what the store has when it starts is a duplicate, from its first event on",
+         idempotency_stored_before, CHECK_NEEDS_STORE},
+	{"stored-unheard", "what was stored is a duplicate, also where it heard that its event had failed",
+         idempotency_stored_unheard, CHECK_NEEDS_STORE},
+	{"stored-elsewhere", "in a new epoch of the store, what others have stored in it is a duplicate",
+         idempotency_stored_elsewhere, CHECK_NEEDS_STORE},
+	{"store-lacks", "in a new epoch of the store, an id that it lacks passes", idempotency_store_lacks,
+         CHECK_NEEDS_STORE},
 	{"without-id", "events without an id are not duplicates of each other", without_id, 0},
 	{NULL, NULL, NULL, 0},
 };

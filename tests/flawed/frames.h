@@ -57,7 +57,7 @@ struct event_frame {
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 };
 
-static struct sluice_record record_of(struct sluice_event *event, int64_t id)
+static inline struct sluice_record record_of(struct sluice_event *event, int64_t id)
 {
 	struct sluice_record record = {.id = id,
 	                               .message_id = event->message_id,
@@ -72,7 +72,7 @@ static struct sluice_record record_of(struct sluice_event *event, int64_t id)
 	return record;
 }
 
-static void frame_write_event(struct text *text, const struct sluice_record *record)
+static inline void frame_write_event(struct text *text, const struct sluice_record *record)
 {
 	const struct sluice_bytes fields[FRAME_FIELDS] = {record->message_id, record->event_type, record->stream,
 	                                                  record->payload, record->request_id};
