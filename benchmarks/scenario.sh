@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # a scenario of benchmarks/scenarios: its comparison, the gate's verdict and the evidence
 #
-#   benchmarks/scenario.sh NAME [--full] [FLAGS of sluice compare]
+#   benchmarks/scenario.sh NAME [--full | --each] [FLAGS of sluice compare]
 #
-# Starts a PostgreSQL of its own, and what else the scenario needs; leaves the bundle in build/evidence/NAME.
+# Starts a PostgreSQL of its own, and what else the scenario needs; leaves the bundle in build/evidence/NAME. With --each that
+# is a comparison for each overlay, and their table, with what it was measured on, is left in benchmarks/results/NAME.txt.
 source "$(dirname "${BASH_SOURCE[0]}")/support/common.sh"
 name=$1
 shift
@@ -11,11 +12,10 @@ scenario=$root/benchmarks/scenarios/$name.yaml
 gates=$root/benchmarks/gates
 bundle=$root/build/evidence/$name
 [ -f "$scenario" ] || { echo "there is no scenario $name" >&2; exit 2; }
-full=0
-if [ "${1:-}" = --full ]; then
-	full=1
-	shift
-fi
+mode=once
+case ${1:-} in
+--full | --each) mode=${1#--} && shift ;;
+esac
 
 database=$work/postgres
 chmod 755 "$work"
@@ -49,7 +49,7 @@ export DB_URL
 psql -q "$DB_URL" -c 'CREATE EXTENSION IF NOT EXISTS pg_stat_statements'
 
 # For the overlay redis-queue: a Redis that keeps what it answers.
-if grep -q 'use: redis' "$root/benchmarks/scenarios/$name-pipeline.yaml" 2>/dev/null; then
+if grep -q 'use: redis' "$root/benchmarks/scenarios/$name-pipeline.yaml"; then
 	start_redis
 fi
 
@@ -110,7 +110,36 @@ finish_with() {
 	exit "$decision"
 }
 
-if [ "$full" = 0 ]; then
+load_average() { cut -d ' ' -f 1-3 /proc/loadavg; }
+
+# What the figures of a table rest on.
+describe() {
+	echo "./dev bench $name --each $*"
+	sed -n 's/^about: "\(.*\)"$/\1/p' "$scenario"
+	echo
+	date -u '+date          %Y-%m-%d %H:%M UTC'
+	git -C "$root" log -1 --format='commit        %h of %cs' 2>/dev/null || true
+	sed -n 's/^model name[^:]*: //p;T;q' /proc/cpuinfo | sed 's/^/processor     /'
+	echo "cores         $(nproc)"
+	echo "kernel        $(uname -sr)"
+	psql -qAt "$DB_URL" -c "SELECT 'PostgreSQL    ' || current_setting('server_version')"
+	echo "load average  $(load_average) before"
+	echo
+}
+
+# Every overlay alone, the enabled set, and that set less one each.
+if [ "$mode" = each ]; then
+	table=$root/benchmarks/results/$name.txt
+	mkdir -p "${table%/*}"
+	status=0
+	describe "$@" | tee "$table"
+	"$sluice" compare --scenario "$scenario" --output "$bundle" --gate '' --each "$@" | tee -a "$table" || status=${PIPESTATUS[0]}
+	printf '\nload average  %s after\n' "$(load_average)" | tee -a "$table"
+	echo "${table#"$root"/}"
+	exit "$status"
+fi
+
+if [ "$mode" = once ]; then
 	rmdir "$bundle"
 	gate=$(sed -n 's,^gate: ../gates/\(.*\)\.yaml$,\1,p' "$scenario")
 	say "$name: the comparison"
