@@ -3,15 +3,19 @@
 #
 #   benchmarks/peers.sh [ROUNDS [COUNT]]
 #
-# All store to the same tables with the same durability. ROUNDS of COUNT webhooks with ids of their own go to each in turn, in an
-# order drawn by lot; a ratio is the mean of the rounds' logarithms with its 95 % interval.
+# All store to the same tables with the same durability. In each of ROUNDS webhooks with ids of their own go to each in turn, in an
+# order drawn by lot: COUNT, or as many as it takes in two seconds. A ratio is the mean of the rounds' logarithms with its 95 %
+# interval. Beside them stand two that store nothing: `http` answers at once, `later` from another thread, as whoever stores first
+# must. No server that is built on the same library can be faster.
 source "$(dirname "${BASH_SOURCE[0]}")/support/common.sh"
 rounds=${1:-5}
 count=${2:-4000}
 paced_rate=500
 paced_count=3000
 peers=$root/benchmarks/peers
-arms=(express fastify postgres batched sqlite journal)
+round_s=2
+stores=(express fastify postgres batched sqlite journal)
+arms=("${stores[@]}" http later)
 
 case $(node --version) in v1[0-9].*) echo "peers: Fastify 5 needs Node.js 20 or newer, this is $(node --version)" >&2; exit 2 ;; esac
 [ "$peers/node_modules/.package-lock.json" -nt "$peers/package-lock.json" ] || npm ci --prefix "$peers" --no-audit --no-fund --loglevel=error
@@ -34,6 +38,13 @@ run_sluice() { # NAME URL OVERLAYS
 # Its database is its own, with the tables that Sluice makes.
 start_arm() {
 	local arm=$1
+	case $arm in
+	http | later)
+		start "$arm" "$programs/bench-bare" "$arm"
+		pids[$arm]=$pid ports[$arm]=$port
+		return
+		;;
+	esac
 	urls[$arm]=${server_url%/*}/peers_$arm
 	psql -q "$server_url" -c "CREATE DATABASE peers_$arm"
 	case $arm in
@@ -70,13 +81,14 @@ closed() {
 	for ((i = 1; i <= rounds; i++)); do
 		local -A rate=()
 		for arm in $(in_random_order "${arms[@]}"); do
-			line=$(send "$arm" "$connections" 0 "$count" "closed-$connections-$i")
+			line=$(send "$arm" "$connections" 0 "${counts[$arm]}" "closed-$connections-$i")
 			rate[$arm]=$(value rate "$line")
 			echo "$line" >>"$work/closed-$connections-$arm"
 		done
 		for arm in "${arms[@]}"; do
 			echo "$(calculate "${rate[$arm]} / ${rate[express]}" 4)" >>"$work/to-express-$connections-$arm"
 			echo "$(calculate "${rate[$arm]} / ${rate[fastify]}" 4)" >>"$work/to-fastify-$connections-$arm"
+			echo "$(calculate "${rate[$arm]} / ${rate[later]}" 4)" >>"$work/to-later-$connections-$arm"
 		done
 	done
 	printf '%-12s %12s %12s %18s %22s %22s\n' "$connections senders" 'webhooks/s' 'P95, ms' 'processor µs each' '× Express' '× Fastify'
@@ -89,16 +101,18 @@ closed() {
 # figure NAME CONNECTIONS ARM: the median of the rounds.
 figure() { tr ' ' '\n' <"$work/closed-$2-$3" | sed -n "s/^$1=//p" | median; }
 
+ratio_to() { ratio "$work/to-$1-$2-$3"; } # PEER CONNECTIONS ARM
+
 # at_least CONNECTIONS ARM PEER FACTOR
 at_least() {
-	judge_at_least "$2 ÷ $3, webhooks/s, $1 senders" "$(ratio "$work/to-$3-$1-$2" | cut -d' ' -f1)" "$4"
+	judge_at_least "$2 ÷ $3, webhooks/s, $1 senders" "$(ratio_to "$3" "$1" "$2" | cut -d' ' -f1)" "$4"
 }
 
 # What 50 senders cost a server in system calls.
 system_calls() {
 	local arm calls
 	echo "system calls for a webhook, 50 senders"
-	for arm in "${arms[@]}"; do
+	for arm in "${stores[@]}"; do
 		count_system_calls "${pids[$arm]}" "${ports[$arm]}" "$count" "$work/calls"
 		echo "$count" >>"$work/sent-$arm"
 		calls=$(calculate "$(total_system_calls "$work/calls") / $count" 1)
@@ -128,14 +142,10 @@ paced() {
 	judge "P95 with $arm ÷ P95 of a bare libpq loop, at $paced_rate/s" "$(ratio "$work/paced-$arm" | cut -d' ' -f1)" 2
 }
 
-# What one webhook takes of the processor where nothing is done but HTTP, and nothing but the insert in batches.
+# What one webhook takes of the processor where nothing is done but HTTP, and nothing but the insert in batches: $1 is `http` or
+# `later`.
 bare_processor_us() {
-	local before after line
-	before=$(processor_ticks "${pids[bare-http]}")
-	"$programs/bench-send" "${ports[bare-http]}" 50 0 $((4 * count)) bare >/dev/null
-	after=$(processor_ticks "${pids[bare-http]}")
-	line=$("$programs/bench-commit-postgres" "${urls[bare]}" 0 "$count" batched 25)
-	calculate "($after - $before) * 1e6 / $(getconf CLK_TCK) / (4 * $count) + $(value processor_us "$line")" 1
+	calculate "$(figure processor_us 50 "$1") + $bare_insert_us" 1
 }
 
 profile() {
@@ -158,18 +168,21 @@ stored() {
 
 say() { printf '\n\033[1m%s\033[0m\n' "── $*"; }
 
+declare -A counts
 for arm in "${arms[@]}"; do
 	start_arm "$arm"
-	send "$arm" 50 0 1000 warm >/dev/null
+	send "$arm" 50 0 1000 cold >/dev/null
+	line=$(send "$arm" 50 0 "$count" warm)
+	enough=$(calculate "$round_s * $(value rate "$line")" 0)
+	counts[$arm]=$((enough > count ? enough : count))
 done
 urls[bare]=${server_url%/*}/peers_bare
 psql -q "$server_url" -c "CREATE DATABASE peers_bare"
 run_sluice bare "${urls[bare]}" ''
 stop_server "$pid"
-start bare-http "$programs/bench-bare"
-pids[bare-http]=$pid ports[bare-http]=$port
+bare_insert_us=$(value processor_us "$("$programs/bench-commit-postgres" "${urls[bare]}" 0 "$count" batched 25)")
 
-say "as fast as each answers, $rounds rounds of $count"
+say "as fast as each answers, $rounds rounds of $round_s s"
 closed 50
 closed 200
 say "against the peers"
@@ -178,21 +191,30 @@ at_least 50 batched fastify 2
 at_least 200 batched fastify 4
 at_least 50 sqlite fastify 4
 at_least 50 journal fastify 6
+say "against what stores nothing, and PostgreSQL alone"
+for arm in sqlite batched journal; do
+	report "$arm ÷ later, webhooks/s, 50 senders" "$(ratio_to later 50 "$arm")"
+done
+for batch in 25 100; do
+	line=$("$programs/bench-commit-postgres" "${urls[bare]}" 0 $((20 * count)) "alone-$batch" $batch)
+	report "PostgreSQL alone, $batch rows in a statement, rows/s" "$(value rate "$line")"
+done
 
 say "system calls of the server for a webhook, 50 senders"
 system_calls
 
 say "beside PostgreSQL alone"
 paced batched
-bare=$(bare_processor_us)
-report "processor time of a bare handler and a bare insert of 25, µs" "$bare"
-judge "processor time with batched ÷ that" "$(calculate "$(figure processor_us 50 batched) / $bare")" 1.3
+for bare in later http; do
+	report "processor time of $bare and a bare insert of 25, µs" "$(bare_processor_us "$bare")"
+	judge "processor time with batched ÷ that" "$(calculate "$(figure processor_us 50 batched) / $(bare_processor_us "$bare")")" 1.3
+done
 
 say "what takes the server's processor time with batched, 50 senders"
 profile batched
 
 say "stored"
-for arm in "${arms[@]}"; do
+for arm in "${stores[@]}"; do
 	judge_at_least "$arm, rows in the store" "$(stored "$arm")" "$(awk '{ n += $1 } END { print n }' "$work/sent-$arm")"
 done
 exit $verdicts

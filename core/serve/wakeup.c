@@ -1,17 +1,20 @@
-/* write() within MHD_resume_connection(); see wakeup.h. */
+/* write() within MHD_resume_connection(), and epoll_wait(); see wakeup.h. */
 #include "serve/wakeup.h"
 
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/deferred.h"
 
 static _Thread_local bool resuming;
-static atomic_int pending; /* wake-ups that are put off, of all threads */
+static _Thread_local bool full; /* the last epoll_wait() */
+static atomic_int pending;      /* wake-ups that are put off, of all threads */
 
 /* What write() was, in a form that sanitizers know, too. */
 static ssize_t write_now(int fd, const void *data, size_t size)
@@ -56,4 +59,11 @@ void wakeup_wait(void)
 __attribute__((visibility("default"))) ssize_t write(int fd, const void *data, size_t size)
 {
 	return put_off(fd, size) ? (ssize_t)size : write_now(fd, data, size);
+}
+
+__attribute__((visibility("default"))) int epoll_wait(int fd, struct epoll_event *events, int room, int timeout_ms)
+{
+	int count = epoll_pwait(fd, events, room, full ? 0 : timeout_ms, NULL);
+	full = count == room;
+	return count;
 }
