@@ -20,7 +20,7 @@ struct contender {
 
 static struct event *receive(struct event_pool *pool, size_t size)
 {
-	struct event *event = event_pool_get(pool);
+	struct event *event = event_pool_get(pool, NULL);
 	char *body = event_alloc(event, size);
 	if (!body || !event_pool_admit(pool, event))
 		exit(2);
@@ -38,12 +38,12 @@ static double round_ns(struct event_pool *pool, size_t events, size_t size)
 	for (size_t i = 0; i < events; i++) {
 		struct event **place = &in_flight[i % IN_FLIGHT];
 		if (*place)
-			event_release(pool, *place);
+			event_release(*place);
 		*place = receive(pool, size);
 	}
 	for (size_t i = 0; i < IN_FLIGHT; i++) {
 		if (in_flight[i])
-			event_release(pool, in_flight[i]);
+			event_release(in_flight[i]);
 	}
 	return (double)(clock_now_ns() - start_ns) / (double)events;
 }
@@ -59,7 +59,7 @@ static bool create(struct contender *contender, const char *text, size_t size)
 	                                     .arena = (uint64_t)arena,
 	                                     .pool_count = count,
 	                                     .preallocate = preallocate};
-	*contender = (struct contender){event_pool_create(&config, size + (size_t)arena, NULL), 1e12};
+	*contender = (struct contender){event_pool_create(&config, size + (size_t)arena), 1e12};
 	return true;
 }
 

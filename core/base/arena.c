@@ -51,7 +51,8 @@ static bool charge(struct arena *arena, size_t size)
 		return true;
 	for (struct arena_budget *budget = arena->budget; budget; budget = budget->parent) {
 		size_t before = atomic_fetch_add_explicit(&budget->used, size, memory_order_relaxed);
-		if (!budget->limit || before + size <= budget->limit)
+		size_t limit = atomic_load_explicit(&budget->limit, memory_order_relaxed);
+		if (!limit || before + size <= limit)
 			continue;
 		give_back(arena->budget, budget->parent, size);
 		return false;

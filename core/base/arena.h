@@ -14,7 +14,7 @@
 /* Bytes that several arenas hold together, and how many they may. */
 struct arena_budget {
 	atomic_size_t used;
-	size_t limit;                /* 0: none */
+	atomic_size_t limit;         /* 0: none */
 	struct arena_budget *parent; /* what is charged here is charged there as well; may be NULL */
 };
 

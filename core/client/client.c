@@ -19,10 +19,11 @@
 #include "base/url.h"
 #include "client/response.h"
 
-enum { TIMEOUT_S = 10 };
+enum { TIMEOUT_S = 10, CHANGE_TIMEOUT_S = 120 };
 
 struct connection {
 	int fd; /* -1: none */
+	int timeout_s;
 	int64_t deadline_ns;
 	SSL_CTX *context; /* NULL: plain HTTP */
 	SSL *tls;
@@ -33,17 +34,17 @@ static bool limit_wait(struct connection *connection, struct sluice_error *error
 {
 	int64_t left_ns = connection->deadline_ns - clock_now_ns();
 	if (left_ns <= NS_PER_US)
-		return sluice_error_set(error, "timed out after %d s", TIMEOUT_S);
+		return sluice_error_set(error, "timed out after %d s", connection->timeout_s);
 	struct timeval left = {.tv_sec = left_ns / NS_PER_S, .tv_usec = left_ns % NS_PER_S / NS_PER_US};
 	(void)setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left));
 	(void)setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof(left));
 	return true;
 }
 
-static bool explain_errno(struct sluice_error *error)
+static bool explain_errno(const struct connection *connection, struct sluice_error *error)
 {
 	if (errno == EAGAIN || errno == EINPROGRESS)
-		return sluice_error_set(error, "timed out after %d s", TIMEOUT_S);
+		return sluice_error_set(error, "timed out after %d s", connection->timeout_s);
 	return sluice_error_set(error, "%s", strerror(errno));
 }
 
@@ -55,7 +56,7 @@ static bool explain_tls(const struct connection *connection, struct sluice_error
 	if (untrusted != X509_V_OK)
 		return sluice_error_set(error, "TLS: %s", X509_verify_cert_error_string(untrusted));
 	if (cause == 0)
-		return explain_errno(error);
+		return explain_errno(connection, error);
 	ERR_error_string_n(cause, text, sizeof(text));
 	return sluice_error_set(error, "TLS: %s", text);
 }
@@ -77,7 +78,7 @@ static bool connect_to(struct connection *connection, const char *host, const ch
 		connected = connection->fd >= 0 && connect(connection->fd, each->ai_addr, each->ai_addrlen) == 0;
 		if (connected)
 			break;
-		(void)explain_errno(&cause);
+		(void)explain_errno(connection, &cause);
 		if (connection->fd >= 0)
 			(void)close(connection->fd);
 		connection->fd = -1;
@@ -113,7 +114,7 @@ static bool send_all(struct connection *connection, const struct buffer *request
 	for (size_t at = 0; at < request->size;) {
 		ssize_t sent = send(connection->fd, request->data + at, request->size - at, MSG_NOSIGNAL);
 		if (sent < 0 && errno != EINTR)
-			return explain_errno(error);
+			return explain_errno(connection, error);
 		at += sent > 0 ? (size_t)sent : 0;
 	}
 	return true;
@@ -136,7 +137,7 @@ static ssize_t receive(struct connection *connection, char *data, size_t room, s
 		got = recv(connection->fd, data, room, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		(void)explain_errno(error);
+		(void)explain_errno(connection, error);
 	return got;
 }
 
@@ -156,13 +157,22 @@ static bool read_response(struct connection *connection, struct http_response *r
 	return response->state == RESPONSE_DONE || sluice_error_set(error, "the response is not complete HTTP/1.1");
 }
 
-static void write_request(struct buffer *out, const struct url *url, const char *path, const char *accept)
+/* What is asked. */
+struct question {
+	const char *method, *path, *accept;
+	int timeout_s;
+};
+
+static void write_request(struct buffer *out, const struct url *url, const struct question *question)
 {
 	const char *token = getenv("SLUICE_ADMIN_TOKEN");
-	buffer_printf(out, "GET %s%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", url->path, path, url->authority);
+	buffer_printf(out, "%s %s%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", question->method, url->path,
+	              question->path, url->authority);
+	if (strcmp(question->method, "POST") == 0)
+		buffer_add_text(out, "Content-Length: 0\r\n");
 	if (token)
 		buffer_printf(out, "Authorization: Bearer %s\r\n", token);
-	buffer_printf(out, "Accept: %s\r\n\r\n", accept ? accept : "*/*");
+	buffer_printf(out, "Accept: %s\r\n\r\n", question->accept ? question->accept : "*/*");
 }
 
 /* "[::1]:80" is ::1 and 80. */
@@ -175,27 +185,31 @@ static void split_authority(const struct url *url, struct arena *arena, const ch
 	*port = rest[0] == ':' ? rest + 1 : strcmp(url->scheme, "https") == 0 ? "443" : "80";
 }
 
-static bool exchange(const struct url *url, struct arena *arena, const struct buffer *request,
+static bool exchange(const struct url *url, struct arena *arena, const struct question *question,
                      struct http_response *response, struct sluice_error *error)
 {
-	struct connection connection = {.fd = -1, .deadline_ns = clock_now_ns() + TIMEOUT_S * NS_PER_S};
+	struct connection connection = {.fd = -1,
+	                                .timeout_s = question->timeout_s,
+	                                .deadline_ns = clock_now_ns() + question->timeout_s * NS_PER_S};
+	struct buffer request = {0};
+	write_request(&request, url, question);
 	const char *host, *port;
 	split_authority(url, arena, &host, &port);
 	bool ok = connect_to(&connection, host, port, error) &&
 	          (strcmp(url->scheme, "http") == 0 || start_tls(&connection, host, error)) &&
-	          send_all(&connection, request, error) && read_response(&connection, response, error);
+	          send_all(&connection, &request, error) && read_response(&connection, response, error);
 	SSL_free(connection.tls);
 	SSL_CTX_free(connection.context);
 	if (connection.fd >= 0)
 		(void)close(connection.fd);
+	buffer_finish(&request);
 	return ok;
 }
 
-bool client_get(const char *admin, const char *path, const char *accept, struct buffer *out, long *status_out,
+static bool ask(const char *admin, const struct question *question, struct buffer *out, long *status_out,
                 struct sluice_error *error)
 {
 	struct arena arena;
-	struct buffer request = {0};
 	struct http_response response = {.body = out};
 	struct sluice_error cause = {0};
 	struct url url;
@@ -206,17 +220,28 @@ bool client_get(const char *admin, const char *path, const char *accept, struct 
 	if (!ok) {
 		(void)sluice_error_set(error, "--admin: %s", cause.text);
 	} else {
-		write_request(&request, &url, path, accept);
-		ok = exchange(&url, &arena, &request, &response, &cause);
+		ok = exchange(&url, &arena, question, &response, &cause);
 		if (!ok)
 			(void)sluice_error_set(
 				error, "%s://%s%s%s: no response: %s; is the server running, and --admin right?",
-				url.scheme, url.authority, url.path, path, cause.text);
+				url.scheme, url.authority, url.path, question->path, cause.text);
 	}
 	*status_out = response.status;
-	buffer_finish(&request);
 	arena_finish(&arena);
 	return ok;
+}
+
+bool client_get(const char *admin, const char *path, const char *accept, struct buffer *out, long *status_out,
+                struct sluice_error *error)
+{
+	const struct question question = {"GET", path, accept, TIMEOUT_S};
+	return ask(admin, &question, out, status_out, error);
+}
+
+bool client_post(const char *admin, const char *path, struct buffer *out, long *status_out, struct sluice_error *error)
+{
+	const struct question question = {"POST", path, NULL, CHANGE_TIMEOUT_S};
+	return ask(admin, &question, out, status_out, error);
 }
 
 char *client_escape(const char *text)

@@ -22,6 +22,9 @@
 bool client_get(const char *admin, const char *path, const char *accept, struct buffer *out, long *status_out,
                 struct sluice_error *error);
 
+/* Likewise a POST without a body, which may take its time: 120 s. */
+bool client_post(const char *admin, const char *path, struct buffer *out, long *status_out, struct sluice_error *error);
+
 /* `text` as one part of a path, its special characters escaped; the caller frees it. */
 char *client_escape(const char *text);
 

@@ -438,9 +438,16 @@ struct config *config_load(const struct config_request *request, struct sluice_e
 	return config;
 }
 
+struct config *config_share(const struct config *config)
+{
+	struct config *shared = (struct config *)(uintptr_t)config;
+	shared->references++;
+	return shared;
+}
+
 void config_free(struct config *config)
 {
-	if (!config)
+	if (!config || config->references-- > 0)
 		return;
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		loader_close(config->stages[kind].plugin);

@@ -2,7 +2,7 @@
  * The configuration: a pipeline file with overlays, environment and command line applied, every stage loaded and every
  * option checked. What it says is what runs: a pipeline is built from this and nothing else.
  *
- * Immutable once loaded; any thread may read it.
+ * Immutable once loaded, but for who holds it; any thread may read it.
  */
 #ifndef RUNTIME_CONFIG_H
 #define RUNTIME_CONFIG_H
@@ -103,7 +103,8 @@ struct stage_config {
 };
 
 struct config {
-	struct arena arena; /* all texts */
+	struct arena arena;  /* all texts */
+	unsigned references; /* besides its owner's */
 	const char *file;
 	const char *name; /* `pipeline:` */
 	enum ack ack;
@@ -138,11 +139,20 @@ struct config_request {
 struct config *config_load(const struct config_request *request, struct sluice_error *error);
 void config_free(struct config *config); /* also closes the stages' files; NULL is allowed */
 
+/* Holds it once more: config_free() then has to be called once more. One thread at a time. */
+struct config *config_share(const struct config *config);
+
 /* The effective pipeline as YAML: every option with its value, secrets as "***". */
 void config_print(const struct config *config, struct buffer *out);
 
 /* Names of the enabled overlays, the separator between them; "" if there are none. */
 void config_print_optimizations(const struct config *config, const char *separator, struct buffer *out);
+
+/* Whether a stage of one would do exactly what that of the other does: the same code with the same options. */
+bool config_same_stage(const struct config *config, const struct config *other, enum sluice_kind kind);
+
+/* Whether the core drives the stages from the queue on alike: workers, batches, pauses. */
+bool config_same_workers(const struct config *config, const struct config *other);
 
 /* The tables behind it, for schema, manual and help: the core's sections by name ("listen", "admin", "events",
  * "observability"), and what the core takes under a stage of a kind (an empty table for most). */

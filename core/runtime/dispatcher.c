@@ -13,6 +13,7 @@
 #include "base/deferred.h"
 #include "base/log.h"
 #include "runtime/abi.h"
+#include "runtime/flow.h"
 #include "runtime/lane.h"
 #include "runtime/worker.h"
 
@@ -23,23 +24,32 @@ enum { TAKE_CHUNK = 256, STARVED_NS = 20 * 1000 * 1000 };
 
 struct dispatcher {
 	struct dispatcher_setup setup;
-	struct lane_limit limit; /* of a batch */
-	int64_t linger_ns;
 
 	pthread_mutex_t lock;
-	pthread_cond_t some; /* something came, or a pause changed, or it is time to stop */
+	pthread_cond_t some;   /* something came, or a pause changed, or it is time to stop */
+	pthread_cond_t opened; /* a crew may begin, or is to stop */
 	struct lanes *lanes;
-	size_t idle;
-	bool stopping;
+	size_t idle; /* of the crews that are open */
 	bool hurried;
-	bool pulling; /* a worker asks the queue, without the lock */
+	struct pipeline *served; /* by it the next restored events are pinned … */
+	struct pipeline *taking; /* … and those of the take() that runs, by whoever runs it */
+	bool pulling;            /* a worker asks the queue, without the lock */
 	bool more;    /* something came since it was asked */
 	pthread_cond_t pulled;
 
 	atomic_bool starved;  /* the queue had more than the pool had room for */
 	_Atomic int64_t held; /* events taken from the queue and not done */
 	_Atomic int64_t depth;
-	_Atomic uint64_t retries, dead_letters;
+	atomic_bool stopped;
+};
+
+struct crew {
+	struct dispatcher *dispatcher;
+	struct instance *persist;
+	void (*store)(struct instance *persist, struct sluice_batch *batch);
+	struct lane_limit limit; /* of a batch */
+	int64_t linger_ns, retry_min_ns, retry_max_ns;
+	bool open, stopping; /* under the dispatcher's lock */
 	struct workers *workers;
 };
 
@@ -63,7 +73,11 @@ static void pull(struct dispatcher *dispatcher)
 	size_t count;
 	if (dispatcher->pulling)
 		return;
+	struct pipeline *pipeline = dispatcher->served;
 	dispatcher->pulling = true;
+	dispatcher->taking = pipeline;
+	if (pipeline)
+		flow_pin(pipeline);
 	atomic_store(&dispatcher->starved, false);
 	do {
 		dispatcher->more = false;
@@ -76,6 +90,8 @@ static void pull(struct dispatcher *dispatcher)
 		if (count == TAKE_CHUNK && dispatcher->idle > 0)
 			(void)pthread_cond_signal(&dispatcher->some);
 	} while (count > 0 || dispatcher->more);
+	if (pipeline)
+		flow_unpin(pipeline);
 	dispatcher->pulling = false;
 	(void)pthread_cond_broadcast(&dispatcher->pulled);
 }
@@ -101,41 +117,61 @@ static void wait_until(struct dispatcher *dispatcher, int64_t until_ns)
 	dispatcher->idle--;
 }
 
+/* With the lock. A crew that is not open yet has no part in what is signalled. False: it is to stop. */
+static bool await_opening(struct crew *crew)
+{
+	while (!crew->open && !crew->stopping)
+		(void)pthread_cond_wait(&crew->dispatcher->opened, &crew->dispatcher->lock);
+	return !crew->stopping;
+}
+
+/* With the lock. Whoever goes, or takes a part, leaves nothing unsaid: each wakes the next, nobody wakes all. */
+static void pass_on(struct dispatcher *dispatcher)
+{
+	if (lanes_ready(dispatcher->lanes) > 0 && dispatcher->idle > 0)
+		(void)pthread_cond_signal(&dispatcher->some);
+}
+
 static size_t take_batch(void *context, struct job *job)
 {
-	struct dispatcher *dispatcher = context;
+	struct crew *crew = context;
+	struct dispatcher *dispatcher = crew->dispatcher;
 	size_t count = 0;
 	(void)pthread_mutex_lock(&dispatcher->lock);
-	while (!dispatcher->stopping) {
+	while (await_opening(crew)) {
 		pull(dispatcher);
-		if (dispatcher->stopping) /* while the lock was let go */
+		if (crew->stopping) /* while the lock was let go */
 			break;
 		int64_t wake_ns = lanes_wake_held(dispatcher->lanes, clock_now_ns());
 		size_t ready = lanes_ready(dispatcher->lanes);
-		bool lingers = dispatcher->linger_ns && !dispatcher->hurried && ready > 0 &&
-		               ready < dispatcher->limit.events;
-		int64_t full_ns = lingers ? lanes_oldest_ready_ns(dispatcher->lanes) + dispatcher->linger_ns : 0;
+		bool lingers =
+			crew->linger_ns && !dispatcher->hurried && ready > 0 && ready < crew->limit.events;
+		int64_t full_ns = lingers ? lanes_oldest_ready_ns(dispatcher->lanes) + crew->linger_ns : 0;
 		if (ready > 0 && full_ns <= clock_now_ns()) {
-			count = lanes_lease(dispatcher->lanes, job->events, dispatcher->limit);
-			/* What is left is for another worker: each that goes wakes the next, nobody wakes all. */
-			if (lanes_ready(dispatcher->lanes) > 0 && dispatcher->idle > 0)
-				(void)pthread_cond_signal(&dispatcher->some);
+			count = lanes_lease(dispatcher->lanes, job->events, crew->limit);
 			break;
 		}
 		if (wake_ns > clock_now_ns() + STARVED_NS && keeps_back(dispatcher))
 			wake_ns = clock_now_ns() + STARVED_NS;
 		wait_until(dispatcher, ready > 0 && full_ns < wake_ns ? full_ns : wake_ns);
 	}
+	if (count > 0)
+		pass_on(dispatcher);
+	else if (dispatcher->idle > 0) /* it may have been woken for what another crew is to do */
+		(void)pthread_cond_broadcast(&dispatcher->some);
 	(void)pthread_mutex_unlock(&dispatcher->lock);
 	atomic_fetch_sub_explicit(&dispatcher->depth, (int64_t)count, memory_order_relaxed);
 	return count;
 }
 
 /* Waiting ends and work begins for all of the batch at one stamp, and work ends at another. */
-static void stamp_start(struct sluice_batch *batch, int64_t now)
+static void stamp_start(struct sluice_batch *batch, const struct crew *crew, int64_t now)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct event *event = event_of(batch->events[i]);
+		if (event->crew != crew) /* what the stage of another crew has noted means nothing to this one */
+			event->pub.local[SLUICE_KIND_PERSIST] = NULL;
+		event->crew = crew;
 		struct stage_times *queue = &event->times.stages[SLUICE_KIND_QUEUE];
 		queue->wait_ns += now - event->entered_ns;
 		queue->exit_ns = now;
@@ -159,32 +195,31 @@ static void stamp_end(struct sluice_batch *batch, int64_t now)
 }
 
 /* An acknowledged event that is refused for good goes to the dead letters; if even that fails, it is tried again. */
-static enum sluice_verdict dead_letter_if_refused(struct dispatcher *dispatcher, struct event *event,
+static enum sluice_verdict dead_letter_if_refused(const struct crew *crew, struct event *event,
                                                   enum sluice_verdict verdict)
 {
 	if (!event->pub.acknowledged || (verdict != SLUICE_REJECT && verdict != SLUICE_FAIL))
 		return verdict;
-	struct instance *persist = dispatcher->setup.persist;
+	struct instance *persist = crew->persist;
 	struct sluice_error error = {0};
 	if (!persist->stage.ops->of.persist->dead_letter(&persist->stage, &event->pub, event->detail, &error)) {
 		log_event(SLUICE_LOG_ERROR, persist->label, "dead_letter_failed", sluice_text("reason", error.text));
 		return SLUICE_RETRY;
 	}
-	atomic_fetch_add(&dispatcher->dead_letters, 1);
+	atomic_fetch_add(&crew->dispatcher->setup.counts->dead_letters, 1);
 	log_event(SLUICE_LOG_ERROR, persist->label, "dead_letter", sluice_text("reason", event->detail));
 	return verdict;
 }
 
 /* Growing from retry.min to retry.max with the number of tries, jittered over its upper half so that writers do not
  * come back in step; not shorter than what the stage asked for. */
-static int64_t pause_ns(const struct dispatcher *dispatcher, const struct event *event)
+static int64_t pause_ns(const struct crew *crew, const struct event *event)
 {
-	const struct persist_config *config = &dispatcher->setup.config->persist;
-	int64_t pause = config->retry_min.ns;
-	for (uint32_t i = 1; i < event->pub.attempt && pause < config->retry_max.ns; i++)
+	int64_t pause = crew->retry_min_ns;
+	for (uint32_t i = 1; i < event->pub.attempt && pause < crew->retry_max_ns; i++)
 		pause *= 2;
-	if (pause > config->retry_max.ns)
-		pause = config->retry_max.ns;
+	if (pause > crew->retry_max_ns)
+		pause = crew->retry_max_ns;
 	int64_t half = pause / 2;
 	uint32_t jitter;
 	digest_random(&jitter, sizeof(jitter));
@@ -211,22 +246,23 @@ static void finish_all(const struct dispatcher *dispatcher, struct event_list *l
 }
 
 /* All events of one lane in a batch: ends those that are through, and decides about those that are not. */
-static void conclude_lane(struct dispatcher *dispatcher, const struct job *job, size_t from, size_t to)
+static void conclude_lane(const struct crew *crew, const struct job *job, size_t from, size_t to)
 {
+	struct dispatcher *dispatcher = crew->dispatcher;
 	struct lane *lane = event_of(job->events[from])->lane;
 	struct event_list again = {0}, lost = {0}, behind = {0};
 	int64_t held_until_ns = 0;
 	bool rejects = false;
 	for (size_t i = from; i < to; i++) {
 		struct event *event = event_of(job->events[i]);
-		enum sluice_verdict verdict = dead_letter_if_refused(dispatcher, event, job->verdicts[i]);
+		enum sluice_verdict verdict = dead_letter_if_refused(crew, event, job->verdicts[i]);
 		if (verdict != SLUICE_RETRY) {
 			dispatcher->setup.finish(event, verdict);
 			continue;
 		}
 		/* The first that must be tried again decides for all of the lane behind it. */
 		if (!held_until_ns) {
-			held_until_ns = clock_now_ns() + pause_ns(dispatcher, event);
+			held_until_ns = clock_now_ns() + pause_ns(crew, event);
 			rejects = !may_try_again(event, held_until_ns);
 		}
 		event_list_append(rejects ? &lost : &again, event);
@@ -234,7 +270,7 @@ static void conclude_lane(struct dispatcher *dispatcher, const struct job *job, 
 	size_t retries = 0;
 	for (const struct event *event = again.first; event; event = event->next)
 		retries++;
-	atomic_fetch_add_explicit(&dispatcher->retries, retries, memory_order_relaxed);
+	atomic_fetch_add_explicit(&dispatcher->setup.counts->retries, retries, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dispatcher->depth, (int64_t)retries, memory_order_relaxed);
 
 	(void)pthread_mutex_lock(&dispatcher->lock);
@@ -257,11 +293,11 @@ static void conclude_lane(struct dispatcher *dispatcher, const struct job *job, 
 
 static bool work_batch(void *context, struct job *job, size_t count)
 {
-	struct dispatcher *dispatcher = context;
+	struct crew *crew = context;
 	struct sluice_batch batch = {
 		.events = job->events, .verdicts = job->verdicts, .count = count, .worker = &job->pub};
-	stamp_start(&batch, clock_now_ns());
-	dispatcher->setup.store(dispatcher->setup.persist, &batch);
+	stamp_start(&batch, crew, clock_now_ns());
+	crew->store(crew->persist, &batch);
 	stamp_end(&batch, clock_now_ns());
 	size_t retries = 0;
 	for (size_t i = 0; i < count; i++)
@@ -273,7 +309,7 @@ static bool work_batch(void *context, struct job *job, size_t count)
 		size_t to = from + 1;
 		while (to < count && event_of(job->events[to])->lane == lane)
 			to++;
-		conclude_lane(dispatcher, job, from, to);
+		conclude_lane(crew, job, from, to);
 		from = to;
 	}
 	deferred_end();
@@ -282,12 +318,8 @@ static bool work_batch(void *context, struct job *job, size_t count)
 
 struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup)
 {
-	const struct config *config = setup->config;
 	struct dispatcher *dispatcher = must_calloc(1, sizeof(*dispatcher));
 	dispatcher->setup = *setup;
-	dispatcher->limit = (struct lane_limit){.events = (size_t)config->persist.max_batch,
-	                                        .bytes = (size_t)config->persist.max_bytes};
-	dispatcher->linger_ns = config->persist.linger.ns;
 	dispatcher->lanes = lanes_create();
 	(void)pthread_mutex_init(&dispatcher->lock, NULL);
 	pthread_condattr_t attributes;
@@ -296,30 +328,93 @@ struct dispatcher *dispatcher_create(const struct dispatcher_setup *setup)
 	(void)pthread_cond_init(&dispatcher->some, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
 	(void)pthread_cond_init(&dispatcher->pulled, NULL);
-	dispatcher->workers = workers_create(&(struct workers_setup){.config = config,
-	                                                             .persist = setup->persist,
-	                                                             .context = dispatcher,
-	                                                             .take = take_batch,
-	                                                             .work = work_batch});
+	(void)pthread_cond_init(&dispatcher->opened, NULL);
 	return dispatcher;
 }
 
-bool dispatcher_start(struct dispatcher *dispatcher, struct sluice_error *error)
-{
-	return workers_start(dispatcher->workers, error);
-}
-
-void dispatcher_stop(struct dispatcher *dispatcher)
+void dispatcher_serve(struct dispatcher *dispatcher, struct pipeline *pipeline)
 {
 	(void)pthread_mutex_lock(&dispatcher->lock);
-	dispatcher->stopping = true;
-	(void)pthread_cond_broadcast(&dispatcher->some);
+	dispatcher->served = pipeline;
 	(void)pthread_mutex_unlock(&dispatcher->lock);
-	workers_stop(dispatcher->workers);
+}
+
+struct pipeline *dispatcher_served(const struct dispatcher *dispatcher)
+{
+	return dispatcher->taking;
+}
+
+bool dispatcher_is_stopped(const struct dispatcher *dispatcher)
+{
+	return atomic_load(&dispatcher->stopped);
+}
+
+struct crew *crew_create(const struct crew_setup *setup, struct sluice_error *error)
+{
+	const struct persist_config *config = &setup->config->persist;
+	struct crew *crew = must_calloc(1, sizeof(*crew));
+	*crew = (struct crew){
+		.dispatcher = setup->dispatcher,
+		.persist = setup->persist,
+		.store = setup->store,
+		.limit = {.events = (size_t)config->max_batch, .bytes = (size_t)config->max_bytes},
+		.linger_ns = config->linger.ns,
+		.retry_min_ns = config->retry_min.ns,
+		.retry_max_ns = config->retry_max.ns,
+	};
+	crew->workers = workers_create(&(struct workers_setup){.config = setup->config,
+	                                                       .persist = setup->persist,
+	                                                       .restarts =
+	                                                               &setup->dispatcher->setup.counts->worker_restarts,
+	                                                       .context = crew,
+	                                                       .take = take_batch,
+	                                                       .work = work_batch});
+	if (workers_start(crew->workers, error))
+		return crew;
+	crew_stop(crew);
+	crew_destroy(crew);
+	return NULL;
+}
+
+void crew_open(struct crew *crew)
+{
+	struct dispatcher *dispatcher = crew->dispatcher;
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	crew->open = true;
+	(void)pthread_cond_broadcast(&dispatcher->opened);
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+void crew_dismiss(struct crew *crew)
+{
+	struct dispatcher *dispatcher = crew->dispatcher;
+	(void)pthread_mutex_lock(&dispatcher->lock);
+	crew->stopping = true;
+	(void)pthread_cond_broadcast(&dispatcher->some);
+	(void)pthread_cond_broadcast(&dispatcher->opened);
+	(void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+void crew_stop(struct crew *crew)
+{
+	crew_dismiss(crew);
+	workers_stop(crew->workers);
+}
+
+void crew_destroy(struct crew *crew)
+{
+	workers_destroy(crew->workers);
+	free(crew);
+}
+
+struct workers *crew_workers(const struct crew *crew)
+{
+	return crew->workers;
 }
 
 void dispatcher_reject_waiting(struct dispatcher *dispatcher)
 {
+	atomic_store(&dispatcher->stopped, true);
 	(void)pthread_mutex_lock(&dispatcher->lock);
 	pull_all(dispatcher);
 	struct event_list all = lanes_take_all(dispatcher->lanes);
@@ -329,8 +424,8 @@ void dispatcher_reject_waiting(struct dispatcher *dispatcher)
 
 void dispatcher_destroy(struct dispatcher *dispatcher)
 {
-	workers_destroy(dispatcher->workers);
 	lanes_destroy(dispatcher->lanes);
+	(void)pthread_cond_destroy(&dispatcher->opened);
 	(void)pthread_cond_destroy(&dispatcher->pulled);
 	(void)pthread_cond_destroy(&dispatcher->some);
 	(void)pthread_mutex_destroy(&dispatcher->lock);
@@ -373,19 +468,4 @@ size_t dispatcher_depth(const struct dispatcher *dispatcher)
 {
 	int64_t depth = atomic_load_explicit(&dispatcher->depth, memory_order_relaxed);
 	return depth > 0 ? (size_t)depth : 0;
-}
-
-uint64_t dispatcher_retries(const struct dispatcher *dispatcher)
-{
-	return atomic_load_explicit(&dispatcher->retries, memory_order_relaxed);
-}
-
-uint64_t dispatcher_dead_letters(const struct dispatcher *dispatcher)
-{
-	return atomic_load_explicit(&dispatcher->dead_letters, memory_order_relaxed);
-}
-
-struct workers *dispatcher_workers(const struct dispatcher *dispatcher)
-{
-	return dispatcher->workers;
 }

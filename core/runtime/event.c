@@ -14,11 +14,10 @@
 enum { BEYOND_MAX = 16 };
 
 struct event_pool {
-	struct pipeline *pipeline;
 	struct arena_budget budget, receiving;
-	size_t max;
-	size_t arena_size;
-	size_t resting_max;                /* more are freed, so that a burst does not hold its memory forever */
+	atomic_size_t max;
+	atomic_size_t arena_size;
+	atomic_size_t resting_max;         /* more are freed, so that a burst does not hold its memory forever */
 	atomic_size_t in_flight, received; /* admitted; not yet */
 	atomic_size_t beyond;              /* admitted beyond the bounds */
 	_Atomic uint64_t hits, misses, growths;
@@ -37,25 +36,42 @@ static void add_resting(struct event_pool *pool, struct event *event)
 }
 
 /* Written to, so that the system has given its pages before the first event needs them. */
-static struct event *allocate(const struct event_pool *pool)
+static struct event *allocate(size_t size)
 {
 	struct event *event = must_calloc(1, sizeof(*event));
-	arena_init(&event->arena, pool->arena_size, NULL);
-	memset(arena_must(&event->arena, pool->arena_size), 0, pool->arena_size);
+	arena_init(&event->arena, size, NULL);
+	memset(arena_must(&event->arena, size), 0, size);
 	arena_empty(&event->arena);
 	return event;
 }
 
-struct event_pool *event_pool_create(const struct events_config *config, size_t largest, struct pipeline *pipeline)
+/* From the start, or when a pool that is in use is made larger. */
+static void preallocate(struct event_pool *pool, const struct events_config *config)
+{
+	while (config->preallocate && pool->resting_count < (size_t)config->pool_count)
+		add_resting(pool, allocate((size_t)config->arena));
+}
+
+void event_pool_resize(struct event_pool *pool, const struct events_config *config, size_t largest)
 {
 	size_t max_bytes = (size_t)config->max_bytes, half = max_bytes / 2;
+	atomic_store_explicit(&pool->max, (size_t)config->max, memory_order_relaxed);
+	atomic_store_explicit(&pool->arena_size, (size_t)config->arena, memory_order_relaxed);
+	atomic_store_explicit(&pool->budget.limit, max_bytes, memory_order_relaxed);
+	atomic_store_explicit(&pool->receiving.limit,
+	                      largest < half        ? half
+	                      : largest < max_bytes ? largest
+	                                            : max_bytes,
+	                      memory_order_relaxed);
+	(void)pthread_mutex_lock(&pool->lock);
+	atomic_store_explicit(&pool->resting_max, (size_t)config->pool_count, memory_order_relaxed);
+	preallocate(pool, config);
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+struct event_pool *event_pool_create(const struct events_config *config, size_t largest)
+{
 	struct event_pool *pool = must_calloc(1, sizeof(*pool));
-	pool->pipeline = pipeline;
-	pool->max = (size_t)config->max;
-	pool->arena_size = (size_t)config->arena;
-	pool->resting_max = (size_t)config->pool_count;
-	pool->budget.limit = max_bytes;
-	pool->receiving.limit = largest < half ? half : largest < max_bytes ? largest : max_bytes;
 	pool->receiving.parent = &pool->budget;
 	(void)pthread_mutex_init(&pool->lock, NULL);
 	pthread_condattr_t attributes;
@@ -63,8 +79,7 @@ struct event_pool *event_pool_create(const struct events_config *config, size_t 
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&pool->emptied, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
-	while (config->preallocate && pool->resting_count < pool->resting_max)
-		add_resting(pool, allocate(pool));
+	event_pool_resize(pool, config, largest);
 	return pool;
 }
 
@@ -88,7 +103,7 @@ void event_pool_destroy(struct event_pool *pool)
 
 static struct event *wake_one(struct event_pool *pool)
 {
-	if (pool->resting_max == 0)
+	if (atomic_load_explicit(&pool->resting_max, memory_order_relaxed) == 0)
 		return NULL;
 	(void)pthread_mutex_lock(&pool->lock);
 	struct event *event = pool->resting;
@@ -100,20 +115,26 @@ static struct event *wake_one(struct event_pool *pool)
 	return event;
 }
 
-struct event *event_pool_get(struct event_pool *pool)
+struct event *event_pool_get(struct event_pool *pool, struct pipeline *pipeline)
 {
 	struct event *event = wake_one(pool);
+	const size_t arena_size = atomic_load_explicit(&pool->arena_size, memory_order_relaxed);
 	struct arena arena;
 	if (event)
 		arena = event->arena;
 	else
-		arena_init(&arena, pool->arena_size, NULL);
+		arena_init(&arena, arena_size, NULL);
+	if (arena.block_size != arena_size) { /* the pool was resized while it rested */
+		arena_finish(&arena);
+		arena_init(&arena, arena_size, NULL);
+	}
 	(void)atomic_fetch_add_explicit(arena_kept(&arena) ? &pool->hits : &pool->misses, 1, memory_order_relaxed);
 	arena.budget = &pool->receiving;
 	(void)atomic_fetch_add_explicit(&pool->received, 1, memory_order_relaxed);
 	if (!event)
 		event = must_alloc(sizeof(*event));
-	*event = (struct event){.pub = {.host = &host_table, .parts = 1}, .pipeline = pool->pipeline, .arena = arena};
+	*event = (struct event){
+		.pub = {.host = &host_table, .parts = 1}, .pipeline = pipeline, .pool = pool, .arena = arena};
 	atomic_init(&event->references, 1);
 	return event;
 }
@@ -123,7 +144,7 @@ bool event_pool_admit(struct event_pool *pool, struct event *event)
 	/* Never above the truth: the release that brings it to 0 is the one that wakes who waits for that. */
 	size_t out = atomic_load(&pool->in_flight);
 	do
-		if (out >= pool->max)
+		if (out >= atomic_load_explicit(&pool->max, memory_order_relaxed))
 			return false;
 	while (!atomic_compare_exchange_weak(&pool->in_flight, &out, out + 1));
 	arena_leave_budget(&event->arena);
@@ -149,15 +170,17 @@ void event_reference(struct event *event)
 	atomic_fetch_add_explicit(&event->references, 1, memory_order_relaxed);
 }
 
-void event_release(struct event_pool *pool, struct event *event)
+void event_release(struct event *event)
 {
 	if (atomic_fetch_sub(&event->references, 1) != 1)
 		return;
+	struct event_pool *pool = event->pool;
+	atomic_size_t *pins = event->pins;
 	if (event->arena.charged > event->arena.block_size)
 		(void)atomic_fetch_add_explicit(&pool->growths, 1, memory_order_relaxed);
 	arena_empty(&event->arena);
 	/* What a large first allocation has left behind is not worth keeping. */
-	if (arena_kept(&event->arena) > pool->arena_size)
+	if (arena_kept(&event->arena) > event->arena.block_size)
 		arena_finish(&event->arena);
 	const bool admitted = event->admitted;
 	if (event->beyond)
@@ -165,7 +188,7 @@ void event_release(struct event_pool *pool, struct event *event)
 	if (!admitted)
 		(void)atomic_fetch_sub_explicit(&pool->received, 1, memory_order_relaxed);
 	(void)pthread_mutex_lock(&pool->lock);
-	bool rests = pool->resting_count < pool->resting_max;
+	bool rests = pool->resting_count < atomic_load_explicit(&pool->resting_max, memory_order_relaxed);
 	if (rests)
 		add_resting(pool, event);
 	if (admitted && atomic_fetch_sub(&pool->in_flight, 1) == 1)
@@ -173,6 +196,8 @@ void event_release(struct event_pool *pool, struct event *event)
 	(void)pthread_mutex_unlock(&pool->lock);
 	if (!rests)
 		free_event(event);
+	if (pins)
+		(void)atomic_fetch_sub(pins, 1);
 }
 
 size_t event_pool_in_flight(const struct event_pool *pool)
@@ -202,7 +227,7 @@ struct event_pool_counts event_pool_counts(const struct event_pool *pool)
 size_t event_pool_excess(const struct event_pool *pool)
 {
 	size_t used = atomic_load_explicit(&pool->receiving.used, memory_order_relaxed);
-	size_t enough = pool->receiving.limit / 4 * 3;
+	size_t enough = atomic_load_explicit(&pool->receiving.limit, memory_order_relaxed) / 4 * 3;
 	return used > enough ? used - enough / 4 * 3 : 0;
 }
 

@@ -20,6 +20,7 @@
 struct pipeline;
 struct event;
 struct lane;
+struct crew;
 
 /* Where the time of an event went, in ns. Working, waiting and being parked are three figures. A stage that did not run
  * has `ran` unset. Together with the gap before the answer they add up to the total. */
@@ -57,7 +58,9 @@ typedef void (*event_answer_fn)(void *context, const struct event_answer *answer
 struct event {
 	struct sluice_event pub; /* must be first */
 
-	struct pipeline *pipeline;
+	struct pipeline *pipeline; /* its generation: set for good when it is admitted */
+	struct event_pool *pool;   /* where its memory comes from */
+	atomic_size_t *pins;       /* of its generation, counted while it is in flight; NULL before */
 	struct arena arena;
 	bool admitted; /* it has a place in the pool … */
 	bool beyond;   /* … beyond its bounds */
@@ -92,6 +95,7 @@ struct event {
 	struct response response;
 
 	struct lane *lane;  /* of its stream, while behind the queue */
+	const struct crew *crew; /* whose workers had it last; NULL: none yet */
 	struct event *next; /* in whatever list has it */
 };
 
@@ -142,12 +146,15 @@ struct event_pool_counts {
 };
 
 /* `largest`: bytes that a single event may need while it is received, whatever the half of the pool. */
-struct event_pool *event_pool_create(const struct events_config *config, size_t largest, struct pipeline *pipeline);
+struct event_pool *event_pool_create(const struct events_config *config, size_t largest);
+
+/* The same bounds and sizes for a pool that is in use: what is out already may be more. */
+void event_pool_resize(struct event_pool *pool, const struct events_config *config, size_t largest);
 void event_pool_destroy(struct event_pool *pool); /* all events are back */
 
-/* An event to receive into, which holds one reference, empty but for `host`. It has no place yet; its bytes count as
- * being received, which together may take half of the pool's. */
-struct event *event_pool_get(struct event_pool *pool);
+/* An event to receive into, which holds one reference, empty but for `host` and `pipeline`. It has no place yet; its bytes
+ * count as being received, which together may take half of the pool's. */
+struct event *event_pool_get(struct event_pool *pool, struct pipeline *pipeline);
 
 /* What it is received for is complete: it takes a place. False: there is none. */
 bool event_pool_admit(struct event_pool *pool, struct event *event);
@@ -155,7 +162,7 @@ bool event_pool_admit(struct event_pool *pool, struct event *event);
 /* The same beyond both bounds, before it has memory; false: as many as may be are there. */
 bool event_pool_admit_beyond(struct event_pool *pool, struct event *event);
 void event_reference(struct event *event);
-void event_release(struct event_pool *pool, struct event *event);
+void event_release(struct event *event);
 
 size_t event_pool_in_flight(const struct event_pool *pool); /* admitted … */
 size_t event_pool_receiving(const struct event_pool *pool); /* … and not yet */

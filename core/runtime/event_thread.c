@@ -16,7 +16,7 @@ enum { TOGETHER_NS = 100000 };
 struct event_thread {
 	void (*carry)(struct event *event);
 	const char *name;
-	bool together;
+	bool (*is_quick)(const struct event *event);
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t some;
@@ -33,7 +33,7 @@ static struct event *carry_together(const struct event_thread *self, struct even
 		struct event *next = event->next_given;
 		self->carry(event);
 		event = next;
-	} while (event && clock_now_ns() < end_ns);
+	} while (event && self->is_quick(event) && clock_now_ns() < end_ns);
 	deferred_end();
 	return event;
 }
@@ -43,6 +43,11 @@ static struct event *carry_one(const struct event_thread *self, struct event *ev
 	struct event *next = event->next_given;
 	self->carry(event);
 	return next;
+}
+
+static bool carries_together(const struct event_thread *self, const struct event *event)
+{
+	return self->is_quick && self->is_quick(event);
 }
 
 static void *work(void *argument)
@@ -56,7 +61,7 @@ static void *work(void *argument)
 			self->first = NULL;
 			(void)pthread_mutex_unlock(&self->lock);
 			while (event)
-				event = (self->together ? carry_together : carry_one)(self, event);
+				event = (carries_together(self, event) ? carry_together : carry_one)(self, event);
 			(void)pthread_mutex_lock(&self->lock);
 		} else if (self->stopping) {
 			break;
@@ -68,13 +73,13 @@ static void *work(void *argument)
 	return NULL;
 }
 
-struct event_thread *event_thread_create(const char *name, void (*carry)(struct event *event), bool together,
-                                         struct sluice_error *error)
+struct event_thread *event_thread_create(const char *name, void (*carry)(struct event *event),
+                                         bool (*is_quick)(const struct event *event), struct sluice_error *error)
 {
 	struct event_thread *self = must_calloc(1, sizeof(*self));
 	self->carry = carry;
 	self->name = name;
-	self->together = together;
+	self->is_quick = is_quick;
 	(void)pthread_mutex_init(&self->lock, NULL);
 	(void)pthread_cond_init(&self->some, NULL);
 	int problem = pthread_create(&self->thread, NULL, work, self);

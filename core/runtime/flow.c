@@ -87,7 +87,7 @@ void flow_store(struct instance *persist, struct sluice_batch *batch)
 		if (!refusal && batch->verdicts[i] == SLUICE_FAIL)
 			refusal = event->detail;
 	}
-	store_health_note(&persist->pipeline->store_health, batch->verdicts, batch->count, reason ? reason : refusal);
+	store_health_note(persist->health, batch->verdicts, batch->count, reason ? reason : refusal);
 }
 
 /* One event through one stage. */
@@ -192,9 +192,9 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		answer.status = event->response.status;
 		answer.outcome = verdict == SLUICE_DONE ? OUTCOME_ANSWERED : answer.outcome;
 	}
-	atomic_fetch_add_explicit(&pipeline->outcomes[answer.outcome], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&pipeline->shared->outcomes[answer.outcome], 1, memory_order_relaxed);
 	if (verdict == SLUICE_REJECT)
-		atomic_fetch_add_explicit(&pipeline->rejections[kind], 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&pipeline->shared->rejections[kind], 1, memory_order_relaxed);
 	if (verdict == SLUICE_REJECT || verdict == SLUICE_RETRY || verdict == SLUICE_FAIL)
 		log_trouble(event, verdict, kind, answer.status);
 	if (event->answer)
@@ -208,7 +208,7 @@ static void acknowledge(struct event *event)
 	struct stage_times *queue = &times->stages[SLUICE_KIND_QUEUE];
 	times->ack_ns = queue->exit_ns = clock_now_ns();
 	queue->work_ns = times->ack_ns - event->put_ns;
-	recorder_record_stages(event->pipeline->recorder, times, 0, SLUICE_KIND_QUEUE - 1);
+	recorder_record_stages(event->pipeline->shared->recorder, times, 0, SLUICE_KIND_QUEUE - 1);
 	settle(event, times, 0, SLUICE_PASS);
 	answer(event, times, SLUICE_PASS, SLUICE_KIND_QUEUE);
 }
@@ -230,15 +230,15 @@ void flow_finish(struct event *event, enum sluice_verdict verdict)
 	verdict = check_response(event, verdict);
 	leave_queue(event, verdict);
 	if (event->pub.acknowledged) {
-		recorder_record_stages(pipeline->recorder, &event->times, SLUICE_KIND_QUEUE, KIND_COUNT - 1);
+		recorder_record_stages(pipeline->shared->recorder, &event->times, SLUICE_KIND_QUEUE, KIND_COUNT - 1);
 		settle(event, &event->times, SLUICE_KIND_PERSIST, verdict);
 	} else {
 		event->times.ack_ns = event->entered_ns;
-		recorder_record_stages(pipeline->recorder, &event->times, 0, KIND_COUNT - 1);
+		recorder_record_stages(pipeline->shared->recorder, &event->times, 0, KIND_COUNT - 1);
 		settle(event, &event->times, 0, verdict);
 		answer(event, &event->times, verdict, last);
 	}
-	event_release(pipeline->pool, event);
+	event_release(event);
 }
 
 /* After PASS the event may be in other hands already: what is touched then is written by nobody else any more. The
@@ -247,16 +247,16 @@ static void after_put(struct event *event, enum sluice_verdict verdict)
 {
 	struct pipeline *pipeline = event->pipeline;
 	if (verdict == SLUICE_PASS) {
-		recorder_record(pipeline->recorder, series_of(SLUICE_KIND_QUEUE, PART_WORK),
+		recorder_record(pipeline->shared->recorder, series_of(SLUICE_KIND_QUEUE, PART_WORK),
 		                clock_now_ns() - event->put_ns);
 		dispatcher_wake(pipeline->dispatcher);
 		if (event->times_at_put)
 			acknowledge(event);
-		event_release(pipeline->pool, event);
+		event_release(event);
 		return;
 	}
 	dispatcher_expect(pipeline->dispatcher, -1);
-	event_release(pipeline->pool, event);
+	event_release(event);
 	event->in_queue = false;
 	event->pub.acknowledged = false;
 	stamp(event, &event->times.stages[SLUICE_KIND_QUEUE].work_ns);
@@ -359,13 +359,14 @@ static struct sluice_bytes copy(struct event *event, struct sluice_bytes bytes)
 	return bytes.data ? sluice_copy(&event->pub, bytes.data, bytes.size) : bytes;
 }
 
-/* An event that a store or a journal has kept, with a place in the pool; NULL when that is full. */
+/* An event that a store or a journal has kept, with a place in the pool; NULL when that is full. The pipeline is there as
+ * long as this runs, and then as long as the event. */
 static struct event *event_of_record(struct pipeline *pipeline, const struct sluice_record *record,
                                      bool (*admit)(struct event_pool *pool, struct event *event))
 {
-	struct event *event = event_pool_get(pipeline->pool);
+	struct event *event = event_pool_get(pipeline->shared->pool, pipeline);
 	struct sluice_event *pub = &event->pub;
-	bool fits = admit(pipeline->pool, event);
+	bool fits = admit(pipeline->shared->pool, event);
 	if (fits) {
 		pub->request_id = copy(event, record->request_id);
 		pub->message_id = copy(event, record->message_id);
@@ -378,9 +379,11 @@ static struct event *event_of_record(struct pipeline *pipeline, const struct slu
 		       pub->payload.data;
 	}
 	if (!fits) {
-		event_release(pipeline->pool, event);
+		event_release(event);
 		return NULL;
 	}
+	flow_pin(pipeline);
+	event->pins = pipeline->pins;
 	pub->body = pub->payload;
 	pub->sequence = record->sequence;
 	pub->has_sequence = record->has_sequence;
@@ -422,7 +425,7 @@ void flow_tell_acknowledged(struct pipeline *pipeline, const struct sluice_recor
 	enum sluice_verdict verdict = process(idempotency, event);
 	if (verdict != SLUICE_WAIT)
 		settle(event, &event->times, SLUICE_KIND_IDEMPOTENCY, verdict);
-	event_release(pipeline->pool, event);
+	event_release(event);
 }
 
 bool flow_store_record(struct pipeline *pipeline, const struct sluice_record *record, event_answer_fn on_answer,

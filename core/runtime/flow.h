@@ -10,15 +10,36 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "runtime/dispatcher.h"
 #include "runtime/event.h"
 #include "runtime/host.h"
 #include "runtime/pipeline.h"
 #include "runtime/store_health.h"
 #include "runtime/store_identity.h"
 
+struct crew;
 struct dispatcher;
 struct ticker;
 struct event_thread;
+
+/* What all generations of a pipeline share, from the first to the last. */
+struct generations {
+	struct recorder *recorder;
+	struct event_pool *pool;
+	struct event_thread *resume_thread; /* goes on with events that were parked */
+	struct event_thread *large_thread;  /* takes large bodies through the stages before the queue */
+	struct store_identity store_identity;
+	struct dispatcher_counts counts;
+	_Atomic uint64_t outcomes[OUTCOME_COUNT];
+	_Atomic uint64_t rejections[KIND_COUNT];
+
+	/* At most two live: each has a slot, which it shares with the one after the next. */
+	struct generation_slot {
+		atomic_size_t pins; /* its events in flight, and who looks at it */
+		struct pipeline *pipeline;
+	} slots[2];
+	atomic_uint current; /* slot */
+};
 
 struct pipeline {
 	const struct config *config;
@@ -27,38 +48,23 @@ struct pipeline {
 	struct instance *instances[KIND_COUNT];
 	process_fn process[KIND_COUNT];
 	void (*settle[KIND_COUNT])(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict);
-	struct recorder *recorder;
-	struct event_pool *pool;
-	struct event_thread *resume_thread; /* goes on with events that were parked */
-	struct event_thread *large_thread;  /* takes large bodies through the stages before the queue */
-	struct ticker *ticker;              /* NULL: no stage ticks */
-	struct store_identity store_identity;
-	struct store_health store_health;
-	struct dispatcher *dispatcher; /* NULL without a queue */
+	struct generations *shared;
+	struct dispatcher *dispatcher; /* of the queue; NULL without one */
+	struct crew *crew;             /* NULL likewise */
+	struct ticker *ticker;         /* NULL: no stage ticks */
+	struct pipeline *previous;     /* the generation before it, while it is not retired */
+	atomic_size_t *pins;           /* of its slot */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
-	atomic_bool stopped;           /* no worker runs any more */
-	_Atomic uint64_t outcomes[OUTCOME_COUNT];
-	_Atomic uint64_t rejections[KIND_COUNT];
 };
 
-static inline struct recorder *flow_recorder(struct pipeline *pipeline)
+static inline void flow_pin(struct pipeline *pipeline)
 {
-	return pipeline->recorder;
+	(void)atomic_fetch_add(pipeline->pins, 1);
 }
 
-static inline struct event_thread *flow_resume_thread(struct pipeline *pipeline)
+static inline void flow_unpin(struct pipeline *pipeline)
 {
-	return pipeline->resume_thread;
-}
-
-static inline struct store_identity *flow_store_identity(struct pipeline *pipeline)
-{
-	return &pipeline->store_identity;
-}
-
-static inline bool flow_is_stopped(const struct pipeline *pipeline)
-{
-	return atomic_load(&pipeline->stopped);
+	(void)atomic_fetch_sub(pipeline->pins, 1);
 }
 
 /* Takes the event through the stages from event->at on, until one keeps it or ends it. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "runtime/dispatcher.h"
 #include "runtime/event.h"
 #include "runtime/flow.h"
 #include "runtime/recorder.h"
@@ -59,7 +60,7 @@ static bool respond(struct sluice_event *event, int status, const char *type, co
 
 static void resume(struct sluice_event *event, enum sluice_verdict verdict)
 {
-	resume_event(flow_resume_thread(event_of(event)->pipeline), event_of(event), verdict);
+	resume_event(event_of(event)->pipeline->shared->resume_thread, event_of(event), verdict);
 }
 
 static void span(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span_index,
@@ -70,9 +71,9 @@ static void span(struct sluice_stage *stage, struct sluice_event *const *events,
 	enum sluice_kind kind = stage->ops->kind;
 	for (size_t i = 0; i < count; i++)
 		event_of(events[i])->times.stages[kind].spans_ns[span_index] += ns;
-	if (!instance_of(stage)->pipeline) /* a store opened to be read */
-		return;
-	recorder_record(flow_recorder(instance_of(stage)->pipeline), series_of(kind, PART_SPAN + span_index), ns);
+	const struct generations *shared = instance_of(stage)->shared;
+	if (shared)
+		recorder_record(shared->recorder, series_of(kind, PART_SPAN + span_index), ns);
 }
 
 static void log_from_stage(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
@@ -83,32 +84,35 @@ static void log_from_stage(struct sluice_stage *stage, enum sluice_log_level lev
 
 static struct sluice_event *restore(struct sluice_stage *stage, const struct sluice_record *record)
 {
-	struct pipeline *pipeline = instance_of(stage)->pipeline;
+	const struct dispatcher *dispatcher = instance_of(stage)->dispatcher;
+	struct pipeline *pipeline = dispatcher ? dispatcher_served(dispatcher) : NULL;
 	struct event *event = pipeline ? flow_restore(pipeline, record) : NULL;
 	return event ? &event->pub : NULL;
 }
 
 static void announce_store(struct sluice_stage *stage, const char *identity)
 {
-	if (instance_of(stage)->pipeline)
-		store_identity_announce(flow_store_identity(instance_of(stage)->pipeline), identity);
+	struct generations *shared = instance_of(stage)->shared;
+	if (shared)
+		store_identity_announce(&shared->store_identity, identity);
 }
 
 static uint64_t store_epoch(struct sluice_stage *stage)
 {
-	struct pipeline *pipeline = instance_of(stage)->pipeline;
-	return pipeline ? store_identity_epoch(flow_store_identity(pipeline)) : 0;
+	struct generations *shared = instance_of(stage)->shared;
+	return shared ? store_identity_epoch(&shared->store_identity) : 0;
 }
 
 static void tell_acknowledged(struct sluice_stage *stage, const struct sluice_record *record)
 {
-	if (instance_of(stage)->pipeline)
-		flow_tell_acknowledged(instance_of(stage)->pipeline, record);
+	if (instance_of(stage)->creator)
+		flow_tell_acknowledged(instance_of(stage)->creator, record);
 }
 
 static bool is_stopped(struct sluice_stage *stage)
 {
-	return instance_of(stage)->pipeline && flow_is_stopped(instance_of(stage)->pipeline);
+	const struct dispatcher *dispatcher = instance_of(stage)->dispatcher;
+	return dispatcher && dispatcher_is_stopped(dispatcher);
 }
 
 static const struct sluice_acknowledged acknowledged = {.tell = tell_acknowledged};

@@ -11,6 +11,7 @@
 #include "runtime/dispatcher.h"
 #include "runtime/event_thread.h"
 #include "runtime/flow.h"
+#include "runtime/generation.h"
 #include "runtime/ticker.h"
 #include "runtime/worker.h"
 
@@ -19,7 +20,7 @@
 enum { LARGE_BODY = 64 * 1024 };
 
 static struct instance *create_instance(const struct config *config, unsigned kind, struct pipeline *pipeline,
-                                        bool read_only, struct sluice_error *error)
+                                        struct sluice_error *error)
 {
 	const struct stage_config *stage = &config->stages[kind];
 	const struct sluice_stage_ops *ops = &stage->plugin->ops;
@@ -27,8 +28,9 @@ static struct instance *create_instance(const struct config *config, unsigned ki
 	instance->stage.host = &host_table;
 	instance->stage.ops = ops;
 	instance->stage.config = stage->options;
-	instance->stage.read_only = read_only;
-	instance->pipeline = pipeline;
+	instance->stage.read_only = !pipeline;
+	instance->creator = pipeline;
+	instance->shared = pipeline ? pipeline->shared : NULL;
 	(void)snprintf(instance->label, sizeof(instance->label), "%s/%s", kind_names[kind], ops->name);
 	struct sluice_error cause = {0};
 	if (ops->self_test && !ops->self_test(&cause)) {
@@ -36,6 +38,7 @@ static struct instance *create_instance(const struct config *config, unsigned ki
 	} else if (ops->create && !ops->create(&instance->stage, &cause)) {
 		sluice_error_set(error, "%s: %s", instance->label, cause.text);
 	} else {
+		instance->config = config_share(config);
 		return instance;
 	}
 	free(instance);
@@ -48,51 +51,101 @@ static void destroy_instance(struct instance *instance)
 		return;
 	if (instance->stage.ops->destroy)
 		instance->stage.ops->destroy(&instance->stage);
+	if (instance->dispatcher)
+		dispatcher_destroy(instance->dispatcher);
+	if (instance->health)
+		store_health_finish(instance->health);
+	free(instance->health);
+	config_free(instance->config);
 	free(instance);
 }
 
+static void equip(struct instance *instance)
+{
+	if (instance->stage.ops->kind == SLUICE_KIND_PERSIST) {
+		instance->health = must_alloc(sizeof(*instance->health));
+		store_health_init(instance->health);
+	} else if (instance->stage.ops->kind == SLUICE_KIND_QUEUE) {
+		instance->dispatcher = dispatcher_create(&(struct dispatcher_setup){
+			.queue = instance, .counts = &instance->shared->counts, .finish = flow_finish});
+	}
+}
+
+/* What a stage knows is still true under the new config if its code and options are the same; for idempotency, whose claims
+ * are about what lies below it, if all of that is the same. An authentication stage reads its keys again. */
+static bool may_take_over(const struct pipeline *pipeline, const struct pipeline *previous, unsigned kind)
+{
+	if (!previous || !config_same_stage(pipeline->config, previous->config, (enum sluice_kind)kind))
+		return false;
+	if (kind == SLUICE_KIND_IDEMPOTENCY)
+		return pipeline->instances[SLUICE_KIND_QUEUE] == previous->instances[SLUICE_KIND_QUEUE] &&
+		       pipeline->instances[SLUICE_KIND_PERSIST] == previous->instances[SLUICE_KIND_PERSIST];
+	return kind != SLUICE_KIND_AUTH;
+}
+
 /* The store comes first: stages before it may ask it. */
-static bool create_stages(struct pipeline *pipeline, struct sluice_error *error)
+static bool create_stages(struct pipeline *pipeline, const struct pipeline *previous, struct sluice_error *error)
 {
 	for (unsigned kind = KIND_COUNT; kind-- > 0;) {
 		if (!pipeline->config->stages[kind].present)
 			continue;
-		pipeline->instances[kind] = create_instance(pipeline->config, kind, pipeline, false, error);
-		if (!pipeline->instances[kind])
+		struct instance *instance = may_take_over(pipeline, previous, kind)
+		                                    ? previous->instances[kind]
+		                                    : create_instance(pipeline->config, kind, pipeline, error);
+		if (!instance)
 			return false;
-		pipeline->process[kind] = abi_process(pipeline->instances[kind]->stage.ops);
-		pipeline->settle[kind] = pipeline->instances[kind]->stage.ops->settle;
+		pipeline->instances[kind] = instance;
+		pipeline->process[kind] = abi_process(instance->stage.ops);
+		pipeline->settle[kind] = instance->stage.ops->settle;
+		if (instance->creator == pipeline)
+			equip(instance);
 	}
 	return true;
 }
 
-static bool start_queue(struct pipeline *pipeline, struct sluice_error *error)
+static bool recover(struct instance *queue, struct sluice_error *error)
+{
+	struct sluice_error cause = {0};
+	if (!queue->stage.ops->of.queue->recover || queue->stage.ops->of.queue->recover(&queue->stage, &cause))
+		return true;
+	return sluice_error_set(error, "%s: %s", queue->label, cause.text);
+}
+
+/* The workers of the previous generation go on where nothing that they know has changed. */
+static bool may_keep_crew(const struct pipeline *pipeline, const struct pipeline *previous)
+{
+	return previous && pipeline->dispatcher == previous->dispatcher &&
+	       pipeline->instances[SLUICE_KIND_PERSIST] == previous->instances[SLUICE_KIND_PERSIST] &&
+	       config_same_workers(pipeline->config, previous->config);
+}
+
+static bool start_queue(struct pipeline *pipeline, const struct pipeline *previous, struct sluice_error *error)
 {
 	struct instance *queue = pipeline->instances[SLUICE_KIND_QUEUE];
 	struct instance *persist = pipeline->instances[SLUICE_KIND_PERSIST];
 	if (!queue)
-		return true;
+		return !previous || !previous->dispatcher ||
+		       sluice_error_set(error, "a pipeline cannot lose its queue while it runs: restart the server");
 	if (!persist)
 		return sluice_error_set(error, "%s: the queue requires a persist stage", queue->label);
-	bool (*recover)(struct sluice_stage *, struct sluice_error *) = queue->stage.ops->of.queue->recover;
-	if ((pipeline->config->ack == ACK_QUEUED || recover) && !persist->stage.ops->of.persist->dead_letter)
+	bool keeps = pipeline->config->ack == ACK_QUEUED || queue->stage.ops->of.queue->recover;
+	if (keeps && !persist->stage.ops->of.persist->dead_letter)
 		return sluice_error_set(error, "%s keeps no dead letters, which %s requires", persist->label,
 		                        queue->label);
-	pipeline->dispatcher = dispatcher_create(&(struct dispatcher_setup){.config = pipeline->config,
-	                                                                    .queue = queue,
-	                                                                    .persist = persist,
-	                                                                    .store = flow_store,
-	                                                                    .finish = flow_finish});
-	struct sluice_error cause = {0};
-	if (recover && !recover(&queue->stage, &cause)) {
-		dispatcher_destroy(pipeline->dispatcher); /* or it would take() what was never recovered */
-		pipeline->dispatcher = NULL;
-		return sluice_error_set(error, "%s: %s", queue->label, cause.text);
-	}
-	return dispatcher_start(pipeline->dispatcher, error);
+	pipeline->dispatcher = queue->dispatcher;
+	if (queue->creator == pipeline && !recover(queue, error))
+		return false;
+	pipeline->crew = may_keep_crew(pipeline, previous)
+	                         ? previous->crew
+	                         : crew_create(&(struct crew_setup){.dispatcher = queue->dispatcher,
+	                                                            .config = pipeline->config,
+	                                                            .persist = persist,
+	                                                            .store = flow_store},
+	                                       error);
+	return pipeline->crew != NULL;
 }
 
-static bool start_ticker(struct pipeline *pipeline, struct sluice_error *error)
+static bool create_ticker(struct pipeline *pipeline, struct sluice_error *error)
 {
 	struct sluice_stage *stages[KIND_COUNT] = {NULL};
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
@@ -102,26 +155,63 @@ static bool start_ticker(struct pipeline *pipeline, struct sluice_error *error)
 	return pipeline->ticker || !cause.text[0] || sluice_error_set(error, "%s", cause.text);
 }
 
-struct pipeline *pipeline_create(const struct config *config, struct sluice_error *error)
+/* Frees what the pipeline has and `other` has not. No event is inside. */
+static void release(struct pipeline *pipeline, const struct pipeline *other)
+{
+	ticker_destroy(pipeline->ticker);
+	if (pipeline->crew && !(other && other->crew == pipeline->crew)) {
+		crew_stop(pipeline->crew);
+		crew_destroy(pipeline->crew);
+	}
+	for (unsigned kind = KIND_COUNT; kind-- > 0;)
+		if (!other || other->instances[kind] != pipeline->instances[kind])
+			destroy_instance(pipeline->instances[kind]);
+	config_free((struct config *)(uintptr_t)pipeline->config);
+	free(pipeline);
+}
+
+static struct pipeline *build(struct generations *shared, const struct config *config, struct pipeline *previous,
+                              struct sluice_error *error)
 {
 	struct pipeline *pipeline = must_calloc(1, sizeof(*pipeline));
-	pipeline->config = config;
-	store_identity_init(&pipeline->store_identity);
-	store_health_init(&pipeline->store_health);
-	pipeline->recorder = recorder_create();
-	const bool has_queue =
-		config->stages[SLUICE_KIND_QUEUE].present; /* then nothing is stored on the resume thread */
-	/* A body that grows may stand in memory twice for a moment. */
-	const size_t largest = (size_t)(2 * config->listen.max_body + config->listen.max_header + config->events.arena);
-	pipeline->pool = event_pool_create(&config->events, largest, pipeline);
-	if (!pipeline->recorder)
-		sluice_error_set(error, "out of thread-specific keys for the histograms");
-	else if ((pipeline->resume_thread = event_thread_create("sluice-resume", flow_carry_on, has_queue, error)) &&
-	         (pipeline->large_thread = event_thread_create("sluice-large", flow_begin, false, error)) &&
-	         create_stages(pipeline, error) && start_queue(pipeline, error) && start_ticker(pipeline, error))
+	pipeline->config = config_share(config);
+	pipeline->shared = shared;
+	pipeline->pins = generations_free_pins(shared);
+	if (create_stages(pipeline, previous, error) && start_queue(pipeline, previous, error) &&
+	    create_ticker(pipeline, error)) {
+		for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+			if (pipeline->instances[kind])
+				pipeline->instances[kind]->creator = NULL;
 		return pipeline;
-	pipeline_destroy(pipeline);
+	}
+	release(pipeline, previous);
 	return NULL;
+}
+
+struct pipeline *pipeline_create(const struct config *config, struct sluice_error *error)
+{
+	struct generations *shared = generations_create(config, error);
+	if (!shared)
+		return NULL;
+	struct pipeline *pipeline = build(shared, config, NULL, error);
+	if (!pipeline) {
+		generations_destroy(shared);
+		return NULL;
+	}
+	generations_publish(shared, pipeline);
+	generations_hand_over(shared);
+	return pipeline;
+}
+
+struct pipeline *pipeline_create_next(const struct config *config, struct pipeline *previous,
+                                      struct sluice_error *error)
+{
+	return build(previous->shared, config, previous, error);
+}
+
+void pipeline_retire(struct pipeline *pipeline)
+{
+	release(pipeline, generations_current(pipeline->shared));
 }
 
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error)
@@ -131,7 +221,7 @@ struct sluice_stage *pipeline_open_store(const struct config *config, struct slu
 		                 config->file);
 		return NULL;
 	}
-	struct instance *instance = create_instance(config, SLUICE_KIND_PERSIST, NULL, true, error);
+	struct instance *instance = create_instance(config, SLUICE_KIND_PERSIST, NULL, error);
 	return instance ? &instance->stage : NULL;
 }
 
@@ -189,22 +279,21 @@ void pipeline_store_record(struct pipeline *pipeline, const struct sluice_record
 
 struct event *pipeline_receive(struct pipeline *pipeline)
 {
-	return event_pool_get(pipeline->pool);
+	return event_pool_get(pipeline->shared->pool, pipeline);
 }
 
 bool pipeline_admit(struct event *event)
 {
-	return event_pool_admit(event->pipeline->pool, event);
-}
-
-size_t pipeline_excess(const struct pipeline *pipeline)
-{
-	return event_pool_excess(pipeline->pool);
+	if (!event_pool_admit(event->pool, event))
+		return false;
+	flow_pin(event->pipeline);
+	event->pins = event->pipeline->pins;
+	return true;
 }
 
 void pipeline_discard(struct event *event)
 {
-	event_release(event->pipeline->pool, event);
+	event_release(event);
 }
 
 void pipeline_submit(struct event *event)
@@ -215,42 +304,50 @@ void pipeline_submit(struct event *event)
 	event->times.start_ns = event->entered_ns = clock_now_ns();
 	event->times.wall_ns = event->pub.received_at_ns;
 	if (event->pub.body.size >= LARGE_BODY)
-		event_thread_give(event->pipeline->large_thread, event);
+		event_thread_give(event->pipeline->shared->large_thread, event);
 	else
 		flow_advance(event);
 }
 
-static void hurry(struct pipeline *pipeline)
+void pipeline_hurry(struct pipeline *pipeline, const struct pipeline *other)
 {
-	if (pipeline->dispatcher)
+	if (pipeline->dispatcher && !(other && other->dispatcher == pipeline->dispatcher))
 		dispatcher_hurry(pipeline->dispatcher);
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		struct instance *instance = pipeline->instances[kind];
-		if (instance && instance->stage.ops->drain)
+		if (instance && instance->stage.ops->drain && !(other && other->instances[kind] == instance))
 			instance->stage.ops->drain(&instance->stage);
 	}
 }
 
 size_t pipeline_drain(struct pipeline *pipeline, int64_t until_ns)
 {
-	hurry(pipeline);
-	return event_pool_wait_empty(pipeline->pool, until_ns);
+	pipeline_hurry(pipeline, NULL);
+	return event_pool_wait_empty(pipeline->shared->pool, until_ns);
+}
+
+static void close_pipeline(struct pipeline *pipeline)
+{
+	atomic_store(&pipeline->closing, true);
+	if (pipeline->crew)
+		crew_stop(pipeline->crew);
 }
 
 /* Rejecting one event may resume another that waited for its fate, which then comes back to the queue: until all are
  * out. */
-static void reject_all(struct pipeline *pipeline)
+static void reject_all(struct pipeline *pipeline, struct pipeline *previous)
 {
-	atomic_store(&pipeline->closing, true);
-	if (pipeline->dispatcher)
-		dispatcher_stop(pipeline->dispatcher);
-	atomic_store(&pipeline->stopped, true);
+	close_pipeline(pipeline);
+	if (previous)
+		close_pipeline(previous);
 	int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
 	size_t left;
 	do {
 		if (pipeline->dispatcher)
 			dispatcher_reject_waiting(pipeline->dispatcher);
-		left = event_pool_wait_empty(pipeline->pool, clock_now_ns() + 10 * NS_PER_MS);
+		if (previous && previous->dispatcher && previous->dispatcher != pipeline->dispatcher)
+			dispatcher_reject_waiting(previous->dispatcher);
+		left = event_pool_wait_empty(pipeline->shared->pool, clock_now_ns() + 10 * NS_PER_MS);
 	} while (left > 0 && clock_now_ns() < until_ns);
 	if (left > 0)
 		log_event(SLUICE_LOG_ERROR, NULL, "events_left_behind", sluice_int("count", (int64_t)left));
@@ -258,47 +355,43 @@ static void reject_all(struct pipeline *pipeline)
 
 void pipeline_destroy(struct pipeline *pipeline)
 {
-	reject_all(pipeline);
-	ticker_destroy(pipeline->ticker);
-	if (pipeline->large_thread)
-		event_thread_destroy(pipeline->large_thread);
-	if (pipeline->resume_thread)
-		event_thread_destroy(pipeline->resume_thread);
-	for (unsigned kind = KIND_COUNT; kind-- > 0;)
-		destroy_instance(pipeline->instances[kind]);
-	if (pipeline->dispatcher)
-		dispatcher_destroy(pipeline->dispatcher);
-	event_pool_destroy(pipeline->pool);
-	if (pipeline->recorder)
-		recorder_destroy(pipeline->recorder);
-	store_health_finish(&pipeline->store_health);
-	store_identity_finish(&pipeline->store_identity);
-	free(pipeline);
+	struct generations *shared = pipeline->shared;
+	struct pipeline *previous = pipeline->previous;
+	reject_all(pipeline, previous);
+	generations_stop_threads(shared);
+	if (previous)
+		release(previous, pipeline);
+	release(pipeline, NULL);
+	generations_destroy(shared);
 }
 
 void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *stats_out)
 {
+	const struct generations *shared = pipeline->shared;
+	const struct dispatcher_counts *counts = &shared->counts;
+	const struct pipeline *previous = pipeline->previous;
 	*stats_out = (struct pipeline_stats){
-		.in_flight = event_pool_in_flight(pipeline->pool),
-		.receiving = event_pool_receiving(pipeline->pool),
-		.in_flight_bytes = event_pool_bytes(pipeline->pool),
-		.pool = event_pool_counts(pipeline->pool),
+		.in_flight = event_pool_in_flight(shared->pool),
+		.receiving = event_pool_receiving(shared->pool),
+		.in_flight_bytes = event_pool_bytes(shared->pool),
+		.pool = event_pool_counts(shared->pool),
 		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
-		.workers = pipeline->dispatcher ? workers_count(dispatcher_workers(pipeline->dispatcher)) : 0,
-		.worker_restarts = pipeline->dispatcher ? workers_restarts(dispatcher_workers(pipeline->dispatcher))
-	                                                : 0,
-		.retries = pipeline->dispatcher ? dispatcher_retries(pipeline->dispatcher) : 0,
-		.dead_letters = pipeline->dispatcher ? dispatcher_dead_letters(pipeline->dispatcher) : 0,
+		.workers = pipeline->crew ? workers_count(crew_workers(pipeline->crew)) : 0,
+		.worker_restarts = atomic_load_explicit(&counts->worker_restarts, memory_order_relaxed),
+		.retries = atomic_load_explicit(&counts->retries, memory_order_relaxed),
+		.dead_letters = atomic_load_explicit(&counts->dead_letters, memory_order_relaxed),
 	};
+	if (previous && previous->dispatcher && previous->dispatcher != pipeline->dispatcher)
+		stats_out->queue_depth += dispatcher_depth(previous->dispatcher);
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
-		stats_out->outcomes[i] = atomic_load_explicit(&pipeline->outcomes[i], memory_order_relaxed);
+		stats_out->outcomes[i] = atomic_load_explicit(&shared->outcomes[i], memory_order_relaxed);
 	for (size_t i = 0; i < KIND_COUNT; i++)
-		stats_out->rejections[i] = atomic_load_explicit(&pipeline->rejections[i], memory_order_relaxed);
+		stats_out->rejections[i] = atomic_load_explicit(&shared->rejections[i], memory_order_relaxed);
 }
 
 double pipeline_worker_utilization(struct pipeline *pipeline, size_t id)
 {
-	return workers_utilization(dispatcher_workers(pipeline->dispatcher), id);
+	return workers_utilization(crew_workers(pipeline->crew), id);
 }
 
 void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observer)
@@ -310,7 +403,7 @@ void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observe
 	}
 	struct instance *persist = pipeline->instances[SLUICE_KIND_PERSIST];
 	if (persist)
-		store_health_observe(&pipeline->store_health, &persist->stage, observer);
+		store_health_observe(persist->health, &persist->stage, observer);
 }
 
 const struct config *pipeline_config(const struct pipeline *pipeline)
@@ -320,5 +413,15 @@ const struct config *pipeline_config(const struct pipeline *pipeline)
 
 struct recorder *pipeline_recorder(struct pipeline *pipeline)
 {
-	return pipeline->recorder;
+	return pipeline->shared->recorder;
+}
+
+struct generations *pipeline_generations(struct pipeline *pipeline)
+{
+	return pipeline->shared;
+}
+
+bool pipeline_shares_stage(const struct pipeline *pipeline, const struct pipeline *other, enum sluice_kind kind)
+{
+	return pipeline->instances[kind] && pipeline->instances[kind] == other->instances[kind];
 }

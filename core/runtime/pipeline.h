@@ -22,8 +22,21 @@
 
 struct pipeline;
 
-/* Creates the stages in order and starts the workers. Failing, it leaves nothing behind. The config must outlive it. */
+/* Creates the stages in order and starts the workers. Failing, it leaves nothing behind. The config must outlive it, or be
+ * one that can be shared. */
 struct pipeline *pipeline_create(const struct config *config, struct sluice_error *error);
+
+/* The generation to come after `previous`, which goes on serving; see runtime/generation.h. Failing, it leaves nothing
+ * behind and `previous` as it was. */
+struct pipeline *pipeline_create_next(const struct config *config, struct pipeline *previous,
+                                      struct sluice_error *error);
+struct generations *pipeline_generations(struct pipeline *pipeline);
+
+/* Whether both have the same stage of that kind, with all it knows. */
+bool pipeline_shares_stage(const struct pipeline *pipeline, const struct pipeline *other, enum sluice_kind kind);
+
+/* Destroys what no later generation has taken over. It has been taken from generations_take_retired(). */
+void pipeline_retire(struct pipeline *pipeline);
 
 /* Creates the persist stage alone, to be read: for verify and audit. NULL in *stage_out's place if there is none. */
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error);
@@ -53,9 +66,6 @@ struct event *pipeline_receive(struct pipeline *pipeline);
 /* The request is complete: the event takes a place. False when the bound on events is reached (answer 503). */
 bool pipeline_admit(struct event *event);
 
-/* Bytes of requests that are being received and should be given up, so that others can be; 0: none. */
-size_t pipeline_excess(const struct pipeline *pipeline);
-
 /* Gives back an event that was never submitted. */
 void pipeline_discard(struct event *event);
 
@@ -63,11 +73,14 @@ void pipeline_discard(struct event *event);
  * this thread or, for a large body and behind a queue, on another. */
 void pipeline_submit(struct event *event);
 
+/* The stages and workers that `other` (may be NULL) has not: no more events come to them. */
+void pipeline_hurry(struct pipeline *pipeline, const struct pipeline *other);
+
 /* No more events will be submitted: waits until all inside are through, at most until `until_ns` (monotonic). Returns
  * how many were still inside. */
 size_t pipeline_drain(struct pipeline *pipeline, int64_t until_ns);
 
-/* Stops the workers and destroys the stages. After a drain that left events inside, they are abandoned: unanswered ones
+/* Stops the workers and destroys the stages, with those of a generation before it that is not retired. After a drain that left events inside, they are abandoned: unanswered ones
  * were not acknowledged. */
 void pipeline_destroy(struct pipeline *pipeline);
 

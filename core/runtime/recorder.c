@@ -20,6 +20,7 @@ struct recorder {
 	pthread_key_t mine; /* the thread's set; given free when the thread ends */
 	pthread_mutex_t lock;
 	struct set *_Atomic sets;
+	struct histogram *before[SERIES_COUNT]; /* what there was at the restart of a series; NULL: never */
 };
 
 static void give_set_free(void *set)
@@ -49,6 +50,8 @@ void recorder_destroy(struct recorder *recorder)
 		free(set);
 		set = next;
 	}
+	for (size_t i = 0; i < SERIES_COUNT; i++)
+		free(recorder->before[i]);
 	(void)pthread_mutex_destroy(&recorder->lock);
 	free(recorder);
 }
@@ -134,9 +137,19 @@ static void merge(struct recorder *recorder, size_t series, struct histogram *in
 	}
 }
 
+void recorder_restart(struct recorder *recorder, size_t series)
+{
+	struct histogram *before = must_calloc(1, sizeof(*before));
+	merge(recorder, series, before);
+	free(recorder->before[series]);
+	recorder->before[series] = before;
+}
+
 void recorder_merge(struct recorder *recorder, size_t series, struct histogram *into)
 {
 	merge(recorder, series, into);
+	if (recorder->before[series])
+		histogram_subtract(into, recorder->before[series]);
 	if (series >= SERIES_RESPOND)
 		return;
 	enum sluice_kind kind = (enum sluice_kind)(series % KIND_COUNT);

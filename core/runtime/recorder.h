@@ -52,6 +52,10 @@ void recorder_record(struct recorder *recorder, size_t series, int64_t ns);
  * that is recorded where it was measured. */
 void recorder_record_stages(struct recorder *recorder, const struct event_times *times, unsigned first, unsigned last);
 
+/* From here on the series is what is recorded after this call: it is of something else than before. Not beside
+ * recorder_merge(). */
+void recorder_restart(struct recorder *recorder, size_t series);
+
 /* Adds what all threads have recorded to *into, which starts zeroed. From any thread. */
 void recorder_merge(struct recorder *recorder, size_t series, struct histogram *into);
 

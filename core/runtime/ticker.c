@@ -21,7 +21,7 @@ struct ticker {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stopping, stopped;
+	bool started, stopping, stopped;
 	struct sluice_stage *_Atomic ticking;
 	size_t count;
 	struct due {
@@ -59,6 +59,8 @@ static void *run(void *argument)
 	struct ticker *ticker = argument;
 	(void)pthread_setname_np(pthread_self(), "sluice-tick");
 	(void)pthread_mutex_lock(&ticker->lock);
+	while (!ticker->started && !ticker->stopping)
+		(void)pthread_cond_wait(&ticker->changed, &ticker->lock);
 	while (!ticker->stopping) {
 		(void)pthread_mutex_unlock(&ticker->lock);
 		int64_t next_ns = tick_due(ticker);
@@ -107,6 +109,16 @@ struct ticker *ticker_create(struct sluice_stage *const stages[KIND_COUNT], stru
 	sluice_error_set(error, "cannot start a thread: %s", strerror(problem));
 	finish(ticker);
 	return NULL;
+}
+
+void ticker_start(struct ticker *ticker)
+{
+	if (!ticker)
+		return;
+	(void)pthread_mutex_lock(&ticker->lock);
+	ticker->started = true;
+	(void)pthread_cond_signal(&ticker->changed);
+	(void)pthread_mutex_unlock(&ticker->lock);
 }
 
 /* With the lock. Whoever waits for the exit is told which stage holds it up. */

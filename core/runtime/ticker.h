@@ -10,8 +10,10 @@
 
 struct ticker;
 
-/* The stages are created and outlive the ticker. NULL without an error: no stage ticks; with one: no thread. */
+/* The stages are created and outlive the ticker, which does nothing before ticker_start(). NULL without an error: no stage
+ * ticks; with one: no thread. */
 struct ticker *ticker_create(struct sluice_stage *const stages[KIND_COUNT], struct sluice_error *error);
+void ticker_start(struct ticker *ticker); /* NULL is allowed */
 
 /* After this no tick() runs. NULL is allowed. */
 void ticker_destroy(struct ticker *ticker);

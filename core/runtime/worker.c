@@ -113,6 +113,8 @@ static bool restart(struct thread *thread)
 	}
 	thread->idle_batches = 0;
 	atomic_fetch_add_explicit(&workers->restarts, 1, memory_order_relaxed);
+	if (workers->setup.restarts)
+		atomic_fetch_add_explicit(workers->setup.restarts, 1, memory_order_relaxed);
 	log_event(SLUICE_LOG_INFO, label, "worker_restarted", sluice_int("worker_id", id));
 	return true;
 }

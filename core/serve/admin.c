@@ -23,6 +23,7 @@ enum {
 	SEND_S = 10,
 	GRACE_S = 2,
 	IDLE_S = 60,
+	JOB_S = 3600, /* a connection that waits for a reload is not cut; the reload has its own limits */
 };
 
 struct admin {
@@ -102,7 +103,30 @@ static enum MHD_Result respond(struct admin *admin, struct connection *connectio
 	if (!connection_enter(connection, CONNECTION_BUSY, SEND_S * NS_PER_S))
 		return MHD_NO;
 	http_response_header(&request->response, "X-Request-Id", request->request_id);
-	return http_response_queue(request->mhd, &request->response, &admin->service->config->listen);
+	return http_response_queue(request->mhd, &request->response, service_listen(admin->service));
+}
+
+/* On the reloader's thread. */
+static void end_job(void *context, const struct reload_result *result)
+{
+	struct admin_request *request = context;
+	request->job = RELOAD_NOTHING;
+	if (result->status == MHD_HTTP_OK)
+		buffer_add(&request->body, result->body.data, result->body.size);
+	else
+		admin_refuse(request, result->status, result->error.text);
+	MHD_resume_connection(request->mhd);
+}
+
+/* Others are served meanwhile; handle() is called again when it is done. */
+static enum MHD_Result begin_job(struct admin *admin, struct connection *connection, struct admin_request *request)
+{
+	if (!connection_enter(connection, CONNECTION_BUSY, JOB_S * NS_PER_S))
+		return MHD_NO;
+	MHD_suspend_connection(request->mhd);
+	intercept_suspended(&connection->intercept);
+	reloader_ask(atomic_load(&admin->service->reloader), request->job, end_job, request);
+	return MHD_YES;
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
@@ -128,7 +152,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 	}
 	if (request->body.size == 0)
 		admin_serve(request, path, method);
-	return respond(admin, connection, request);
+	return request->job ? begin_job(admin, connection, request) : respond(admin, connection, request);
 }
 
 static void finish(void *context, struct connection *connection)
@@ -164,7 +188,7 @@ struct admin *admin_start(struct service *service, struct sluice_error *error)
 	admin->front = (struct front){
 		.functions = &functions,
 		.context = admin,
-		.listen = &service->config->listen,
+		.listen = service_listen(service),
 		.name = "admin",
 		.evicted = &admin->evicted,
 		.header_timeout_ns = RECEIVE_S * NS_PER_S,

@@ -187,7 +187,16 @@ static void get_lineage(struct admin_request *request)
 
 static void post_not_implemented(struct admin_request *request)
 {
-	admin_refuse(request, MHD_HTTP_NOT_IMPLEMENTED, "not implemented: restart the server to change its pipeline");
+	admin_refuse(request, MHD_HTTP_NOT_IMPLEMENTED, "not implemented");
+}
+
+/* The response comes when it is done. */
+static void post_reload(struct admin_request *request)
+{
+	if (atomic_load(&request->service->reloader))
+		request->job = RELOAD_FILE;
+	else
+		post_not_implemented(request);
 }
 
 /* A path that ends in a slash stands for all that begin with it. */
@@ -200,7 +209,7 @@ static const struct route {
 	{"GET", "/api/stats", get_stats},
 	{"GET", "/api/pipeline", get_pipeline},
 	{"GET", "/api/lineage/", get_lineage},
-	{"POST", "/api/reload", post_not_implemented},
+	{"POST", "/api/reload", post_reload},
 	{"POST", "/api/canary", post_not_implemented},
 	{"POST", "/api/rollback", post_not_implemented},
 };
@@ -233,6 +242,8 @@ void admin_serve(struct admin_request *request, const char *path, const char *me
 		                     strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
 		admin_refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed");
 	} else {
+		(void)pthread_mutex_lock(&request->service->lock);
 		route->serve(request);
+		(void)pthread_mutex_unlock(&request->service->lock);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "runtime/pipeline.h"
+#include "runtime/generation.h"
 #include "serve/eviction.h"
 
 enum {
@@ -114,7 +114,7 @@ void admission_remember(struct admission *admission, struct connection *connecti
 
 static size_t excess_of(const struct admission *admission)
 {
-	return admission->pipeline ? pipeline_excess(admission->pipeline) : 0;
+	return admission->generations ? generations_excess(admission->generations) : 0;
 }
 
 bool admission_is_crowded(const struct admission *admission)

@@ -18,11 +18,11 @@
 #include "serve/connection.h"
 #include "serve/senders.h"
 
-struct pipeline;
+struct generations;
 
 struct admission {
 	struct connection_table *table;
-	struct pipeline *pipeline; /* whose requests being received are bounded; NULL: none are */
+	struct generations *generations; /* whose requests being received are bounded; NULL: none are */
 	_Atomic uint64_t *evicted; /* counted */
 	size_t limit;              /* connections */
 	size_t turnover;           /* as many give way at once; and as many more may be open until they have gone */

@@ -25,7 +25,7 @@ static void say(struct front *front, int fd, int status, const char *detail)
 	digest_uuid7(clock_wall_ns(), id);
 	if (front->functions->count)
 		front->functions->count(front->context, status);
-	http_response_raw(fd, front->listen, status, detail, id);
+	http_response_raw(fd, atomic_load(&front->listen), status, detail, id);
 }
 
 /* What has come is no HTTP, or could be read in two ways. */
@@ -44,7 +44,7 @@ static void refuse_framing(void *context, const struct framing_fault *fault)
 static struct connection *open_connection(struct front *front, struct MHD_Connection *mhd)
 {
 	int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	struct connection *connection = connection_open(&front->table, fd, front->header_timeout_ns);
+	struct connection *connection = connection_open(&front->table, fd, atomic_load(&front->header_timeout_ns));
 	(void)ip_address_from_socket(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
 	                             &connection->peer);
 	admission_recognize(&front->admission, connection);
@@ -77,7 +77,7 @@ static void *begin_request(void *context, const char *target, struct MHD_Connect
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 	buffer_empty(&connection->target);
 	buffer_add_text(&connection->target, target);
-	(void)connection_enter(connection, CONNECTION_HEADERS, front->header_timeout_ns);
+	(void)connection_enter(connection, CONNECTION_HEADERS, atomic_load(&front->header_timeout_ns));
 	return connection;
 }
 
@@ -87,7 +87,7 @@ static void end_request(void *context, struct MHD_Connection *mhd, void **reques
 	struct connection *connection = *request;
 	(void)mhd, (void)code;
 	connection->served = true;
-	(void)connection_enter(connection, CONNECTION_IDLE, front->keep_alive_ns);
+	(void)connection_enter(connection, CONNECTION_IDLE, atomic_load(&front->keep_alive_ns));
 	front->functions->finish(front->context, connection);
 	intercept_served(&connection->intercept, connection->fd);
 }
@@ -217,7 +217,7 @@ bool front_start(struct front *front, int listener, struct sluice_error *error)
 	front->table.expire = expire;
 	front->table.dismiss = dismiss;
 	front->admission.table = &front->table;
-	front->admission.pipeline = front->pipeline;
+	front->admission.generations = front->generations;
 	front->admission.evicted = front->evicted;
 	front->acceptor = (struct acceptor){
 		.listener = listener,

@@ -19,6 +19,7 @@
 #include "serve/connection.h"
 #include "serve/listener.h"
 
+struct generations;
 struct listen_config;
 
 /* All but handle() and finish() may be NULL. On HTTP threads but for expire(). */
@@ -41,11 +42,11 @@ struct front {
 	/* Set by its owner. */
 	const struct front_functions *functions;
 	void *context;
-	const struct listen_config *listen; /* for Retry-After */
+	_Atomic(const struct listen_config *) listen; /* for Retry-After */
 	const char *name;                   /* in the log */
-	struct pipeline *pipeline;          /* whose requests being received are bounded; NULL: none are */
+	struct generations *generations;    /* whose requests being received are bounded; NULL: none are */
 	_Atomic uint64_t *evicted;          /* counts connections that gave way */
-	int64_t header_timeout_ns, keep_alive_ns;
+	_Atomic int64_t header_timeout_ns, keep_alive_ns; /* these two and `listen` may change while it serves */
 	int64_t max_connections;
 	size_t max_header;
 	unsigned threads;

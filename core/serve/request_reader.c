@@ -69,7 +69,7 @@ static void choose_request_id(struct exchange *exchange, struct sluice_bytes sen
 static const struct refusal *screen(struct exchange *exchange, const struct request_head *head,
                                     struct request_facts *facts, const char *method)
 {
-	const struct listen_config *listen = &exchange->service->config->listen;
+	const struct listen_config *listen = service_listen(exchange->service);
 	if (head->header_count > REQUEST_HEADERS_MAX || head->header_bytes > listen->max_header)
 		return &large_headers;
 	if (!request_split_target(exchange->connection->target.data, facts))
@@ -110,7 +110,7 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
 /* The address that the sender used and its own, then all of the request but its body. */
 static bool describe(struct exchange *exchange, const struct request_head *head, struct request_facts *facts)
 {
-	const struct listen_config *listen = &exchange->service->config->listen;
+	const struct listen_config *listen = service_listen(exchange->service);
 	const struct connection *connection = exchange->connection;
 	struct sluice_event *event = &exchange->event->pub;
 	struct forwarded forwarded = forwarded_read(head->headers, head->header_count, &connection->peer,
@@ -135,7 +135,7 @@ static bool describe(struct exchange *exchange, const struct request_head *head,
 
 static void receive_event(struct exchange *exchange, const struct request_head *head, struct request_facts *facts)
 {
-	exchange->event = pipeline_receive(exchange->service->pipeline);
+	exchange->event = generations_receive(exchange->service->generations);
 	size_t room = BODY_FIRST_ROOM;
 	if (head->has_length && head->length < room)
 		room = (size_t)head->length;
@@ -176,7 +176,7 @@ bool request_reader_receive(struct exchange *exchange, const char *data, size_t 
 {
 	if (!exchange->event)
 		return discard(exchange, size);
-	uint64_t limit = exchange->body_length == LENGTH_UNKNOWN ? exchange->service->config->listen.max_body
+	uint64_t limit = exchange->body_length == LENGTH_UNKNOWN ? service_listen(exchange->service)->max_body
 	                                                         : exchange->body_length;
 	size_t need = exchange->body_size + size;
 	if (need > limit) {
@@ -205,7 +205,7 @@ bool request_reader_finish(struct exchange *exchange)
 		refuse(exchange, &leaving);
 		return false;
 	}
-	if (!pipeline_admit(event)) {
+	if (!generations_admit(exchange->service->generations, event)) {
 		refuse(exchange, &full);
 		return false;
 	}

@@ -23,7 +23,6 @@ enum {
 
 struct server {
 	struct service *service;
-	const struct listen_config *listen;
 	struct exchange_pool *exchanges;
 	struct front front;
 };
@@ -51,7 +50,7 @@ static enum MHD_Result refuse_at_once(struct connection *connection)
 	if (!connection_enter(connection, CONNECTION_BUSY, 0))
 		return MHD_NO;
 	entry->status = exchange->refusal->status;
-	http_response_raw(connection->fd, &exchange->service->config->listen, entry->status, exchange->refusal->detail,
+	http_response_raw(connection->fd, service_listen(exchange->service), entry->status, exchange->refusal->detail,
 	                  entry->request_id);
 	service_count(exchange->service, entry->status);
 	exchange->responded = true;
@@ -60,7 +59,7 @@ static enum MHD_Result refuse_at_once(struct connection *connection)
 
 static enum MHD_Result respond(struct server *server, struct connection *connection)
 {
-	if (!connection_enter(connection, CONNECTION_BUSY, server->listen->body_timeout.ns))
+	if (!connection_enter(connection, CONNECTION_BUSY, service_listen(server->service)->body_timeout.ns))
 		return MHD_NO;
 	return webhook_response_send(connection->exchange);
 }
@@ -68,7 +67,7 @@ static enum MHD_Result respond(struct server *server, struct connection *connect
 static enum MHD_Result submit(struct server *server, struct connection *connection)
 {
 	struct exchange *exchange = connection->exchange;
-	int64_t deadline_ns = server->listen->deadline.ns;
+	int64_t deadline_ns = service_listen(server->service)->deadline.ns;
 	struct event_times *times = &exchange->entry.times;
 	times->start_ns = atomic_load_explicit(&server->front.table.now_ns, memory_order_relaxed);
 	times->wall_ns = exchange->event->pub.received_at_ns;
@@ -102,7 +101,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 		exchange = take_exchange(server, connection, mhd);
 		if (!request_reader_begin(exchange, method))
 			return respond(server, connection);
-		if (!connection_enter(connection, CONNECTION_BODY, server->listen->body_timeout.ns) ||
+		if (!connection_enter(connection, CONNECTION_BODY, service_listen(server->service)->body_timeout.ns) ||
 		    !front_invite_body(connection))
 			return MHD_NO;
 		return go_on(server);
@@ -179,20 +178,19 @@ static const struct front_functions functions = {
 
 struct server *server_start(struct service *service, struct sluice_error *error)
 {
-	const struct listen_config *listen = &service->config->listen;
+	const struct listen_config *listen = service_listen(service);
 	int listener = listener_open(listen->address, listen->port, error);
 	if (listener < 0)
 		return NULL;
 	struct server *server = must_calloc(1, sizeof(*server));
 	server->service = service;
-	server->listen = listen;
 	server->exchanges = exchange_pool_create(service);
 	server->front = (struct front){
 		.functions = &functions,
 		.context = server,
 		.listen = listen,
 		.name = "webhook",
-		.pipeline = service->pipeline,
+		.generations = service->generations,
 		.evicted = &service->evicted,
 		.header_timeout_ns = listen->header_timeout.ns,
 		.keep_alive_ns = listen->keep_alive.ns,
@@ -206,6 +204,14 @@ struct server *server_start(struct service *service, struct sluice_error *error)
 	exchange_pool_destroy(server->exchanges);
 	free(server);
 	return NULL;
+}
+
+void server_follow(struct server *server)
+{
+	const struct listen_config *listen = service_listen(server->service);
+	atomic_store(&server->front.listen, listen);
+	atomic_store(&server->front.header_timeout_ns, listen->header_timeout.ns);
+	atomic_store(&server->front.keep_alive_ns, listen->keep_alive.ns);
 }
 
 void server_get_url(const struct server *server, char url[LISTENER_URL_SIZE])

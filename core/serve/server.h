@@ -15,6 +15,10 @@ struct server;
 
 /* Starts to listen as `listen:` of the service's config says. NULL and a sentence if it cannot. */
 struct server *server_start(struct service *service, struct sluice_error *error);
+
+/* The service's listen settings have changed; what a listener cannot change while it listens stays. */
+void server_follow(struct server *server);
+
 void server_get_url(const struct server *server, char url[LISTENER_URL_SIZE]);
 
 /* Accepts nothing more, finishes what is in flight (the pipeline's events, too) and closes every connection; at

@@ -12,8 +12,8 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 {
 	const struct config *config = pipeline_config(pipeline);
 	memset(service, 0, sizeof(*service));
-	service->pipeline = pipeline;
-	service->config = config;
+	(void)pthread_mutex_init(&service->lock, NULL);
+	service->generations = pipeline_generations(pipeline);
 	service->recorder = pipeline_recorder(pipeline);
 	service->keeps_lineage = config->observability.lineage_recent > 0 || config->observability.lineage_slowest > 0;
 	service->lineage = lineage_create((size_t)config->observability.lineage_recent,
@@ -21,9 +21,9 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 	service->stats = stats_create(pipeline);
 	credentials_init(&service->credentials);
 	service->trace = trace;
-	service->generation = 1;
 	service->started_ns = clock_now_ns();
 	service->started_wall_ns = clock_wall_ns();
+	service_follow(service, pipeline);
 }
 
 void service_finish(struct service *service)
@@ -31,6 +31,32 @@ void service_finish(struct service *service)
 	credentials_finish(&service->credentials);
 	stats_destroy(service->stats);
 	lineage_destroy(service->lineage);
+	listen_settings_finish(&service->listen_settings);
+	(void)pthread_mutex_destroy(&service->lock);
+}
+
+void service_follow(struct service *service, struct pipeline *pipeline)
+{
+	const struct config *config = pipeline_config(pipeline);
+	service->pipeline = pipeline;
+	service->config = config;
+	service->generation++;
+	stats_follow(service->stats, pipeline);
+	atomic_store(&service->writes_profiles, config->observability.latency_profile);
+	atomic_store(&service->listen, listen_settings_keep(&service->listen_settings, &config->listen));
+}
+
+void service_log_generation(const struct service *service)
+{
+	const struct config *config = service->config;
+	struct buffer optimizations = {0};
+	for (const char *const *warning = config->warnings; *warning; warning++)
+		log_event(SLUICE_LOG_WARN, NULL, "setting_questionable", sluice_text("hint", *warning));
+	config_print_optimizations(config, ",", &optimizations);
+	log_event(SLUICE_LOG_INFO, NULL, "generation_published", sluice_int("generation", service->generation),
+	          sluice_text("pipeline", config->name), sluice_text("version", SLUICE_VERSION),
+	          sluice_text("optimizations", optimizations.data), sluice_text("sha256", config->sha256));
+	buffer_finish(&optimizations);
 }
 
 static void write_profile(const struct lineage_entry *entry)
@@ -79,7 +105,7 @@ void service_record(struct service *service, const struct lineage_entry *entry)
 	recorder_record(service->recorder, SERIES_TOTAL, entry->sent_ns - entry->times.start_ns);
 	if (service->keeps_lineage)
 		lineage_add(service->lineage, entry);
-	if (service->config->observability.latency_profile)
+	if (atomic_load_explicit(&service->writes_profiles, memory_order_relaxed))
 		write_profile(entry);
 	if (service->trace)
 		write_trace(service, entry);

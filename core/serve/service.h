@@ -4,30 +4,44 @@
 #ifndef SERVE_SERVICE_H
 #define SERVE_SERVICE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/generation.h"
 #include "runtime/pipeline.h"
 #include "serve/credentials.h"
 #include "serve/lineage.h"
+#include "serve/listen_settings.h"
 #include "serve/stats.h"
 #include "trace/trace.h"
+
+struct reloader;
 
 enum { SERVICE_STATUS_MAX = 600 };
 
 struct service {
-	struct pipeline *pipeline;
-	const struct config *config;
+	struct generations *generations;
 	struct recorder *recorder;
+	_Atomic(const struct listen_config *) listen; /* see service_listen() */
+	atomic_bool writes_profiles;
 	struct lineage *lineage;
-	struct stats *stats;
 	struct credentials credentials;
 	struct trace_writer *trace; /* NULL: none is written */
 	bool keeps_lineage;
-	int64_t generation; /* of the pipeline; the first is 1 */
 	int64_t started_ns, started_wall_ns;
+	_Atomic(struct reloader *) reloader; /* NULL: the pipeline stays as it is */
+
+	/* What runs, for who shows it. Of a server that can change it, under the lock. */
+	pthread_mutex_t lock;
+	struct pipeline *pipeline;
+	const struct config *config;
+	struct stats *stats;
+	struct listen_settings *listen_settings;
+	int64_t generation; /* of the pipeline; the first is 1 */
+
 	atomic_bool draining;                          /* shutting down: responses end their connections */
 	atomic_bool refusing;                          /* nothing goes into the pipeline any more */
 	_Atomic uint64_t evicted;                      /* connections ended because others needed their place */
@@ -37,6 +51,18 @@ struct service {
 /* The pipeline and the trace (may be NULL) stay the caller's. */
 void service_init(struct service *service, struct pipeline *pipeline, struct trace_writer *trace);
 void service_finish(struct service *service);
+
+/* From here on this pipeline is what is shown, and its settings are in use. With the lock. */
+void service_follow(struct service *service, struct pipeline *pipeline);
+
+/* Says in the log which pipeline serves, and what is questionable about its settings. */
+void service_log_generation(const struct service *service);
+
+/* The settings of the webhook listener now; they stay where they are until service_finish(). From any thread. */
+static inline const struct listen_config *service_listen(struct service *service)
+{
+	return atomic_load_explicit(&service->listen, memory_order_acquire);
+}
 
 static inline void service_count(struct service *service, int status)
 {

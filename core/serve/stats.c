@@ -19,7 +19,7 @@ enum {
 /* The histograms of one moment. Those of series in which nothing was recorded yet are NULL. */
 struct snapshot {
 	int64_t taken_ns; /* 0: none yet */
-	struct histogram *histograms[SERIES_MAX];
+	struct histogram *histograms[SERIES_MAX]; /* by their number in the recorder */
 };
 
 struct stats {
@@ -56,29 +56,57 @@ static void list_stage(struct stats *stats, enum sluice_kind kind, const struct 
 
 struct stats *stats_create(struct pipeline *pipeline)
 {
+	struct stats *stats = must_calloc(1, sizeof(*stats));
+	(void)pthread_mutex_init(&stats->lock, NULL);
+	stats->snapshots[0].taken_ns = clock_now_ns();
+	stats_follow(stats, pipeline);
+	return stats;
+}
+
+/* A span of another name is another figure, which the recorder counts anew. */
+static void forget_unless_in(struct stats *stats, const struct series *series, const struct series *old, size_t old_count)
+{
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].id == series->id && strcmp(old[i].part, series->part) == 0)
+			return;
+	for (size_t i = 0; i < SNAPSHOTS; i++) {
+		free(stats->snapshots[i].histograms[series->id]);
+		stats->snapshots[i].histograms[series->id] = NULL;
+	}
+}
+
+void stats_follow(struct stats *stats, struct pipeline *pipeline)
+{
 	const struct config *config = pipeline_config(pipeline);
 	struct pipeline_stats now;
 	pipeline_get_stats(pipeline, &now);
-	struct stats *stats = must_calloc(1, sizeof(*stats));
-	(void)pthread_mutex_init(&stats->lock, NULL);
+	(void)pthread_mutex_lock(&stats->lock);
 	stats->pipeline = pipeline;
 	stats->recorder = pipeline_recorder(pipeline);
 	stats->workers = now.workers;
+	free(stats->utilization);
 	stats->utilization = must_calloc(now.workers + 1, sizeof(*stats->utilization));
+	stats->utilization_count = stats->utilization_next = 0;
+	struct series old[SERIES_MAX];
+	const size_t old_count = stats->series_count;
+	memcpy(old, stats->series, sizeof(old));
+	stats->series_count = 0;
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
 		if (config->stages[kind].present)
 			list_stage(stats, (enum sluice_kind)kind, &config->stages[kind]);
 	add_series(stats, (struct series){SERIES_RESPOND, "respond", "whole", -1, false});
 	add_series(stats, (struct series){SERIES_TOTAL, "total", "whole", -1, false});
-	stats->snapshots[0].taken_ns = clock_now_ns();
-	return stats;
+	for (size_t i = 0; i < stats->series_count; i++)
+		if (stats->series[i].is_span)
+			forget_unless_in(stats, &stats->series[i], old, old_count);
+	(void)pthread_mutex_unlock(&stats->lock);
 }
 
 void stats_destroy(struct stats *stats)
 {
 	for (size_t i = 0; i < SNAPSHOTS; i++)
-		for (size_t place = 0; place < stats->series_count; place++)
-			free(stats->snapshots[i].histograms[place]);
+		for (size_t id = 0; id < SERIES_MAX; id++)
+			free(stats->snapshots[i].histograms[id]);
 	free(stats->utilization);
 	(void)pthread_mutex_destroy(&stats->lock);
 	free(stats);
@@ -104,9 +132,10 @@ static void take_snapshot(struct stats *stats, struct snapshot *snapshot)
 		stats_get(stats, place, &now);
 		if (now.count == 0)
 			continue;
-		if (!snapshot->histograms[place])
-			snapshot->histograms[place] = must_alloc(sizeof(now));
-		memcpy(snapshot->histograms[place], &now, sizeof(now));
+		struct histogram **kept = &snapshot->histograms[stats->series[place].id];
+		if (!*kept)
+			*kept = must_alloc(sizeof(now));
+		memcpy(*kept, &now, sizeof(now));
 	}
 }
 
@@ -135,8 +164,8 @@ double stats_get_recent(struct stats *stats, size_t place, struct histogram *his
 	stats_get(stats, place, histogram_out);
 	(void)pthread_mutex_lock(&stats->lock);
 	const struct snapshot *before = oldest(stats);
-	if (before->histograms[place])
-		histogram_subtract(histogram_out, before->histograms[place]);
+	if (before->histograms[stats->series[place].id])
+		histogram_subtract(histogram_out, before->histograms[stats->series[place].id]);
 	double seconds = (double)(clock_now_ns() - before->taken_ns) / (double)NS_PER_S;
 	(void)pthread_mutex_unlock(&stats->lock);
 	return seconds;

@@ -31,10 +31,15 @@ struct json_writer;
 struct stats *stats_create(struct pipeline *pipeline);
 void stats_destroy(struct stats *stats);
 
+/* From here on they are of this pipeline, which goes on recording where the last one did. Beside it nobody reads the list of
+ * series. */
+void stats_follow(struct stats *stats, struct pipeline *pipeline);
+
 /* Once a second, by one thread. */
 void stats_tick(struct stats *stats);
 
-/* All series of the pipeline's stages, by stage, then respond and total. Lives as long as the stats. */
+/* All series of the pipeline's stages, by stage, then respond and total. Stays as it is until
+ * stats_follow(). */
 const struct series *stats_series(const struct stats *stats, size_t *count_out);
 
 /* Of one series, by its place in the list: everything, or the last 10 s (fewer, soon after the start) with the seconds

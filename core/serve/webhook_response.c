@@ -79,10 +79,19 @@ static void take_refusal(struct exchange *exchange, struct http_response *respon
 		(void)snprintf(exchange->detail, sizeof(exchange->detail), "%s", refusal->detail);
 }
 
+static int write_health(struct exchange *exchange)
+{
+	struct service *service = exchange->service;
+	(void)pthread_mutex_lock(&service->lock);
+	int status = health_write(service, HEALTH_FOR_ALL, &exchange->response_body);
+	(void)pthread_mutex_unlock(&service->lock);
+	return status;
+}
+
 enum MHD_Result webhook_response_send(struct exchange *exchange)
 {
 	struct service *service = exchange->service;
-	const struct listen_config *listen = &service->config->listen;
+	const struct listen_config *listen = service_listen(service);
 	struct lineage_entry *entry = &exchange->entry;
 	struct http_response response = {.content_type = HTTP_TYPE_PROBLEM,
 	                                 .body = &exchange->response_body,
@@ -91,7 +100,7 @@ enum MHD_Result webhook_response_send(struct exchange *exchange)
 	if (exchange->refusal)
 		take_refusal(exchange, &response);
 	else if (exchange->asks_health)
-		entry->status = health_write(service, HEALTH_FOR_ALL, &exchange->response_body);
+		entry->status = write_health(exchange);
 	if (exchange->asks_health) {
 		response.content_type = HTTP_TYPE_JSON;
 	} else if (exchange->is_own) {

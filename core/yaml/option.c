@@ -493,6 +493,40 @@ void option_print(const struct sluice_option *option, const void *config, struct
 		type_of(option)->print(option, field, out);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_texts(const struct sluice_strings *a, const struct sluice_strings *b)
+{
+	bool same = a->count == b->count;
+	for (size_t i = 0; same && i < a->count; i++)
+		same = same_text(a->items[i], b->items[i]);
+	return same;
+}
+
+bool option_equal(const struct sluice_option *option, const void *config, const void *other)
+{
+	const void *a = (const char *)config + option->offset, *b = (const char *)other + option->offset;
+	switch (option->type) {
+	case SLUICE_TYPE_STRING:
+		return same_text(*(const char *const *)a, *(const char *const *)b);
+	case SLUICE_TYPE_STRINGS:
+		return same_texts(a, b);
+	default:
+		return memcmp(a, b, type_of(option)->field_size) == 0;
+	}
+}
+
+bool options_equal(const struct sluice_option *options, const void *config, const void *other)
+{
+	for (const struct sluice_option *option = options; option->type != SLUICE_TYPE_END; option++)
+		if (!option_equal(option, config, other))
+			return false;
+	return true;
+}
+
 void option_describe(const struct sluice_option *option, struct buffer *out)
 {
 	type_of(option)->describe(option, out);

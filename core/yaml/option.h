@@ -38,6 +38,10 @@ const struct sluice_option *option_find(const struct sluice_option *options, con
  * for a SECRET that is set, null for a text that is not. */
 void option_print(const struct sluice_option *option, const void *config, struct buffer *out);
 
+/* Whether two configs say the same, secrets included: in one option, in all of a table. */
+bool option_equal(const struct sluice_option *option, const void *config, const void *other);
+bool options_equal(const struct sluice_option *options, const void *config, const void *other);
+
 /* "1..1048576 events", "a duration of 1ms..1h", "one of: a, b": what the option takes, for help and errors. */
 void option_describe(const struct sluice_option *option, struct buffer *out);
 

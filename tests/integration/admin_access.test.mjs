@@ -62,7 +62,7 @@ test('the head decides: a body is not taken from who is kept out, nor a large on
       assert.equal((await within(5, head, connection.response())).status, Number(status), head);
       await within(5, 'the connection to be closed', connection.closed);
     }
-  assert.equal((await server.ask('/api/reload', { method: 'POST', body: 'x', headers: right })).status, 501);
+  assert.equal((await server.ask('/api/reload', { method: 'POST', body: 'x', headers: right })).status, 200);
   assert.equal((await server.ask('/api/reload', { method: 'POST', body: 'x' })).status, 401);
 });
 
@@ -117,6 +117,6 @@ test('without a token a name that leads here by DNS, or the page of another site
   const post = (headers) => server.ask('/api/reload', { method: 'POST', body: '', headers });
   assert.equal((await post({ Origin: 'http://evil.example' })).status, 403);
   assert.equal((await post({ 'Sec-Fetch-Site': 'cross-site' })).status, 403);
-  assert.equal((await post({})).status, 501);
+  assert.equal((await post({})).status, 200);
 });
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/generation.h"
 #include "serve/server.h"
 #include "support/wire.h"
 
@@ -69,9 +70,26 @@ bool pipeline_admit(struct event *event)
 	return event->admitted;
 }
 
-size_t pipeline_excess(const struct pipeline *pipeline)
+/* The puppet stands for all of its generations. */
+struct generations *pipeline_generations(struct pipeline *pipeline)
 {
-	return atomic_load(&pipeline->excess);
+	return (struct generations *)pipeline;
+}
+
+struct event *generations_receive(struct generations *generations)
+{
+	return pipeline_receive((struct pipeline *)generations);
+}
+
+bool generations_admit(struct generations *generations, struct event *event)
+{
+	(void)generations;
+	return pipeline_admit(event);
+}
+
+size_t generations_excess(const struct generations *generations)
+{
+	return atomic_load(&((const struct pipeline *)generations)->excess);
 }
 
 static inline void free_event(struct event *event)

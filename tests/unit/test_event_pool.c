@@ -12,7 +12,7 @@ static struct event_pool *create(int64_t count, bool preallocate)
 {
 	const struct events_config config = {
 		.max = 100, .max_bytes = 1 << 20, .arena = ARENA, .pool_count = count, .preallocate = preallocate};
-	return event_pool_create(&config, ARENA, NULL);
+	return event_pool_create(&config, ARENA);
 }
 
 /* So many events at the same time, each of which takes so many bytes. */
@@ -20,11 +20,11 @@ static void use(struct event_pool *pool, size_t count, size_t size)
 {
 	struct event *events[MANY];
 	for (size_t i = 0; i < count; i++) {
-		events[i] = event_pool_get(pool);
+		events[i] = event_pool_get(pool, NULL);
 		ck_assert_ptr_nonnull(event_alloc(events[i], size));
 	}
 	for (size_t i = 0; i < count; i++)
-		event_release(pool, events[i]);
+		event_release(events[i]);
 }
 
 static void assert_counts(const struct event_pool *pool, uint64_t hits, uint64_t misses, uint64_t growths)
@@ -76,9 +76,9 @@ START_TEST(test_growth_is_counted_and_not_kept)
 	assert_counts(pool, 0, 1, 1);
 	use(pool, 1, 1);
 	assert_counts(pool, 0, 2, 1);
-	struct event *event = event_pool_get(pool);
+	struct event *event = event_pool_get(pool, NULL);
 	ck_assert(event_alloc(event, ARENA) && event_alloc(event, ARENA));
-	event_release(pool, event);
+	event_release(event);
 	assert_counts(pool, 1, 2, 2);
 	use(pool, 1, 1);
 	assert_counts(pool, 2, 2, 2); /* its first block was as large as any */

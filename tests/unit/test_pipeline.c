@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "runtime/generation.h"
 #include "runtime/pipeline.h"
 #include "support/unit.h"
 #include "yaml/option.h"
@@ -730,7 +731,7 @@ START_TEST(test_what_is_being_received_has_no_place_and_half_of_the_bytes)
 	struct event *events[4];
 	size_t count = 0;
 	for (; count < 4; count++) {
-		ck_assert(count == 3 || pipeline_excess(bench->pipeline) == 0);
+		ck_assert(count == 3 || generations_excess(pipeline_generations(bench->pipeline)) == 0);
 		events[count] = pipeline_receive(bench->pipeline);
 		if (!event_alloc(events[count], MIB + 1))
 			break;
@@ -741,9 +742,9 @@ START_TEST(test_what_is_being_received_has_no_place_and_half_of_the_bytes)
 	ck_assert_uint_eq(stats.in_flight, 0);
 	ck_assert_uint_eq(stats.receiving, 4);
 	ck_assert_uint_ge(stats.in_flight_bytes, 3 * MIB);
-	ck_assert_uint_ge(pipeline_excess(bench->pipeline), MIB / 2);
+	ck_assert_uint_ge(generations_excess(pipeline_generations(bench->pipeline)), MIB / 2);
 	ck_assert(pipeline_admit(events[0])); /* from here on it counts among those in flight */
-	ck_assert_uint_eq(pipeline_excess(bench->pipeline), 0);
+	ck_assert_uint_eq(generations_excess(pipeline_generations(bench->pipeline)), 0);
 	ck_assert_ptr_nonnull(event_alloc(events[0], 3 * MIB));
 	ck_assert_ptr_nonnull(event_alloc(events[3], MIB));
 	for (size_t i = 0; i < 4; i++)

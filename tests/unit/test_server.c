@@ -519,6 +519,7 @@ START_TEST(test_occupied_port_is_named)
 	struct sluice_error error = {0};
 	start_listening();
 	puppet.config.listen.port = port;
+	service_follow(&service, &puppet);
 	ck_assert_ptr_null(server_start(&service, &error));
 	ck_assert_msg(strstr(error.text, "127.0.0.1 port") && strstr(error.text, "another program uses it"), "%s",
 	              error.text);

@@ -16,6 +16,7 @@
 #include "serve/admin.h"
 #include "serve/notify.h"
 #include "serve/observation.h"
+#include "serve/reload.h"
 #include "serve/server.h"
 
 enum {
@@ -31,6 +32,7 @@ struct run {
 	struct service service;
 	struct admin *admin;
 	struct server *server;
+	struct reloader *reloader;
 };
 
 static void leave_now(int signal_number)
@@ -105,38 +107,25 @@ static struct trace_writer *create_trace(const struct config *config, const char
 	return trace_create(file, TRACE_OF_SERVER, names, error);
 }
 
-static void log_warnings(const struct config *config)
+static bool start(struct run *run, const struct config_request *request, const char *trace_file,
+                  struct sluice_error *error)
 {
-	for (const char *const *warning = config->warnings; *warning; warning++)
-		log_event(SLUICE_LOG_WARN, NULL, "setting_questionable", sluice_text("hint", *warning));
-}
-
-static void log_generation(const struct run *run)
-{
-	const struct config *config = run->config;
-	struct buffer optimizations = {0};
-	config_print_optimizations(config, ",", &optimizations);
-	log_event(SLUICE_LOG_INFO, NULL, "generation_published", sluice_int("generation", run->service.generation),
-	          sluice_text("pipeline", config->name), sluice_text("version", SLUICE_VERSION),
-	          sluice_text("optimizations", optimizations.data), sluice_text("sha256", config->sha256));
-	buffer_finish(&optimizations);
-}
-
-static bool start(struct run *run, const char *trace_file, struct sluice_error *error)
-{
-	log_warnings(run->config);
 	if (trace_file && !(run->trace = create_trace(run->config, trace_file, error)))
 		return false;
 	run->pipeline = pipeline_create(run->config, error);
 	if (!run->pipeline)
 		return false;
 	service_init(&run->service, run->pipeline, run->trace);
-	log_generation(run);
+	service_log_generation(&run->service);
 	if (run->config->admin.enabled && !(run->admin = admin_start(&run->service, error)))
 		return false;
 	run->server = server_start(&run->service, error);
 	if (!run->server)
 		return false;
+	run->reloader = reloader_start(&run->service, run->server, request, error);
+	if (!run->reloader)
+		return false;
+	atomic_store(&run->service.reloader, run->reloader);
 	print_urls(run);
 	tell_manager("READY=1");
 	return true;
@@ -145,15 +134,18 @@ static bool start(struct run *run, const char *trace_file, struct sluice_error *
 /* What happens once a second while nothing else does. */
 static void tick(struct run *run, int64_t *pools_logged_ns)
 {
-	int64_t every_ns = run->config->observability.pool_stats.ns;
+	struct service *service = &run->service;
 	int64_t now_ns = clock_now_ns();
-	stats_tick(run->service.stats);
 	if (run->trace)
 		trace_flush(run->trace);
-	if (every_ns == 0 || now_ns - *pools_logged_ns < every_ns)
-		return;
-	*pools_logged_ns = now_ns;
-	observation_log_pools(run->pipeline);
+	(void)pthread_mutex_lock(&service->lock);
+	int64_t every_ns = service->config->observability.pool_stats.ns;
+	stats_tick(service->stats);
+	if (every_ns > 0 && now_ns - *pools_logged_ns >= every_ns) {
+		*pools_logged_ns = now_ns;
+		observation_log_pools(service->pipeline);
+	}
+	(void)pthread_mutex_unlock(&service->lock);
 }
 
 static void serve(struct run *run, const sigset_t *signals)
@@ -167,8 +159,7 @@ static void serve(struct run *run, const sigset_t *signals)
 		if (number == SIGINT || number == SIGTERM)
 			return;
 		if (number == SIGHUP)
-			log_event(SLUICE_LOG_WARN, NULL, "reload_not_available",
-			          sluice_text("hint", "this version reads its pipeline at start: restart it"));
+			reloader_ask(run->reloader, RELOAD_FILE, NULL, NULL);
 		if (clock_now_ns() < tick_at_ns)
 			continue;
 		tick(run, &pools_logged_ns);
@@ -178,11 +169,13 @@ static void serve(struct run *run, const sigset_t *signals)
 
 static void drain(struct run *run)
 {
-	log_event(SLUICE_LOG_INFO, NULL, "draining",
-	          sluice_real("seconds_at_most", (double)run->config->listen.drain.ns / 1e9));
-	size_t left = server_stop(run->server, clock_now_ns() + run->config->listen.drain.ns);
-	if (left > 0) {
+	int64_t most_ns = service_listen(&run->service)->drain.ns;
+	log_event(SLUICE_LOG_INFO, NULL, "draining", sluice_real("seconds_at_most", (double)most_ns / 1e9));
+	reloader_refuse(run->reloader);
+	size_t left = server_stop(run->server, clock_now_ns() + most_ns);
+	if (left > 0)
 		log_event(SLUICE_LOG_WARN, NULL, "drain_incomplete", sluice_int("events_left", (int64_t)left));
+	if (left > 0 || reloader_is_busy(run->reloader)) {
 		(void)signal(SIGALRM, leave_behind);
 		(void)alarm(LEFT_BEHIND_S);
 	}
@@ -192,9 +185,10 @@ static void drain(struct run *run)
 static void finish(struct run *run)
 {
 	struct sluice_error error = {0};
+	reloader_stop(run->reloader);
 	admin_stop(run->admin);
 	if (run->pipeline) {
-		pipeline_destroy(run->pipeline);
+		pipeline_destroy(run->service.pipeline);
 		service_finish(&run->service);
 	}
 	if (run->server)
@@ -221,7 +215,7 @@ static int run_pipeline(const struct arguments *arguments, const char *trace_fil
 		(void)sluice_error_set(&error, "cannot start a thread for the log");
 	bool started = run.config && !error.text[0] &&
 	               backlog_deliver(&arguments->request, run.config, wait_a_moment, &signals, &error) &&
-	               start(&run, trace_file, &error);
+	               start(&run, &arguments->request, trace_file, &error);
 	if (started) {
 		serve(&run, &signals);
 		allow_interruption();
@@ -247,7 +241,7 @@ int cmd_run(int argc, char **argv)
 		.about =
 			"Serves a pipeline. Prints `admin URL` and `ready URL` on stdout once it accepts requests; the log goes "
 			"to stderr. SIGTERM and SIGINT finish what is in flight and stop it; a second SIGINT stops it at "
-			"once.",
+			"once. SIGHUP reads the pipeline again, as `sluice reload` does.",
 		.example = "sluice run pipelines/quickstart.yaml --set listen.port=8080",
 		.flags = flags,
 		.common = FLAGS_PIPELINE,

@@ -13,6 +13,7 @@ const struct subcommand sluice_subcommands[] = {
 	{"stages", cmd_stages, "list the stages found, or one's options, spans, version and SHA-256"},
 	{"schema", cmd_schema, "print the JSON Schema of a pipeline file, for editors"},
 	{"status", cmd_status, "show what a running server is doing"},
+	{"reload", cmd_reload, "read the pipeline of a running server again, losing no request"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"dead", cmd_dead, "list, show, store again or forget events that the store refused"},
 	{"new-stage", cmd_new_stage, "create a folder with a working stage to start from"},

@@ -1,0 +1,49 @@
+/*
+ * Generations: the pipelines that a server runs one after another, of which at most two live at the same time.
+ *
+ * A pipeline is immutable. A change builds the next one beside the one that serves, with what both have in common taken
+ * over as it is (stages of the same code and options, with all they know), and publishes it with one store. Each event belongs
+ * to the generation that admitted it; what is being received belongs to none yet. The old generation is retired after its last
+ * event.
+ *
+ * Order per stream holds across the change. Where both have the same queue they have the same dispatcher, whose leases are
+ * kept from one crew of workers to the next. Where the queue is another, the new one's workers begin when the old queue is
+ * empty, its backlog included.
+ *
+ *     builder's thread:  pipeline_create_next() → generations_publish() → generations_hand_over()
+ *                        → generations_take_retired() until it is there → pipeline_retire()
+ *     HTTP threads:      generations_receive() → generations_admit()
+ */
+#ifndef RUNTIME_GENERATION_H
+#define RUNTIME_GENERATION_H
+
+#include "runtime/pipeline.h"
+
+struct generations;
+
+/* As pipeline_receive(), pipeline_admit(), pipeline_excess() of whichever generation serves then. From any thread. */
+struct event *generations_receive(struct generations *generations);
+bool generations_admit(struct generations *generations, struct event *event);
+size_t generations_excess(const struct generations *generations);
+
+/* From here on the pipeline serves. No other than the one that has served is there. Quick; nobody looks at the recorder
+ * meanwhile. */
+void generations_publish(struct generations *generations, struct pipeline *pipeline);
+
+/* After it, and taking its time: ticks come from the new generation, and the old one hurries. */
+void generations_hand_over(struct generations *generations);
+
+/* The generation before the one that serves, when its last event is through: for pipeline_retire(). NULL: there is none,
+ * or it still has some; generations_left() tells how many. */
+struct pipeline *generations_take_retired(struct generations *generations);
+size_t generations_left(const struct generations *generations);
+bool generations_are_two(const struct generations *generations);
+
+/* For the pipeline alone. */
+struct generations *generations_create(const struct config *config, struct sluice_error *error);
+void generations_stop_threads(struct generations *generations);
+void generations_destroy(struct generations *generations);
+struct pipeline *generations_current(const struct generations *generations);
+atomic_size_t *generations_free_pins(struct generations *generations); /* of the slot that the next one gets */
+
+#endif

@@ -1,0 +1,320 @@
+/*
+ * The reloader; see reload.h.
+ */
+#include "serve/reload.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "serve/restart_bound.h"
+#include "serve/server.h"
+#include "serve/service.h"
+
+enum {
+	WAIT_S = 10,     /* for the generation before to be retired */
+	LOOK_MS = 1,     /* while it is not */
+	STATUS_OK = 200, /* HTTP */
+	STATUS_REFUSED = 422,
+	STATUS_UNAVAILABLE = 503,
+};
+
+struct task {
+	struct task *next;
+	enum reload_job job;
+	reload_done_fn done;
+	void *context;
+};
+
+struct reloader {
+	struct service *service;
+	struct server *server;
+	const struct config_request *request;
+	const struct config *started; /* as the listeners are */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct task *first, *last;
+	bool stopping;
+	bool refusing; /* also under the service's lock */
+	int64_t retiring_since_ns;
+};
+
+/* What a change took, by step. */
+struct steps {
+	int64_t begun_ns, loaded_ns, created_ns, published_ns;
+};
+
+static void fail(struct reload_result *result, int status, const struct sluice_error *error)
+{
+	result->status = status;
+	result->error = *error;
+	log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", error->text));
+}
+
+static const char *describe_change(const struct pipeline *now, const struct config *before, enum sluice_kind kind,
+                                   bool kept)
+{
+	if (!pipeline_config(now)->stages[kind].present)
+		return "removed";
+	return kept ? "carried_over" : before->stages[kind].present ? "created" : "added";
+}
+
+/* What was carried over is known while both generations are there. */
+static void write_stages(struct json_writer *json, const struct pipeline *now, const struct pipeline *before)
+{
+	jsonw_array(json, "stages");
+	for (int i = 0; i < KIND_COUNT; i++) {
+		enum sluice_kind kind = (enum sluice_kind)i;
+		const struct config *old = pipeline_config(before), *new = pipeline_config(now);
+		const struct stage_config *stage = new->stages[kind].present ? &new->stages[kind] : &old->stages[kind];
+		if (!stage->present)
+			continue;
+		jsonw_object(json, NULL);
+		jsonw_text(json, "kind", kind_names[kind]);
+		jsonw_text(json, "name", stage->plugin->ops.name);
+		jsonw_text(json, "sha256", stage->plugin->sha256);
+		jsonw_text(json, "change",
+		           describe_change(now, old, kind, pipeline_shares_stage(now, before, kind)));
+		jsonw_end_object(json);
+	}
+	jsonw_end_array(json);
+}
+
+static void write_step(struct json_writer *json, const char *name, int64_t ns)
+{
+	jsonw_real(json, name, (double)ns / (double)NS_PER_MS, 3);
+}
+
+static void write_result(struct reloader *reloader, const struct pipeline *now, const struct pipeline *before,
+                         const struct steps *steps, struct buffer *out)
+{
+	const struct config *config = pipeline_config(now);
+	struct json_writer json = {.out = out};
+	jsonw_object(&json, NULL);
+	jsonw_text(&json, "status", "published");
+	jsonw_int(&json, "generation", reloader->service->generation);
+	jsonw_text(&json, "pipeline", config->name);
+	jsonw_array(&json, "optimizations");
+	for (const char *const *name = config->optimizations; name && *name; name++)
+		jsonw_text(&json, NULL, *name);
+	jsonw_end_array(&json);
+	jsonw_text(&json, "sha256", config->sha256);
+	write_stages(&json, now, before);
+	restart_bound_write(reloader->started, config, &json, "needs_restart");
+	jsonw_object(&json, "took_ms");
+	write_step(&json, "load", steps->loaded_ns - steps->begun_ns);
+	write_step(&json, "create", steps->created_ns - steps->loaded_ns);
+	write_step(&json, "publish", steps->published_ns - steps->created_ns);
+	jsonw_end_object(&json);
+	jsonw_end_object(&json);
+	buffer_add_text(out, "\n");
+}
+
+/* False: it is too late, and the pipeline is gone. */
+static bool publish(struct reloader *reloader, struct pipeline *pipeline)
+{
+	struct service *service = reloader->service;
+	(void)pthread_mutex_lock(&service->lock);
+	const bool goes_on = !reloader->refusing;
+	if (goes_on) {
+		generations_publish(service->generations, pipeline);
+		service_follow(service, pipeline);
+		server_follow(reloader->server);
+	}
+	(void)pthread_mutex_unlock(&service->lock);
+	if (!goes_on)
+		pipeline_retire(pipeline);
+	return goes_on;
+}
+
+static void change(struct reloader *reloader, struct reload_result *result)
+{
+	struct service *service = reloader->service;
+	struct pipeline *before = service->pipeline;
+	struct steps steps = {.begun_ns = clock_now_ns()};
+	struct sluice_error error = {0};
+	struct config *config = config_load(reloader->request, &error);
+	if (!config) {
+		fail(result, STATUS_REFUSED, &error);
+		return;
+	}
+	steps.loaded_ns = clock_now_ns();
+	struct pipeline *pipeline = pipeline_create_next(config, before, &error);
+	steps.created_ns = clock_now_ns();
+	if (pipeline && !publish(reloader, pipeline)) {
+		(void)sluice_error_set(&error, "the server is shutting down");
+		pipeline = NULL;
+	}
+	config_free(config); /* the pipeline holds it */
+	if (!pipeline) {
+		fail(result, STATUS_UNAVAILABLE, &error);
+		return;
+	}
+	steps.published_ns = reloader->retiring_since_ns = clock_now_ns();
+	service_log_generation(service);
+	restart_bound_log(reloader->started, pipeline_config(pipeline));
+	result->status = STATUS_OK;
+	write_result(reloader, pipeline, before, &steps, &result->body);
+	generations_hand_over(service->generations);
+}
+
+/* True: only one generation is there. */
+static bool retire(struct reloader *reloader)
+{
+	struct service *service = reloader->service;
+	if (!generations_are_two(service->generations))
+		return true;
+	(void)pthread_mutex_lock(&service->lock);
+	struct pipeline *pipeline = generations_take_retired(service->generations);
+	(void)pthread_mutex_unlock(&service->lock);
+	if (!pipeline)
+		return false;
+	pipeline_retire(pipeline);
+	log_event(SLUICE_LOG_INFO, NULL, "generation_retired", sluice_int("generation", service->generation - 1),
+	          sluice_real("after_ms", (double)(clock_now_ns() - reloader->retiring_since_ns) / (double)NS_PER_MS));
+	return true;
+}
+
+static void look_again(struct reloader *reloader, int64_t pause_ns)
+{
+	int64_t until_ns = clock_now_ns() + pause_ns;
+	struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+	(void)pthread_cond_timedwait(&reloader->changed, &reloader->lock, &until);
+}
+
+/* With the lock, which is let go meanwhile. */
+static bool wait_for_retirement(struct reloader *reloader, struct sluice_error *error)
+{
+	const int64_t until_ns = clock_now_ns() + WAIT_S * NS_PER_S;
+	for (;;) {
+		(void)pthread_mutex_unlock(&reloader->lock);
+		bool is_alone = retire(reloader);
+		(void)pthread_mutex_lock(&reloader->lock);
+		if (is_alone)
+			return true;
+		if (clock_now_ns() >= until_ns || reloader->refusing)
+			break;
+		look_again(reloader, LOOK_MS * NS_PER_MS);
+	}
+	return sluice_error_set(error,
+	                        "the generation before still has %zu events: try again when they are stored",
+	                        generations_left(reloader->service->generations));
+}
+
+/* With the lock. */
+static void run_task(struct reloader *reloader)
+{
+	struct task *task = reloader->first;
+	struct reload_result result = {.status = STATUS_UNAVAILABLE};
+	if (reloader->refusing)
+		(void)sluice_error_set(&result.error, "the server is shutting down");
+	else if (!wait_for_retirement(reloader, &result.error))
+		log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", result.error.text));
+	const bool goes_on = !result.error.text[0];
+	(void)pthread_mutex_unlock(&reloader->lock);
+	if (goes_on)
+		change(reloader, &result);
+	if (task->done)
+		task->done(task->context, &result);
+	buffer_finish(&result.body);
+	(void)pthread_mutex_lock(&reloader->lock);
+	reloader->first = task->next;
+	free(task);
+}
+
+static void *run(void *argument)
+{
+	struct reloader *reloader = argument;
+	(void)pthread_setname_np(pthread_self(), "sluice-reload");
+	(void)pthread_mutex_lock(&reloader->lock);
+	while (reloader->first || !reloader->stopping) {
+		if (reloader->first) {
+			run_task(reloader);
+			continue;
+		}
+		(void)pthread_mutex_unlock(&reloader->lock);
+		bool is_alone = retire(reloader);
+		(void)pthread_mutex_lock(&reloader->lock);
+		if (reloader->first || reloader->stopping)
+			continue;
+		if (is_alone)
+			(void)pthread_cond_wait(&reloader->changed, &reloader->lock);
+		else
+			look_again(reloader, LOOK_MS * NS_PER_MS);
+	}
+	(void)pthread_mutex_unlock(&reloader->lock);
+	return NULL;
+}
+
+struct reloader *reloader_start(struct service *service, struct server *server, const struct config_request *request,
+                                struct sluice_error *error)
+{
+	struct reloader *reloader = must_calloc(1, sizeof(*reloader));
+	reloader->service = service;
+	reloader->server = server;
+	reloader->request = request;
+	reloader->started = config_share(service->config);
+	(void)pthread_mutex_init(&reloader->lock, NULL);
+	pthread_condattr_t attributes;
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&reloader->changed, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	int problem = pthread_create(&reloader->thread, NULL, run, reloader);
+	if (problem == 0)
+		return reloader;
+	(void)sluice_error_set(error, "cannot start a thread: %s", strerror(problem));
+	free(reloader);
+	return NULL;
+}
+
+void reloader_ask(struct reloader *reloader, enum reload_job job, reload_done_fn done, void *context)
+{
+	struct task *task = must_calloc(1, sizeof(*task));
+	*task = (struct task){.job = job, .done = done, .context = context};
+	(void)pthread_mutex_lock(&reloader->lock);
+	if (reloader->first)
+		reloader->last->next = task;
+	else
+		reloader->first = task;
+	reloader->last = task;
+	(void)pthread_cond_signal(&reloader->changed);
+	(void)pthread_mutex_unlock(&reloader->lock);
+}
+
+void reloader_refuse(struct reloader *reloader)
+{
+	(void)pthread_mutex_lock(&reloader->lock);
+	(void)pthread_mutex_lock(&reloader->service->lock);
+	reloader->refusing = true;
+	(void)pthread_mutex_unlock(&reloader->service->lock);
+	(void)pthread_mutex_unlock(&reloader->lock);
+}
+
+bool reloader_is_busy(struct reloader *reloader)
+{
+	(void)pthread_mutex_lock(&reloader->lock);
+	bool is_busy = reloader->first != NULL;
+	(void)pthread_mutex_unlock(&reloader->lock);
+	return is_busy;
+}
+
+void reloader_stop(struct reloader *reloader)
+{
+	if (!reloader)
+		return;
+	(void)pthread_mutex_lock(&reloader->lock);
+	reloader->stopping = true;
+	(void)pthread_cond_signal(&reloader->changed);
+	(void)pthread_mutex_unlock(&reloader->lock);
+	(void)pthread_join(reloader->thread, NULL);
+	(void)pthread_cond_destroy(&reloader->changed);
+	(void)pthread_mutex_destroy(&reloader->lock);
+	config_free((struct config *)(uintptr_t)reloader->started);
+	free(reloader);
+}

@@ -1,0 +1,55 @@
+/*
+ * The reloader: a thread that changes the pipeline of a running server.
+ *
+ * One change at a time, each as a new generation (runtime/generation.h). Building it takes as long as its stages need; the
+ * old generation serves meanwhile, and goes on serving when the new one cannot be built. While the generation before is not
+ * retired, the next change waits for it, and is refused if that takes too long.
+ */
+#ifndef SERVE_RELOAD_H
+#define SERVE_RELOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/error.h>
+
+#include "base/buffer.h"
+
+struct config_request;
+struct reloader;
+struct server;
+struct service;
+
+enum reload_job {
+	RELOAD_NOTHING,
+	RELOAD_FILE, /* the pipeline as the file, the command line and the environment say now */
+};
+
+/* What came of it: an HTTP status, and JSON, or a sentence where the status is not 200. */
+struct reload_result {
+	int status;
+	struct buffer body;
+	struct sluice_error error;
+};
+
+/* Called once, on the reloader's thread; the result is borrowed. */
+typedef void (*reload_done_fn)(void *context, const struct reload_result *result);
+
+/* The request, the service and its server outlive it. NULL and a sentence if it cannot start. */
+struct reloader *reloader_start(struct service *service, struct server *server, const struct config_request *request,
+                                struct sluice_error *error);
+
+/* From any thread; `done` may be NULL: the log says what came of it. */
+void reloader_ask(struct reloader *reloader, enum reload_job job, reload_done_fn done, void *context);
+
+/* No pipeline is published after this returns; who asks is refused. A generation that has events left is still retired. */
+void reloader_refuse(struct reloader *reloader);
+
+/* Whether something that was asked for is not done. */
+bool reloader_is_busy(struct reloader *reloader);
+
+/* Ends the thread, after what it is building; who asked has been told. NULL is allowed. */
+void reloader_stop(struct reloader *reloader);
+
+#endif
