@@ -34,7 +34,7 @@ struct dispatcher {
 	struct pipeline *served; /* by it the next restored events are pinned … */
 	struct pipeline *taking; /* … and those of the take() that runs, by whoever runs it */
 	bool pulling;            /* a worker asks the queue, without the lock */
-	bool more;    /* something came since it was asked */
+	bool more;               /* something came since it was asked */
 	pthread_cond_t pulled;
 
 	atomic_bool starved;  /* the queue had more than the pool had room for */
@@ -144,8 +144,7 @@ static size_t take_batch(void *context, struct job *job)
 			break;
 		int64_t wake_ns = lanes_wake_held(dispatcher->lanes, clock_now_ns());
 		size_t ready = lanes_ready(dispatcher->lanes);
-		bool lingers =
-			crew->linger_ns && !dispatcher->hurried && ready > 0 && ready < crew->limit.events;
+		bool lingers = crew->linger_ns && !dispatcher->hurried && ready > 0 && ready < crew->limit.events;
 		int64_t full_ns = lingers ? lanes_oldest_ready_ns(dispatcher->lanes) + crew->linger_ns : 0;
 		if (ready > 0 && full_ns <= clock_now_ns()) {
 			count = lanes_lease(dispatcher->lanes, job->events, crew->limit);
@@ -362,13 +361,13 @@ struct crew *crew_create(const struct crew_setup *setup, struct sluice_error *er
 		.retry_min_ns = config->retry_min.ns,
 		.retry_max_ns = config->retry_max.ns,
 	};
-	crew->workers = workers_create(&(struct workers_setup){.config = setup->config,
-	                                                       .persist = setup->persist,
-	                                                       .restarts =
-	                                                               &setup->dispatcher->setup.counts->worker_restarts,
-	                                                       .context = crew,
-	                                                       .take = take_batch,
-	                                                       .work = work_batch});
+	crew->workers = workers_create(
+		&(struct workers_setup){.config = setup->config,
+	                                .persist = setup->persist,
+	                                .restarts = &setup->dispatcher->setup.counts->worker_restarts,
+	                                .context = crew,
+	                                .take = take_batch,
+	                                .work = work_batch});
 	if (workers_start(crew->workers, error))
 		return crew;
 	crew_stop(crew);

@@ -94,9 +94,9 @@ struct event {
 	char detail[SLUICE_DETAIL_MAX];
 	struct response response;
 
-	struct lane *lane;  /* of its stream, while behind the queue */
+	struct lane *lane;       /* of its stream, while behind the queue */
 	const struct crew *crew; /* whose workers had it last; NULL: none yet */
-	struct event *next; /* in whatever list has it */
+	struct event *next;      /* in whatever list has it */
 };
 
 static inline struct event *event_of(struct sluice_event *pub)

@@ -14,11 +14,11 @@ struct store_health;
 
 /* A stage in its place in a pipeline, or in those of two generations. Stages see only the first member. */
 struct instance {
-	struct sluice_stage stage; /* must be first */
-	char label[64];            /* "persist/sqlite", for the log */
-	struct config *config;     /* of the pipeline it was created for; holds the code and the options */
-	struct generations *shared;     /* NULL: a store opened to be read */
-	struct pipeline *creator;  /* while it is created */
+	struct sluice_stage stage;     /* must be first */
+	char label[64];                /* "persist/sqlite", for the log */
+	struct config *config;         /* of the pipeline it was created for; holds the code and the options */
+	struct generations *shared;    /* NULL: a store opened to be read */
+	struct pipeline *creator;      /* while it is created */
 	struct dispatcher *dispatcher; /* queue: what takes from it */
 	struct store_health *health;   /* persist */
 };

@@ -28,7 +28,7 @@ struct job {
 
 struct workers_setup {
 	const struct config *config;
-	struct instance *persist; /* created */
+	struct instance *persist;   /* created */
 	_Atomic uint64_t *restarts; /* counts them as workers_restarts() does, for who outlives these; may be NULL */
 	void *context;
 	/* The next batch, in job->events: waits for one. 0: stop. */

@@ -23,8 +23,8 @@ struct generations;
 struct admission {
 	struct connection_table *table;
 	struct generations *generations; /* whose requests being received are bounded; NULL: none are */
-	_Atomic uint64_t *evicted; /* counted */
-	size_t limit;              /* connections */
+	_Atomic uint64_t *evicted;       /* counted */
+	size_t limit;                    /* connections */
 	size_t turnover;           /* as many give way at once; and as many more may be open until they have gone */
 	atomic_size_t connections; /* not yet closed */
 	struct senders senders;

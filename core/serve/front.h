@@ -43,9 +43,9 @@ struct front {
 	const struct front_functions *functions;
 	void *context;
 	_Atomic(const struct listen_config *) listen; /* for Retry-After */
-	const char *name;                   /* in the log */
-	struct generations *generations;    /* whose requests being received are bounded; NULL: none are */
-	_Atomic uint64_t *evicted;          /* counts connections that gave way */
+	const char *name;                             /* in the log */
+	struct generations *generations;              /* whose requests being received are bounded; NULL: none are */
+	_Atomic uint64_t *evicted;                    /* counts connections that gave way */
 	_Atomic int64_t header_timeout_ns, keep_alive_ns; /* these two and `listen` may change while it serves */
 	int64_t max_connections;
 	size_t max_header;

@@ -78,8 +78,7 @@ static void write_stages(struct json_writer *json, const struct pipeline *now, c
 		jsonw_text(json, "kind", kind_names[kind]);
 		jsonw_text(json, "name", stage->plugin->ops.name);
 		jsonw_text(json, "sha256", stage->plugin->sha256);
-		jsonw_text(json, "change",
-		           describe_change(now, old, kind, pipeline_shares_stage(now, before, kind)));
+		jsonw_text(json, "change", describe_change(now, old, kind, pipeline_shares_stage(now, before, kind)));
 		jsonw_end_object(json);
 	}
 	jsonw_end_array(json);
@@ -201,8 +200,7 @@ static bool wait_for_retirement(struct reloader *reloader, struct sluice_error *
 			break;
 		look_again(reloader, LOOK_MS * NS_PER_MS);
 	}
-	return sluice_error_set(error,
-	                        "the generation before still has %zu events: try again when they are stored",
+	return sluice_error_set(error, "the generation before still has %zu events: try again when they are stored",
 	                        generations_left(reloader->service->generations));
 }
 

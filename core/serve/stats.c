@@ -18,7 +18,7 @@ enum {
 
 /* The histograms of one moment. Those of series in which nothing was recorded yet are NULL. */
 struct snapshot {
-	int64_t taken_ns; /* 0: none yet */
+	int64_t taken_ns;                         /* 0: none yet */
 	struct histogram *histograms[SERIES_MAX]; /* by their number in the recorder */
 };
 
@@ -64,7 +64,8 @@ struct stats *stats_create(struct pipeline *pipeline)
 }
 
 /* A span of another name is another figure, which the recorder counts anew. */
-static void forget_unless_in(struct stats *stats, const struct series *series, const struct series *old, size_t old_count)
+static void forget_unless_in(struct stats *stats, const struct series *series, const struct series *old,
+                             size_t old_count)
 {
 	for (size_t i = 0; i < old_count; i++)
 		if (old[i].id == series->id && strcmp(old[i].part, series->part) == 0)

@@ -33,7 +33,7 @@ const optimizations = {
   batches: { stages: { persist: { max_batch: 3 } } },
   'one-worker': { stages: { queue: { workers: 1 } } },
   'another-queue': { stages: { queue: { capacity: 5000 } } },
-  'another-store-stage': { stages: { persist: { busy_timeout: '9s' } } },
+  'another-store-stage': { stages: { persist: { busy_timeout: '29s' } } },
   scan: { stages: { parse: { use: 'scan' } } },
   'small-cache': { stages: { idempotency: { capacity: 100 } } },
   journal: { ack: 'queued', stages: { queue: { use: 'journal', directory: 'journal' } } },
@@ -43,7 +43,8 @@ const optimizations = {
 test(`${rounds} reloads under load that switch overlays on and off: nothing is lost, refused, doubled or reordered`, async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'sqlite', directory);
-  const pipeline = around(store.stage(), { optimizations, enable: [] });
+  // Two stages on one file take turns at its lock, which is not fair.
+  const pipeline = around(store.stage({ busy_timeout: '30s' }), { optimizations, enable: [] });
   const server = await start(t, pipeline, { directory });
   const load = new Load(t, server.url, { seed });
   load.start();
@@ -53,7 +54,7 @@ test(`${rounds} reloads under load that switch overlays on and off: nothing is l
     await writePipeline(directory, { ...pipeline, enable });
     const result = await reloaded(server);
     assert.deepEqual(result.optimizations, enable);
-    await load.progress(40);
+    await load.progress(20);
   }
   await load.stop();
   assert.equal(await generations(server), rounds + 1);
@@ -130,9 +131,9 @@ test('SIGHUP reloads; settings that need a restart are named', async (t) => {
   const listen = { threads: 3, max_body: '1KiB' };
   await writePipeline(directory, { ...pipeline, listen, observability: { lineage: { recent: 5 } } });
   server.signal('SIGHUP');
-  await until('the second generation', async () => (await generations(server)) === 2);
-  assert.match(server.log, /restart_needed setting=listen\.threads/);
-  assert.match(server.log, /restart_needed setting=observability\.lineage\.recent/);
+  for (const name of ['listen.threads', 'observability.lineage.recent'])
+    await until(`a warning of ${name}`, () => server.log.includes(`restart_needed setting=${name}`));
+  assert.equal(await generations(server), 2);
   assert.doesNotMatch(server.log, /restart_needed setting=listen\.(port|max_body)/);
   assert.equal((await server.post('x'.repeat(2000))).status, 413, 'max_body was not taken over');
   assert.deepEqual((await reloaded(server)).needs_restart, ['listen.threads', 'observability.lineage.recent']);

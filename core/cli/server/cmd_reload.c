@@ -34,7 +34,8 @@ static void print_stages(const json_t *stages)
 		char name[64];
 		(void)snprintf(name, sizeof(name), "%s/%s", text(stage, "kind"), text(stage, "name"));
 		(void)printf("%-12s%-28s %s\n", i ? "" : "stages", name,
-		             strcmp(text(stage, "change"), "carried_over") == 0 ? "carried over" : text(stage, "change"));
+		             strcmp(text(stage, "change"), "carried_over") == 0 ? "carried over"
+		                                                                : text(stage, "change"));
 	}
 }
 
