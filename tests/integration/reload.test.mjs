@@ -1,7 +1,7 @@
 // Reloading: the pipeline of a running server changes, and its senders notice nothing.
 
 import assert from 'node:assert/strict';
-import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 
@@ -14,7 +14,7 @@ import { around, fixture, sluice, start, writePipeline } from './support/sluice.
 import { openStore } from './support/stores.mjs';
 import { until } from './support/wait.mjs';
 
-const rounds = process.env.SLUICE_LONG ? 1000 : 16;
+const rounds = process.env.SLUICE_LONG ? 1000 : 14;
 
 const reload = (server) => server.ask('/api/reload', { method: 'POST', body: '' });
 
@@ -33,7 +33,6 @@ const optimizations = {
   batches: { stages: { persist: { max_batch: 3 } } },
   'one-worker': { stages: { queue: { workers: 1 } } },
   'another-queue': { stages: { queue: { capacity: 5000 } } },
-  'another-store-stage': { stages: { persist: { busy_timeout: '29s' } } },
   scan: { stages: { parse: { use: 'scan' } } },
   'small-cache': { stages: { idempotency: { capacity: 100 } } },
   journal: { ack: 'queued', stages: { queue: { use: 'journal', directory: 'journal' } } },
@@ -43,12 +42,17 @@ const optimizations = {
 test(`${rounds} reloads under load that switch overlays on and off: nothing is lost, refused, doubled or reordered`, async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(t, 'sqlite', directory);
-  // Two stages on one file take turns at its lock, which is not fair.
-  const pipeline = around(store.stage({ busy_timeout: '30s' }), { optimizations, enable: [] });
+  // Two stages on one file take turns at SQLite's lock, which is not fair: that takes time.
+  const slow = { 'another-store': { stages: { persist: { busy_timeout: '59s' } } } };
+  const all = process.env.SLUICE_LONG ? { ...optimizations, ...slow } : optimizations;
+  const names = Object.keys(all);
+  const pipeline = around(store.stage({ busy_timeout: '60s' }), { optimizations: all, enable: [] });
   const server = await start(t, pipeline, { directory });
   const load = new Load(t, server.url, { seed });
   load.start();
-  const names = Object.keys(optimizations);
+  await load.progress(10);
+  const descriptors = async () => (await server.metrics()).value('process_open_fds');
+  const before = await descriptors();
   for (let round = 0; round < rounds; round++) {
     const enable = round % 2 ? [names[(round >> 1) % names.length]] : [];
     await writePipeline(directory, { ...pipeline, enable });
@@ -58,6 +62,10 @@ test(`${rounds} reloads under load that switch overlays on and off: nothing is l
   }
   await load.stop();
   assert.equal(await generations(server), rounds + 1);
+  await writePipeline(directory, pipeline);
+  await reloaded(server);
+  // A stage that was carried over holds the files of the generation that created it.
+  await until('descriptors to be given back', async () => (await descriptors()) <= before + 20);
   assert.deepEqual(load.refusals.map(({ text }) => text), []);
   assert.equal(load.cut, 0, 'a connection was lost');
   assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log.slice(-2000));
@@ -83,6 +91,12 @@ test('what is unchanged is carried over with what it knows; an authentication st
   await writePipeline(directory, around(store.stage(), { queue: { capacity: 77, workers: 2 } }));
   assert.deepEqual(changes(await reloaded(server)), same);
   assert.equal((await server.metrics()).all('webhook_worker_utilization').length, 2);
+  const other = new Flaky(join(directory, 'other'));
+  await mkdir(join(directory, 'other'));
+  await writePipeline(directory, around(other.stage(), { queue: { capacity: 77, workers: 2 } }));
+  assert.deepEqual(changes(await reloaded(server)), { ...same, idempotency: 'created', persist: 'created' });
+  assert.equal((await server.post(webhook('elsewhere'))).status, 202);
+  assert.deepEqual(await other.ids(), ['elsewhere']);
 });
 
 test('a stage file that was replaced on disk is replaced in the pipeline', async (t) => {
