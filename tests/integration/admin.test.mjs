@@ -50,14 +50,16 @@ async function sendSome(server) {
   assert.equal((await request(server.url, { path: '/elsewhere', body: '' })).status, 404);
 }
 
+// As often as each stage has had what sendSome() sends.
+const latencies = { auth: 27, parse: 27, idempotency: 26, queue: 20, persist: 20, total: 27 };
+
 for (const kind of kinds) {
   test(`the metrics of the contract are there, and promtool likes them, over ${kind}`, async (t) => {
     const { server } = await startStore(t, kind);
     await sendSome(server);
-    // An answer is recorded once it is sent, which may be a moment after it has come.
-    const total = { stage: 'total' };
-    await server.atLeast(27, 'webhook_http_latency_by_stage_ms_count', total);
-    const metrics = await server.metrics();
+    await server.counts('webhook_requests_total', 'status', { 202: 20, 200: 5, 422: 1, 400: 1, 404: 1 });
+    await server.counts('webhook_events_total', 'outcome', { accepted: 20, duplicate: 5, conflict: 1, rejected: 1, failed: 0 });
+    const metrics = await server.counts('webhook_http_latency_by_stage_ms_count', 'stage', latencies);
 
     const promtool = await execute('promtool', ['check', 'metrics'], { input: metrics.text });
     const remarks = `${promtool.stdout}${promtool.stderr}`
@@ -79,24 +81,9 @@ for (const kind of kinds) {
         `the buckets of ${stage} do not add up`,
       );
     }
-    const count = (stage) => metrics.value('webhook_http_latency_by_stage_ms_count', { stage });
-    assert.deepEqual(
-      ['auth', 'parse', 'idempotency', 'queue', 'persist', 'total'].map(count),
-      [27, 27, 26, 20, 20, 27],
-    );
     assert.ok(metrics.all('webhook_db_latency_ms_count').length >= 1);
     for (const sample of metrics.all('webhook_db_latency_ms_count')) assert.ok(sample.labels.operation);
     assert.ok(metrics.value('webhook_db_latency_ms_count') >= 20);
-    for (const [outcome, expected] of Object.entries({
-      accepted: 20,
-      duplicate: 5,
-      conflict: 1,
-      rejected: 1,
-      failed: 0,
-    }))
-      assert.equal(metrics.value('webhook_events_total', { outcome }), expected, outcome);
-    for (const [status, expected] of Object.entries({ 202: 20, 200: 5, 422: 1, 400: 1, 404: 1 }))
-      assert.equal(metrics.value('webhook_requests_total', { status }), expected, status);
     const workers = metrics.all('webhook_worker_utilization');
     assert.deepEqual(
       workers.map((sample) => sample.labels.worker_id),
@@ -148,6 +135,7 @@ test('health, stats and the pipeline are JSON that says what runs', async (t) =>
   const optimizations = { faster: { listen: { threads: 3 } }, slower: { listen: { threads: 1 } }, more: { events: { max: 500 } } };
   const { server } = await startStore(t, 'sqlite', { listen: { health: true }, optimizations, enable: ['faster', 'more'] });
   await sendSome(server);
+  await server.counts('webhook_http_latency_by_stage_ms_count', 'stage', latencies);
   const health = await server.ask('/api/health');
   assert.deepEqual([health.status, health.json()], [200, { status: 'ok' }]);
   const open = await request(server.url, { method: 'GET', path: '/api/health' });

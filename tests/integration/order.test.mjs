@@ -105,7 +105,7 @@ test('PostgreSQL turns event 5 away once: the stored order is the accepted order
     (await store.events()).map((row) => row.message_id),
     names('a'),
   );
-  assert.ok((await server.metrics()).value('webhook_retries_total') >= 1);
+  await server.atLeast(1, 'webhook_retries_total');
 });
 
 test('SQLite is locked by somebody else for a while: the stored order is the accepted order', async (t) => {

@@ -1,10 +1,12 @@
 // The binary under test: its commands, and a server in a directory of its own.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 
 import { cleanup, makeDirectory } from './cleanup.mjs';
 import { request } from './client.mjs';
@@ -136,6 +138,20 @@ class Server {
   atLeast(count, name, labels, options) {
     const what = `${name} ${JSON.stringify(labels ?? {})} to reach ${count}`;
     return until(what, async () => (await this.metrics()).value(name, labels) >= count, options);
+  }
+
+  /** Waits until the metric is `expected`, { value of the label: count }, since a response may come a moment before it is
+   * counted. Gives the metrics of that moment. */
+  async counts(name, label, expected) {
+    let metrics;
+    let seen;
+    const read = async () => {
+      metrics = await this.metrics();
+      seen = Object.fromEntries(Object.keys(expected).map((key) => [key, metrics.value(name, { [label]: key })]));
+      return isDeepStrictEqual(seen, expected);
+    };
+    await until(name, read).catch(() => assert.deepEqual(seen, expected, name));
+    return metrics;
   }
 }
 
