@@ -49,18 +49,29 @@ struct subject {
 
 extern const struct subject journal_subject, sqlite_subject;
 
-/* Which states are made. */
+/* Which states are made, and what is done with them. */
 struct selection {
 	unsigned share, shares; /* they are dealt out */
 	unsigned pages_max; /* with pages missing or torn, after one operation: more are thinned evenly; 0: no bound */
 	bool with_mapped;   /* states in which there is a file that is written through memory, too */
+	unsigned relapses;  /* of so many states one: the recovery itself is failed, see relapse.c; 0: of none */
 };
 
-/* Makes the states in `folder` and has each checked. */
-void states_check(const struct subject *subject, const struct disk_log *log, unsigned events, const char *folder,
-                  struct selection selection, struct findings *findings);
+/* Makes the states in `folder` and has each checked. `promise`: what holds before the first operation. */
+void states_check(const struct subject *subject, const struct disk_log *log, const struct promise *promise,
+                  const char *folder, struct selection selection, struct findings *findings);
 
-/* Deletes its files. */
+/* For each sync of the start in `folder` and of what follows it: it fails, and then the machine dies after any operation,
+ * or the next start finds what this one left. Returns how many syncs there are. */
+long relapse_check(const struct subject *subject, const char *folder, const struct promise *promise,
+                   struct findings *findings);
+
+/* A new folder in memory; it and its files are deleted with folder_remove(), the files alone with folder_empty(). */
+struct folder {
+	char path[32];
+};
+struct folder folder_make(void);
+void folder_remove(const struct folder *folder);
 void folder_empty(const char *folder);
 
 #endif

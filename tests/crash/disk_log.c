@@ -1,6 +1,7 @@
 /* The functions that write, and the log of them; see disk_log.h. */
 #include "crash/disk_log.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -213,10 +214,8 @@ static int sync_with(const char *name, int fd)
 	int (*function)(int) = NULL;
 	unsigned file;
 	*(void **)&function = real(name);
-	if (state.skips_syncs)
-		return 0;
 	if (!state.on)
-		return function(fd);
+		return state.skips_syncs ? 0 : function(fd);
 	(void)pthread_mutex_lock(&state.lock);
 	bool is_file = find(fd, &file), fails = (is_file || is_folder(fd)) && ++state.syncs == state.fail_at;
 	if (is_file)
@@ -227,6 +226,40 @@ static int sync_with(const char *name, int fd)
 	/* The states are made from the log, so the true disk need not be waited for. */
 	errno = state.cause;
 	return fails ? -1 : 0;
+}
+
+static void add_content(int fd, unsigned file)
+{
+	static char content[65536];
+	off_t at = 0;
+	for (ssize_t size; (size = pread(fd, content, sizeof(content), at)) > 0; at += size)
+		append((struct disk_op){.kind = DISK_WRITE, .file = file, .at = (uint64_t)at, .size = (size_t)size},
+		       content);
+	append((struct disk_op){.kind = DISK_RESIZE, .file = file, .size = (size_t)at}, NULL);
+	append((struct disk_op){.kind = DISK_SYNC, .file = file}, NULL);
+}
+
+/* Begins the log with the files that are there, as if they had just been made. */
+static void add_what_is_there(void)
+{
+	DIR *folder = opendir(state.folder);
+	const struct dirent *entry;
+	REAL(int, "openat", (int, const char *, int, ...));
+	while (folder && (entry = readdir(folder)) != NULL) {
+		struct stat status;
+		int fd = entry->d_type == DT_REG ? function(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC) : -1;
+		if (fd < 0)
+			continue;
+		if (fstat(fd, &status) == 0 && !is_mapped(entry->d_name)) {
+			add_file((struct disk_op){.kind = DISK_CREATE}, entry->d_name, status.st_ino);
+			add_content(fd, state.file_count - 1);
+		}
+		(void)close(fd);
+	}
+	if (folder)
+		(void)closedir(folder);
+	append((struct disk_op){.kind = DISK_SYNC_NAMES}, NULL);
+	state.log.first = state.log.count;
 }
 
 void disk_log_start(const char *folder, const char *mapped, long fail_at, int cause)
@@ -244,6 +277,7 @@ void disk_log_start(const char *folder, const char *mapped, long fail_at, int ca
 	state.cause = cause;
 	state.file_count = 0;
 	state.log = (struct disk_log){0};
+	add_what_is_there();
 	(void)pthread_mutex_unlock(&state.lock);
 }
 

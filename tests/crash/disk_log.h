@@ -38,9 +38,10 @@ struct disk_op {
 struct disk_log {
 	struct disk_op *ops;
 	size_t count, room;
+	size_t first; /* the operations before it make what was there, all of it synced */
 };
 
-/* Begins to log; the folder must be empty. `mapped`: how the name of a file ends that is written through memory; its
+/* Begins to log. `mapped`: how the name of a file ends that is written through memory; its
  * beginning is looked at before each operation. NULL: of none. `fail_at`: the number of the sync that fails with `cause`, from 1; 0: none. */
 void disk_log_start(const char *folder, const char *mapped, long fail_at, int cause);
 struct disk_log disk_log_stop(void);

@@ -1,8 +1,9 @@
 /*
- * crash-states SUBJECT EVENTS FAILING [PAGES]: runs the subject with EVENTS events, and once with FAILING events for each
- * sync that it makes, which then fails; starts it in every state that a crash can leave behind, but in PAGES of those with
- * pages missing or torn after each operation; prints how many there were and what was wrong with them. Exits 1 if
- * anything was.
+ * crash-states SUBJECT EVENTS FAILING [PAGES [RELAPSES]]: runs the subject with EVENTS events, and once with FAILING events
+ * for each sync that it makes, which then fails; starts it in every state that a crash can leave behind, but in PAGES of
+ * those with pages missing or torn after each operation; prints how many there were and what was wrong with them. Of
+ * RELAPSES states with FAILING events one is started once for each sync of that start, which then fails, and is followed by
+ * another crash and start. Exits 1 if anything was wrong.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 enum { SHARES = 2, SYNCS_MAX = 10000 };
 
-static unsigned pages_max; /* see struct selection */
+static unsigned pages_max, relapses; /* see struct selection */
 
 static const char *const finding_names[FINDINGS] = {"lost", "doubled", "altered", "reordered", "refused"};
 
@@ -33,18 +34,20 @@ void folder_empty(const char *folder)
 		(void)closedir(open);
 }
 
-static void make_folder(char *path_out)
+struct folder folder_make(void)
 {
-	if (!mkdtemp(path_out)) {
-		perror(path_out);
+	struct folder folder = {"/dev/shm/sluice-crash-XXXXXX"};
+	if (!mkdtemp(folder.path)) {
+		perror(folder.path);
 		exit(2);
 	}
+	return folder;
 }
 
-static void remove_folder(const char *folder)
+void folder_remove(const struct folder *folder)
 {
-	folder_empty(folder);
-	(void)rmdir(folder);
+	folder_empty(folder->path);
+	(void)rmdir(folder->path);
 }
 
 /* In a child each, with a folder in memory; what it found comes through a pipe. */
@@ -54,12 +57,12 @@ static pid_t start_share(const struct subject *subject, const struct disk_log *l
 	pid_t child = fork();
 	if (child != 0)
 		return child;
-	char folder[] = "/dev/shm/sluice-crash-XXXXXX";
+	struct folder folder = folder_make();
 	struct findings findings = {0};
-	make_folder(folder);
+	struct promise promise = {.events = events};
 	disk_skip_syncs();
-	states_check(subject, log, events, folder, selection, &findings);
-	remove_folder(folder);
+	states_check(subject, log, &promise, folder.path, selection, &findings);
+	folder_remove(&folder);
 	_exit(write(out, &findings, sizeof(findings)) == (ssize_t)sizeof(findings) ? 0 : 2);
 }
 
@@ -72,16 +75,17 @@ static void add_findings(struct findings *all, const struct findings *more)
 		memcpy(all->example, more->example, sizeof(all->example));
 }
 
-static void check_log(const struct subject *subject, const struct disk_log *log, unsigned events, bool with_mapped,
-                      struct findings *findings)
+static void check_log(const struct subject *subject, const struct disk_log *log, unsigned events,
+                      struct selection selection, struct findings *findings)
 {
 	int pipes[2];
 	(void)fflush(stdout); /* not by each child */
 	if (pipe(pipes) != 0)
 		exit(2);
-	for (unsigned share = 0; share < SHARES; share++)
-		(void)start_share(subject, log, events, (struct selection){share, SHARES, pages_max, with_mapped},
-		                  pipes[1]);
+	selection.shares = SHARES;
+	selection.pages_max = pages_max;
+	for (; selection.share < SHARES; selection.share++)
+		(void)start_share(subject, log, events, selection, pipes[1]);
 	for (unsigned share = 0; share < SHARES; share++) {
 		struct findings more;
 		int status;
@@ -96,17 +100,16 @@ static void check_log(const struct subject *subject, const struct disk_log *log,
 }
 
 /* Returns how many syncs there were. */
-static long record_and_check(const struct subject *subject, unsigned events, long fail_at, struct findings *findings)
+static long record_and_check(const struct subject *subject, unsigned events, long fail_at, struct selection selection,
+                             struct findings *findings)
 {
-	char folder[] = "/dev/shm/sluice-crash-XXXXXX";
-	make_folder(folder);
-	disk_log_start(folder, subject->mapped, fail_at, fail_at % 2 ? EIO : ENOSPC);
-	subject->run(folder, events);
+	struct folder folder = folder_make();
+	disk_log_start(folder.path, subject->mapped, fail_at, fail_at % 2 ? EIO : ENOSPC);
+	subject->run(folder.path, events);
 	struct disk_log log = disk_log_stop();
 	long syncs = disk_log_syncs();
-	remove_folder(folder);
-	/* Where a sync has failed, what is in memory may say more than the disk has: such a start is refused, and rightly. */
-	check_log(subject, &log, events, fail_at == 0, findings);
+	folder_remove(&folder);
+	check_log(subject, &log, events, selection, findings);
 	disk_log_free(&log);
 	return syncs;
 }
@@ -127,35 +130,66 @@ static bool report(const char *what, const struct findings *findings, const stru
 	return wrong == 0;
 }
 
+static bool check_sound(const struct subject *subject, unsigned events)
+{
+	char what[64];
+	struct timespec since;
+	struct findings findings = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &since);
+	(void)record_and_check(subject, events, 0, (struct selection){.with_mapped = true}, &findings);
+	(void)snprintf(what, sizeof(what), "%s, %u events", subject->name, events);
+	return report(what, &findings, &since);
+}
+
+/* What is in memory may say more than the disk has then: such a start is refused, and rightly. So there is nothing mapped. */
+static bool check_failing(const struct subject *subject, unsigned events)
+{
+	char what[64];
+	struct timespec since;
+	struct findings findings = {0};
+	long at = 1;
+	(void)clock_gettime(CLOCK_MONOTONIC, &since);
+	while (at < SYNCS_MAX && record_and_check(subject, events, at, (struct selection){0}, &findings) >= at)
+		at++;
+	(void)snprintf(what, sizeof(what), "%s, sync 1 to %ld fails", subject->name, at - 1);
+	return report(what, &findings, &since);
+}
+
+static bool check_relapses(const struct subject *subject, unsigned events)
+{
+	char what[64];
+	struct timespec since;
+	struct findings findings = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &since);
+	(void)record_and_check(subject, events, 0, (struct selection){.relapses = relapses}, &findings);
+	(void)snprintf(what, sizeof(what), "%s, each sync of a start fails", subject->name);
+	return report(what, &findings, &since);
+}
+
+static unsigned number_at(int argc, char **argv, int place)
+{
+	return argc > place ? (unsigned)atoi(argv[place]) : 0;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 4 && argc != 5) {
-		(void)fprintf(stderr, "usage: crash-states SUBJECT EVENTS FAILING [PAGES]\n");
+	if (argc < 4 || argc > 6) {
+		(void)fprintf(stderr, "usage: crash-states SUBJECT EVENTS FAILING [PAGES [RELAPSES]]\n");
 		return 2;
 	}
 	static const struct subject *const subjects[] = {&journal_subject, &sqlite_subject};
 	const struct subject *subject = NULL;
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		subject = strcmp(subjects[i]->name, argv[1]) == 0 ? subjects[i] : subject;
-	unsigned events = (unsigned)atoi(argv[2]), failing = (unsigned)atoi(argv[3]);
-	pages_max = argc == 5 ? (unsigned)atoi(argv[4]) : 0;
+	unsigned events = number_at(argc, argv, 2), failing = number_at(argc, argv, 3);
+	pages_max = number_at(argc, argv, 4);
+	relapses = number_at(argc, argv, 5);
 	if (!subject || events >= EVENTS_MAX || failing >= EVENTS_MAX) {
 		(void)fprintf(stderr, "crash-states: no such subject, or too many events\n");
 		return 2;
 	}
-	char what[64];
-	struct timespec since;
-	(void)clock_gettime(CLOCK_MONOTONIC, &since);
-	struct findings sound = {0}, failed = {0};
-	(void)record_and_check(subject, events, 0, &sound);
-	(void)snprintf(what, sizeof(what), "%s, %u events", subject->name, events);
-	bool ok = report(what, &sound, &since);
-	if (failing == 0)
-		return !ok;
-	(void)clock_gettime(CLOCK_MONOTONIC, &since);
-	long at = 1;
-	while (at < SYNCS_MAX && record_and_check(subject, failing, at, &failed) >= at)
-		at++;
-	(void)snprintf(what, sizeof(what), "%s, sync 1 to %ld fails", subject->name, at - 1);
-	return !(report(what, &failed, &since) && ok);
+	bool ok = check_sound(subject, events);
+	ok &= failing == 0 || check_failing(subject, failing);
+	ok &= relapses == 0 || check_relapses(subject, failing);
+	return !ok;
 }

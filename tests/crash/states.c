@@ -238,7 +238,9 @@ static void write_mapped(const struct states *states, const struct disk_op *mapp
 
 static void check(struct states *states, struct choice choice)
 {
-	if (states->number++ % states->selection.shares != states->selection.share)
+	unsigned relapses = states->selection.relapses;
+	if (states->number++ % states->selection.shares != states->selection.share ||
+	    (relapses && states->number / states->selection.shares % relapses != 0))
 		return;
 	folder_empty(states->folder);
 	for (unsigned i = 0; i < states->file_count; i++) {
@@ -248,6 +250,10 @@ static void check(struct states *states, struct choice choice)
 	}
 	if (choice.mapped)
 		write_mapped(states, choice.mapped);
+	if (relapses) {
+		(void)relapse_check(states->subject, states->folder, &states->promise, states->findings);
+		return;
+	}
 	states->findings->states++;
 	states->subject->check(states->folder, &states->promise,
 	                       states->number / states->selection.shares % GOES_ON_EVERY == 0, states->findings);
@@ -316,7 +322,7 @@ static void check_one_of(struct states *states, struct thinning *thinning, struc
 
 static void check_pages(struct states *states)
 {
-	static struct page pages[64];
+	struct page pages[64];
 	size_t count = find_pages(states, pages, 64), max = states->selection.pages_max;
 	struct thinning thinning = {.step = max ? count_choices(pages, count) / max + 1 : 1,
 	                            .next = states->operations};
@@ -381,18 +387,23 @@ static void check_all(struct states *states)
 	}
 }
 
-void states_check(const struct subject *subject, const struct disk_log *log, unsigned events, const char *folder,
-                  struct selection selection, struct findings *findings)
+void states_check(const struct subject *subject, const struct disk_log *log, const struct promise *promise,
+                  const char *folder, struct selection selection, struct findings *findings)
 {
 	struct states *states = calloc(1, sizeof(*states));
 	if (!states)
 		abort();
 	states->subject = subject;
 	states->folder = folder;
-	states->promise.events = events;
+	states->promise = *promise;
+	for (unsigned i = 0; i < promise->events; i++)
+		if (promise->acknowledged[i] > states->acknowledgements)
+			states->acknowledgements = promise->acknowledged[i];
 	states->selection = selection;
 	states->findings = findings;
-	for (size_t i = 0; i < log->count; i++) {
+	for (size_t i = 0; i < log->first; i++)
+		apply(states, &log->ops[i]);
+	for (size_t i = log->first; i < log->count; i++) {
 		const struct disk_op *op = &log->ops[i];
 		if (op->kind == DISK_NOTE) {
 			take_note(states, op);
