@@ -41,6 +41,7 @@ struct sluice_event *bench_event(struct bench *bench);
 /* What a request line and a Host header say: "POST", "/webhooks?a=1", "hooks.example.com". NULL leaves a field as it is,
  * which at first is like these, with https and the client 203.0.113.7. */
 void bench_set_target(struct sluice_event *event, const char *method, const char *target, const char *authority);
+void bench_set_client(struct sluice_event *event, const char *address);
 void bench_add_header(struct sluice_event *event, const char *name, const char *value);
 void bench_set_body(struct sluice_event *event, const void *data,
                     size_t size); /* exact size: the NUL behind it ends the pages */

@@ -20,11 +20,13 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/process.h"
+#include "conform/disk.h"
 #include "conform/pages.h"
 #include "conform/record.h"
 #include "yaml/option.h"
+#include "yaml/quantity.h"
 
-enum { OPTIONS_MAX = 256, SIGNAL_STACK = 65536 };
+enum { OPTIONS_MAX = 256, SIGNAL_STACK = 65536, SIZES_MAX = 16 };
 
 struct check {
 	const struct conform *conform;
@@ -32,7 +34,8 @@ struct check {
 	const char *folder;
 	int out, output;
 	unsigned long long unique;
-	struct bench *store; /* beside the stage under test; NULL: none */
+	struct bench *store;        /* beside the stage under test; NULL: none */
+	char *sizes[SIZES_MAX + 1]; /* check_use_least_sizes() */
 };
 
 /* For those who find a flaw where no check is at hand: a breach, a signal. */
@@ -104,6 +107,7 @@ void check_main(const struct conform *conform, const struct check_entry *entry, 
 	digest_random(&check.unique, sizeof(check.unique));
 	current = &check;
 	(void)mallopt(M_ARENA_MAX, 1); /* so that leak.c can trust the allocator's figures */
+	disk_attach(folder);
 	bench_on_breach(on_breach);
 	catch_faults();
 	entry->run(&check);
@@ -135,6 +139,8 @@ static struct bench *open_stage(struct check *check, const char *const *extra, b
 	size_t count = 0;
 	for (const char *const *given = check->conform->options; given && *given && count < OPTIONS_MAX; given++)
 		options[count++] = *given;
+	for (char *const *size = check->sizes; *size && count < OPTIONS_MAX; size++)
+		options[count++] = *size;
 	for (; extra && *extra && count < OPTIONS_MAX; extra++)
 		options[count++] = *extra;
 	return open_store(check, error) ? bench_create(check->conform->plugin, options, read_only, error) : NULL;
@@ -175,10 +181,47 @@ struct bench *check_try_read_only(struct check *check, struct sluice_error *erro
 	return open_stage(check, NULL, true, error);
 }
 
+bool check_print_least_size(const struct sluice_option *option, struct buffer *out)
+{
+	if (option->type != SLUICE_TYPE_SIZE || !option->min)
+		return false;
+	buffer_printf(out, "%s=", option->name);
+	quantity_print_size((uint64_t)option->min, out);
+	return true;
+}
+
+void check_use_least_sizes(struct check *check)
+{
+	size_t count = 0;
+	char probe[] = "probe-XXXXXX";
+	check_that(check, mkdtemp(probe) && chdir(probe) == 0, "conform: cannot make a folder");
+	const struct sluice_option *option = check_ops(check)->options;
+	for (; option->type != SLUICE_TYPE_END && count < SIZES_MAX; option++) {
+		struct buffer setting = {0};
+		if (!check_print_least_size(option, &setting))
+			continue;
+		struct bench *bench = check_try(check, (const char *const[]){setting.data, NULL},
+		                                &(struct sluice_error){{0}});
+		if (bench)
+			check->sizes[count++] = setting.data;
+		if (bench)
+			bench_close(bench);
+		else
+			buffer_finish(&setting);
+	}
+	check_that(check, chdir(check->folder) == 0, "conform: cannot go back to %s", check->folder);
+}
+
 int64_t check_patience_ns(const struct check *check)
 {
 	int64_t share_ns = check->conform->timeout_ns / 20, least_ns = 3 * NS_PER_S;
 	return share_ns > least_ns ? share_ns : least_ns;
+}
+
+size_t check_effort(const struct check *check, size_t quick, size_t usual, size_t with_long)
+{
+	const size_t times[] = {[CONFORM_QUICK] = quick, [CONFORM_USUAL] = usual, [CONFORM_LONG] = with_long};
+	return times[check->conform->effort];
 }
 
 struct bench *check_store(const struct check *check)
@@ -205,6 +248,16 @@ const struct sluice_stage_ops *check_ops(const struct check *check)
 const char *check_request(const struct check *check)
 {
 	return check->conform->request;
+}
+
+const char *check_expect(const struct check *check)
+{
+	return check->conform->expect;
+}
+
+const char *check_start_folder(const struct check *check)
+{
+	return check->conform->start_folder;
 }
 
 const char *check_folder(const struct check *check)

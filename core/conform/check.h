@@ -26,6 +26,7 @@
 
 #include <sluice/stage.h>
 
+#include "base/buffer.h"
 #include "conform/bench.h"
 #include "runtime/verdict.h"
 
@@ -58,8 +59,18 @@ struct bench *check_open_read_only(struct check *check);
 struct bench *check_try(struct check *check, const char *const *extra, struct sluice_error *error);
 struct bench *check_try_read_only(struct check *check, struct sluice_error *error);
 
+/* From now on the stage is created with every option that is a size at its lower bound, as far as it takes that: its
+ * files are short then, and many. */
+void check_use_least_sizes(struct check *check);
+
+/* "name=SIZE" with the option at its lower bound; false: it is no size. */
+bool check_print_least_size(const struct sluice_option *option, struct buffer *out);
+
 /* How long to wait for what ought to come at once: 3 s, or a twentieth of the check's time limit where that is more. */
 int64_t check_patience_ns(const struct check *check);
+
+/* How often to do what may be done more often: in a quick run, a usual one, a long one. */
+size_t check_effort(const struct check *check, size_t quick, size_t usual, size_t with_long);
 
 /* The persist stage given with --store, open as soon as the stage under test is; NULL: none is given. */
 struct bench *check_store(const struct check *check);
@@ -71,6 +82,10 @@ const char *check_option(const struct check *check, const char *name);
 /* The stage's table, and the file given with --request or NULL. */
 const struct sluice_stage_ops *check_ops(const struct check *check);
 const char *check_request(const struct check *check);
+
+/* What --expect states, or NULL; and the folder that its relative paths begin at. */
+const char *check_expect(const struct check *check);
+const char *check_start_folder(const struct check *check);
 
 /* What has come out of the process on stdout and stderr since it started; the caller frees it. */
 char *check_get_output(struct check *check);

@@ -11,14 +11,25 @@
 #include "conform/check.h"
 #include "runtime/loader.h"
 
+enum conform_effort {
+	CONFORM_USUAL, /* under a minute on two cores */
+	CONFORM_QUICK, /* some seconds */
+	CONFORM_LONG,
+};
+
 struct conform {
 	const struct plugin *plugin;
 	const char *const *options; /* "name=value", NULL-terminated */
 	const char *only;           /* the one check to run; NULL: all */
 	const struct plugin
-		*store;      /* of an idempotency stage that asks a store: the persist stage that fills it, or NULL */
-	const char *request; /* a file with a request that an auth stage lets through, or NULL */
-	int64_t timeout_ns;  /* of each check */
+		*store; /* of an idempotency stage that asks a store: the persist stage that fills it, or NULL */
+	const char
+		*request; /* a file with a request that an auth or parse stage accepts, or a folder of requests and what
+	                        is stated of them: see stated.h; absolute; or NULL */
+	const char *expect;       /* what is stated of the request in the file, or NULL */
+	const char *start_folder; /* that relative paths in `expect` begin at; absolute */
+	int64_t timeout_ns;       /* of each check */
+	enum conform_effort effort;
 };
 
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN, CHECK_SKIPPED, CHECK_OUTCOMES };

@@ -230,6 +230,17 @@ const struct sluice_record *store_find(const struct store_image *image, const st
 	return NULL;
 }
 
+/* Whether an earlier event of the delivery has its id. */
+static bool is_twin(const struct delivery *delivery, size_t i)
+{
+	const struct sluice_event *event = delivery->events[i];
+	for (size_t earlier = 0; earlier < i && event->message_id.data; earlier++) {
+		if (sluice_bytes_equal(delivery->events[earlier]->message_id, event->message_id))
+			return true;
+	}
+	return false;
+}
+
 void store_expect(const struct store_image *image, const struct delivery *delivery)
 {
 	for (size_t i = 0; i < delivery->count; i++) {
@@ -244,8 +255,8 @@ void store_expect(const struct store_image *image, const struct delivery *delive
 		           "event %zu of %zu is in the store with another digest", i, delivery->count);
 		for (size_t later = i + 1; later < delivery->count; later++) {
 			const struct sluice_event *other = delivery->events[later];
-			const struct sluice_record *behind = same_stream(event, other) ? store_find(image, other)
-			                                                               : NULL;
+			bool is_behind = same_stream(event, other) && !is_twin(delivery, later);
+			const struct sluice_record *behind = is_behind ? store_find(image, other) : NULL;
 			check_that(
 				delivery->check, !behind || behind->id >= record->id,
 				"events %zu and %zu of %zu are of one stream, and have the ids %lld and %lld in the store",

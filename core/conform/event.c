@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "conform/bench.h"
+#include "conform/concurrent.h"
 #include "conform/host.h"
 #include "conform/pages.h"
 #include "runtime/response.h"
@@ -105,6 +106,11 @@ void bench_set_target(struct sluice_event *event, const char *method, const char
 		event->query = keep_text(event, query ? query + 1 : NULL);
 	if (authority)
 		event->authority = keep_text(event, authority);
+}
+
+void bench_set_client(struct sluice_event *event, const char *address)
+{
+	event->client_address = keep_text(event, address);
 }
 
 void bench_add_header(struct sluice_event *event, const char *name, const char *value)
@@ -219,12 +225,14 @@ void bench_free(struct sluice_event *event)
 
 void *bench_event_alloc(struct sluice_event *event, size_t size)
 {
+	concurrent_give_way();
 	struct own_event *own = own_of(event);
 	return own->starved ? NULL : pages_alloc(&own->pages, size);
 }
 
 const uint8_t *bench_event_digest(struct sluice_event *event)
 {
+	concurrent_give_way();
 	struct own_event *own = own_of(event);
 	if (!own->digest_known)
 		digest_content(event->event_type, event->stream, event->has_sequence, event->sequence, event->payload,
@@ -235,6 +243,7 @@ const uint8_t *bench_event_digest(struct sluice_event *event)
 
 void bench_event_explain(struct sluice_event *event, int status, int64_t delay_ns, const char *text, size_t size)
 {
+	concurrent_give_way();
 	struct own_event *own = own_of(event);
 	own->status = status;
 	own->delay_ns = delay_ns;
@@ -301,6 +310,7 @@ void bench_event_forget_words(struct sluice_event *event)
 
 void bench_event_resume(struct sluice_event *event, enum sluice_verdict verdict)
 {
+	concurrent_give_way();
 	struct own_event *own = own_of(event);
 	if (verdict == SLUICE_WAIT)
 		bench_breach("sluice_resume() with WAIT: expected another verdict");

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "conform/bench.h"
+#include "conform/concurrent.h"
 #include "runtime/loader.h"
 
 enum { NOTES_MAX = 4 << 20 };
@@ -42,6 +43,7 @@ static _Atomic int64_t fake_now_ns, fake_wall_ns;
 
 int64_t bench_now_ns(void)
 {
+	concurrent_give_way();
 	int64_t fake = atomic_load(&fake_now_ns);
 	return fake ? fake : clock_now_ns();
 }
@@ -114,6 +116,7 @@ char *bench_take_announcements(void)
 static void host_log(struct sluice_stage *stage, enum sluice_log_level level, const char *name,
                      const struct sluice_field *fields, size_t field_count)
 {
+	concurrent_give_way();
 	static const char *const levels[] = {"debug", "info", "warn", "error"};
 	struct buffer line = {0};
 	buffer_printf(&line, "%s %s/%s %s", levels[level], kind_names[stage->ops->kind], stage->ops->name, name);
@@ -151,7 +154,14 @@ static void bench_announce_store(struct sluice_stage *stage, const char *identit
 static uint64_t bench_store_epoch(struct sluice_stage *stage)
 {
 	(void)stage;
+	concurrent_give_way();
 	return atomic_load(&store_epoch);
+}
+
+static uint64_t bench_hash(const void *data, size_t size)
+{
+	concurrent_give_way();
+	return digest_hash(data, size);
 }
 
 static const void *no_extension(const char *id)
@@ -173,7 +183,7 @@ const struct sluice_host bench_host = {
 	.resume = bench_event_resume,
 	.span = bench_event_span,
 	.log = host_log,
-	.hash = digest_hash,
+	.hash = bench_hash,
 	.random = digest_random,
 	.restore = bench_event_restore,
 	.audit_hash = digest_audit_row,

@@ -94,6 +94,12 @@ static void add_command(const struct conform *conform, const char *only, struct 
 		buffer_add_text(out, " --request ");
 		add_word(conform->request, out);
 	}
+	if (conform->expect) {
+		buffer_add_text(out, " --expect ");
+		add_word(conform->expect, out);
+	}
+	if (conform->effort == CONFORM_LONG)
+		buffer_add_text(out, " --long");
 	buffer_printf(out, " --only %s", only);
 }
 

@@ -3,14 +3,11 @@
  */
 #include "conform/request.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
-
-enum { FILE_MAX = 1 << 20 };
 
 /* One line without its end; the rest begins behind it. */
 static char *take_line(char **rest)
@@ -59,19 +56,6 @@ void request_parse(struct check *check, char *text, size_t size, struct request 
 			take_request_line(request_out, line);
 	}
 	request_out->body = (struct sluice_bytes){rest, size - (size_t)(rest - text)};
-}
-
-void request_read_file(struct check *check, struct request *request_out)
-{
-	static char text[FILE_MAX + 1];
-	FILE *file = fopen(check_request(check), "re");
-	size_t size = file ? fread(text, 1, FILE_MAX, file) : 0;
-	if (file)
-		(void)fclose(file);
-	if (size == 0)
-		check_skip(check, "cannot read %s", check_request(check));
-	text[size] = '\0';
-	request_parse(check, text, size, request_out);
 }
 
 struct sluice_event *request_event(struct bench *bench, const struct request *request)

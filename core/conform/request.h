@@ -23,9 +23,6 @@ struct request {
  * if there are too many headers. */
 void request_parse(struct check *check, char *text, size_t size, struct request *request_out);
 
-/* Ends the check, skipped, if the file cannot be read. */
-void request_read_file(struct check *check, struct request *request_out);
-
 /* An event without headers and body that came to the request's target. */
 struct sluice_event *request_event(struct bench *bench, const struct request *request);
 

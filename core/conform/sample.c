@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "conform/stated.h"
 
 enum { LARGE = 20000 /* bytes */, RESUME_TIMEOUT_S = 5 };
 
@@ -51,6 +52,11 @@ struct sluice_event *sample_event(struct check *check, struct bench *bench, unsi
 	struct sluice_event *event = bench_event(bench);
 	struct buffer body = {0};
 	char id[64], stream[32];
+	const struct stated *model = i % SAMPLE_SORTS % 3 == 0 ? stated_model(check) : NULL;
+	if (model && check_ops(check)->kind <= SLUICE_KIND_PARSE) {
+		bench_free(event);
+		return stated_event(bench, model);
+	}
 	(void)snprintf(id, sizeof(id), "conform-%llx-%lu", check_unique(check), i);
 	(void)snprintf(stream, sizeof(stream), "stream-%lu", i % 3);
 	add_body(&body, sort->body, id);

@@ -10,7 +10,9 @@
 #include "base/utf8.h"
 #include "conform/check.h"
 #include "conform/concurrent.h"
+#include "conform/networks.h"
 #include "conform/sample.h"
+#include "conform/stated.h"
 #include "conform/valid.h"
 #include "yaml/option.h"
 
@@ -76,12 +78,23 @@ static void header_case(struct check *check)
 	}
 }
 
+/* Where no header of a given request makes a difference, the proof is somewhere else: in the address, say. */
+static void need_proof(struct check *check, const struct valid *valid)
+{
+	bool is_needed = !valid->stated;
+	for (size_t i = 0; i < valid->header_count; i++)
+		is_needed |= valid->headers[i].matters;
+	if (!is_needed)
+		check_skip(check, "no header of the request makes a difference");
+}
+
 static void missing_header(struct check *check)
 {
 	struct valid valid;
 	struct bench *bench = valid_open(check, &valid);
 	struct valid bare = valid;
 	bare.header_count = 0;
+	need_proof(check, &valid);
 	expect_refused(check, bench, &bare, "without any header");
 	for (size_t i = 0; i < valid.header_count; i++) {
 		if (!valid.headers[i].matters)
@@ -141,7 +154,8 @@ static void changed_header(struct check *check)
 	struct bench *bench = valid_open(check, &valid);
 	for (size_t i = 0; i < valid.header_count; i++) {
 		struct valid_header *header = &valid.headers[i];
-		for (size_t at = header->from; header->matters && at < header->value.size; at++) {
+		bool is_proof = header->matters && !stated_is_alike(valid.stated, header->name);
+		for (size_t at = header->from; is_proof && at < header->value.size; at++) {
 			char original = header->value.data[at];
 			for (int bit = 0; bit < 8; bit++) {
 				char how[128];
@@ -165,7 +179,8 @@ static void cut_header(struct check *check)
 	for (size_t i = 0; i < valid.header_count; i++) {
 		struct valid cut = valid;
 		const struct buffer *value = &valid.headers[i].value;
-		for (size_t size = value->size; valid.headers[i].matters && size-- > 0;) {
+		bool is_proof = valid.headers[i].matters && !stated_is_alike(valid.stated, valid.headers[i].name);
+		for (size_t size = value->size; is_proof && size-- > 0;) {
 			char how[128];
 			struct buffer part = {0};
 			buffer_add(&part, value->data, size);
@@ -203,6 +218,7 @@ static void same_response(struct check *check)
 	struct bench *bench = valid_open(check, &valid);
 	struct valid bare = valid;
 	bare.header_count = 0;
+	need_proof(check, &valid);
 	free(bench_take_sentences());
 	expect_refused(check, bench, &bare, "without any header");
 	char *missing = bench_take_sentences();
@@ -378,10 +394,35 @@ static void many_threads(struct check *check)
 {
 	struct valid valid;
 	struct bench *bench = valid_open(check, &valid);
+	need_proof(check, &valid);
 	struct valid proof = forge_proof(&valid), body = forge_body(&valid);
 	bool signs_body = !passes(check, bench, &body);
 	struct senders senders = {check, bench, {&valid, &proof, &valid, signs_body ? &body : &proof}};
-	concurrent_run(check, THREADS, send_many, &senders);
+	concurrent_collide(check, THREADS, send_many, &senders);
+}
+
+/* An empty item in a list may come of a variable that is not set. */
+static void refuses_an_empty_secret(struct check *check)
+{
+	size_t count = 0;
+	for (const struct sluice_option *option = check_ops(check)->options; option->type != SLUICE_TYPE_END;
+	     option++) {
+		const char *given = check_option(check, option->name);
+		if (!(option->flags & SLUICE_OPTION_SECRET) || !given)
+			continue;
+		const char *const values[] = {"", given};
+		for (size_t i = 0; i < (option->type == SLUICE_TYPE_STRINGS && option->max > 1 ? 2 : 1); i++, count++) {
+			struct buffer setting = {0};
+			struct sluice_error error = {0};
+			buffer_printf(&setting, "%s=%s%s", option->name, values[i], i ? "," : "");
+			check_that(check, !check_try(check, (const char *const[]){setting.data, NULL}, &error),
+			           "%s with an empty text%s was accepted: who knows no secret could then prove one",
+			           option->name, i ? " in its list" : "");
+			buffer_finish(&setting);
+		}
+	}
+	if (count == 0)
+		check_skip(check, "no secret option is given");
 }
 
 const struct check_entry suite_auth[] = {
@@ -396,6 +437,10 @@ const struct check_entry suite_auth[] = {
 	{"stale", "a request too old or too far in the future is rejected", stale, 0},
 	{"same-response", "a rejection does not tell which part was wrong", same_response, 0},
 	{"credential", "the credential label is stable and holds no secret", credential, 0},
+	{"empty-secret", "an empty secret is refused at the start", refuses_an_empty_secret, CHECK_NEEDS_OPTIONS},
+	{"networks", "an address is known by all its bits, and by nothing that a sender can write", networks_are_exact,
+         0},
+	{"stated", "every request that was given comes out as its author states", stated_holds, 0},
 	{"untouched", "it changes no field of the event but its own", untouched, 0},
 	{"many-threads", "on several threads at once no forged request passes", many_threads, 0},
 	{NULL, NULL, NULL, 0},

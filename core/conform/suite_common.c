@@ -158,7 +158,7 @@ static void threads(struct check *check)
 	struct bench *bench = check_open(check);
 	struct worker_context context = {check, bench, expected};
 	learn_expected(check, bench, expected);
-	concurrent_run(check, THREADS, work, &context);
+	concurrent_collide(check, THREADS, work, &context);
 	bench_close(bench);
 }
 
@@ -318,6 +318,8 @@ const struct check_entry suite_common[] = {
 	{"bounds", "every option accepts both its bounds", common_takes_its_bounds, CHECK_NEEDS_OPTIONS},
 	{"create-destroy", "destroy() frees what create() made", common_destroys_what_it_creates, 0},
 	{"create-fails", "a create() that fails leaves nothing behind", common_fails_without_trace, 0},
+	{"secret-names", "an option whose name says that it is a secret is marked as one", common_names_its_secrets,
+         CHECK_NEEDS_OPTIONS},
 	{"secrets", "secret options appear in no output", common_keeps_its_secrets, CHECK_NEEDS_OPTIONS},
 	{"verdicts", "it returns only verdicts of its kind, with the status and reason they need", verdicts, 0},
 	{"response", "what it sets in the response is legal and fits its verdict", response, 0},
@@ -325,6 +327,7 @@ const struct check_entry suite_common[] = {
 	{"settled", "a settled event leaves nothing behind", settled, 0},
 	{"keeps-nothing", "it does not touch the memory of an event that has ended", keeps_nothing, 0},
 	{"threads", "on several threads events get the same verdicts as on one", threads, 0},
+	{"static-memory", "it has nothing of an event in static memory", common_has_no_event_in_static_memory, 0},
 	{"observe", "observe() is quick and valid while events are processed", observes, 0},
 	{"tick", "tick() is quick, returns a time, and can run beside process()", ticks, 0},
 	{"drain", "drain() under load harms no event inside", drains, 0},

@@ -11,6 +11,10 @@ void common_destroys_what_it_creates(struct check *check);
 void common_fails_without_trace(struct check *check);
 void common_takes_its_bounds(struct check *check);
 void common_keeps_its_secrets(struct check *check);
+void common_names_its_secrets(struct check *check);
+
+/* suite_common_statics.c */
+void common_has_no_event_in_static_memory(struct check *check);
 
 /* Whether the text is lower case letters, digits, and any of "_.-", a letter first. */
 bool common_is_name(const char *text);

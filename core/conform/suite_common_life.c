@@ -215,6 +215,42 @@ void common_takes_its_bounds(struct check *check)
 	}
 }
 
+/* Whether one of the words in the name, or its plural, is in the list. */
+static bool has_word(const char *name, const char *const *words)
+{
+	for (const char *word = name; *word;) {
+		size_t size = strcspn(word, "_.-");
+		size_t singular = size > 1 && word[size - 1] == 's' ? size - 1 : size;
+		for (size_t i = 0; words[i]; i++) {
+			size_t length = strlen(words[i]);
+			if ((size == length || singular == length) && strncmp(word, words[i], length) == 0)
+				return true;
+		}
+		word += size + (word[size] != '\0');
+	}
+	return false;
+}
+
+/* What is told of a secret may be shown: where it is, what it is called. */
+void common_names_its_secrets(struct check *check)
+{
+	static const char *const secret[] = {"key",        "token",  "secret",     "password", "passwd",
+	                                     "credential", "apikey", "passphrase", NULL};
+	static const char *const about[] = {"file",   "path",     "id",   "name",   "header", "prefix",
+	                                    "scheme", "encoding", "type", "format", NULL};
+	for (const struct sluice_option *option = check_ops(check)->options; option->type != SLUICE_TYPE_END;
+	     option++) {
+		bool is_text = option->type == SLUICE_TYPE_STRING || option->type == SLUICE_TYPE_STRINGS;
+		if (!is_text || (option->flags & (SLUICE_OPTION_SECRET | SLUICE_OPTION_FILE | SLUICE_OPTION_LOCATION)))
+			continue;
+		check_that(
+			check, !has_word(option->name, secret) || has_word(option->name, about),
+			"the option %s looks like a secret and has no SLUICE_OPTION_SECRET: its value would be printed; "
+			"mark it, or call it by another name",
+			option->name);
+	}
+}
+
 /* Values for secret options; what must not be seen is in all of them. */
 #define MARK "Y29uZm9ybS1tYXJr" /* also base64 */
 static const char *const marked[] = {

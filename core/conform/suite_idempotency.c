@@ -8,12 +8,20 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "conform/check.h"
 #include "conform/concurrent.h"
 #include "conform/suite_idempotency.h"
 #include "yaml/option.h"
 
-enum { WAITERS = 5, THREADS = 8, ROUNDS = 200, IDS = 40, CAPACITY = 8, RESUME_TIMEOUT_S = 5 };
+enum {
+	WAITERS = 5,
+	THREADS = 8,
+	ROUNDS = 200,
+	IDS = 40,
+	TOGETHER = 48,
+	TOGETHER_ROUNDS = 8,
+	CAPACITY = 8,
+	RESUME_TIMEOUT_S = 5
+};
 
 static const enum sluice_verdict failures[] = {SLUICE_RETRY, SLUICE_FAIL, SLUICE_REJECT};
 
@@ -51,7 +59,7 @@ enum sluice_verdict idempotency_send(struct check *check, struct bench *bench, c
 	return verdict;
 }
 
-static enum sluice_verdict wait_for(struct check *check, struct sluice_event *event, const char *what)
+enum sluice_verdict idempotency_wait(struct check *check, struct sluice_event *event, const char *what)
 {
 	enum sluice_verdict verdict = SLUICE_FAIL;
 	check_that(check, bench_wait_resumed(event, RESUME_TIMEOUT_S * NS_PER_S, &verdict),
@@ -105,8 +113,8 @@ static struct sluice_event *variant(struct check *check, struct bench *bench, in
 	return event;
 }
 
-static void idempotency_expect_conflict(struct check *check, const struct sluice_event *event,
-                                        enum sluice_verdict verdict, const char *difference)
+void idempotency_expect_conflict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict,
+                                 const char *difference)
 {
 	check_that(check, verdict == SLUICE_REJECT && bench_conflicts(event),
 	           "a stored id with %s: expected a conflict, got %s with %d: see sluice_conflict()", difference,
@@ -178,11 +186,11 @@ static void waiters_share_fate(struct check *check)
 	bool parked = bench_process(bench, other) == SLUICE_WAIT;
 	idempotency_end(check, bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
-		idempotency_expect(check,
-		                   wait_for(check, flight.waiters[i], "a waiting duplicate of an event now stored"),
-		                   SLUICE_DONE, "a waiting duplicate of an event now stored");
+		idempotency_expect(
+			check, idempotency_wait(check, flight.waiters[i], "a waiting duplicate of an event now stored"),
+			SLUICE_DONE, "a waiting duplicate of an event now stored");
 	if (parked) {
-		enum sluice_verdict verdict = wait_for(check, other, "a waiting event that conflicts with it");
+		enum sluice_verdict verdict = idempotency_wait(check, other, "a waiting event that conflicts with it");
 		idempotency_expect_conflict(check, other, verdict, "other content, which waited");
 	}
 	expect_resumed_once(check, &flight);
@@ -231,9 +239,9 @@ static void heir(struct check *check)
 	for (size_t i = 0; i < WAITERS; i++) {
 		if (gone[i])
 			continue;
-		idempotency_expect(check,
-		                   wait_for(check, flight.waiters[i], "a duplicate behind an heir that is stored"),
-		                   SLUICE_DONE, "a duplicate behind an heir that is stored");
+		idempotency_expect(
+			check, idempotency_wait(check, flight.waiters[i], "a duplicate behind an heir that is stored"),
+			SLUICE_DONE, "a duplicate behind an heir that is stored");
 		check_that(check, bench_resumes(flight.waiters[i]) == 1, "an event was resumed %u times, expected once",
 		           bench_resumes(flight.waiters[i]));
 	}
@@ -279,7 +287,7 @@ static void send_many(void *context, unsigned number)
 		struct sluice_event *event = idempotency_event(rush->check, rush->bench, id, CONTENT);
 		enum sluice_verdict verdict = bench_process(rush->bench, event);
 		if (verdict == SLUICE_WAIT)
-			verdict = wait_for(rush->check, event, "on several threads at once");
+			verdict = idempotency_wait(rush->check, event, "on several threads at once");
 		check_that(rush->check, verdict == SLUICE_PASS || verdict == SLUICE_DONE,
 		           "on %d threads at once: expected PASS or DONE, got %s", THREADS, verdict_name(verdict));
 		/* On every other thread the event is stored. */
@@ -296,7 +304,7 @@ static void send_the_same(void *context, unsigned number)
 		struct sluice_event *event = idempotency_event(rush->check, rush->bench, "same", CONTENT);
 		enum sluice_verdict verdict = bench_process(rush->bench, event);
 		if (verdict == SLUICE_WAIT)
-			verdict = wait_for(rush->check, event, "on several threads at once");
+			verdict = idempotency_wait(rush->check, event, "on several threads at once");
 		if (verdict == SLUICE_PASS)
 			hold(rush, event);
 		else
@@ -304,11 +312,52 @@ static void send_the_same(void *context, unsigned number)
 	}
 }
 
+/* Events of many ids, all of which end at once; every third is not stored. */
+static void settle_together(void *context, unsigned number)
+{
+	struct rush *rush = context;
+	struct sluice_event *events[TOGETHER];
+	for (unsigned round = 0; round < TOGETHER_ROUNDS; round++) {
+		for (unsigned i = 0; i < TOGETHER; i++) {
+			char id[48];
+			(void)snprintf(id, sizeof(id), "together-%u-%u-%u", number, round, i);
+			events[i] = idempotency_event(rush->check, rush->bench, id, CONTENT);
+			idempotency_expect(rush->check, bench_process(rush->bench, events[i]), SLUICE_PASS,
+			                   "on several threads at once, the first event of an id");
+		}
+		concurrent_meet();
+		for (unsigned i = 0; i < TOGETHER && check_ops(rush->check)->settle; i++)
+			check_ops(rush->check)
+				->settle(&rush->bench->stage, events[i], i % 3 ? SLUICE_PASS : SLUICE_FAIL);
+		concurrent_meet();
+		for (unsigned i = 0; i < TOGETHER; i++)
+			bench_free(events[i]);
+	}
+}
+
+static void expect_settled(struct rush *rush)
+{
+	for (unsigned number = 0; number < THREADS; number++) {
+		for (unsigned i = 0; i < TOGETHER * TOGETHER_ROUNDS; i++) {
+			char id[48];
+			(void)snprintf(id, sizeof(id), "together-%u-%u-%u", number, i / TOGETHER, i % TOGETHER);
+			idempotency_expect(rush->check,
+			                   idempotency_send(rush->check, rush->bench, id, CONTENT, SLUICE_PASS),
+			                   i % TOGETHER % 3 ? SLUICE_DONE : SLUICE_PASS,
+			                   "after several threads had settled events at once, the next of its id");
+		}
+	}
+}
+
 static void many_threads(struct check *check)
 {
 	struct rush rush = {.check = check, .bench = check_open(check)};
-	concurrent_run(check, THREADS, send_the_same, &rush);
-	concurrent_run(check, THREADS, send_many, &rush);
+	concurrent_collide(check, THREADS, send_the_same, &rush);
+	concurrent_collide(check, THREADS, send_many, &rush);
+	if (!check_store(check)) {
+		concurrent_collide(check, THREADS, settle_together, &rush);
+		expect_settled(&rush);
+	}
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		char id[32];
 		(void)snprintf(id, sizeof(id), "rush-%u", i);
@@ -394,10 +443,10 @@ static void store_doubted(struct check *check)
 	                   "a duplicate of an event in flight while the store is in doubt");
 	idempotency_end(check, bench, flight.first, SLUICE_PASS);
 	for (size_t i = 0; i < WAITERS; i++)
-		idempotency_expect(
-			check,
-			wait_for(check, flight.waiters[i], "a waiting duplicate after the store came into doubt"),
-			SLUICE_DONE, "a waiting duplicate after the store came into doubt");
+		idempotency_expect(check,
+		                   idempotency_wait(check, flight.waiters[i],
+		                                    "a waiting duplicate after the store came into doubt"),
+		                   SLUICE_DONE, "a waiting duplicate after the store came into doubt");
 	idempotency_expect(check, idempotency_send(check, bench, "flight", CONTENT, SLUICE_DONE), SLUICE_PASS,
 	                   "a duplicate of an event that was in flight when the store came into doubt");
 }
@@ -424,10 +473,15 @@ const struct check_entry suite_idempotency[] = {
 	{"one-in-flight", "while an event is in flight, its duplicates wait", one_in_flight, 0},
 	{"shared-fate", "when it is stored, each of its duplicates is resumed once, with DONE", waiters_share_fate, 0},
 	{"heir", "when it fails, one of its duplicates takes its place", heir, 0},
+	{"heir-content", "what takes its place is stored with its own content", idempotency_heir_has_its_own_content,
+         0},
 	{"released", "when it fails, the next event of its id passes", released, 0},
 	{"many-threads", "on several threads at once, one event of an id is in flight", many_threads, 0},
 	{"expiry", "a stored id is remembered for its ttl and no longer; a claim never expires", expiry, 0},
 	{"capacity", "the newest stored ids are remembered, and no claim is dropped", capacity, 0},
+	{"remembers", "one that has a place, or asks a store, knows the stored ids after a restart",
+         idempotency_remembers, 0},
+	{"read-error", "while it cannot read what is stored, no duplicate passes", idempotency_cannot_read, 0},
 	{"store-doubted", "in a new epoch of the store a remembered id passes, so that the store decides",
          store_doubted, 0},
 	{"stored-before", "what the store has when it starts is a duplicate, from its first event on",

@@ -8,17 +8,27 @@
 #define CONTENT "{\"total\":1}"
 #define OTHER_CONTENT "{\"total\":2}"
 
-/* An event with an id of this check's own, which no store has seen. */
+/* An id of this check's own, which no store has seen. */
 struct sluice_event *idempotency_event(struct check *check, struct bench *bench, const char *id, const char *content);
 
-/* An event that ends as stored is put into the store, if the stage asks one. */
+/* Settles and frees it. An event that ends as stored is put into the store, if the stage asks one. */
 void idempotency_end(struct check *check, struct bench *bench, struct sluice_event *event, enum sluice_verdict verdict);
 
 /* Sends one through; what it gets, if it passes, at its end is `last`. Returns what process() said. */
 enum sluice_verdict idempotency_send(struct check *check, struct bench *bench, const char *id, const char *content,
                                      enum sluice_verdict last);
 
+/* The verdict that it is resumed with. */
+enum sluice_verdict idempotency_wait(struct check *check, struct sluice_event *event, const char *what);
+
 void idempotency_expect(struct check *check, enum sluice_verdict seen, enum sluice_verdict expected, const char *what);
+void idempotency_expect_conflict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict,
+                                 const char *difference);
+
+/* suite_idempotency_life.c */
+void idempotency_heir_has_its_own_content(struct check *check);
+void idempotency_remembers(struct check *check);
+void idempotency_cannot_read(struct check *check);
 
 /* suite_idempotency_store.c */
 void idempotency_stored_before(struct check *check);

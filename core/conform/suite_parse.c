@@ -13,6 +13,7 @@
 #include "conform/corpus.h"
 #include "conform/request.h"
 #include "conform/sample.h"
+#include "conform/stated.h"
 #include "yaml/option.h"
 
 enum { THREADS = 4, ROUNDS = 300, RANDOM_BODIES = 20000, DEPTH = 64, FAR_TOO_DEEP = 100000, BAD_REQUEST = 400 };
@@ -140,7 +141,10 @@ static struct bench *open_model(struct check *check)
 		return open_json(check);
 	}
 	struct bench *bench = check_open(check);
-	request_read_file(check, &model);
+	const struct stated *stated = stated_model(check);
+	if (!stated)
+		check_skip(check, "none of the requests given with --request is stated to pass");
+	model = stated->request;
 	check_that(check, model.body.size > 0, "the request given with --request: expected a body");
 	check_that(check, passes(check, bench, model.body.data, model.body.size),
 	           "the request given with --request: expected PASS, got REJECT");
@@ -473,6 +477,62 @@ static void random_bodies(struct check *check)
 	free(body);
 }
 
+/* The text stands somewhere in the request's body as it is: what comes in its place, and how. */
+static void replace(struct check *check, struct bench *bench, struct sluice_bytes text, struct sluice_bytes by)
+{
+	struct buffer body = {0};
+	const char *at = text.size ? memmem(model.body.data, model.body.size, text.data, text.size) : NULL;
+	if (!at)
+		return;
+	buffer_add(&body, model.body.data, (size_t)(at - model.body.data));
+	buffer_add(&body, by.data, by.size);
+	buffer_add(&body, at + text.size, model.body.size - text.size - (size_t)(at - model.body.data));
+	(void)passes(check, bench, body.data, body.size);
+	buffer_finish(&body);
+}
+
+static void hostile_names(struct check *check)
+{
+	static char too_long[70000];
+	memset(too_long, 'a', sizeof(too_long));
+	const struct sluice_bytes hostile[] = {
+		{too_long, SLUICE_NAME_MAX},
+		{too_long, SLUICE_NAME_MAX + 1},
+		{too_long, 300},
+		{too_long, sizeof(too_long)},
+		TEXT(""),
+		TEXT("\xff"),
+		TEXT("a\xc3"),
+		TEXT("\xed\xa0\x80"),
+		TEXT("\xc0\xaf"),
+		TEXT("a%FF"),
+		TEXT("%C3"),
+		TEXT("%ed%a0%80"),
+		TEXT("%c0%af"),
+		TEXT("\\xff"),
+		TEXT("=FF"),
+		TEXT("a\0b"),
+		TEXT("%00"),
+		TEXT("%"),
+		TEXT("%4"),
+		TEXT("%zz"),
+		TEXT("+"),
+	};
+	struct bench *bench = open_model(check);
+	const struct stated *stated = check_request(check) ? stated_model(check) : NULL;
+	const struct sluice_bytes texts[] = {
+		stated ? stated->message_id : (struct sluice_bytes)TEXT("m\\u00e9\\ud83d\\ude00"),
+		stated ? stated->event_type : (struct sluice_bytes)TEXT("\\\"t"),
+		stated ? stated->stream : (struct sluice_bytes){NULL, 0},
+	};
+	if (!texts[0].data)
+		check_skip(check, "the message id of the request is not stated: see --expect");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		for (size_t j = 0; j < sizeof(hostile) / sizeof(hostile[0]); j++)
+			replace(check, bench, texts[i], hostile[j]);
+	}
+}
+
 static void untouched(struct check *check)
 {
 	struct bench *bench = open_model(check);
@@ -551,7 +611,7 @@ static void many_threads(struct check *check)
 	readers.alone = event_of(readers.bench, model.body.data, model.body.size);
 	check_that(check, process(check, readers.bench, readers.alone) == SLUICE_PASS, "%s: expected PASS",
 	           excerpt_of(model.body).text);
-	concurrent_run(check, THREADS, check_request(check) ? read_the_same : read_many, &readers);
+	concurrent_collide(check, THREADS, check_request(check) ? read_the_same : read_many, &readers);
 }
 
 const struct check_entry suite_parse[] = {
@@ -567,6 +627,9 @@ const struct check_entry suite_parse[] = {
 	{"depth", "64 levels are accepted, 65 are rejected, and 100,000 do no harm", depth, 0},
 	{"cut-body", "a truncated body is rejected, and nothing after it is read", cut_body, 0},
 	{"random-bodies", "any body gets a valid verdict with valid fields", random_bodies, 0},
+	{"stated", "every request that was given comes out as its author states", stated_holds, 0},
+	{"hostile-names", "with an id, a type or a stream too long or not UTF-8, what was given does not pass so",
+         hostile_names, 0},
 	{"untouched", "it changes neither the body nor the core's fields", untouched, 0},
 	{"many-threads", "several threads at once each get their own fields", many_threads, 0},
 	{NULL, NULL, NULL, 0},

@@ -1,6 +1,7 @@
 /*
  * What a persist stage promises: its verdicts, and how what it stored is read. Further checks are in
- * suite_persist_content.c, suite_persist_concurrency.c, suite_persist_trouble.c and suite_persist_locations.c.
+ * suite_persist_content.c, suite_persist_concurrency.c, suite_persist_trouble.c, suite_persist_disk.c and
+ * suite_persist_locations.c.
  */
 #include "conform/suite_persist.h"
 
@@ -369,6 +370,15 @@ const struct check_entry suite_persist[] = {
 	{"survives-kill", "an event with PASS survives kill -9", persist_survives_kill, 0},
 	{"full-disk", "on a full disk events get RETRY, and are stored when sent again", persist_survives_a_full_disk,
          0},
+	{"power-cut", "an event with PASS survives a power cut", persist_survives_a_power_cut, 0},
+	{"failing-disk", "a call to the disk that fails loses and doubles nothing, whichever it is",
+         persist_survives_a_failing_disk, 0},
+	{"torn-write", "a crash within a write harms nothing before it and nothing after it",
+         persist_survives_a_torn_write, 0},
+	{"many-files", "an event is known however many files were filled since, also after a restart",
+         persist_remembers_in_all_its_files, 0},
+	{"two-processes", "two processes at one place lose and double nothing, or the second is refused",
+         persist_shares_its_place, 0},
 	{"lost-connection", "a connection cut during a batch loses and doubles nothing",
          persist_survives_lost_connections, 0},
 	{"unreachable", "create() fails if the store cannot be reached, and leaves nothing behind",

@@ -26,6 +26,13 @@ void persist_survives_lost_connections(struct check *check);
 void persist_stays_in_order_when_retried(struct check *check);
 void persist_refuses_an_unreachable_store(struct check *check);
 
+/* suite_persist_disk.c */
+void persist_survives_a_power_cut(struct check *check);
+void persist_survives_a_failing_disk(struct check *check);
+void persist_survives_a_torn_write(struct check *check);
+void persist_remembers_in_all_its_files(struct check *check);
+void persist_shares_its_place(struct check *check);
+
 /* suite_persist_letters.c */
 void persist_lists_its_dead_letters(struct check *check);
 

@@ -35,4 +35,9 @@ void queue_waits_for_the_pool(struct check *check);
 void queue_counts_its_backlog(struct check *check);
 void queue_tells_of_its_backlog(struct check *check);
 
+/* suite_queue_disk.c */
+void queue_survives_a_power_cut(struct check *check);
+void queue_survives_a_failing_disk(struct check *check);
+void queue_survives_a_torn_write(struct check *check);
+
 #endif

@@ -75,7 +75,10 @@ static void make(struct check *check, struct valid *valid)
 	*valid = (struct valid){0};
 	buffer_add_text(&valid->body, check_request(check) ? "" : BODY);
 	if (check_request(check)) {
-		request_read_file(check, &valid->request);
+		valid->stated = stated_model(check);
+		if (!valid->stated)
+			check_skip(check, "none of the requests given with --request is stated to pass");
+		valid->request = valid->stated->request;
 		use_request(valid);
 		buffer_add(&valid->body, valid->request.body.data, valid->request.body.size);
 	} else if (secret && sign(check, valid, secret)) {
@@ -146,5 +149,7 @@ struct sluice_event *valid_event(struct bench *bench, const struct valid *valid)
 	for (size_t i = 0; i < valid->header_count; i++)
 		bench_add_header(event, valid->headers[i].name, valid->headers[i].value.data);
 	bench_set_body(event, valid->body.data, valid->body.size);
+	if (valid->stated && valid->stated->client)
+		bench_set_client(event, valid->stated->client);
 	return event;
 }

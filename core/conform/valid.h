@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "conform/check.h"
 #include "conform/request.h"
+#include "conform/stated.h"
 
 struct valid {
 	struct valid_header {
@@ -18,9 +19,10 @@ struct valid {
 	} headers[REQUEST_HEADERS_MAX];
 	size_t header_count;
 	struct buffer body;
-	struct request request; /* what it was made of, or empty */
-	bool signs_body;        /* known to; a request from a file may or may not */
-	bool has_time;          /* known to sign when it was sent */
+	struct request request;      /* what it was made of, or empty */
+	const struct stated *stated; /* likewise, or NULL */
+	bool signs_body;             /* known to; a request from a file may or may not */
+	bool has_time;               /* known to sign when it was sent */
 };
 
 /* Ends the check, skipped, if no such request is known or the stage accepts every request. The clock is set to when

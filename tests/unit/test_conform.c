@@ -37,16 +37,21 @@ enum { FLAWED_ARE_BUILT = 1 };
 static const struct settings {
 	const char *ends_with; /* of the path; an empty one: of all others */
 	const char *options[4];
+	const char *request; /* in the sources */
 } all_settings[] = {
-	{"/stages/auth/hmac.so", {"secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
-	{"/stages/auth/hmac.so", {"scheme=github", "secrets=It's a Secret to Everybody"}},
-	{"/stages/auth/hmac.so", {"scheme=stripe", "secrets=conform-secret"}},
-	{"/stages/auth/hmac.so", {"scheme=slack", "secrets=conform-secret"}},
-	{"/stages/auth/hmac.so", {"scheme=shopify", "secrets=conform-secret"}},
-	{"/plugins/auth/token.so", {"tokens=conform-token"}},
-	{"/plugins/auth/basic.so", {"users=conform:conform-secret"}},
-	{"/tests/flawed/auth/", {"secrets=conform-secret"}},
-	{"", {NULL}},
+	{"/stages/auth/hmac.so", {"secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, NULL},
+	{"/stages/auth/hmac.so", {"scheme=github", "secrets=It's a Secret to Everybody"}, NULL},
+	{"/stages/auth/hmac.so", {"scheme=stripe", "secrets=conform-secret"}, NULL},
+	{"/stages/auth/hmac.so", {"scheme=slack", "secrets=conform-secret"}, NULL},
+	{"/stages/auth/hmac.so", {"scheme=shopify", "secrets=conform-secret"}, NULL},
+	{"/plugins/auth/token.so", {"tokens=conform-token"}, NULL},
+	{"/plugins/auth/basic.so", {"users=conform:conform-secret"}, NULL},
+	{"/tests/flawed/auth/", {"secrets=conform-secret"}, NULL},
+	{"/tests/flawed/address/",
+         {"networks=203.0.113.0/27,10.1.16.0/20,2001:db8::/45"},
+         TEST_SOURCE_DIR "/tests/flawed/address/requests"},
+	{"/tests/flawed/form/", {NULL}, TEST_SOURCE_DIR "/tests/flawed/form/requests"},
+	{"", {NULL}, NULL},
 };
 
 static bool fits(const struct settings *settings, const char *path)
@@ -103,6 +108,12 @@ static struct plugin *open_store_of(const char *path)
 	return store;
 }
 
+/* CI runs the quick ones; ./dev test --long the whole. */
+static enum conform_effort effort_of_tests(void)
+{
+	return getenv("SLUICE_LONG") ? CONFORM_LONG : CONFORM_QUICK;
+}
+
 /* Runs the checks, or one of them; what is broken is added to `broken`. */
 static struct conform_totals run(const char *path, const struct settings *settings, const char *only, int timeout_s,
                                  struct buffer *broken)
@@ -114,8 +125,11 @@ static struct conform_totals run(const char *path, const struct settings *settin
 	struct conform conform = {.plugin = plugin,
 	                          .store = store,
 	                          .options = settings->options,
+	                          .request = settings->request,
+	                          .start_folder = "/",
 	                          .only = only,
-	                          .timeout_ns = timeout_s * NS_PER_S};
+	                          .timeout_ns = timeout_s * NS_PER_S,
+	                          .effort = effort_of_tests()};
 	ck_assert_msg(conform_can_create(&conform, &error), "%s: %s", path, error.text);
 	struct finding finding = {&conform, broken};
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &finding);
@@ -184,6 +198,11 @@ START_TEST(test_a_stage_of_an_older_minor_conforms)
 }
 END_TEST
 
+/* What the stages of a folder are, where that is not called after it. */
+static const struct {
+	const char *folder, *kind;
+} kinds_of_folders[] = {{"address", "auth"}, {"form", "parse"}, {"table", "idempotency"}};
+
 /* What the source of a flawed stage says it breaks: "nothing" of a sound one. */
 static void read_claim(const char *path, char kind[32], char claim[64])
 {
@@ -194,6 +213,10 @@ static void read_claim(const char *path, char kind[32], char claim[64])
 	ck_assert_msg(file != NULL, "%s: has no source", source);
 	ck_assert_msg(fscanf(file, "/* breaks: %63[a-z-] */", claim) == 1, "%s: does not say what it breaks", source);
 	(void)fclose(file);
+	for (size_t i = 0; i < sizeof(kinds_of_folders) / sizeof(kinds_of_folders[0]); i++) {
+		if (strcmp(kind, kinds_of_folders[i].folder) == 0)
+			(void)snprintf(kind, 32, "%s", kinds_of_folders[i].kind);
+	}
 }
 
 static bool is_caught(const char *path, const char *claim)

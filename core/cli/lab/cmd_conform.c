@@ -99,13 +99,20 @@ static int conform_file(const char *file, const char *store_file, const struct c
 
 int cmd_conform(int argc, char **argv)
 {
-	const char *only = NULL, *timeout = NULL, *request = NULL, *store = NULL;
+	const char *only = NULL, *timeout = NULL, *request = NULL, *expect = NULL, *store = NULL;
+	bool quick = false, is_long = false;
 	const struct flag flags[] = {
 		{"only", "CHECK", "run only this check", NULL, &only},
-		{"request", "FILE", "auth, parse: a request that the stage accepts, HTTP head and body", NULL,
-	         &request},
+		{"request", "FILE",
+	         "auth, parse: a request that the stage accepts, HTTP head and body; or a folder of NAME.http\n"
+	         "and NAME.expect, which states as --expect does, a line each",
+	         NULL, &request},
+		{"expect", "LIST", "what becomes of the request: verdict=PASS,message_id=m1,payload=@FILE …", NULL,
+	         &expect},
 		{"store", "FILE.so", "idempotency that asks a store: the persist stage that fills it", NULL, &store},
 		{"timeout", "60s", "how long one check may take", NULL, &timeout},
+		{"quick", NULL, "fewer rounds: some seconds", &quick, NULL},
+		{"long", NULL, "more rounds: minutes, hours under load", &is_long, NULL},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	struct command command = {
@@ -126,14 +133,21 @@ int cmd_conform(int argc, char **argv)
 	struct conform conform = {
 		.options = arguments.request.sets, .only = only, .timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S};
 	char *request_path = request ? realpath(request, NULL) : NULL;
+	char *start_folder = realpath(".", NULL);
 	conform.request = request_path;
+	conform.expect = expect;
+	conform.start_folder = start_folder ? start_folder : "/";
+	conform.effort = is_long ? CONFORM_LONG : quick ? CONFORM_QUICK : CONFORM_USUAL;
 	if (timeout && (!quantity_parse_duration(timeout, &conform.timeout_ns) || conform.timeout_ns <= 0))
 		status = refuse("--timeout: expected a duration such as 60s, got ", timeout);
+	else if (expect && !request)
+		status = refuse("--expect: needs --request", "");
 	else if (request && !request_path)
 		status = refuse("--request: no such file: ", request);
 	else
 		status = conform_file(arguments.operands[0], store, &conform, arguments.json);
 	free(request_path);
+	free(start_folder);
 	arguments_finish(&arguments);
 	return status;
 }

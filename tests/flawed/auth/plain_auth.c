@@ -28,7 +28,7 @@ struct config {
 
 static const char *const schemes[] = {"stripe", NULL};
 
-static const struct sluice_option options[] = {
+static struct sluice_option options[] = {
 	SLUICE_OPTION_CHOICE(struct config, scheme, .name = "scheme", .choices = schemes, .fallback = "stripe",
                              .help = "the signature scheme"),
 	SLUICE_OPTION_STRINGS(struct config, secrets, .name = "secrets", .min = 1, .max = 1,
@@ -38,6 +38,12 @@ static const struct sluice_option options[] = {
                                .max = INT64_C(3600000000000), .help = "nothing but an example of a bound"),
 	SLUICE_OPTION_END,
 };
+
+__attribute__((constructor)) static void spoil_options(void)
+{
+	if (flaw == SHOWS_ITS_KEYS)
+		options[1].flags &= ~(uint32_t)SLUICE_OPTION_SECRET;
+}
 
 struct state {
 	atomic_bool closed;
@@ -51,6 +57,8 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 	const struct config *config = stage->config;
 	if (flaw == FAILS_AT_ITS_BOUND && config->patience.ns == 3600000000000)
 		return sluice_error_set(error, "that is too much");
+	if (!config->secrets.items[0][0] && flaw != ADMITS_AN_EMPTY_KEY)
+		return sluice_error_set(error, "secrets: expected a secret, got an empty text");
 	if (config->key_file) {
 		int other = flaw == LEAKS_A_DESCRIPTOR ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
 		int file = open(config->key_file, O_RDONLY | O_CLOEXEC);

@@ -15,6 +15,8 @@ enum flaw {
 	TELLS_WHAT_IS_WRONG,
 	CHANGES_THE_BODY,
 	SHARES_A_BUFFER,
+	SHOWS_ITS_KEYS, /* to whoever prints options */
+	ADMITS_AN_EMPTY_KEY,
 	CHALLENGES_NOBODY,
 	LABELS_WITH_ITS_SECRET,
 	/* of any stage */

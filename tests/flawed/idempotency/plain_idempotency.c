@@ -19,14 +19,31 @@ static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verd
 	sluice_resume(event, verdict);
 }
 
+/* Of the thread that is in settle(), where that has no lock. */
+static _Thread_local bool is_unlocked;
+
+static int lock_with_flaw(pthread_mutex_t *lock)
+{
+	return is_unlocked ? 0 : pthread_mutex_lock(lock);
+}
+
+static int unlock_with_flaw(pthread_mutex_t *lock)
+{
+	return is_unlocked ? 0 : pthread_mutex_unlock(lock);
+}
+
 #pragma push_macro("SLUICE_STAGE")
 #undef SLUICE_STAGE
 #define SLUICE_STAGE(kind_, table, ...) static const struct sluice_stage_ops memory_stage = {__VA_ARGS__}
 #define sluice_resume(event, verdict) resume_with_flaw(event, verdict)
+#define pthread_mutex_lock(lock) lock_with_flaw(lock)
+#define pthread_mutex_unlock(lock) unlock_with_flaw(lock)
 #define sluice_store_epoch(stage) (flaw == IGNORES_EPOCHS ? 0 : sluice_store_epoch(stage))
 #include "../../../stages/idempotency/memory/memory.c"
 #include "claims/claims.c"
 #undef sluice_resume
+#undef pthread_mutex_lock
+#undef pthread_mutex_unlock
 #undef sluice_store_epoch
 #pragma pop_macro("SLUICE_STAGE")
 
@@ -80,12 +97,28 @@ static enum sluice_verdict process_with_flaw(struct sluice_stage *stage, struct 
 	return flaw == LETS_TWINS_GO && verdict == SLUICE_WAIT ? SLUICE_PASS : verdict;
 }
 
+/* What is kept of the heir is what is known of the event that failed: its payload is all that differs in a test. */
+static void hand_content_down(struct sluice_stage *stage, struct sluice_event *event)
+{
+	struct claims *claims = stage->state;
+	const struct entry *entry = *sluice_local(stage, event);
+	(void)pthread_mutex_lock(&claims->lock);
+	if (entry && entry->first_waiter)
+		entry->first_waiter->event->payload = sluice_copy(entry->first_waiter->event, event->payload.data,
+		                                                  event->payload.size);
+	(void)pthread_mutex_unlock(&claims->lock);
+}
+
 static void settle_with_flaw(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)
 {
 	bool kept = verdict == SLUICE_PASS || verdict == SLUICE_DONE;
 	if (flaw == FORGETS_TO_RELEASE && !kept)
 		return;
+	if (flaw == GIVES_ITS_HEIR_ITS_CONTENT && !kept)
+		hand_content_down(stage, event);
+	is_unlocked = flaw == SETTLES_UNLOCKED;
 	memory_stage.settle(stage, event, flaw == FORGETS_WHAT_IS_KEPT ? SLUICE_FAIL : verdict);
+	is_unlocked = false;
 }
 
 static const struct sluice_idempotency_ops flawed_ops = {.process = process_with_flaw};

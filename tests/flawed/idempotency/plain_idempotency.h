@@ -17,6 +17,8 @@ enum flaw {
 	TAKES_NONE_FOR_AN_ID,
 	REJECTS_A_CONFLICT, /* by its status alone */
 	IGNORES_EPOCHS,     /* of the store */
+	GIVES_ITS_HEIR_ITS_CONTENT,
+	SETTLES_UNLOCKED,
 };
 
 extern const enum flaw flaw;

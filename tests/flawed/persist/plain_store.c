@@ -2,9 +2,9 @@
  * A plain file as a store, and what can be wrong with one. Each stage of this folder is it with one of the flaws of
  * plain_store.h; without a flaw it keeps every promise of its kind.
  *
- * The file is a row of frames, each an event or an audit row. A batch is appended with one write and synced; a torn
- * tail is not looked at, and overwritten by the next batch. The file is read anew for every batch: slow, and always
- * right.
+ * The file is a row of frames, each an event or an audit row, which ends a batch. A batch is appended with one write and
+ * synced; a torn one is not looked at, and overwritten by the next. The file is read anew for every batch: slow, and
+ * always right.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "../frames.h"
 #include "../meet.h"
 
+enum { FILE_RECORDS = 150 /* of what stands for a file */ };
 enum { FRAME_AUDIT = 'A', WRITER_SIZE = 32, COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
 
 struct config {
@@ -105,12 +107,20 @@ static bool contents_read(const struct config *config, struct contents *contents
 	size_t most = contents->text.size / sizeof(struct audit_frame) + 2; /* the smaller of the two */
 	contents->records = calloc(most, sizeof(*contents->records));
 	contents->rows = calloc(most, sizeof(*contents->rows));
-	while (frame_at(&contents->text, contents->valid_size, &frame)) {
-		const char *at = contents->text.data + contents->valid_size;
-		if (!read_event(contents, at) && !read_audit(contents, at))
+	size_t offset = 0, record_count = 0;
+	while (frame_at(&contents->text, offset, &frame)) {
+		const char *at = contents->text.data + offset;
+		offset += (size_t)frame.size;
+		if (read_event(contents, at))
+			continue;
+		if (!read_audit(contents, at))
 			break;
-		contents->valid_size += (size_t)frame.size;
+		contents->valid_size = offset;
+		record_count = contents->record_count;
 	}
+	if (flaw == KEEPS_A_TORN_TAIL)
+		contents->valid_size = contents->text.size;
+	contents->record_count = record_count;
 	return true;
 }
 
@@ -125,7 +135,7 @@ static bool append(const struct config *config, size_t end, const struct text *t
 			break;
 		written += (size_t)size;
 	}
-	bool ok = file >= 0 && written == text->size && fdatasync(file) == 0;
+	bool ok = file >= 0 && written == text->size && (flaw == SYNCS_NOTHING || fdatasync(file) == 0);
 	if (!ok && file >= 0)
 		(void)!ftruncate(file, (off_t)end);
 	if (file >= 0)
@@ -203,7 +213,10 @@ static bool has_id(const struct sluice_event *event, struct sluice_bytes id)
 static const struct sluice_record *find(const struct store *store, const struct contents *contents,
                                         const struct sluice_event *event)
 {
-	for (size_t i = flaw == FORGETS_IDS ? store->first_own : 0; i < contents->record_count; i++) {
+	size_t first = flaw == FORGETS_IDS ? store->first_own : 0;
+	if (flaw == KNOWS_ITS_NEWEST_FILE)
+		first = contents->record_count / FILE_RECORDS * FILE_RECORDS;
+	for (size_t i = first; i < contents->record_count; i++) {
 		if (has_id(event, contents->records[i].message_id))
 			return &contents->records[i];
 	}
@@ -277,7 +290,7 @@ static void write_events(const struct store *store, const struct contents *conte
 static void postpone(struct sluice_batch *batch, const char *why)
 {
 	for (size_t i = 0; i < batch->count; i++) {
-		if (batch->verdicts[i] != SLUICE_FAIL)
+		if (flaw == KEEPS_TWINS_DONE ? batch->verdicts[i] == SLUICE_PASS : batch->verdicts[i] != SLUICE_FAIL)
 			batch->verdicts[i] = sluice_retry(batch->events[i], 0, "%s", why);
 	}
 }
@@ -357,15 +370,28 @@ static void transact(struct sluice_stage *stage, struct sluice_batch *batch)
 	contents_finish(&contents);
 }
 
+/* Against other processes; they come one after another. */
+static int lock_file(const struct config *config)
+{
+	bool lets_others_in = flaw == IGNORES_OTHERS || flaw == WRITES_UNLOCKED || flaw == CHECKS_THEN_INSERTS;
+	int guard = lets_others_in ? -1 : open(path_of(config), O_RDWR | O_CLOEXEC);
+	if (guard >= 0)
+		(void)flock(guard, LOCK_EX);
+	return guard;
+}
+
 static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
 {
 	struct store *store = stage->state;
 	(void)pthread_mutex_lock(&store->lock);
+	int guard = lock_file(stage->config);
 	size_t step = flaw == STORES_PAST_A_RETRY ? 1 : batch->count;
 	for (size_t i = 0; i < batch->count; i += step) {
 		struct sluice_batch part = {&batch->events[i], &batch->verdicts[i], step, batch->worker};
 		transact(stage, &part);
 	}
+	if (guard >= 0)
+		(void)close(guard);
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
@@ -388,11 +414,20 @@ static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn 
 	return true;
 }
 
+/* Two processes may have written in turn. */
+static int by_writer(const void *a, const void *b)
+{
+	const struct sluice_audit_row *left = a, *right = b;
+	int order = memcmp(left->writer.data, right->writer.data, WRITER_SIZE);
+	return order ? order : (left->position > right->position) - (left->position < right->position);
+}
+
 static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct contents contents;
 	if (!contents_read(stage->config, &contents, error))
 		return false;
+	qsort(contents.rows, contents.row_count, sizeof(*contents.rows), by_writer);
 	for (size_t i = 0; i < contents.row_count && each(context, &contents.rows[i]); i++)
 		;
 	contents_finish(&contents);
@@ -500,9 +535,24 @@ static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 	       sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
 }
 
+/* The file is there after a power cut, too. */
+static void sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[1024];
+	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return;
+	(void)fsync(directory);
+	(void)close(directory);
+}
+
 static bool make_file(const struct config *config, struct sluice_error *error)
 {
 	int file = open(path_of(config), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (file >= 0 && flaw != SYNCS_NO_FOLDER)
+		sync_folder_of(path_of(config));
 	if (file >= 0)
 		return close(file) == 0;
 	(void)sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));

@@ -24,8 +24,6 @@ enum { FLAGS = SLUICE_QUEUE_DURABLE };
 
 enum { FRAME_DONE = 'D', RING = 5 /* places in the ring of FORGETS_AT_THE_END */ };
 
-static char all_of_it[4 << 20]; /* BUFFERS: one that happens to be empty would hide the flaw */
-
 struct config {
 	int64_t capacity;
 	const char *path;
@@ -50,8 +48,10 @@ struct queue {
 	struct place *first; /* oldest first */
 	int64_t last_number;
 	struct sluice_event *yielded_last;
-	FILE *journal;
-	pthread_t writer; /* of one that parks: makes places ready */
+	int journal;          /* a descriptor; of one that is not journaled -1 */
+	off_t end;            /* of the journal */
+	struct text buffered; /* BUFFERS: what is not written yet */
+	pthread_t writer;     /* of one that parks: makes places ready */
 	bool over;
 
 	struct text old; /* what the last life left */
@@ -69,28 +69,46 @@ static bool is_journaled(void)
 	return FLAGS != 0 && flaw != DURABLE_IN_NAME;
 }
 
-static void write_journal(struct queue *queue, const void *data, size_t size)
+/* All or nothing. */
+static bool write_journal(struct queue *queue, const void *data, size_t size)
 {
-	(void)fwrite(data, 1, size, queue->journal);
-	if (flaw != BUFFERS && (fflush(queue->journal) != 0 || fdatasync(fileno(queue->journal)) != 0))
-		abort();
+	size_t written = 0;
+	if (flaw == BUFFERS) {
+		text_add(&queue->buffered, data, size);
+		return true;
+	}
+	while (written < size) {
+		ssize_t step = pwrite(queue->journal, (const char *)data + written, size - written,
+		                      queue->end + (off_t)written);
+		if (step <= 0)
+			break;
+		written += (size_t)step;
+	}
+	bool ok = written == size && (flaw == SYNCS_NOTHING || fdatasync(queue->journal) == 0);
+	if (ok || flaw == IGNORES_A_FAILING_DISK) {
+		queue->end += (off_t)size;
+		return true;
+	}
+	(void)!ftruncate(queue->journal, queue->end);
+	return false;
 }
 
-static void journal_put(struct queue *queue, struct sluice_event *event, int64_t number)
+static bool journal_put(struct queue *queue, struct sluice_event *event, int64_t number)
 {
 	struct text text = {0};
 	struct sluice_record record = record_of(event, number);
 	if (flaw == CUTS_AT_NUL)
 		record.payload.size = strnlen(record.payload.data, record.payload.size);
 	frame_write_event(&text, &record);
-	write_journal(queue, text.data, text.size);
+	bool ok = write_journal(queue, text.data, text.size);
 	free(text.data);
+	return ok;
 }
 
 static void journal_done(struct queue *queue, int64_t number)
 {
 	struct done_frame frame = {{FRAME_DONE, (int32_t)sizeof(frame)}, number};
-	write_journal(queue, &frame, sizeof(frame));
+	(void)write_journal(queue, &frame, sizeof(frame)); /* else it comes again */
 }
 
 static size_t count_inside(const struct queue *queue)
@@ -124,8 +142,10 @@ static enum sluice_verdict put_locked(struct sluice_stage *stage, struct sluice_
 	place->event = event;
 	place->number = ++queue->last_number;
 	place->is_ready = !parks() || flaw == YIELDS_WHAT_WAITS;
-	if (!parks() && is_journaled())
-		journal_put(queue, event, place->number);
+	if (!parks() && is_journaled() && !journal_put(queue, event, place->number)) {
+		free(place);
+		return sluice_retry(event, 0, "the journal could not be written");
+	}
 	append(queue, place);
 	(void)pthread_cond_broadcast(&queue->changed);
 	return parks() ? SLUICE_WAIT : SLUICE_PASS;
@@ -150,6 +170,15 @@ static struct place *next_to_write(struct queue *queue)
 	return place;
 }
 
+static void unlink_place(struct queue *queue, struct place *place)
+{
+	struct place **link = &queue->first;
+	while (*link != place)
+		link = &(*link)->next;
+	*link = place->next;
+	free(place);
+}
+
 /* The other half of put(), where it parks. */
 static void *write_places(void *context)
 {
@@ -161,7 +190,12 @@ static void *write_places(void *context)
 			(void)pthread_cond_wait(&queue->changed, &queue->lock);
 			continue;
 		}
-		journal_put(queue, place->event, place->number);
+		if (!journal_put(queue, place->event, place->number)) {
+			struct sluice_event *event = place->event;
+			unlink_place(queue, place);
+			sluice_resume(event, sluice_retry(event, 0, "the journal could not be written"));
+			continue;
+		}
 		sluice_resume(place->event, SLUICE_PASS);
 		if (flaw == RESUMES_TWICE)
 			sluice_resume(place->event, SLUICE_PASS);
@@ -245,10 +279,8 @@ static void done(struct sluice_stage *stage, struct sluice_event *event, enum sl
 	    (verdict != SLUICE_RETRY || !event->acknowledged || flaw == ALL_DONE_IS_DONE))
 		journal_done(queue, place->number);
 	bool is_freed = flaw != DONE_FREES_NOTHING && (flaw != DONE_IN_ORDER || place == queue->first);
-	if (place && is_freed) {
-		*link = place->next;
-		free(place);
-	}
+	if (place && is_freed)
+		unlink_place(queue, place);
 	(void)pthread_mutex_unlock(&queue->lock);
 }
 
@@ -275,14 +307,36 @@ static void read_frame(struct queue *queue, const char *at)
 	forget_number(queue, done_frame.number);
 }
 
+/* What a crash has left behind the last whole frame is cut off. */
 static void read_journal(struct queue *queue, const char *path)
 {
 	struct frame frame;
+	size_t offset = 0;
 	if (!text_read_file(&queue->old, path))
 		return;
 	queue->backlog = calloc(queue->old.size / sizeof(struct event_frame) + 1, sizeof(*queue->backlog));
-	for (size_t offset = 0; frame_at(&queue->old, offset, &frame); offset += (size_t)frame.size)
+	for (; frame_at(&queue->old, offset, &frame); offset += (size_t)frame.size)
 		read_frame(queue, queue->old.data + offset);
+	queue->end = (off_t)(flaw == KEEPS_A_TORN_TAIL ? queue->old.size : offset);
+	(void)!ftruncate(queue->journal, queue->end);
+}
+
+/* Its name is there after a power cut, too. */
+static bool open_journal(struct queue *queue, const char *path, struct sluice_error *error)
+{
+	queue->journal = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (queue->journal < 0)
+		return sluice_error_set(error, "path: %s: %s", path, strerror(errno));
+	const char *slash = strrchr(path, '/');
+	char folder[1024];
+	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory >= 0) {
+		(void)fsync(directory);
+		(void)close(directory);
+	}
+	read_journal(queue, path);
+	return true;
 }
 
 static bool recover(struct sluice_stage *stage, struct sluice_error *error)
@@ -299,15 +353,10 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct queue *queue = calloc(1, sizeof(*queue));
-	if (is_journaled()) {
-		queue->journal = fopen(config->path, "ae");
-		if (!queue->journal) {
-			free(queue);
-			return sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
-		}
-		if (flaw == BUFFERS)
-			(void)setvbuf(queue->journal, all_of_it, _IOFBF, sizeof(all_of_it));
-		read_journal(queue, config->path);
+	queue->journal = -1;
+	if (is_journaled() && !open_journal(queue, config->path, error)) {
+		free(queue);
+		return false;
 	}
 	(void)pthread_mutex_init(&queue->lock, NULL);
 	(void)pthread_cond_init(&queue->changed, NULL);
@@ -340,8 +389,11 @@ static void destroy(struct sluice_stage *stage)
 	struct queue *queue = stage->state;
 	if (parks())
 		end_writer(queue);
-	if (queue->journal)
-		(void)fclose(queue->journal);
+	if (queue->journal >= 0) {
+		(void)!write(queue->journal, queue->buffered.data, queue->buffered.size);
+		(void)close(queue->journal);
+	}
+	free(queue->buffered.data);
 	for (struct place *place = queue->first, *next; place; place = next) {
 		next = place->next;
 		free(place);

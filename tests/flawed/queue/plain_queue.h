@@ -19,7 +19,10 @@ enum flaw {
 	YIELDS_WHAT_WAITS, /* for its journal */
 	FORGETS_AT_DRAIN,
 	DURABLE_IN_NAME,
-	BUFFERS,              /* its journal, until it is closed */
+	BUFFERS, /* its journal, until it is closed */
+	SYNCS_NOTHING,
+	IGNORES_A_FAILING_DISK,
+	KEEPS_A_TORN_TAIL,    /* and writes behind it */
 	FORGETS_WHAT_IS_DONE, /* to have been done */
 	ALL_DONE_IS_DONE,     /* also what was to be retried */
 	CUTS_AT_NUL,          /* payloads are texts to it */
