@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "runtime/dispatcher.h"
 #include "runtime/resume.h"
 
@@ -50,6 +51,31 @@ static enum sluice_verdict check_resumed(struct instance *instance, struct event
 {
 	return verdict == SLUICE_WAIT ? broken_promise(instance, event, verdict)
 	                              : check_verdict(instance, event, verdict);
+}
+
+/* What a parse stage calls the event: lanes, lineage and stores keep names of up to SLUICE_NAME_MAX bytes, and everybody
+ * takes them for text. A sender's event that broke its parser is not the sender's fault. */
+static enum sluice_verdict check_names(struct instance *instance, struct event *event)
+{
+	const struct {
+		const char *field;
+		struct sluice_bytes name;
+		size_t least;
+	} names[] = {{"message_id", event->pub.message_id, 1},
+	             {"event_type", event->pub.event_type, 0},
+	             {"stream", event->pub.stream, 1}};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct sluice_bytes *name = &names[i].name;
+		if (!name->data || (name->size >= names[i].least && name->size <= SLUICE_NAME_MAX &&
+		                    utf8_valid(name->data, name->size)))
+			continue;
+		log_event(SLUICE_LOG_ERROR, instance->label, "stage_broke_contract",
+		          sluice_text("field", names[i].field), sluice_int("size", (int64_t)name->size),
+		          sluice_text("expected", "up to 255 bytes of UTF-8"));
+		event->pub.message_id = event->pub.event_type = event->pub.stream = (struct sluice_bytes){NULL, 0};
+		return sluice_fail(&event->pub, "the parse stage set an invalid %s", names[i].field);
+	}
+	return SLUICE_PASS;
 }
 
 static void forget_explanation(struct event *event)
@@ -314,9 +340,8 @@ void flow_advance(struct event *event)
 				return;
 			verdict = check_resumed(instance, event, event->resumed_with);
 		}
-		/* Lanes know a stream by all of its name: one they could not keep would lose its order in silence. */
-		if (verdict == SLUICE_PASS && event->pub.stream.size > SLUICE_NAME_MAX)
-			verdict = broken_promise(instance, event, verdict);
+		if (verdict == SLUICE_PASS && event->at == SLUICE_KIND_PARSE)
+			verdict = check_names(instance, event);
 		if (verdict != SLUICE_PASS) {
 			flow_finish(event, verdict);
 			return;

@@ -194,6 +194,10 @@ static const struct {
 	{"UPDATE webhook_audit_trail SET covers = CAST(covers || substr(covers, 1, 40) AS BLOB) WHERE position = 3",
          {{AUDIT_WRONG_HASH, 0, 3}, {AUDIT_COVERED_TWICE, 7, 3}},
          2},
+	{"CREATE TABLE other AS SELECT * FROM webhook_events;DROP TABLE webhook_events;"
+         "ALTER TABLE other RENAME TO webhook_events;UPDATE webhook_events SET message_id = 'id-4' WHERE id IN (6, 11)",
+         {{AUDIT_STORED_TWICE, 6, 0}, {AUDIT_STORED_TWICE, 11, 0}},
+         2},
 };
 
 START_TEST(test_what_was_done_by_hand_is_found_and_nothing_else)

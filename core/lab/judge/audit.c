@@ -1,6 +1,6 @@
 /*
  * The auditor. The trail is read first and what it covers kept, 56 bytes an event; then the events go by in the order
- * of their ids, and so do the covers. Events are never held in memory.
+ * of their ids, and so do the covers. Of the events only half a hash of each message id is kept, 24 bytes.
  */
 #include "lab/judge/audit.h"
 
@@ -25,6 +25,7 @@ const struct audit_words audit_violation_words[AUDIT_VIOLATIONS] = {
 	[AUDIT_OTHER_EVENT] = {"other_event", "its digest is not the one the trail covers"},
 	[AUDIT_UNCOVERED] = {"uncovered", "no row of the trail covers it"},
 	[AUDIT_COVERED_TWICE] = {"covered_twice", "two rows of the trail cover it"},
+	[AUDIT_STORED_TWICE] = {"stored_twice", "another event before it has its message id"},
 	[AUDIT_MISSING_EVENT] = {"missing_event", "the trail covers it and it is not there"},
 };
 
@@ -33,6 +34,12 @@ struct cover {
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 	size_t chain; /* index into the result's heads */
 	int64_t position;
+};
+
+/* Half of a SHA-256 is enough to know a message id by. */
+struct known_id {
+	uint8_t hash[SLUICE_DIGEST_SIZE / 2];
+	int64_t record;
 };
 
 struct audit {
@@ -46,6 +53,9 @@ struct audit {
 	size_t cover_count, cover_room;
 	size_t next_cover; /* while the events go by */
 	size_t head_room;
+
+	struct known_id *ids; /* of the events, in their order */
+	size_t id_count, id_room;
 };
 
 static void report(struct audit *audit, struct audit_finding finding)
@@ -185,10 +195,43 @@ static void skip_cover(struct audit *audit, enum audit_violation violation)
 	audit->next_cover++;
 }
 
+static void keep_id(struct audit *audit, const struct sluice_record *record)
+{
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	if (!record->message_id.data)
+		return;
+	if (audit->id_count == audit->id_room) {
+		audit->id_room = audit->id_room ? 2 * audit->id_room : 1024;
+		audit->ids = must_realloc(audit->ids, audit->id_room * sizeof(*audit->ids));
+	}
+	struct known_id *id = &audit->ids[audit->id_count++];
+	digest_bytes(record->message_id.data, record->message_id.size, digest);
+	memcpy(id->hash, digest, sizeof(id->hash));
+	id->record = record->id;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct known_id *left = a, *right = b;
+	int order = memcmp(left->hash, right->hash, sizeof(left->hash));
+	return order ? order : (left->record > right->record) - (left->record < right->record);
+}
+
+static void check_ids(struct audit *audit)
+{
+	if (audit->id_count > 0)
+		qsort(audit->ids, audit->id_count, sizeof(*audit->ids), by_hash);
+	for (size_t i = 1; i < audit->id_count; i++) {
+		if (memcmp(audit->ids[i - 1].hash, audit->ids[i].hash, sizeof(audit->ids[i].hash)) == 0)
+			report_event(audit, AUDIT_STORED_TWICE, audit->ids[i].record);
+	}
+}
+
 static bool check_event(void *context, const struct sluice_record *record)
 {
 	struct audit *audit = context;
 	audit->result->events++;
+	keep_id(audit, record);
 	if (record->payload_rewritten) {
 		audit->result->unproven++;
 	} else {
@@ -224,6 +267,9 @@ bool audit_verify(const struct audit_source *source, const struct audit_head *kn
 	}
 	while (ok && audit.next_cover < audit.cover_count)
 		skip_cover(&audit, AUDIT_MISSING_EVENT);
+	if (ok)
+		check_ids(&audit);
+	free(audit.ids);
 	free(audit.covers);
 	return ok;
 }

@@ -3,7 +3,7 @@
  *
  * Checked are each writer's chain (positions 1, 2, 3 … without a gap, each row holding the hash of the one before, each
  * hash right), each event's digest, that every event is covered by exactly one row, and that every covered event is
- * there as it was. A tail cut off a chain cannot be seen in the trail itself: for that, hand in heads that the log has
+ * there as it was, and that no message id is stored twice. A tail cut off a chain cannot be seen in the trail itself: for that, hand in heads that the log has
  * kept.
  */
 #ifndef LAB_JUDGE_AUDIT_H
@@ -36,6 +36,7 @@ enum audit_violation {
 	AUDIT_UNCOVERED,     /* an event that no row covers */
 	AUDIT_COVERED_TWICE, /* an event that two rows cover */
 	AUDIT_MISSING_EVENT, /* a row covers an event that is not there */
+	AUDIT_STORED_TWICE,  /* an event whose message id another one before it has */
 	AUDIT_VIOLATIONS,
 };
 /* Each for programs, "gap", and for people, "a position is missing or there twice". */
