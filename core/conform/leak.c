@@ -18,8 +18,8 @@ struct holdings {
 };
 
 enum {
-	HEAP_GRAIN = 16,           /* bytes: the least that is lost when something is lost in every round */
-	HEAP_GRAIN_OF_STORE = 256, /* its library's caches and the heap's own cuttings settle slowly */
+	HEAP_NOISE = 256, /* bytes, and one more in four rounds: what is lost in one of many rounds adds up */
+	HEAP_NOISE_OF_LIBRARY = 256, /* in each round: its caches and the heap's own cuttings settle slowly */
 	SETTLE_MS = 3000,
 	WHY_SIZE = 64,
 	TRIES = 6, /* caches of the allocator settle slowly; what is lost is lost each time */
@@ -89,7 +89,7 @@ void leak_expect_none(struct check *check, size_t rounds,
 {
 	bool has_library = check_ops(check)->kind >= SLUICE_KIND_QUEUE || check_store(check) ||
 	                   check_option(check, "url");
-	size_t grain = has_library ? HEAP_GRAIN_OF_STORE : HEAP_GRAIN;
+	size_t noise = has_library ? rounds * HEAP_NOISE_OF_LIBRARY : HEAP_NOISE + rounds / 4;
 	char why[WHY_SIZE] = "";
 	for (size_t i = 0; i < rounds; i++)
 		once(check, context, i);
@@ -98,7 +98,7 @@ void leak_expect_none(struct check *check, size_t rounds,
 		for (size_t i = 0; i < rounds; i++)
 			once(check, context, i);
 		struct holdings now = count_settled(&before);
-		if (!has_leaked(&before, &now, rounds * grain, why))
+		if (!has_leaked(&before, &now, noise, why))
 			return;
 	}
 	check_fail(check, __FILE__, __LINE__, "%zu rounds of %s left %s", rounds, what, why);

@@ -152,9 +152,13 @@ const struct stated *stated_all(struct check *check, size_t *count_out)
 {
 	const char *path = check_request(check);
 	struct stat status;
-	if (path && !all_read && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+	if (all_read) {
+		*count_out = all_count;
+		return all;
+	}
+	if (path && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
 		read_folder(check, path);
-	} else if (path && !all_read) {
+	} else if (path) {
 		struct stated *stated = add(check, path);
 		const char *expect = check_expect(check);
 		if (expect)

@@ -14,6 +14,7 @@
 
 enum {
 	EVENTS = 400,
+	MANY_EVENTS = 10000,
 	THREADS = 4,
 	QUICK_MS = 500, /* sanitizers and a busy machine included */
 };
@@ -104,8 +105,9 @@ static void settled(struct check *check)
 {
 	sample_need_front(check);
 	struct bench *bench = check_open(check), *other = check_open(check);
-	leak_expect_none(check, EVENTS, run_once, bench, "process() and settle()");
-	leak_expect_none(check, EVENTS, fail_one_after_it_passed, other, "process() and settle() with every verdict");
+	size_t rounds = check_effort(check, EVENTS, MANY_EVENTS, 4 * MANY_EVENTS);
+	leak_expect_none(check, rounds, run_once, bench, "process() and settle()");
+	leak_expect_none(check, rounds, fail_one_after_it_passed, other, "process() and settle() with every verdict");
 }
 
 static void keeps_nothing(struct check *check)

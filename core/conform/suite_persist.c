@@ -373,6 +373,7 @@ const struct check_entry suite_persist[] = {
 	{"power-cut", "an event with PASS survives a power cut", persist_survives_a_power_cut, 0},
 	{"failing-disk", "a call to the disk that fails loses and doubles nothing, whichever it is",
          persist_survives_a_failing_disk, 0},
+	{"read-error", "while it cannot read what is stored, no event is stored again", persist_cannot_read, 0},
 	{"torn-write", "a crash within a write harms nothing before it and nothing after it",
          persist_survives_a_torn_write, 0},
 	{"many-files", "an event is known however many files were filled since, also after a restart",

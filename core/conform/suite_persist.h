@@ -29,6 +29,7 @@ void persist_refuses_an_unreachable_store(struct check *check);
 /* suite_persist_disk.c */
 void persist_survives_a_power_cut(struct check *check);
 void persist_survives_a_failing_disk(struct check *check);
+void persist_cannot_read(struct check *check);
 void persist_survives_a_torn_write(struct check *check);
 void persist_remembers_in_all_its_files(struct check *check);
 void persist_shares_its_place(struct check *check);

@@ -191,6 +191,30 @@ void persist_survives_a_failing_disk(struct check *check)
 		check_skip(check, "it writes no files from this process");
 }
 
+void persist_cannot_read(struct check *check)
+{
+	disk_remember();
+	struct bench *bench = check_open(check);
+	store_batch(check, bench, 0, 7);
+	bench_close(bench);
+	bench = check_open(check);
+	struct delivery delivery = make_batch(check, bench, 0, 7);
+	disk_break(DISK_EIO_READ, 1);
+	delivery_send(&delivery);
+	if (!disk_mend())
+		check_skip(check, "it reads no file from this process while it stores");
+	for (size_t i = 0; i < delivery.count; i++)
+		check_that(check, delivery.verdicts[i] == SLUICE_RETRY || delivery.verdicts[i] == SLUICE_DONE,
+		           "it could not read its files (EIO), and an event that is stored got %s: expected RETRY",
+		           verdict_name(delivery.verdicts[i]));
+	delivery_send_until_settled(&delivery);
+	delivery_expect_all(&delivery, SLUICE_DONE);
+	expect_once(&delivery, "its files could not be read for a while");
+	delivery_end(&delivery);
+	bench_close(bench);
+	store_expect_audited(check);
+}
+
 /* Room for a part of the next batch: the write behind it ends the process. */
 static int store_until_a_write_is_torn(struct check *check, int out, void *context)
 {

@@ -30,17 +30,18 @@ static void text_add(struct text *text, const void *data, size_t size)
 	text->size += size;
 }
 
-/* False: there is no such file. */
+/* False: there is no such file, or it cannot be read. */
 static bool text_read_file(struct text *text, const char *path)
 {
 	char part[65536];
+	ssize_t size;
 	int file = open(path, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return false;
-	for (ssize_t size; (size = read(file, part, sizeof(part))) > 0;)
+	while ((size = read(file, part, sizeof(part))) > 0)
 		text_add(text, part, (size_t)size);
 	(void)close(file);
-	return true;
+	return size == 0;
 }
 
 struct frame {

@@ -50,18 +50,20 @@ static void lookup_close(struct lookup *lookup)
 	(void)lookup;
 }
 
-/* Calls for each record of the file, as long as that returns true; the record points into memory that is gone afterwards. */
-static void read_store(struct lookup *lookup, bool (*each)(void *context, const struct sluice_record *record),
+/* Calls for each record of the file, as long as that returns true; the record points into memory that is gone afterwards.
+ * False: the file cannot be read. */
+static bool read_store(struct lookup *lookup, bool (*each)(void *context, const struct sluice_record *record),
                        void *context)
 {
 	const struct config *config = lookup->stage->config;
 	struct text text = {0};
 	struct sluice_record record;
 	struct frame frame;
-	bool more = text_read_file(&text, config->path);
+	bool is_read = text_read_file(&text, config->path), more = is_read;
 	for (size_t at = 0; more && frame_at(&text, at, &frame); at += (size_t)frame.size)
 		more = !frame_read_event(text.data + at, &record) || each(context, &record);
 	free(text.data);
+	return is_read;
 }
 
 struct question {
@@ -81,8 +83,8 @@ static bool compare(void *context, const struct sluice_record *record)
 static enum sluice_verdict lookup_event(struct lookup *lookup, struct sluice_event *event)
 {
 	struct question question = {event, flaw == SAYS_DUPLICATE ? SLUICE_DONE : SLUICE_PASS};
-	if (flaw != SAYS_DUPLICATE)
-		read_store(lookup, compare, &question);
+	if (flaw != SAYS_DUPLICATE && !read_store(lookup, compare, &question))
+		return sluice_retry(event, 0, "the store could not be read");
 	return question.verdict;
 }
 
@@ -112,11 +114,12 @@ static bool builder_is_whole(struct builder *builder)
 {
 	uint64_t epoch = flaw == IGNORES_EPOCHS ? 0 : sluice_store_epoch(builder->lookup->stage);
 	(void)pthread_mutex_lock(&builder->lock);
-	if (builder->whole_in != epoch + 1 && flaw != IS_WHOLE_AT_ONCE)
-		read_store(builder->lookup, add_one, builder);
-	builder->whole_in = epoch + 1;
+	bool is_whole = builder->whole_in == epoch + 1 || flaw == IS_WHOLE_AT_ONCE ||
+	                read_store(builder->lookup, add_one, builder);
+	if (is_whole)
+		builder->whole_in = epoch + 1;
 	(void)pthread_mutex_unlock(&builder->lock);
-	return true;
+	return is_whole;
 }
 
 static void add_with_flaw(struct bloom *bloom, uint64_t hash)

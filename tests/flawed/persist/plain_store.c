@@ -102,8 +102,10 @@ static bool contents_read(const struct config *config, struct contents *contents
 {
 	struct frame frame;
 	*contents = (struct contents){0};
-	if (!text_read_file(&contents->text, path_of(config)))
+	if (!text_read_file(&contents->text, path_of(config)) && flaw != TAKES_ERRORS_FOR_THE_END) {
+		free(contents->text.data);
 		return sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
+	}
 	size_t most = contents->text.size / sizeof(struct audit_frame) + 2; /* the smaller of the two */
 	contents->records = calloc(most, sizeof(*contents->records));
 	contents->rows = calloc(most, sizeof(*contents->rows));
@@ -346,7 +348,8 @@ static void transact(struct sluice_stage *stage, struct sluice_batch *batch)
 	struct text text = {0}, covers = {0};
 	write_pending(stage);
 	if (!contents_read(stage->config, &contents, NULL)) {
-		postpone(batch, "the file could not be read");
+		for (size_t i = 0; i < batch->count; i++)
+			batch->verdicts[i] = sluice_retry(batch->events[i], 0, "the file could not be read");
 		return;
 	}
 	decide_all(store, &contents, batch);

@@ -33,13 +33,14 @@ enum flaw {
 	IGNORES_A_FULL_DISK,
 	SYNCS_NOTHING,
 	SYNCS_NO_FOLDER,
-	KEEPS_A_TORN_TAIL,     /* and writes behind it */
-	KEEPS_TWINS_DONE,      /* of an event whose batch could not be written */
-	KNOWS_ITS_NEWEST_FILE, /* and no id that is in an older one */
-	IGNORES_OTHERS,        /* processes that write to the file */
-	IGNORES_A_CUT,         /* of a connection that it has to a part of itself */
-	LEAKS_WHEN_REFUSED,    /* a descriptor */
-	MIXES_LOCATIONS,       /* all those made for a laboratory */
+	KEEPS_A_TORN_TAIL,        /* and writes behind it */
+	KEEPS_TWINS_DONE,         /* of an event whose batch could not be written */
+	KNOWS_ITS_NEWEST_FILE,    /* and no id that is in an older one */
+	TAKES_ERRORS_FOR_THE_END, /* of its file */
+	IGNORES_OTHERS,           /* processes that write to the file */
+	IGNORES_A_CUT,            /* of a connection that it has to a part of itself */
+	LEAKS_WHEN_REFUSED,       /* a descriptor */
+	MIXES_LOCATIONS,          /* all those made for a laboratory */
 	LOSES_ROWS_WHEN_MAINTAINED,
 	SHOWS_NO_STATS,
 	WRITES_ITS_STATS, /* to a file beside the store */
