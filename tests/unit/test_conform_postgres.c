@@ -53,7 +53,9 @@ START_TEST(test_postgres_conforms)
 	struct conform conform = {.plugin = plugin,
 	                          .store = stages[_i].payload_type ? NULL : store,
 	                          .options = options,
-	                          .timeout_ns = PATIENCE_S * NS_PER_S};
+	                          .start_folder = "/",
+	                          .timeout_ns = PATIENCE_S * NS_PER_S,
+	                          .effort = getenv("SLUICE_LONG") ? CONFORM_LONG : CONFORM_QUICK};
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, &broken);
 	loader_close(store);
 	loader_close(plugin);
