@@ -445,6 +445,7 @@ void flow_tell_acknowledged(struct pipeline *pipeline, const struct sluice_recor
 	struct event *event = event_of_record(pipeline, record, event_pool_admit);
 	if (!event)
 		return;
+	event->pub.acknowledged = true;
 	event->at = SLUICE_KIND_IDEMPOTENCY;
 	struct instance *idempotency = pipeline->instances[SLUICE_KIND_IDEMPOTENCY];
 	enum sluice_verdict verdict = process(idempotency, event);

@@ -1043,6 +1043,7 @@ static const enum sluice_verdict told[] = {SLUICE_PASS, SLUICE_DONE, SLUICE_RETR
 static enum sluice_verdict process_told(struct sluice_stage *stage, struct sluice_event *event)
 {
 	(void)stage;
+	ck_assert(event->acknowledged); /* so it knows that it is told, not asked */
 	return told[told_number] == SLUICE_RETRY ? sluice_retry(event, 0, "away") : told[told_number];
 }
 

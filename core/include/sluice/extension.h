@@ -125,7 +125,7 @@ struct sluice_queue_backlog {
 
 /*
  * host: what a durable queue calls in recover(), for each event of its backlog in order: idempotency then knows its id
- * before the first request, as that of an event that is kept.
+ * before the first request, as that of an event that is kept. To idempotency that is an event which is acknowledged.
  */
 #define SLUICE_ACKNOWLEDGED "sluice.acknowledged/1"
 

@@ -70,7 +70,8 @@ static void count(_Atomic uint64_t *events)
 	(void)atomic_fetch_add_explicit(events, 1, memory_order_relaxed);
 }
 
-/* An id is in the filter before its event can be stored. Heirs of the event have the same one. */
+/* An id is in the filter before its event can be stored. Heirs of the event have the same one. An acknowledged event is of
+ * a queue's backlog: its id is told, and nothing is to be said of it. */
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	struct state *state = stage->state;
@@ -80,6 +81,8 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 	uint64_t hash = stage->host->hash(event->message_id.data, event->message_id.size);
 	bool is_whole = builder_is_whole(&state->builder), may_have = bloom_may_have(&state->bloom, hash);
 	bloom_add(&state->bloom, hash);
+	if (event->acknowledged)
+		return SLUICE_PASS;
 	if (is_whole && !may_have) {
 		count(&state->passed);
 		return SLUICE_PASS;

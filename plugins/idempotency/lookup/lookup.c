@@ -39,12 +39,12 @@ static void destroy(struct sluice_stage *stage)
 }
 
 /* Whoever has the claim asks. The duplicates that wait for its fate take that for an answer, as do their heirs, for whom
- * the store decides. */
+ * the store decides. An acknowledged event is of a queue's backlog: its id is told, and nothing is to be said of it. */
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {
 	struct state *state = stage->state;
 	enum sluice_verdict verdict = claims_process(state->claims, stage, event);
-	return verdict == SLUICE_PASS ? lookup_event(&state->lookup, event) : verdict;
+	return verdict == SLUICE_PASS && !event->acknowledged ? lookup_event(&state->lookup, event) : verdict;
 }
 
 static void settle(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)

@@ -133,14 +133,14 @@ static enum outcome retry_skipped(struct journal *journal, struct sluice_event *
 {
 	struct backlog_reader *reader = &journal->reader;
 	struct backlog *skipped = &reader->skipped;
-	bool is_held[STREAM_MAX] = {false};
 	enum outcome outcome = YIELDED;
 	size_t kept = 0, from = reader->retry_from;
 	reader->failures = reader->retry_from = 0;
+	memset(reader->is_held, 0, sizeof(reader->is_held));
 	for (size_t i = 0; i < skipped->count; i++) {
 		const struct leftover leftover = skipped->events[i];
 		bool is_tried = i >= from && outcome != NO_ROOM && reader->failures < FAILURES_MAX &&
-		                !is_held[leftover.stream];
+		                !reader->is_held[leftover.stream];
 		if (is_tried)
 			outcome = *count < max ? yield(journal, &leftover, &events[*count]) : NO_ROOM;
 		if (is_tried && outcome == YIELDED) {
@@ -148,7 +148,7 @@ static enum outcome retry_skipped(struct journal *journal, struct sluice_event *
 			reader->skipped_of[leftover.stream]--;
 			continue;
 		}
-		is_held[leftover.stream] = leftover.stream != NO_STREAM;
+		reader->is_held[leftover.stream] = leftover.stream != NO_STREAM;
 		skipped->events[kept++] = leftover;
 		if (is_tried && reader->failures == FAILURES_MAX)
 			reader->retry_from = kept;

@@ -3,7 +3,7 @@
  *
  * A record that cannot be read now is passed over, and with it the later ones of its stream, newer events included, so
  * that no stream overtakes; all others go on. It is tried again with growing pauses, sixteen such at a time, and stays in the
- * journal whatever comes. Streams are told apart by 12 bits of a hash: one may wait for another's record.
+ * journal whatever comes. Of 65,535 other streams one waits with it, whose name has the same 16 bits of checksum.
  *
  * Of take(), one call of which runs at a time, but for backlog_observe().
  */
@@ -26,10 +26,11 @@ struct backlog_reader {
 	struct backlog skipped;          /* in order: cannot be read now, or behind one that cannot */
 	uint32_t left[STREAM_MAX];       /* events not yielded, by stream */
 	uint32_t skipped_of[STREAM_MAX]; /* those among them that are skipped */
-	size_t failures;                 /* since the last success */
-	size_t retry_from;               /* of the skipped: those before were tried in the round before */
-	int64_t retry_at_ns, pause_ns;   /* when the skipped are tried again */
-	struct place_list behind;        /* newer events, whose streams have something left */
+	bool is_held[STREAM_MAX]; /* while the skipped are tried again: nothing of the stream before the next time */
+	size_t failures;          /* since the last success */
+	size_t retry_from;        /* of the skipped: those before were tried in the round before */
+	int64_t retry_at_ns, pause_ns; /* when the skipped are tried again */
+	struct place_list behind;      /* newer events, whose streams have something left */
 
 	uint64_t segment; /* number of the one that is open; 0: none */
 	int fd;

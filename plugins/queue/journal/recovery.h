@@ -9,8 +9,8 @@
 
 #include "segment.h"
 
-/* Streams are told apart by a checksum of their names: where two share a number, one may wait for the other in vain. */
-enum { NO_STREAM, STREAM_MAX = 4096 };
+/* Streams are told apart by 16 bits of a checksum of their names: where two share them, one may wait for the other in vain. */
+enum { NO_STREAM, STREAM_MAX = 65536 };
 uint16_t recovery_stream(struct sluice_bytes stream);
 
 /* An event of the backlog. */
