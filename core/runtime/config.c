@@ -387,10 +387,27 @@ static bool apply_layers(struct load *load, const struct config_request *request
 	return true;
 }
 
+static bool read_source(struct config *config, const struct config_request *request, struct sluice_error *error)
+{
+	struct buffer bytes = {0};
+	bool ok = true;
+	if (request->source)
+		buffer_add(&bytes, request->source->data, request->source->size);
+	else
+		ok = yaml_read_bytes(config->file, &bytes, error);
+	config->source = (struct sluice_bytes){arena_strndup(&config->arena, bytes.data ? bytes.data : "", bytes.size),
+	                                       bytes.size};
+	buffer_finish(&bytes);
+	return ok;
+}
+
 static bool load_all(struct load *load, const struct config_request *request)
 {
 	struct config *config = load->config;
-	const struct yaml_node *file = yaml_read_file(config->file, &config->arena, load->error);
+	if (!read_source(config, request, load->error))
+		return false;
+	const struct yaml_node *file = yaml_read_text(config->file, config->source.data, config->source.size,
+	                                              &config->arena, load->error);
 	return file && unresolved_read(&load->unresolved, file, &config->arena, load->error) &&
 	       apply_layers(load, request) && bind_top(load) && bind_sections(load) && read_trusted_proxies(load) &&
 	       read_public_url(load) && check_listen(load) && check_admin(load) && check_events(load) &&

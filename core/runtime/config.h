@@ -106,7 +106,8 @@ struct config {
 	struct arena arena;  /* all texts */
 	unsigned references; /* besides its owner's */
 	const char *file;
-	const char *name; /* `pipeline:` */
+	struct sluice_bytes source; /* of the file, as read */
+	const char *name;           /* `pipeline:` */
 	enum ack ack;
 	struct listen_config listen;
 	struct admin_config admin;
@@ -128,6 +129,9 @@ struct config_request {
 	const char *disable;     /* "a,b" or "all" */
 	const char *const *sets; /* "listen.port=0", NULL-terminated */
 	const char *stage_path;  /* DIR:DIR */
+
+	/* Used instead of what `file` has now; may be NULL. */
+	const struct sluice_bytes *source;
 
 	/* Used instead of the environment variable ENABLE_OPTIMIZATIONS; and its name in errors, "--a". */
 	const char *optimizations, *optimizations_from;

@@ -110,7 +110,7 @@ static enum MHD_Result respond(struct admin *admin, struct connection *connectio
 static void end_job(void *context, const struct reload_result *result)
 {
 	struct admin_request *request = context;
-	request->job = RELOAD_NOTHING;
+	request->job.kind = RELOAD_NOTHING;
 	if (result->status == MHD_HTTP_OK)
 		buffer_add(&request->body, result->body.data, result->body.size);
 	else
@@ -152,7 +152,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 	}
 	if (request->body.size == 0)
 		admin_serve(request, path, method);
-	return request->job ? begin_job(admin, connection, request) : respond(admin, connection, request);
+	return request->job.kind ? begin_job(admin, connection, request) : respond(admin, connection, request);
 }
 
 static void finish(void *context, struct connection *connection)

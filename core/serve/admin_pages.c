@@ -3,6 +3,7 @@
  */
 #include "serve/admin_pages.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -86,6 +87,14 @@ static void write_identity(const struct service *service, struct json_writer *js
 	for (const char *const *name = service->config->optimizations; name && *name; name++)
 		jsonw_text(json, NULL, *name);
 	jsonw_end_array(json);
+	if (service->is_rolled_back) {
+		jsonw_object(json, "rolled_back");
+		jsonw_int(json, "left", service->rolled_back.left);
+		jsonw_int(json, "at_ms", service->rolled_back.at_ms);
+		jsonw_text(json, "reason", service->rolled_back.reason);
+		jsonw_text(json, "lift", "sluice rollback --lift");
+		jsonw_end_object(json);
+	}
 }
 
 static void get_stats(struct admin_request *request)
@@ -191,12 +200,41 @@ static void post_not_implemented(struct admin_request *request)
 }
 
 /* The response comes when it is done. */
-static void post_reload(struct admin_request *request)
+static void begin_change(struct admin_request *request, struct reload_job job)
 {
 	if (atomic_load(&request->service->reloader))
-		request->job = RELOAD_FILE;
+		request->job = job;
 	else
 		post_not_implemented(request);
+}
+
+static void post_reload(struct admin_request *request)
+{
+	begin_change(request, (struct reload_job){.kind = RELOAD_FILE});
+}
+
+/* ?to=NUMBER, baseline (no overlays) or file (the rollback is lifted); without it: the generation before. */
+static void post_rollback(struct admin_request *request)
+{
+	static const struct {
+		const char *name;
+		enum reload_kind kind;
+	} targets[] = {{"baseline", RELOAD_BASELINE}, {"file", RELOAD_LIFT}};
+	const char *to = MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, "to");
+	struct reload_job job = {.kind = RELOAD_BACK};
+	char *end = NULL;
+	for (size_t i = 0; to && i < sizeof(targets) / sizeof(targets[0]); i++)
+		if (strcmp(to, targets[i].name) == 0)
+			job.kind = targets[i].kind;
+	if (to && job.kind == RELOAD_BACK) {
+		job.number = strtoll(to, &end, 10);
+		if (job.number < 1 || *end) {
+			admin_refuse(request, MHD_HTTP_BAD_REQUEST,
+			             "to: expected the number of a generation, baseline or file");
+			return;
+		}
+	}
+	begin_change(request, job);
 }
 
 /* A path that ends in a slash stands for all that begin with it. */
@@ -211,7 +249,7 @@ static const struct route {
 	{"GET", "/api/lineage/", get_lineage},
 	{"POST", "/api/reload", post_reload},
 	{"POST", "/api/canary", post_not_implemented},
-	{"POST", "/api/rollback", post_not_implemented},
+	{"POST", "/api/rollback", post_rollback},
 };
 
 static const struct route *find_route(const char *path, const char **rest_out)

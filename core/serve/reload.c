@@ -4,6 +4,7 @@
 #include "serve/reload.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "serve/history.h"
 #include "serve/restart_bound.h"
 #include "serve/server.h"
 #include "serve/service.h"
@@ -19,13 +21,14 @@ enum {
 	WAIT_S = 10,     /* for the generation before to be retired */
 	LOOK_MS = 1,     /* while it is not */
 	STATUS_OK = 200, /* HTTP */
+	STATUS_LATCHED = 409,
 	STATUS_REFUSED = 422,
 	STATUS_UNAVAILABLE = 503,
 };
 
 struct task {
 	struct task *next;
-	enum reload_job job;
+	struct reload_job job;
 	reload_done_fn done;
 	void *context;
 };
@@ -34,6 +37,7 @@ struct reloader {
 	struct service *service;
 	struct server *server;
 	const struct config_request *request;
+	struct history *history;
 	const struct config *started; /* as the listeners are */
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -105,6 +109,7 @@ static void write_result(struct reloader *reloader, const struct pipeline *now, 
 	jsonw_text(&json, "sha256", config->sha256);
 	write_stages(&json, now, before);
 	restart_bound_write(reloader->started, config, &json, "needs_restart");
+	jsonw_bool(&json, "rolled_back", reloader->service->is_rolled_back);
 	jsonw_object(&json, "took_ms");
 	write_step(&json, "load", steps->loaded_ns - steps->begun_ns);
 	write_step(&json, "create", steps->created_ns - steps->loaded_ns);
@@ -112,6 +117,75 @@ static void write_result(struct reloader *reloader, const struct pipeline *now, 
 	jsonw_end_object(&json);
 	jsonw_end_object(&json);
 	buffer_add_text(out, "\n");
+}
+
+/* So that pages can show it. */
+static void show_latch(struct reloader *reloader)
+{
+	struct service *service = reloader->service;
+	const struct history_latch *latch = history_latch(reloader->history);
+	(void)pthread_mutex_lock(&service->lock);
+	service->is_rolled_back = latch != NULL;
+	if (latch)
+		service->rolled_back = *latch;
+	(void)pthread_mutex_unlock(&service->lock);
+}
+
+static void set_latch(struct reloader *reloader, const struct history_latch *latch)
+{
+	struct sluice_error error = {0};
+	if (!history_set_latch(reloader->history, latch, &error))
+		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
+	show_latch(reloader);
+}
+
+static bool goes_back(struct reload_job job)
+{
+	return job.kind == RELOAD_BACK || job.kind == RELOAD_BASELINE;
+}
+
+/* Before the change, so that a crash in the middle of it leaves a server that goes back at its next start. */
+static void latch(struct reloader *reloader, struct reload_job job)
+{
+	struct history_latch latch = {.left = reloader->service->generation, .at_ms = clock_wall_ns() / NS_PER_MS};
+	(void)snprintf(latch.reason, sizeof(latch.reason), "%s",
+	               job.kind == RELOAD_BASELINE ? "rollback --baseline" : "rollback");
+	set_latch(reloader, &latch);
+}
+
+/* NULL, and the result says why. */
+static struct config *load(struct reloader *reloader, struct reload_job job, struct reload_result *result)
+{
+	const struct history_latch *latch = history_latch(reloader->history);
+	struct sluice_error error = {0};
+	struct config *config = NULL;
+	int status = STATUS_REFUSED;
+	if (job.kind == RELOAD_BASELINE) {
+		config = history_baseline(reloader->history, &error);
+	} else if (job.kind == RELOAD_BACK) {
+		config = history_find(reloader->history, job.number, reloader->service->config, &error);
+	} else if (job.kind == RELOAD_FILE && latch) {
+		status = STATUS_LATCHED;
+		(void)sluice_error_set(
+			&error,
+			"generation %lld was left by a rollback: to serve the pipeline file again, lift it with "
+			"`sluice rollback --lift`",
+			(long long)latch->left);
+	} else {
+		config = config_load(reloader->request, &error);
+	}
+	if (!config)
+		fail(result, status, &error);
+	return config;
+}
+
+static void remember(struct reloader *reloader, struct reload_job job, const struct pipeline *pipeline)
+{
+	struct sluice_error error = {0};
+	if (!history_add(reloader->history, reloader->service->generation, pipeline_config(pipeline), &error))
+		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
+	if (job.kind == RELOAD_LIFT)
+		set_latch(reloader, NULL);
 }
 
 /* False: it is too late, and the pipeline is gone. */
@@ -131,20 +205,20 @@ static bool publish(struct reloader *reloader, struct pipeline *pipeline)
 	return goes_on;
 }
 
-static void change(struct reloader *reloader, struct reload_result *result)
+static void change(struct reloader *reloader, struct reload_job job, struct reload_result *result)
 {
 	struct service *service = reloader->service;
 	struct pipeline *before = service->pipeline;
 	struct steps steps = {.begun_ns = clock_now_ns()};
 	struct sluice_error error = {0};
-	struct config *config = config_load(reloader->request, &error);
-	if (!config) {
-		fail(result, STATUS_REFUSED, &error);
+	struct config *config = load(reloader, job, result);
+	if (!config)
 		return;
-	}
 	steps.loaded_ns = clock_now_ns();
 	struct pipeline *pipeline = pipeline_create_next(config, before, &error);
 	steps.created_ns = clock_now_ns();
+	if (pipeline && goes_back(job))
+		latch(reloader, job);
 	if (pipeline && !publish(reloader, pipeline)) {
 		(void)sluice_error_set(&error, "the server is shutting down");
 		pipeline = NULL;
@@ -155,8 +229,14 @@ static void change(struct reloader *reloader, struct reload_result *result)
 		return;
 	}
 	steps.published_ns = reloader->retiring_since_ns = clock_now_ns();
+	if (goes_back(job))
+		log_event(SLUICE_LOG_WARN, NULL, "rolled_back", sluice_int("left", service->generation - 1),
+		          sluice_int("generation", service->generation),
+		          sluice_real("after_ms", (double)(steps.published_ns - steps.begun_ns) / (double)NS_PER_MS),
+		          sluice_text("lift", "sluice rollback --lift"));
 	service_log_generation(service);
 	restart_bound_log(reloader->started, pipeline_config(pipeline));
+	remember(reloader, job, pipeline);
 	result->status = STATUS_OK;
 	write_result(reloader, pipeline, before, &steps, &result->body);
 	generations_hand_over(service->generations);
@@ -216,7 +296,7 @@ static void run_task(struct reloader *reloader)
 	const bool goes_on = !result.error.text[0];
 	(void)pthread_mutex_unlock(&reloader->lock);
 	if (goes_on)
-		change(reloader, &result);
+		change(reloader, task->job, &result);
 	if (task->done)
 		task->done(task->context, &result);
 	buffer_finish(&result.body);
@@ -249,14 +329,15 @@ static void *run(void *argument)
 	return NULL;
 }
 
-struct reloader *reloader_start(struct service *service, struct server *server, const struct config_request *request,
-                                struct sluice_error *error)
+struct reloader *reloader_start(const struct reloader_setup *setup, struct sluice_error *error)
 {
 	struct reloader *reloader = must_calloc(1, sizeof(*reloader));
-	reloader->service = service;
-	reloader->server = server;
-	reloader->request = request;
-	reloader->started = config_share(service->config);
+	reloader->service = setup->service;
+	reloader->server = setup->server;
+	reloader->request = setup->request;
+	reloader->history = setup->history;
+	reloader->started = config_share(setup->service->config);
+	show_latch(reloader);
 	(void)pthread_mutex_init(&reloader->lock, NULL);
 	pthread_condattr_t attributes;
 	(void)pthread_condattr_init(&attributes);
@@ -271,7 +352,7 @@ struct reloader *reloader_start(struct service *service, struct server *server, 
 	return NULL;
 }
 
-void reloader_ask(struct reloader *reloader, enum reload_job job, reload_done_fn done, void *context)
+void reloader_ask(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context)
 {
 	struct task *task = must_calloc(1, sizeof(*task));
 	*task = (struct task){.job = job, .done = done, .context = context};

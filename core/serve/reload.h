@@ -17,13 +17,20 @@
 #include "base/buffer.h"
 
 struct config_request;
+struct history;
 struct reloader;
 struct server;
 struct service;
 
-enum reload_job {
-	RELOAD_NOTHING,
-	RELOAD_FILE, /* the pipeline as the file, the command line and the environment say now */
+struct reload_job {
+	enum reload_kind {
+		RELOAD_NOTHING,
+		RELOAD_FILE,     /* the pipeline as the file, the command line and the environment say now */
+		RELOAD_LIFT,     /* the same, and whoever went back has lifted that */
+		RELOAD_BACK,     /* an earlier generation; latched */
+		RELOAD_BASELINE, /* what serves, without any overlay; latched */
+	} kind;
+	int64_t number; /* BACK: of the generation; 0: the one before */
 };
 
 /* What came of it: an HTTP status, and JSON, or a sentence where the status is not 200. */
@@ -36,12 +43,19 @@ struct reload_result {
 /* Called once, on the reloader's thread; the result is borrowed. */
 typedef void (*reload_done_fn)(void *context, const struct reload_result *result);
 
-/* The request, the service and its server outlive it. NULL and a sentence if it cannot start. */
-struct reloader *reloader_start(struct service *service, struct server *server, const struct config_request *request,
-                                struct sluice_error *error);
+/* All of it outlives the reloader, which alone uses the history. */
+struct reloader_setup {
+	struct service *service;
+	struct server *server;
+	const struct config_request *request;
+	struct history *history;
+};
+
+/* NULL and a sentence if it cannot start. */
+struct reloader *reloader_start(const struct reloader_setup *setup, struct sluice_error *error);
 
 /* From any thread; `done` may be NULL: the log says what came of it. */
-void reloader_ask(struct reloader *reloader, enum reload_job job, reload_done_fn done, void *context);
+void reloader_ask(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context);
 
 /* No pipeline is published after this returns; who asks is refused. A generation that has events left is still retired. */
 void reloader_refuse(struct reloader *reloader);

@@ -13,6 +13,7 @@
 #include "runtime/generation.h"
 #include "runtime/pipeline.h"
 #include "serve/credentials.h"
+#include "serve/history.h"
 #include "serve/lineage.h"
 #include "serve/listen_settings.h"
 #include "serve/stats.h"
@@ -40,7 +41,9 @@ struct service {
 	const struct config *config;
 	struct stats *stats;
 	struct listen_settings *listen_settings;
-	int64_t generation; /* of the pipeline; the first is 1 */
+	int64_t generation; /* of the pipeline; the first is 1, or follows those of an earlier process */
+	bool is_rolled_back;
+	struct history_latch rolled_back;
 
 	atomic_bool draining;                          /* shutting down: responses end their connections */
 	atomic_bool refusing;                          /* nothing goes into the pipeline any more */

@@ -14,6 +14,7 @@
 #include <sluice/error.h>
 
 #include "base/arena.h"
+#include "base/buffer.h"
 
 enum {
 	YAML_FILE_MAX = 1 << 20, /* bytes of a file */
@@ -46,6 +47,9 @@ struct yaml_node {
 struct yaml_node *yaml_read_file(const char *path, struct arena *arena, struct sluice_error *error);
 struct yaml_node *yaml_read_text(const char *origin, const char *text, size_t size, struct arena *arena,
                                  struct sluice_error *error);
+
+/* What yaml_read_file() would read, added to *bytes: false and a sentence if the file cannot be read or is too large. */
+bool yaml_read_bytes(const char *path, struct buffer *bytes, struct sluice_error *error);
 
 /* A TEXT (quoted) and an empty MAP that stand where `place` stands. */
 struct yaml_node *yaml_new_text(struct arena *arena, const struct yaml_node *place, const char *text);

@@ -341,7 +341,7 @@ struct yaml_node *yaml_read_text(const char *origin, const char *text, size_t si
 }
 
 /* The whole file, or as much as shows that it is too large. */
-static bool read_bytes(int fd, struct buffer *bytes)
+static bool read_all(int fd, struct buffer *bytes)
 {
 	char chunk[16384];
 	ssize_t got;
@@ -354,20 +354,28 @@ static bool read_bytes(int fd, struct buffer *bytes)
 	return true;
 }
 
-struct yaml_node *yaml_read_file(const char *path, struct arena *arena, struct sluice_error *error)
+bool yaml_read_bytes(const char *path, struct buffer *bytes, struct sluice_error *error)
 {
-	struct yaml_node *top = NULL;
-	struct buffer bytes = {0};
+	bool ok = false;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || !read_bytes(fd, &bytes))
+	if (fd < 0 || !read_all(fd, bytes))
 		sluice_error_set(error, "%s: cannot be read: %s", path, strerror(errno));
-	else if (bytes.size > YAML_FILE_MAX)
+	else if (bytes->size > YAML_FILE_MAX)
 		sluice_error_set(error, "%s: is larger than %d KiB; is it a settings file?", path,
 		                 YAML_FILE_MAX / 1024);
 	else
-		top = yaml_read_text(path, bytes.data ? bytes.data : "", bytes.size, arena, error);
+		ok = true;
 	if (fd >= 0)
 		close(fd);
+	return ok;
+}
+
+struct yaml_node *yaml_read_file(const char *path, struct arena *arena, struct sluice_error *error)
+{
+	struct buffer bytes = {0};
+	struct yaml_node *top = NULL;
+	if (yaml_read_bytes(path, &bytes, error))
+		top = yaml_read_text(path, bytes.data ? bytes.data : "", bytes.size, arena, error);
 	buffer_finish(&bytes);
 	return top;
 }

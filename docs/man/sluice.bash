@@ -29,7 +29,7 @@ _sluice() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags= takes= operands= files=
 	local values= each choices= head=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run check stages schema status reload lineage dead new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run check stages schema status reload rollback lineage dead new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
 		return
 	fi
 	! declare -F "_sluice_${COMP_WORDS[1]}" >/dev/null || "_sluice_${COMP_WORDS[1]}"
@@ -61,12 +61,13 @@ _sluice() {
 	esac
 }
 complete -o filenames -F _sluice sluice
-_sluice_run() { flags="--trace --enable --disable --set --stage-path --log-level --log-format --help" takes="--trace --enable --disable --set --stage-path --log-level --log-format" values="--enable=OVERLAYS --disable=OVERLAYS|all --log-level=debug|info|warn|error --log-format=text|json" files='*.yaml'; }
+_sluice_run() { flags="--state --lift --trace --enable --disable --set --stage-path --log-level --log-format --help" takes="--state --trace --enable --disable --set --stage-path --log-level --log-format" values="--enable=OVERLAYS --disable=OVERLAYS|all --log-level=debug|info|warn|error --log-format=text|json" files='*.yaml'; }
 _sluice_check() { flags="--print --overlays --connect --enable --disable --set --stage-path --json --log-level --log-format --help" takes="--enable --disable --set --stage-path --log-level --log-format" values="--enable=OVERLAYS --disable=OVERLAYS|all --log-level=debug|info|warn|error --log-format=text|json" files='*.yaml'; }
 _sluice_stages() { flags="--stage-path --json --log-level --log-format --help" takes="--stage-path --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json" operands="$(sluice stages 2>/dev/null | awk '{ print $1 "/" $2 }')" files='*.so'; }
 _sluice_schema() { flags="--stage-path --json --log-level --log-format --help" takes="--stage-path --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_status() { flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_reload() { flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
+_sluice_rollback() { flags="--baseline --lift --admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_lineage() { flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_dead() { flags="--enable --disable --set --stage-path --json --log-level --log-format --help" takes="--enable --disable --set --stage-path --log-level --log-format" values="--enable=OVERLAYS --disable=OVERLAYS|all --log-level=debug|info|warn|error --log-format=text|json" operands="list show replay drop" files='*.yaml'; }
 _sluice_new-stage() { flags="--log-level --log-format --help" takes="--log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json" operands="auth parse idempotency queue persist"; }

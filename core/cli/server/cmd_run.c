@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "cli/cli.h"
 #include "runtime/backlog.h"
 #include "serve/admin.h"
+#include "serve/history.h"
 #include "serve/notify.h"
 #include "serve/observation.h"
 #include "serve/reload.h"
@@ -26,6 +28,9 @@ enum {
 
 /* All that is running, in the order it was started. */
 struct run {
+	const struct config_request *request;
+	const char *trace_file;
+	struct history *history;
 	struct config *config;
 	struct trace_writer *trace;
 	struct pipeline *pipeline;
@@ -107,25 +112,38 @@ static struct trace_writer *create_trace(const struct config *config, const char
 	return trace_create(file, TRACE_OF_SERVER, names, error);
 }
 
-static bool start(struct run *run, const struct config_request *request, const char *trace_file,
-                  struct sluice_error *error)
+/* It serves: a later process may come back to it. */
+static void remember(struct run *run)
 {
-	if (trace_file && !(run->trace = create_trace(run->config, trace_file, error)))
+	struct sluice_error error = {0};
+	if (!history_add(run->history, run->service.generation, run->config, &error))
+		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
+}
+
+static bool start(struct run *run, struct sluice_error *error)
+{
+	if (run->trace_file && !(run->trace = create_trace(run->config, run->trace_file, error)))
 		return false;
 	run->pipeline = pipeline_create(run->config, error);
 	if (!run->pipeline)
 		return false;
 	service_init(&run->service, run->pipeline, run->trace);
+	run->service.generation = history_next(run->history);
 	service_log_generation(&run->service);
 	if (run->config->admin.enabled && !(run->admin = admin_start(&run->service, error)))
 		return false;
 	run->server = server_start(&run->service, error);
 	if (!run->server)
 		return false;
-	run->reloader = reloader_start(&run->service, run->server, request, error);
+	run->reloader = reloader_start(&(struct reloader_setup){.service = &run->service,
+	                                                        .server = run->server,
+	                                                        .request = run->request,
+	                                                        .history = run->history},
+	                               error);
 	if (!run->reloader)
 		return false;
 	atomic_store(&run->service.reloader, run->reloader);
+	remember(run);
 	print_urls(run);
 	tell_manager("READY=1");
 	return true;
@@ -159,7 +177,7 @@ static void serve(struct run *run, const sigset_t *signals)
 		if (number == SIGINT || number == SIGTERM)
 			return;
 		if (number == SIGHUP)
-			reloader_ask(run->reloader, RELOAD_FILE, NULL, NULL);
+			reloader_ask(run->reloader, (struct reload_job){.kind = RELOAD_FILE}, NULL, NULL);
 		if (clock_now_ns() < tick_at_ns)
 			continue;
 		tick(run, &pools_logged_ns);
@@ -182,10 +200,11 @@ static void drain(struct run *run)
 	log_event(SLUICE_LOG_INFO, NULL, "stopped", sluice_int("events_left", (int64_t)left));
 }
 
-static void finish(struct run *run)
+static void finish(struct run *run, bool clean)
 {
 	struct sluice_error error = {0};
 	reloader_stop(run->reloader);
+	history_close(run->history, clean);
 	admin_stop(run->admin);
 	if (run->pipeline) {
 		pipeline_destroy(run->service.pipeline);
@@ -206,23 +225,66 @@ static bool wait_a_moment(void *context)
 	return number != SIGINT && number != SIGTERM;
 }
 
-static int run_pipeline(const struct arguments *arguments, const char *trace_file)
+/* Where generations are kept for a later process; NULL: nowhere. systemd names it for a unit with StateDirectory=. */
+static const char *state_folder(const char *option, struct arena *arena)
+{
+	const char *folders = option ? option : getenv("STATE_DIRECTORY");
+	return folders && *folders ? arena_strndup(arena, folders, strcspn(folders, ":")) : NULL;
+}
+
+/* What serves is the pipeline file: unless somebody went back to an earlier generation and nobody has lifted that, or the
+ * last process crashed and the file is broken since. */
+static struct config *choose_config(struct run *run, struct sluice_error *error)
+{
+	const struct history_latch *latch = history_latch(run->history);
+	struct sluice_error cause = {0};
+	if (latch) {
+		log_event(SLUICE_LOG_WARN, NULL, "started_rolled_back", sluice_int("left", latch->left),
+		          sluice_text("reason", latch->reason), sluice_text("lift", "sluice rollback --lift"));
+		struct config *config = history_find(run->history, -1, NULL, &cause);
+		if (!config)
+			(void)sluice_error_set(
+				error,
+				"generation %lld was left by a rollback, and the one before cannot be loaded: %s; "
+				"`sluice run --lift` serves the pipeline file",
+				(long long)latch->left, cause.text);
+		return config;
+	}
+	struct config *config = config_load(run->request, error);
+	if (config || !history_crashed(run->history))
+		return config;
+	config = history_find(run->history, -1, NULL, &cause);
+	if (config)
+		log_event(SLUICE_LOG_ERROR, NULL, "started_last_good", sluice_text("reason", error->text),
+		          sluice_text("hint", "mend the pipeline file, then `sluice reload`"));
+	if (config)
+		*error = (struct sluice_error){0};
+	return config;
+}
+
+static bool prepare(struct run *run, const char *state, bool lifts, struct sluice_error *error)
+{
+	run->history = history_open(state, run->request, error);
+	if (!run->history || (lifts && !history_set_latch(run->history, NULL, error)))
+		return false;
+	run->config = choose_config(run, error);
+	return run->config && (log_start() || sluice_error_set(error, "cannot start a thread for the log"));
+}
+
+static int run_pipeline(struct run *run, const char *state, bool lifts)
 {
 	struct sluice_error error = {0};
-	struct run run = {.config = config_load(&arguments->request, &error)};
 	sigset_t signals = block_signals();
-	if (run.config && !log_start())
-		(void)sluice_error_set(&error, "cannot start a thread for the log");
-	bool started = run.config && !error.text[0] &&
-	               backlog_deliver(&arguments->request, run.config, wait_a_moment, &signals, &error) &&
-	               start(&run, &arguments->request, trace_file, &error);
+	bool started = prepare(run, state, lifts, &error) &&
+	               backlog_deliver(run->request, run->config, wait_a_moment, &signals, &error) &&
+	               start(run, &error);
 	if (started) {
-		serve(&run, &signals);
+		serve(run, &signals);
 		allow_interruption();
 		tell_manager("STOPPING=1");
-		drain(&run);
+		drain(run);
 	}
-	finish(&run);
+	finish(run, started);
 	log_stop();
 	if (!started)
 		say(error.text);
@@ -231,9 +293,17 @@ static int run_pipeline(const struct arguments *arguments, const char *trace_fil
 
 int cmd_run(int argc, char **argv)
 {
-	const char *trace_file = NULL;
+	const char *state = NULL;
+	bool lifts = false;
+	struct run run = {.request = NULL};
 	const struct flag flags[] = {
-		{"trace", "FILE", "write one record per request; core/trace/trace.h has the layout", NULL, &trace_file},
+		{"state", "DIR",
+	         "keep the last generations here, for the way back after a restart; systemd's StateDirectory= if it sets "
+	         "STATE_DIRECTORY",
+	         NULL, &state},
+		{"lift", NULL, "serve the pipeline file although an earlier process was rolled back", &lifts, NULL},
+		{"trace", "FILE", "write one record per request; core/trace/trace.h has the layout", NULL,
+	         &run.trace_file},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	struct command command = {
@@ -249,10 +319,14 @@ int cmd_run(int argc, char **argv)
 		.operands_max = 1,
 	};
 	struct arguments arguments;
+	struct arena arena;
 	int status;
 	if (!arguments_parse(&command, argc, argv, &arguments, &status))
 		return status;
-	status = run_pipeline(&arguments, trace_file);
+	arena_init(&arena, 256, NULL);
+	run.request = &arguments.request;
+	status = run_pipeline(&run, state_folder(state, &arena), lifts);
+	arena_finish(&arena);
 	arguments_finish(&arguments);
 	return status;
 }

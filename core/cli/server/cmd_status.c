@@ -71,6 +71,13 @@ static void print_overlays(const json_t *names)
 	(void)printf("\n");
 }
 
+static void print_rollback(const json_t *rollback)
+{
+	if (rollback)
+		(void)printf("rolled back generation %.0f was left (%s); lift it with `%s`\n", number(rollback, "left"),
+		             text(rollback, "reason"), text(rollback, "lift"));
+}
+
 static void print_health(const json_t *health)
 {
 	size_t i;
@@ -102,6 +109,7 @@ static void print_table(const json_t *stats)
 	(void)printf("pipeline    %s, generation %.0f, sluice %s, up %.0f s\n", text(stats, "pipeline"),
 	             number(stats, "generation"), text(stats, "version"), number(stats, "uptime_s"));
 	print_overlays(json_object_get(stats, "optimizations"));
+	print_rollback(json_object_get(stats, "rolled_back"));
 	print_health(json_object_get(stats, "health"));
 	(void)printf("throughput  %.1f/s over the last 10 s, %.1f/s since start\n", number(throughput, "last_10s"),
 	             number(throughput, "since_start"));

@@ -14,6 +14,7 @@ const struct subcommand sluice_subcommands[] = {
 	{"schema", cmd_schema, "print the JSON Schema of a pipeline file, for editors"},
 	{"status", cmd_status, "show what a running server is doing"},
 	{"reload", cmd_reload, "read the pipeline of a running server again, losing no request"},
+	{"rollback", cmd_rollback, "let a running server go back to an earlier generation, or to no overlay"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"dead", cmd_dead, "list, show, store again or forget events that the store refused"},
 	{"new-stage", cmd_new_stage, "create a folder with a working stage to start from"},

@@ -1,0 +1,129 @@
+// The way back: to an earlier generation, or to no overlay, and what is left of that after a restart.
+
+import assert from 'node:assert/strict';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { makeDirectory } from './support/cleanup.mjs';
+import { seed, webhook } from './support/events.mjs';
+import { compare, faults, Load } from './support/load.mjs';
+import { around, sluice, start, writePipeline } from './support/sluice.mjs';
+import { openStore } from './support/stores.mjs';
+import { until } from './support/wait.mjs';
+
+const optimizations = { small: { listen: { max_body: '1KiB' } }, smaller: { listen: { max_body: '100B' } } };
+const pipeline = (enable = []) => around({ persist: 'sqlite', path: 't.db' }, { optimizations, enable });
+
+const post = (server, path) => server.ask(path, { method: 'POST', body: '' });
+const stats = async (server) => JSON.parse((await server.ask('/api/stats')).text);
+
+async function change(server, path) {
+  const response = await post(server, path);
+  assert.equal(response.status, 200, response.text);
+  return JSON.parse(response.text);
+}
+
+async function publish(server, enable) {
+  await writePipeline(server.directory, pipeline(enable));
+  return change(server, '/api/reload');
+}
+
+test('rollback goes to the generation before, to a number, to the baseline; and is latched until it is lifted', async (t) => {
+  const server = await start(t, pipeline());
+  const serves = async (generation, overlays, isBack) => {
+    const now = await stats(server);
+    assert.deepEqual([now.generation, now.optimizations, !!now.rolled_back], [generation, overlays, isBack]);
+  };
+  assert.equal((await post(server, '/api/rollback')).status, 422, 'there is none before the first');
+  await publish(server, ['small']);
+  await publish(server, ['smaller']);
+  assert.equal((await change(server, '/api/rollback')).rolled_back, true);
+  await serves(4, ['small'], true);
+  assert.equal((await server.post('x'.repeat(500))).status, 400, 'the limit of 100 bytes is still there');
+  await change(server, '/api/rollback');
+  await serves(5, [], true);
+  assert.equal((await post(server, '/api/rollback')).status, 422, 'the generations that were left are gone back to');
+  await change(server, '/api/rollback?to=3');
+  await serves(6, ['smaller'], true);
+  await change(server, '/api/rollback?to=baseline');
+  await serves(7, [], true);
+  assert.equal((await post(server, '/api/rollback?to=1')).status, 422, 'more than five are kept');
+  for (const to of ['0', 'x', '3x', '-1']) assert.equal((await post(server, `/api/rollback?to=${to}`)).status, 400);
+  const refused = await post(server, '/api/reload');
+  assert.equal(refused.status, 409);
+  assert.match(JSON.parse(refused.text).detail, /sluice rollback --lift/);
+  assert.match((await sluice(['status', '--admin', server.admin])).stdout, /rolled back generation 6/);
+  const lifted = await sluice(['rollback', '--lift', '--admin', server.admin]);
+  assert.equal(lifted.code, 0, lifted.stderr);
+  await serves(8, ['smaller'], false);
+  assert.equal((await sluice(['rollback', '3', '--baseline'])).code, 2);
+});
+
+test('the kill switch works under load within a second, whatever has become of the file', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(t, 'sqlite', directory);
+  const overlays = { workers: { stages: { queue: { workers: 1, capacity: 500 }, persist: { max_batch: 2 } } } };
+  const server = await start(t, around(store.stage(), { optimizations: overlays, enable: ['workers'] }), { directory });
+  const load = new Load(t, server.url, { seed });
+  load.start();
+  await load.progress(50);
+  await writeFile(server.file, 'stages: [');
+  const result = await change(server, '/api/rollback?to=baseline');
+  assert.deepEqual(result.optimizations, []);
+  assert.ok(Object.values(result.took_ms).reduce((a, b) => a + b) < 1000, JSON.stringify(result.took_ms));
+  assert.match(server.log, /rolled_back left=1 generation=2 /);
+  await load.progress(50);
+  await load.stop();
+  assert.deepEqual(load.refusals.map(({ text }) => text), []);
+  const compared = compare(load, await store.events());
+  assert.equal(faults(compared), 0, JSON.stringify(compared));
+});
+
+test('a rollback survives kill -9 and a clean restart, until somebody lifts it', async (t) => {
+  const directory = await makeDirectory(t);
+  const args = ['--state', join(directory, 'state')];
+  let server = await start(t, pipeline(), { directory, args });
+  await publish(server, ['small']);
+  await change(server, '/api/rollback');
+  for (const signal of ['SIGKILL', 'SIGTERM']) {
+    await server.stop(signal);
+    server = await start(t, server.file, { directory, args });
+    assert.match(server.log, /started_rolled_back left=2 .*lift="sluice rollback --lift"/);
+    assert.deepEqual((await stats(server)).optimizations, []);
+    assert.equal((await post(server, '/api/reload')).status, 409);
+  }
+  assert.equal((await stats(server)).generation, 5, 'the numbers go on');
+  await change(server, '/api/rollback?to=file');
+  await server.stop();
+  server = await start(t, server.file, { directory, args });
+  const now = await stats(server);
+  assert.deepEqual([now.optimizations, now.rolled_back], [['small'], undefined]);
+  await change(server, '/api/rollback?to=baseline');
+  await server.stop();
+  server = await start(t, server.file, { directory, args: [...args, '--lift'] });
+  assert.deepEqual((await stats(server)).optimizations, ['small']);
+  const files = (await readdir(join(directory, 'state'))).sort();
+  assert.equal(files.length, 6, `five generations and the state: ${files}`);
+});
+
+test('after kill -9 the last good pipeline is served where the file is broken; after a clean stop the file is refused', async (t) => {
+  const directory = await makeDirectory(t);
+  const args = ['--state', join(directory, 'state')];
+  let server = await start(t, pipeline(['small']), { directory, args });
+  const { file } = server;
+  await writeFile(file, 'stages: [');
+  assert.equal((await post(server, '/api/reload')).status, 422);
+  await server.stop('SIGKILL');
+  server = await start(t, file, { directory, args });
+  assert.match(server.log, /started_last_good reason=.*pipeline\.yaml:\d+:\d+/);
+  assert.deepEqual((await stats(server)).optimizations, ['small']);
+  assert.equal((await server.post(webhook('served'))).status, 202);
+  await publish(server, []);
+  await until('the file to be served', async () => (await stats(server)).optimizations.length === 0);
+  await server.stop();
+  await writeFile(file, 'stages: [');
+  const refused = await sluice(['run', file, ...args], { cwd: directory });
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /pipeline\.yaml:\d+:\d+/);
+});
