@@ -135,6 +135,7 @@ static bool start(struct run *run, struct sluice_error *error)
 	run->server = server_start(&run->service, error);
 	if (!run->server)
 		return false;
+	remember(run);
 	run->reloader = reloader_start(&(struct reloader_setup){.service = &run->service,
 	                                                        .server = run->server,
 	                                                        .request = run->request,
@@ -143,7 +144,6 @@ static bool start(struct run *run, struct sluice_error *error)
 	if (!run->reloader)
 		return false;
 	atomic_store(&run->service.reloader, run->reloader);
-	remember(run);
 	print_urls(run);
 	tell_manager("READY=1");
 	return true;
