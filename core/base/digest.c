@@ -93,16 +93,33 @@ void digest_bytes(const void *data, size_t size, uint8_t digest[SLUICE_DIGEST_SI
 	end(context, digest);
 }
 
+/* Zeroes what lies both in the gap and in the chunk, which begins at `at`. */
+static void blank(char *chunk, size_t at, size_t chunk_size, size_t gap, size_t gap_size)
+{
+	size_t from = gap > at ? gap : at;
+	size_t to = gap + gap_size < at + chunk_size ? gap + gap_size : at + chunk_size;
+	if (from < to)
+		memset(chunk + (from - at), 0, to - from);
+}
+
 bool digest_file(const char *path, uint8_t digest[SLUICE_DIGEST_SIZE], struct sluice_error *error)
+{
+	return digest_file_without(path, 0, 0, digest, error);
+}
+
+bool digest_file_without(const char *path, size_t offset, size_t size, uint8_t digest[SLUICE_DIGEST_SIZE],
+                         struct sluice_error *error)
 {
 	FILE *file = file_open(path, error);
 	if (!file)
 		return false;
 	EVP_MD_CTX *context = begin();
 	char chunk[16384];
-	size_t size;
-	while ((size = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		add(context, chunk, size);
+	size_t got;
+	for (size_t at = 0; (got = fread(chunk, 1, sizeof(chunk), file)) > 0; at += got) {
+		blank(chunk, at, got, offset, size);
+		add(context, chunk, got);
+	}
 	end(context, digest);
 	bool failed = ferror(file);
 	(void)fclose(file);

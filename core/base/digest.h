@@ -19,6 +19,10 @@ enum {
 
 void digest_bytes(const void *data, size_t size, uint8_t digest[SLUICE_DIGEST_SIZE]);
 bool digest_file(const char *path, uint8_t digest[SLUICE_DIGEST_SIZE], struct sluice_error *error);
+
+/* As if `size` bytes from `offset` on were zero. */
+bool digest_file_without(const char *path, size_t offset, size_t size, uint8_t digest[SLUICE_DIGEST_SIZE],
+                         struct sluice_error *error);
 void digest_hex(const uint8_t digest[SLUICE_DIGEST_SIZE], char text[DIGEST_HEX_SIZE]);
 
 /* SHA-256 over event type, stream, sequence and payload, each but the last preceded by its length (or a mark for

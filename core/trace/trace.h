@@ -45,7 +45,7 @@ struct trace_header {
 	uint32_t source;      /* enum trace_source */
 	int64_t start_ns;     /* monotonic clock of the writer: what the times in the records count from */
 	int64_t wall_ns;      /* the same moment, ns since the Unix epoch */
-	uint8_t reserved[24]; /* zero */
+	uint8_t seal[24];     /* of a run directory: the first bytes of the SHA-256 of its run.json; zero: none */
 	struct trace_names names[SLUICE_KIND_SLOTS]; /* by enum sluice_kind */
 };
 

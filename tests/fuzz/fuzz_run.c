@@ -186,7 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	size_t file = data[0] % NAMES;
 	write_file(names[file], data + 1, size - 1);
-	(void)evidence_verify(folder, ignore_fault, NULL, &faults, &error);
+	(void)evidence_verify(folder, NULL, ignore_fault, NULL, &faults, &error);
 	analyze();
 	judge();
 	write_file(names[file], originals[file].data, originals[file].size);

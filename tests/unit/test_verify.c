@@ -462,6 +462,11 @@ START_TEST(test_each_arm_has_its_place_in_the_document)
 {
 	char folder[] = "/tmp/sluice-verify-XXXXXX";
 	ck_assert_ptr_nonnull(mkdtemp(folder));
+	char *requests = run_file(folder, RUN_REQUESTS), *about = run_file(folder, RUN_ABOUT);
+	json_t *empty = json_object();
+	ck_assert(run_write_json(folder, RUN_ABOUT, empty, NULL));
+	ck_assert(trace_close(trace_create(requests, TRACE_OF_SENDER, NULL, NULL), NULL));
+	json_decref(empty);
 	send("1", "s", "one", 0, 5, 202);
 	verify();
 	result.arm = 1;
@@ -485,8 +490,12 @@ START_TEST(test_each_arm_has_its_place_in_the_document)
 	json_decref(document);
 	char *path = run_file(folder, RUN_VERIFY);
 	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(unlink(about), 0);
+	ck_assert_int_eq(unlink(requests), 0);
 	ck_assert_int_eq(rmdir(folder), 0);
 	free(path);
+	free(about);
+	free(requests);
 }
 END_TEST
 

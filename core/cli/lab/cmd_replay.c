@@ -16,6 +16,7 @@
 #include "lab/load/about.h"
 #include "lab/load/schedule.h"
 #include "lab/run/run.h"
+#include "lab/run/seal.h"
 #include "lab/trial/recording.h"
 
 struct settings {
@@ -219,7 +220,8 @@ static bool conclude(struct session *session, int *status_out, struct sluice_err
 	recording_put(session->recording, "interrupted", json_boolean(result->interrupted));
 	recording_put(session->recording, "generator", json_incref(generator));
 	recording_put(session->recording, "results", json_incref(results));
-	bool ok = recording_end(session->recording, result->records, result->count, NULL, error) && kept;
+	bool ok = recording_end(session->recording, result->records, result->count, NULL, error) && kept &&
+	          seal_rest(session->settings->output, error);
 	session->recording = NULL;
 	if (ok)
 		print_run(results, generator, session->settings->output);

@@ -10,6 +10,7 @@
 
 #include "lab/gate/criteria.h"
 #include "lab/run/run.h"
+#include "lab/run/seal.h"
 
 static const char *const unit_names[] = {
 	[GATE_MS] = "ms", [GATE_SHARE] = "share", [GATE_CHANGE] = "change", [GATE_NUMBER] = "number"};
@@ -69,6 +70,7 @@ json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, cons
 	                        "connections", (json_int_t)facts->connections);
 	(void)json_object_update(gate, verdict);
 	(void)json_object_set_new(gate, "run", run);
+	run_mark(gate);
 	(void)json_object_set_new(gate, "rows", rows_of(result));
 	json_decref(verdict);
 	return gate;
@@ -119,10 +121,10 @@ static bool keep_baseline(const char *run, const char *from, const struct gate_f
 		char *path = run_file(run, RUN_BASELINE);
 		(void)unlink(path);
 		free(path);
-		return true;
+		return seal_file(run, RUN_BASELINE, error);
 	}
 	json_t *document = baseline_to_json(from, &figure->change);
-	bool good = run_write_json(run, RUN_BASELINE, document, error);
+	bool good = run_write_json(run, RUN_BASELINE, document, error) && seal_file(run, RUN_BASELINE, error);
 	json_decref(document);
 	return good;
 }
@@ -133,7 +135,8 @@ bool gate_record(const char *run, const char *baseline, const struct gate_facts 
 	const struct gate_figure *figure = &facts->figures[gate_criterion_index("baseline")];
 	char *path = run_file(run, RUN_GATE_FILE);
 	bool good = copy_file(json_string_value(json_object_get(result, "file")), path, error) &&
-	            keep_baseline(run, baseline, figure, error) && run_write_json(run, RUN_GATE, result, error);
+	            seal_file(run, RUN_GATE_FILE, error) && keep_baseline(run, baseline, figure, error) &&
+	            run_write_json(run, RUN_GATE, result, error) && seal_file(run, RUN_GATE, error);
 	free(path);
 	return good;
 }

@@ -289,6 +289,7 @@ json_t *verdict_compute(const struct run *run, const struct input *input, const 
 	pairs_init(&pairs, count, run->records, run->count, input, terms.is_signed, terms.timeout_ns);
 	pairs_add_snapshots(&pairs, json_object_get(run->about, "blocks"));
 	json_t *document = write_document(run, &pairs, &terms, verified);
+	run_mark(document);
 	pairs_finish(&pairs);
 	return document;
 }

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "lab/judge/verify.h"
+#include "lab/run/seal.h"
 
 bool verify_read_input(const struct run *run, const char *path, struct input *input, struct sluice_error *error)
 {
@@ -123,7 +124,7 @@ bool verify_save(const char *directory, const struct verify_result *result, stru
 		total += json_integer_value(json_object_get(arm, "violations_total"));
 	}
 	json_t *document = json_pack("{s:i, s:o, s:I}", "format", 1, "arms", arms, "violations", total);
-	bool good = run_write_json(directory, RUN_VERIFY, document, error);
+	bool good = run_write_json(directory, RUN_VERIFY, document, error) && seal_file(directory, RUN_VERIFY, error);
 	json_decref(document);
 	return good;
 }

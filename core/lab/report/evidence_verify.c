@@ -1,6 +1,7 @@
 /*
  * Whether a bundle still says what was measured; see evidence.h. Hashes show what was changed after the manifest was
- * made; to change both, and a verdict with them, is of no use: verdicts are computed again.
+ * made, seals what was changed together with it. To change all of them is of no use: what follows from the samples is computed
+ * again.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -10,12 +11,16 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "lab/gate/gate.h"
 #include "lab/judge/verdict.h"
 #include "lab/judge/verify.h"
 #include "lab/load/about.h"
+#include "lab/report/derive.h"
 #include "lab/report/evidence.h"
 #include "lab/report/manifest.h"
+#include "lab/report/signature.h"
+#include "lab/run/seal.h"
 
 struct check {
 	const char *directory;
@@ -64,12 +69,33 @@ static bool alike(const json_t *a, const json_t *b)
 	return json_is_object(a) ? objects_alike(a, b) : json_is_array(a) ? arrays_alike(a, b) : json_equal(a, b);
 }
 
-static bool has(const struct check *check, const char *name)
+static bool has_file(const char *directory, const char *name)
 {
-	char *path = run_file(check->directory, name);
+	char *path = run_file(directory, name);
 	bool there = access(path, R_OK) == 0;
 	free(path);
 	return there;
+}
+
+static bool has(const struct check *check, const char *name)
+{
+	return has_file(check->directory, name);
+}
+
+/* What other rules have made is for the Sluice that has them. */
+static bool has_our_rules(struct check *check, const char *name, const json_t *document)
+{
+	struct buffer what = {0};
+	const char *version = json_string_value(json_object_get(document, "sluice"));
+	bool ours = run_rules(document) == RUN_RULES;
+	if (ours)
+		return true;
+	buffer_printf(&what, "was made by Sluice %s, by rules %lld: verify it with that one; this is %s, with rules %d",
+	              version ? version : "of an unknown version", (long long)run_rules(document), SLUICE_VERSION,
+	              RUN_RULES);
+	report(check, name, what.data);
+	buffer_finish(&what);
+	return false;
 }
 
 /* Takes what was computed, NULL with a sentence in `trouble` if it could not be. */
@@ -81,7 +107,7 @@ static void hold_against(struct check *check, const char *name, json_t *computed
 		report(check, name, trouble->text);
 	else if (!written)
 		report(check, name, error.text);
-	else if (!alike(computed, written))
+	else if (has_our_rules(check, name, written) && !alike(computed, written))
 		report(check, name, "is not what the raw samples come to");
 	json_decref(computed);
 	json_decref(written);
@@ -156,25 +182,113 @@ static void check_gate(struct check *check)
 	hold_against(check, RUN_GATE, gate_judge_again(check->directory, &trouble), &trouble);
 }
 
-/* What cannot be read cannot be computed from: a fault of its own. */
-static void recompute(struct check *check)
+/* The bytes of a file; false if it cannot be read. */
+static bool read_bytes(const char *directory, const char *name, struct buffer *bytes)
+{
+	char piece[16384];
+	size_t got;
+	struct sluice_error absent = {0};
+	char *path = run_file(directory, name);
+	FILE *file = file_open(path, &absent);
+	while (file && (got = fread(piece, 1, sizeof(piece), file)) > 0)
+		buffer_add(bytes, piece, got);
+	if (file)
+		(void)fclose(file);
+	free(path);
+	return file != NULL;
+}
+
+static bool same_bytes(const char *directory, const char *other, const char *name)
+{
+	struct buffer left = {0}, right = {0};
+	bool same = read_bytes(directory, name, &left) && read_bytes(other, name, &right) && left.size == right.size &&
+	            (left.size == 0 || memcmp(left.data, right.data, left.size) == 0);
+	buffer_finish(&left);
+	buffer_finish(&right);
+	return same;
+}
+
+static bool same_json(const char *directory, const char *other, const char *name)
+{
+	json_t *left = run_read_json(directory, name, NULL), *right = run_read_json(other, name, NULL);
+	bool same = left && right && alike(left, right);
+	json_decref(left);
+	json_decref(right);
+	return same;
+}
+
+/* Holds a derived file against the one that was made again in the folder `again`. A part has what its commands left. */
+static void check_derived(struct check *check, const char *again, const char *name, bool is_part)
+{
+	bool is_json = strstr(name, ".json") != NULL, made = has_file(again, name), there = has(check, name);
+	if (!made && there)
+		report(check, name, "does not follow from this run");
+	else if (made && !there && !is_part)
+		report(check, name, "is missing");
+	else if (made && there && !(is_json ? same_json : same_bytes)(check->directory, again, name))
+		report(check, name, "is not what follows from the other files");
+}
+
+static void remove_folder(const char *folder)
+{
+	for (size_t i = 0; derived_names[i]; i++) {
+		char *path = run_file(folder, derived_names[i]);
+		(void)unlink(path);
+		free(path);
+	}
+	(void)rmdir(folder);
+}
+
+static void derive_again(struct check *check, bool is_part)
 {
 	struct sluice_error error = {0};
+	const char *place = getenv("TMPDIR");
+	char *again = run_file(place && place[0] ? place : "/tmp", "sluice-evidence-XXXXXX");
+	if (!mkdtemp(again)) {
+		(void)sluice_error_set(&error, "%s: cannot be made: %s", again, strerror(errno));
+		report(check, RUN_REPORT, error.text);
+		free(again);
+		return;
+	}
+	if (derive_files(check->directory, again, &error))
+		for (size_t i = 0; derived_names[i]; i++)
+			check_derived(check, again, derived_names[i], is_part);
+	else
+		report(check, RUN_ABOUT, error.text);
+	remove_folder(again);
+	free(again);
+}
+
+static void check_run(struct check *check, const struct run *run, struct sluice_error *error)
+{
 	struct input input;
-	bool is_run = has(check, RUN_ABOUT) || has(check, RUN_COMPARE) || has(check, RUN_GATE);
-	struct run *run = is_run ? run_open(check->directory, &error) : NULL;
-	bool kept = run && (has(check, RUN_INPUT) || is_comparison(run->about));
+	bool kept = has(check, RUN_INPUT) || is_comparison(run->about);
 	input_init(&input);
-	if (kept && verify_read_input(run, NULL, &input, &error)) {
+	if (kept && verify_read_input(run, NULL, &input, error)) {
 		check_about(check, run, &input);
 		if (is_comparison(run->about))
 			check_comparison(check, run, &input);
+	}
+	input_finish(&input);
+}
+
+/* What cannot be read cannot be computed from: a fault of its own. */
+static void recompute(struct check *check, bool is_part)
+{
+	struct sluice_error error = {0};
+	if (!has(check, RUN_ABOUT) && !has(check, RUN_COMPARE) && !has(check, RUN_GATE))
+		return;
+	struct run *run = run_open(check->directory, &error);
+	if (run && !seal_check(check->directory, SEAL_WHOLE, report, check, &error)) {
+		report(check, RUN_ABOUT, error.text);
+	} else if (run && has_our_rules(check, RUN_ABOUT, run->about)) {
+		check_run(check, run, &error);
+		derive_again(check, is_part);
 	}
 	if (error.text[0])
 		report(check, run ? RUN_INPUT : RUN_REQUESTS, error.text);
 	if (has(check, RUN_GATE))
 		check_gate(check);
-	input_finish(&input);
 	run_close(run);
 }
 
@@ -203,21 +317,39 @@ static bool recompute_parts(struct check *check, struct sluice_error *error)
 		char *path = run_file(check->directory, entry->d_name);
 		struct part_check part = {check, entry->d_name};
 		struct check own = {path, report_part, &part, 0};
-		recompute(&own);
+		recompute(&own, true);
 		free(path);
 	}
 	(void)closedir(entries);
 	return true;
 }
 
-bool evidence_verify(const char *directory, void (*fault)(void *context, const char *file, const char *what),
-                     void *context, size_t *faults_out, struct sluice_error *error)
+static const char *const signature_faults[] = {
+	[SIGNATURE_WRONG] = "is not the signature of this manifest by that key",
+	[SIGNATURE_MISSING] = "is missing: the bundle is not signed",
+};
+
+static bool check_signature(struct check *check, const char *key, struct sluice_error *error)
+{
+	enum signature signature;
+	if (!key)
+		return true;
+	if (!signature_check(check->directory, key, &signature, error))
+		return false;
+	if (signature != SIGNATURE_GOOD)
+		report(check, RUN_SIGNATURE, signature_faults[signature]);
+	return true;
+}
+
+bool evidence_verify(const char *directory, const char *key,
+                     void (*fault)(void *context, const char *file, const char *what), void *context,
+                     size_t *faults_out, struct sluice_error *error)
 {
 	struct check check = {directory, fault, context, 0};
 	size_t files;
-	if (!manifest_check(directory, report, &check, &files, error))
+	if (!manifest_check(directory, report, &check, &files, error) || !check_signature(&check, key, error))
 		return false;
-	recompute(&check);
+	recompute(&check, false);
 	bool ok = recompute_parts(&check, error);
 	*faults_out = check.faults;
 	return ok;

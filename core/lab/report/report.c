@@ -135,12 +135,17 @@ static bool write_page(const char *directory, const struct buffer *page, struct 
 
 bool report_write(const char *run_directory, struct sluice_error *error)
 {
+	return report_write_to(run_directory, run_directory, error);
+}
+
+bool report_write_to(const char *run_directory, const char *target, struct sluice_error *error)
+{
 	struct report_documents documents = {0};
 	struct buffer page = {0};
 	bool ok = read_documents(run_directory, &documents, error);
 	if (ok) {
 		compose(&documents, &page);
-		ok = write_page(run_directory, &page, error);
+		ok = write_page(target, &page, error);
 	}
 	buffer_finish(&page);
 	free_documents(&documents);

@@ -13,4 +13,7 @@
  * False and a sentence if one cannot be read or the report cannot be written; an older report then stays. */
 bool report_write(const char *run_directory, struct sluice_error *error);
 
+/* As TARGET/report.html. */
+bool report_write_to(const char *run_directory, const char *target, struct sluice_error *error);
+
 #endif

@@ -140,6 +140,18 @@ bool run_write_json(const char *directory, const char *name, const json_t *docum
 	return good;
 }
 
+void run_mark(json_t *document)
+{
+	(void)json_object_set_new(document, "sluice", json_string(SLUICE_VERSION));
+	(void)json_object_set_new(document, "rules", json_integer(RUN_RULES));
+}
+
+int64_t run_rules(const json_t *document)
+{
+	const json_t *rules = json_object_get(document, "rules");
+	return json_is_integer(rules) ? json_integer_value(rules) : 1;
+}
+
 /* False: it cannot be read, or is larger than a document of a run may be. */
 static bool read_document(const char *path, struct buffer *text, struct sluice_error *error)
 {

@@ -19,6 +19,10 @@ enum {
 	RUN_DIGITS = 15, /* of numbers in the JSON documents */
 };
 
+/* The rules by which verdicts, the files of a bundle and the report follow from a run. Raised when one of them comes out
+ * differently: what was made by other rules is refused with that reason, and not called changed. */
+enum { RUN_RULES = 2 };
+
 /* Names of the files in it. */
 #define RUN_ABOUT "run.json"
 #define RUN_REQUESTS "requests.bin"
@@ -32,6 +36,7 @@ enum {
 #define RUN_ROLLBACK "rollback.json"
 #define RUN_REPORT "report.html"
 #define RUN_MANIFEST "MANIFEST.sha256"
+#define RUN_SIGNATURE RUN_MANIFEST ".sig"
 
 struct run {
 	char *path;
@@ -66,6 +71,12 @@ char *run_file(const char *directory, const char *name);
 
 /* Writes a JSON document as DIR/NAME, indented, by way of a temporary file; numbers have up to RUN_DIGITS digits. */
 bool run_write_json(const char *directory, const char *name, const json_t *document, struct sluice_error *error);
+
+/* Sets `sluice` and `rules` in what follows from a run. */
+void run_mark(json_t *document);
+
+/* 1 where a document says nothing. */
+int64_t run_rules(const json_t *document);
 
 /* NULL and a sentence with file:line:column if it cannot be read. */
 json_t *run_read_json(const char *directory, const char *name, struct sluice_error *error);

@@ -18,6 +18,7 @@
 #include "lab/load/about.h"
 #include "lab/run/estimate.h"
 #include "lab/run/run.h"
+#include "lab/run/seal.h"
 #include "lab/trial/recording.h"
 #include "lab/trial/rollback.h"
 #include "lab/trial/sampler.h"
@@ -542,7 +543,8 @@ static bool conclude(struct comparison *comparison, struct sluice_error *error)
 	struct recording *recording = comparison->recording;
 	comparison->recording = NULL;
 	return recording_end(recording, comparison->records, comparison->count, names, error) &&
-	       judge(comparison, error) && try_rollback(comparison, error) && erase_stores(comparison, error);
+	       judge(comparison, error) && try_rollback(comparison, error) && erase_stores(comparison, error) &&
+	       seal_rest(comparison->plan->directory, error);
 }
 
 /* What did not come to its end leaves no server and no tables behind, as far as there were any. */

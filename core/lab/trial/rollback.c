@@ -10,6 +10,7 @@
 #include "lab/load/about.h"
 #include "lab/load/replay.h"
 #include "lab/run/run.h"
+#include "lab/run/seal.h"
 
 enum { CONNECTIONS = 10, RATE = 50, TIMEOUT_S = 60 };
 
@@ -147,7 +148,8 @@ static bool write_findings(struct attempt *attempt, struct sluice_error *error)
 	(void)json_object_set_new(attempt->findings, "seconds", json_real(seconds));
 	(void)json_object_set_new(attempt->findings, "ok", json_boolean(json_array_size(attempt->reasons) == 0));
 	(void)json_object_set(attempt->findings, "reasons", attempt->reasons);
-	return run_write_json(attempt->plan->directory, RUN_ROLLBACK, attempt->findings, error);
+	return run_write_json(attempt->plan->directory, RUN_ROLLBACK, attempt->findings, error) &&
+	       seal_file(attempt->plan->directory, RUN_ROLLBACK, error);
 }
 
 static bool go_back(struct attempt *attempt, const struct arm_plan *server, struct sluice_error *error)
