@@ -1,6 +1,7 @@
 // What a transaction costs PostgreSQL in instructions, which do not depend on what else the machine does: the statements are those
 // of a running Sluice, taken from the server's log, and a single-user PostgreSQL executes them under callgrind.
 
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -9,69 +10,81 @@ import { around, execute, start } from '../../tests/integration/support/sluice.m
 
 const [few, many] = [10, 60]; // transactions; what the start and the end of the server take is in both
 
-/** The text of what is sent for one event, by the beginning of each statement. `ready`: what is waited for before the end. */
-export async function record(t, server, { stage, events, options, beginnings, ready }) {
+/** What is sent: to begin, and to store one event or many, which come while the first is being stored. `ready`: what is waited for
+ * before the end. */
+export async function record(t, server, { stage, events, options, ready }) {
   const log = join(server.directory, 'log');
-  const sluice = await start(t, around({ persist: stage, url: server.url, ...options }));
   const { length } = await readFile(log, 'utf8');
-  const { status } = await sluice.post(webhook(`${stage}-${events}`, { stream: 's', sequence: 1 }));
-  if (status !== 202) throw new Error(`${stage}: status ${status}`);
-  await ready?.(server, sluice);
-  await sluice.stop();
-  const lines = (await readFile(log, 'utf8')).slice(length).split('\n');
-  return beginnings.map((beginning) => {
-    const found = lines.map((line) => /(?:execute \S+|statement): (.*)$/.exec(line)?.[1]).find((sql) => sql?.startsWith(beginning));
-    if (!found) throw new Error(`${stage} sent no ${beginning}`);
-    return found;
-  });
+  const sluice = await start(t, around({ persist: stage, url: server.url, ...options }));
+  const wanted = { begin: /^BEGIN ISOLATION/, store: events > 1 ? /^WITH stored .* unnest\(/ : /^WITH stored/ };
+  for (let round = 0; round < 20; round++) {
+    const ids = Array.from({ length: events }, () => randomUUID());
+    const responses = await Promise.all(ids.map((id) => sluice.post(webhook(id, { stream: id, sequence: 1 }))));
+    const refused = responses.find(({ status }) => status !== 202);
+    if (refused) throw new Error(`${stage}: status ${refused.status}`);
+    const lines = (await readFile(log, 'utf8')).slice(length).split('\n');
+    const sent = lines.map((line) => /(?:execute \S+|statement): (.*)$/.exec(line)?.[1] ?? '');
+    const found = Object.fromEntries(Object.entries(wanted).map(([name, pattern]) => [name, sent.find((sql) => pattern.test(sql))]));
+    if (found.begin && found.store) {
+      await ready?.(server, sluice);
+      await sluice.stop();
+      return found;
+    }
+  }
+  throw new Error(`${stage} sent no ${wanted.store}`);
 }
 
 const hash = (text) => `sha256('${text}'::bytea)`;
 const small = (i) => `{"index":${i}}`;
 const event = (i, j = 0, payload = small) => [`'e${i}-${j}'`, `'type'`, `'s${j}'`, `${i}`, `'${payload(i)}'`, hash(`e${i}-${j}`), `'r${i}'`, 'now()'];
-const audit = (i) => [`'writer'`, `${i}`, 'now()'];
-const once = (name, types, sql, values) => `PREPARE ${name} (${types}) AS ${sql}; EXECUTE ${name} (${values}); DEALLOCATE ${name}`;
-
 const eventTypes = ['text', 'text', 'text', 'bigint', 'bytea', 'bytea', 'text', 'timestamptz'];
-const auditTypes = ['text', 'bigint', 'timestamptz'];
-
 const typesWith = (payload) => eventTypes.map((type, i) => (i === 4 ? payload : type));
+const auditTypes = ['text', 'bigint', 'timestamptz', 'bytea', 'bytea', 'bigint', 'text'];
+const audit = (i) => [`'writer'`, `${i}`, 'now()', hash('a'), `'prefix'`, '0', `'on'`];
 
-/** One event, one transaction: parsed and planned each time. */
-export const alone = {
-  stage: 'postgres',
-  events: 1,
-  beginnings: ['BEGIN', 'INSERT INTO webhook_events', 'INSERT INTO webhook_audit_trail'],
-  prepare: () => [],
-  transaction: ([begin, insert, cover], i) => [
-    begin,
-    once('one', eventTypes, insert, event(i)),
-    once('two', [...auditTypes, 'bytea', 'bytea', 'bytea', 'bigint'], cover, [...audit(i), `'x'`, hash('a'), hash(`${i}`), `'webhook_events'::regclass::oid`]),
-    'COMMIT',
-  ],
-};
+/** One event. */
+export const alone = { stage: 'postgres', events: 1, types: eventTypes, row: (i) => event(i) };
 
-/** One statement for a batch, prepared. `taken`: as what the payload is sent. */
+/** A batch. `taken`: as what the payload is sent. */
 export const batch = (size, { payload, taken = 'bytea', ...rest } = {}) => ({
   stage: 'postgres_batch',
   events: size,
   ...rest,
-  beginnings: ['WITH stored'],
-  prepare: ([sql]) => [
-    'SET search_path = public, pg_temp',
-    `PREPARE stored (${[...typesWith(taken).map((type) => `${type}[]`), ...auditTypes, 'bytea', 'bytea', 'bigint', 'text']}) AS ${sql}`,
-  ],
-  transaction: (_, i) => {
-    const events = Array.from({ length: size }, (__, j) => event(i, j, payload));
-    const columns = typesWith(taken).map((type, k) => `ARRAY[${events.map((each) => each[k])}]::${type}[]`);
-    return [`EXECUTE stored (${[...columns, ...audit(i), hash('a'), `'prefix'`, '0', `'on'`]})`];
+  types: typesWith(taken).map((type) => `${type}[]`),
+  row: (i) => {
+    const events = Array.from({ length: size }, (_, j) => event(i, j, payload));
+    return typesWith(taken).map((type, k) => `ARRAY[${events.map((each) => each[k])}]::${type}[]`);
   },
 });
 
+/** The same through a pooler. */
+export const pooled = (kind) => ({ ...kind, pooled: true });
+
+/** In a session of Sluice's own: prepared, with the settings of stages/library/postgres/session.c. */
+const prepared = {
+  prepare: (kind, store) => [
+    'SET search_path = public, pg_temp; SET row_security = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off',
+    `PREPARE stored (${[...kind.types, ...auditTypes]}) AS ${store}`,
+  ],
+  transaction: (kind, _, i) => [`EXECUTE stored (${[...kind.row(i), ...audit(i)]})`],
+};
+
+/** Parsed and planned each time, between BEGIN with the settings and COMMIT. */
+const whole = {
+  prepare: () => [],
+  transaction: (kind, { begin, store }, i) => [
+    begin,
+    `PREPARE stored (${[...kind.types, ...auditTypes]}) AS ${store}; EXECUTE stored (${[...kind.row(i), ...audit(i)]}); DEALLOCATE stored`,
+    'COMMIT',
+  ],
+};
+
 /** Instructions of a server that executes so many transactions on the tables as they were. */
-async function count(server, { prepare, transaction }, statements, transactions) {
+async function count(server, kind, statements, transactions) {
   await server.restore('before');
-  const lines = [...prepare(statements), ...Array.from({ length: transactions }, (_, i) => transaction(statements, i + 1)).flat(), 'ROLLBACK'];
+  const { prepare, transaction } = kind.pooled ? whole : prepared;
+  const all = Array.from({ length: transactions }, (_, i) => transaction(kind, statements, i + 1)).flat();
+  const lines = [...prepare(kind, statements.store), ...all, 'ROLLBACK'];
   const out = join(server.directory, 'callgrind');
   const [binary] = (await execute('sh', ['-c', 'ls /usr/lib/postgresql/*/bin/postgres | tail -1'])).stdout.split('\n');
   const valgrind = ['valgrind', '--tool=callgrind', `--callgrind-out-file=${out}`, binary, '--single', '-D', join(server.directory, 'data'), 'sluice'];

@@ -15,6 +15,7 @@
 #include "conform/bench.h"
 #include "conform/concurrent.h"
 #include "runtime/loader.h"
+#include "runtime/store_identity.h"
 
 enum { NOTES_MAX = 4 << 20 };
 
@@ -133,11 +134,12 @@ static void host_log(struct sluice_stage *stage, enum sluice_log_level level, co
 	buffer_finish(&line);
 }
 
-static _Atomic uint64_t store_epoch;
+/* As in a pipeline: the same identity once more changes nothing. */
+static struct store_identity store_identity = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void bench_doubt_store(void)
 {
-	atomic_fetch_add(&store_epoch, 1);
+	store_identity_announce(&store_identity, NULL);
 }
 
 static void bench_announce_store(struct sluice_stage *stage, const char *identity)
@@ -148,14 +150,14 @@ static void bench_announce_store(struct sluice_stage *stage, const char *identit
 	if (identity && !*identity)
 		bench_breach("sluice_announce_store() got an empty identity: expected text, or NULL for doubt");
 	add_note(&announcements, identity ? identity : "in doubt");
-	bench_doubt_store();
+	store_identity_announce(&store_identity, identity);
 }
 
 static uint64_t bench_store_epoch(struct sluice_stage *stage)
 {
 	(void)stage;
 	concurrent_give_way();
-	return atomic_load(&store_epoch);
+	return store_identity_epoch(&store_identity);
 }
 
 static uint64_t bench_hash(const void *data, size_t size)

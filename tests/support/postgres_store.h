@@ -1,6 +1,7 @@
 /*
- * persist/postgres on the bench, or persist/postgres_batch, on a private server of the test program's own. A file whose tests
- * are for both ends with POSTGRES_SUITE(): its suite for the second has a name that ends in _batch.
+ * persist/postgres on the bench, or persist/postgres_batch, on a private server of the test program's own. Both
+ * stages are the same code but for their statements: a file whose tests hand over several events at once, and so are for
+ * both, ends with POSTGRES_SUITE(): its suite for the second has a name that ends in _batch.
  */
 #ifndef TESTS_POSTGRES_STORE_H
 #define TESTS_POSTGRES_STORE_H

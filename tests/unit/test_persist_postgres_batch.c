@@ -235,6 +235,64 @@ START_TEST(test_a_role_with_another_isolation_level_stores_all_the_same)
 }
 END_TEST
 
+static const struct {
+	const char *harm, *undo, *words;
+} harms[] = {
+	{"ALTER TABLE webhook_events SET UNLOGGED", "ALTER TABLE webhook_events SET LOGGED",
+         "webhook_events: not a logged"},
+	{"ALTER TABLE webhook_audit_trail SET UNLOGGED", "ALTER TABLE webhook_audit_trail SET LOGGED",
+         "webhook_audit_trail: not a logged"},
+};
+
+START_TEST(test_a_table_that_a_crash_empties_takes_no_batch)
+{
+	struct delivery delivery = {.h = open_batch(NULL)};
+	run_by_hand(harms[_i].harm);
+	add_numbered(&delivery, "id", 3);
+	send_batch(&delivery);
+	expect_all(&delivery, SLUICE_RETRY);
+	ck_assert_ptr_nonnull(strstr(harness_detail(delivery.events[0]), harms[_i].words));
+	ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM webhook_events"), 0);
+	run_by_hand(harms[_i].undo);
+	for (size_t i = 0; i < delivery.count; i++)
+		ck_assert_int_eq(store_until_through(delivery.h, delivery.events[i]), SLUICE_PASS);
+	harness_close(delivery.h);
+}
+END_TEST
+
+START_TEST(test_a_server_that_does_not_sync_takes_no_batch)
+{
+	struct delivery delivery = {.h = open_batch(NULL)};
+	postgres_reload(&server, "fsync=off");
+	add_numbered(&delivery, "id", 3);
+	send_batch(&delivery);
+	postgres_reload(&server, "fsync=on");
+	expect_all(&delivery, SLUICE_RETRY);
+	end(&delivery);
+	ck_assert_int_eq(ask_by_hand("SELECT count(*) FROM webhook_events"), 0);
+	harness_close(delivery.h);
+}
+END_TEST
+
+static const char *const payload_types[] = {"payload_type=json", "payload_type=jsonb"};
+
+START_TEST(test_a_batch_of_json_has_a_poison_that_fails_alone)
+{
+	struct delivery delivery = {.h = open_batch(payload_types[_i])};
+	(void)add(&delivery, "1", "s", "{\"a\":1}");
+	(void)add(&delivery, "2", "s", "{no json}");
+	(void)add(&delivery, "3", "s", "{\"b\":2}");
+	send_batch(&delivery);
+	ck_assert_int_eq(delivery.verdicts[1], SLUICE_FAIL);
+	delivery.verdicts[1] = SLUICE_PASS;
+	expect_all(&delivery, SLUICE_PASS);
+	end(&delivery);
+	ck_assert_int_eq(ask_by_hand("SELECT (payload->>'b')::int FROM webhook_events WHERE message_id = '3'"), 2);
+	ck_assert_uint_eq(stored_count(delivery.h), 2);
+	harness_close(delivery.h);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("persist/postgres_batch");
@@ -247,6 +305,9 @@ static Suite *suite(void)
 	tcase_add_test(group, test_events_that_a_trigger_drops_fail_and_their_neighbours_pass);
 	tcase_add_test(group, test_both_stages_take_turns_on_one_database);
 	tcase_add_test(group, test_a_role_with_another_isolation_level_stores_all_the_same);
+	tcase_add_loop_test(group, test_a_table_that_a_crash_empties_takes_no_batch, 0, COUNT(harms));
+	tcase_add_test(group, test_a_server_that_does_not_sync_takes_no_batch);
+	tcase_add_loop_test(group, test_a_batch_of_json_has_a_poison_that_fails_alone, 0, COUNT(payload_types));
 	return s;
 }
 

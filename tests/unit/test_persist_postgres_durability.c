@@ -478,4 +478,4 @@ static Suite *suite(void)
 	return s;
 }
 
-POSTGRES_SUITE(test_persist_postgres_durability, suite)
+UNIT_SUITE(test_persist_postgres_durability, suite)

@@ -227,4 +227,4 @@ static Suite *suite(void)
 	return s;
 }
 
-POSTGRES_SUITE(test_persist_postgres_identity, suite)
+UNIT_SUITE(test_persist_postgres_identity, suite)

@@ -329,4 +329,4 @@ static Suite *suite(void)
 	return s;
 }
 
-POSTGRES_SUITE(test_persist_postgres_outage, suite)
+UNIT_SUITE(test_persist_postgres_outage, suite)

@@ -247,4 +247,4 @@ static Suite *suite(void)
 	return s;
 }
 
-POSTGRES_SUITE(test_persist_postgres_pooler, suite)
+UNIT_SUITE(test_persist_postgres_pooler, suite)

@@ -365,4 +365,4 @@ static Suite *suite(void)
 	return s;
 }
 
-POSTGRES_SUITE(test_persist_postgres_rows, suite)
+UNIT_SUITE(test_persist_postgres_rows, suite)

@@ -12,8 +12,8 @@
 					 "webhook_events ON message_id = asked.id ORDER BY asked.place"
 
 static const struct statement statements[] = {
-	[DURABILITY_STRICT] = {FIND_NUMBER, FIND(TRANSACTION_KEPT("webhook_events.tableoid"))},
-	[DURABILITY_RELAXED] = {FIND_NUMBER + 1, FIND("true")},
+	[DURABILITY_STRICT] = {STATEMENT_FIND, FIND(TRANSACTION_KEPT("webhook_events.tableoid"))},
+	[DURABILITY_RELAXED] = {STATEMENT_FIND + 1, FIND("true")},
 };
 
 enum fault find_events(struct connection *connection, struct sluice_event *const *events, size_t count,

@@ -8,9 +8,6 @@
 
 #include "connection.h"
 
-/* The statement's numbers (session.h) are these and those below STATEMENTS_MAX; others are the stage's. */
-enum { FIND_NUMBER = 30 };
-
 /* Columns of the result: a row for each event whose message id is stored, with its place in the list, from 1. */
 enum { FOUND_PLACE, FOUND_DIGEST, FOUND_REQUEST_ID };
 

@@ -11,15 +11,18 @@ bool session_is_ours(const struct connection *connection)
 	return connection->session != SESSION_SHARED;
 }
 
-/* What transaction_begin() sets for one transaction. */
+/* What transaction_begin() sets for one transaction, and how to plan: once, and by the indexes, as every statement is for
+ * single rows. Left to itself, the server plans a look-up for an empty table, which it reads whole, and keeps to that plan
+ * while the table grows. */
 static bool set_up(struct connection *connection)
 {
 	const struct config *config = connection->stage->config;
-	char schema[SCHEMA_QUOTED_SIZE], sql[400];
+	char schema[SCHEMA_QUOTED_SIZE], sql[480];
 	server_quote_schema(connection->server, schema);
 	(void)snprintf(sql, sizeof(sql),
 	               "SET search_path = %s, pg_temp; SET statement_timeout = %lld; SET lock_timeout = 0; SET "
-	               "row_security = off; SET default_transaction_isolation = 'read committed'",
+	               "row_security = off; SET default_transaction_isolation = 'read committed'; SET plan_cache_mode "
+	               "= force_generic_plan; SET enable_seqscan = off; SET jit = off",
 	               schema, (long long)(config->statement_timeout.ns / NS_PER_MS));
 	PGresult *result = connection_send(connection, sql);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
@@ -29,9 +32,23 @@ static bool set_up(struct connection *connection)
 	return ok;
 }
 
-static bool prepare(struct connection *connection, const struct statement *statement, const char *name,
+enum { NAME_SIZE = 24 };
+
+static void write_name(const struct statement *statement, char name[NAME_SIZE])
+{
+	(void)snprintf(name, NAME_SIZE, "sluice_%u", statement->number);
+}
+
+static bool is_prepared(const struct connection *connection, const struct statement *statement)
+{
+	return connection->prepared & 1u << statement->number;
+}
+
+static bool prepare(struct connection *connection, const struct statement *statement,
                     const struct parameters *parameters)
 {
+	char name[NAME_SIZE];
+	write_name(statement, name);
 	PGresult *result = connection_prepare(connection, name, statement->text, parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	PQclear(result);
@@ -40,24 +57,41 @@ static bool prepare(struct connection *connection, const struct statement *state
 	return ok;
 }
 
-/* A statement that is not there says that somebody shares the session all the same; the next try will know. */
-static void note_sharing(struct connection *connection, const PGresult *result)
+bool session_prepare(struct connection *connection, const struct statement *statement,
+                     const struct parameters *parameters)
 {
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	if (sqlstate && strncmp(sqlstate, "26", 2) == 0)
-		connection->session = SESSION_SHARED;
+	return (connection->session == SESSION_READY || set_up(connection)) &&
+	       (is_prepared(connection, statement) || prepare(connection, statement, parameters));
 }
 
 PGresult *session_query(struct connection *connection, const struct statement *statement,
                         const struct parameters *parameters)
 {
-	char name[24];
-	(void)snprintf(name, sizeof(name), "sluice_%u", statement->number);
-	if ((connection->session != SESSION_READY && !set_up(connection)) ||
-	    (!(connection->prepared & 1u << statement->number) && !prepare(connection, statement, name, parameters)))
+	char name[NAME_SIZE];
+	if (connection->session != SESSION_READY)
+		return connection_query(connection, statement->text, parameters);
+	if (!is_prepared(connection, statement) && !prepare(connection, statement, parameters))
 		return NULL;
-	connection->warned = false;
-	PGresult *result = connection_execute(connection, name, parameters);
-	note_sharing(connection, result);
-	return result;
+	write_name(statement, name);
+	return connection_execute(connection, name, parameters);
+}
+
+/* Among others: the columns of a prepared statement have other types by now. */
+#define FEATURE_NOT_SUPPORTED "0A000"
+#define UNKNOWN_STATEMENT "26000"
+
+bool session_heal(struct connection *connection)
+{
+	const char *sqlstate = connection->trouble.sqlstate;
+	if (connection->broken || !connection->prepared)
+		return false;
+	if (strcmp(sqlstate, UNKNOWN_STATEMENT) == 0) {
+		connection->session = SESSION_SHARED;
+		return true;
+	}
+	if (strcmp(sqlstate, FEATURE_NOT_SUPPORTED) != 0)
+		return false;
+	PQclear(connection_send(connection, "DEALLOCATE ALL"));
+	connection->prepared = 0;
+	return !connection->broken;
 }

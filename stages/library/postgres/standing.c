@@ -4,6 +4,7 @@
 #include "array.h"
 #include "payload.h"
 #include "row.h"
+#include "session.h"
 
 static const struct payload_form *form_of(const struct connection *connection)
 {
@@ -20,6 +21,9 @@ static enum fault run_triggers(struct connection *connection)
 	return fault;
 }
 
+static const struct statement read_rows = {STATEMENT_READ_BACK, "SELECT " ROW_COLUMNS
+                                                                " FROM webhook_events WHERE id = ANY ($1) ORDER BY id"};
+
 static PGresult *read_back(struct connection *connection, const PGresult *inserted, int id_column)
 {
 	struct parameters parameters = {0};
@@ -30,9 +34,7 @@ static PGresult *read_back(struct connection *connection, const PGresult *insert
 		for (int line = 0; line < (int)count; line++)
 			array_add(&ids, column_bytes(inserted, line, id_column));
 		parameters_value(&parameters, ids.type, (struct sluice_bytes){ids.data, ids.size});
-		rows = connection_query(connection,
-		                        "SELECT " ROW_COLUMNS " FROM webhook_events WHERE id = ANY ($1) ORDER BY id",
-		                        &parameters);
+		rows = session_query(connection, &read_rows, &parameters);
 	}
 	array_free(&ids);
 	return rows;

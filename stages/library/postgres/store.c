@@ -1,4 +1,4 @@
-/* A persist stage on PostgreSQL but for how it stores. */
+/* A persist stage on PostgreSQL. */
 #include "store.h"
 
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "schema.h"
 #include "start.h"
 #include "transaction.h"
+#include "writer.h"
 
 static bool accept_server(struct connection *connection, struct sluice_error *error)
 {
@@ -85,13 +86,29 @@ void store_destroy(struct sluice_stage *stage)
 	free(store);
 }
 
-struct connection *store_take(struct sluice_stage *stage, const struct sluice_batch *batch, char reason[TROUBLE_SIZE])
+static void reject_all(struct sluice_batch *batch, const char *reason)
 {
+	for (size_t i = 0; i < batch->count; i++)
+		batch->verdicts[i] = sluice_retry(batch->events[i], 0, "%s", reason);
+}
+
+/* A connection is waited for no longer than the first of the senders waits. */
+void store_events(struct sluice_stage *stage, struct sluice_batch *batch)
+{
+	const struct sluice_host *host = stage->host;
 	struct store *store = stage->state;
-	int64_t start_ns = stage->host->now_ns();
+	char reason[TROUBLE_SIZE];
+	int64_t start_ns = host->now_ns();
 	struct connection *connection = pool_take_for(&store->pool, batch->events, batch->count, reason);
-	sluice_batch_span(stage, batch, STORE_SPAN_POOL_WAIT, stage->host->now_ns() - start_ns);
-	return connection;
+	int64_t taken_ns = host->now_ns();
+	sluice_batch_span(stage, batch, STORE_SPAN_POOL_WAIT, taken_ns - start_ns);
+	if (!connection) {
+		reject_all(batch, reason);
+		return;
+	}
+	writer_store(connection, batch);
+	sluice_batch_span(stage, batch, STORE_SPAN_EXECUTE, host->now_ns() - taken_ns);
+	pool_give(&store->pool, connection);
 }
 
 static struct connection *take_for_letter(struct sluice_stage *stage, struct sluice_error *error)

@@ -1,6 +1,7 @@
 /*
- * A persist stage on PostgreSQL but for how it stores: its life, its pool, reading, dead letters, upkeep and figures. The
- * stage's state is a struct store, its config begins with a struct config, and its first span is the wait for a connection.
+ * A persist stage on PostgreSQL: its life, its pool, storing, reading, dead letters, upkeep and figures. The stage's state is
+ * a struct store, its config begins with a struct config, its spans are STORE_SPANS; how many events it is handed at once is
+ * its own to say.
  */
 #ifndef POSTGRES_STORE_H
 #define POSTGRES_STORE_H
@@ -12,7 +13,8 @@
 #include "server.h"
 #include "upkeep.h"
 
-enum { STORE_SPAN_POOL_WAIT };
+enum { STORE_SPAN_POOL_WAIT, STORE_SPAN_EXECUTE };
+#define STORE_SPANS [STORE_SPAN_POOL_WAIT] = "pool_wait", [STORE_SPAN_EXECUTE] = "execute"
 
 struct store {
 	struct server server;
@@ -26,6 +28,7 @@ struct store {
 bool store_check(const void *config, struct sluice_error *error);
 bool store_create(struct sluice_stage *stage, struct sluice_error *error);
 void store_destroy(struct sluice_stage *stage);
+void store_events(struct sluice_stage *stage, struct sluice_batch *batch);
 void store_observe(struct sluice_stage *stage, struct sluice_observer *observer);
 bool store_scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
                 struct sluice_error *error);
@@ -37,9 +40,5 @@ bool store_dead_letter(struct sluice_stage *stage, struct sluice_event *event, c
 #define STORE_OPTIONS INDEXES_OPTIONS
 
 extern const struct sluice_extension store_extensions[];
-
-/* A connection to store these events with, waited for no longer than the first of their senders waits. NULL and a reason.
- * Given back with pool_give(). */
-struct connection *store_take(struct sluice_stage *stage, const struct sluice_batch *batch, char reason[TROUBLE_SIZE]);
 
 #endif

@@ -121,7 +121,7 @@ static enum fault run_between(struct connection *connection, const struct statem
 {
 	if (!transaction_begin(connection, TRANSACTION_WRITES))
 		return FAULT_LATER;
-	*result_out = connection_query(connection, statement->text, parameters);
+	*result_out = session_query(connection, statement, parameters);
 	enum fault fault = connection_judge(connection, *result_out);
 	if (fault == FAULT_NONE && check)
 		fault = check->run(connection, *result_out, check->context);
@@ -132,16 +132,33 @@ static enum fault run_between(struct connection *connection, const struct statem
 }
 
 /* A server that nobody has looked at for long is looked at by transaction_begin(). */
-enum fault transaction_run(struct connection *connection, const struct statement *statement,
-                           struct parameters *parameters, const struct transaction_check *check, PGresult **result_out)
+static enum fault run(struct connection *connection, const struct statement *statement,
+                      const struct parameters *parameters, const struct transaction_check *check, PGresult **result_out)
 {
+	bool ours = session_is_ours(connection);
 	*result_out = NULL;
-	add_commit_mode(connection, parameters);
-	if (check || !session_is_ours(connection) || server_is_look_overdue(connection->server))
+	if (ours && !session_prepare(connection, statement, parameters))
+		return FAULT_LATER;
+	if (check || !ours || server_is_look_overdue(connection->server))
 		return run_between(connection, statement, parameters, check, result_out);
+	connection->warned = false;
 	*result_out = session_query(connection, statement, parameters);
 	enum fault fault = connection_judge(connection, *result_out);
 	return conclude(connection, fault, fault == FAULT_NONE);
+}
+
+enum fault transaction_run(struct connection *connection, const struct statement *statement,
+                           struct parameters *parameters, const struct transaction_check *check, PGresult **result_out)
+{
+	add_commit_mode(connection, parameters);
+	enum fault fault = run(connection, statement, parameters, check, result_out);
+	if (fault == FAULT_NONE || connection->warned)
+		return fault;
+	transaction_roll_back(connection);
+	if (!session_heal(connection))
+		return fault;
+	PQclear(*result_out);
+	return run(connection, statement, parameters, check, result_out);
 }
 
 /* No server has the parameter that is asked for. */

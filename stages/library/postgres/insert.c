@@ -2,15 +2,42 @@
  * The statement. What a trigger or a setting of the server would take away from the promise makes it fail, as after its
  * commit nothing can be taken back.
  */
-#include "statement.h"
+#include "insert.h"
 
 #include <stdio.h>
 
-#include "postgres/payload.h"
-#include "postgres/row.h"
-#include "postgres/standing.h"
-#include "postgres/transaction.h"
+#include "payload.h"
+#include "row.h"
+#include "standing.h"
+#include "transaction.h"
 
+#define COMMIT_MODE TRANSACTION_COMMIT_MODE("$15")
+
+/* What is selected from is a row with the ids and digests that the audit row covers, as `list`. It is hashed by the rule of
+ * host->audit_hash(), by the server, which alone knows the ids. */
+#define AUDIT(from, condition)                                                                                         \
+	"audit AS (INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) SELECT $9, " \
+	"$10, $11, list, $12, sha256($13 || int8send(octet_length(list)) || list) FROM " from " WHERE " condition      \
+	" RETURNING hash, webhook_audit_trail.tableoid AS relation)"
+
+/* $14 is 1 where the rows are looked at before the COMMIT. */
+#define ASSERTED(condition) TRANSACTION_FAIL_UNLESS(condition " AND ($14 = 1 OR doubted = 0)")
+#define DOUBTED_BY(table)                                                                                              \
+	" LEFT JOIN audit ON true CROSS JOIN LATERAL (SELECT coalesce(" STANDING_DOUBTS(                               \
+		table ".relation", "audit.relation") ", 0) AS doubted) AS triggers"
+
+#define AUDITED(table) "hash IS NOT NULL"
+#define KEPT(table)                                                                                                    \
+	AUDITED(table) " AND " TRANSACTION_KEPT(table ".relation") " AND " TRANSACTION_KEPT("audit.relation")
+
+/* One event: half the price of an array of one. */
+#define ONE(payload, condition)                                                                                                                    \
+	"WITH stored AS (INSERT INTO webhook_events (" ROW_COLUMNS ") VALUES ($1, $2, $3, $4, " payload                                            \
+	", $6, $7, $8) ON CONFLICT (message_id) DO NOTHING RETURNING id, message_id, digest, int8send(id) || digest "                              \
+	"AS list, webhook_events.tableoid AS relation), " AUDIT("stored", COMMIT_MODE) " SELECT message_id, digest, hash, id, doubted, " ASSERTED( \
+		condition("stored")) " FROM stored" DOUBTED_BY("stored")
+
+/* Many, each parameter an array. */
 #define STORED(payload_array, payload)                                                                                 \
 	"stored AS (INSERT INTO webhook_events (" ROW_COLUMNS                                                          \
 	") SELECT message_id, event_type, stream, sequence, " payload                                                  \
@@ -23,42 +50,31 @@
 	"covered AS (SELECT string_agg(int8send(id) || digest, ''::bytea ORDER BY id) AS list, max(relation) AS "      \
 	"relation FROM stored)"
 
-#define COMMIT_MODE TRANSACTION_COMMIT_MODE("$15")
-
-/* Hashed by the rule of host->audit_hash(), by the server, which alone knows the ids. */
-#define AUDIT                                                                                                          \
-	"audit AS (INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) SELECT $9, " \
-	"$10, $11, list, $12, sha256($13 || int8send(octet_length(list)) || list) FROM covered WHERE list IS NOT "     \
-	"NULL AND " COMMIT_MODE " RETURNING hash, webhook_audit_trail.tableoid AS relation)"
-
-/* $14 is 1 where the rows are looked at before the COMMIT. */
 #define CHECKED(condition)                                                                                             \
-	"checked AS MATERIALIZED (SELECT hash, doubted, " TRANSACTION_FAIL_UNLESS(                                     \
-		"list IS NULL OR (" condition                                                                          \
-		" AND ($14 = 1 OR doubted = 0))") " FROM covered LEFT JOIN audit ON true "                             \
-						  "CROSS JOIN LATERAL (SELECT coalesce(" STANDING_DOUBTS(              \
-							  "covered.relation",                                          \
-							  "audit.relation") ", 0) AS doubted) AS triggers)"
+	"checked AS MATERIALIZED (SELECT hash, doubted, " ASSERTED(                                                    \
+		"list IS NULL OR " condition) " FROM covered" DOUBTED_BY("covered") ")"
 
-#define INSERT(payload_array, payload, condition)                                                                      \
-	"WITH " STORED(payload_array, payload) ", " COVERED ", " AUDIT ", " CHECKED(                                   \
-		condition) " SELECT message_id, stored.digest, hash, id, doubted FROM stored, checked ORDER BY id"
+#define MANY(payload_array, payload, condition)                                                                        \
+	"WITH " STORED(                                                                                                \
+		payload_array,                                                                                         \
+		payload) ", " COVERED                                                                                  \
+			 ", " AUDIT("covered", "list IS NOT NULL AND " COMMIT_MODE) ", " CHECKED(condition(            \
+				 "covered")) " SELECT "                                                                \
+					     "message_id, stored.digest, hash, id, doubted FROM stored, checked ORDER BY id"
 
 enum { INSERTED_HASH = INSERTED_DIGEST + 1, INSERTED_ID, INSERTED_DOUBTED };
 
-#define AUDITED "hash IS NOT NULL"
-#define KEPT AUDITED " AND " TRANSACTION_KEPT("covered.relation") " AND " TRANSACTION_KEPT("audit.relation")
+enum { PAYLOAD_TYPES = PAYLOAD_JSONB + 1, DURABILITIES = DURABILITY_RELAXED + 1 };
 
-enum { PAYLOAD_TYPES = PAYLOAD_JSONB + 1 };
+#define STATEMENTS(first, array, one, many)                                                                            \
+	[DURABILITY_STRICT] = {{(first), ONE(one, KEPT)}, {(first) + 1, MANY(array, many, KEPT)}},                     \
+	[DURABILITY_RELAXED] = {{(first) + 2, ONE(one, AUDITED)}, {(first) + 3, MANY(array, many, AUDITED)}}
 
-/* By payload type and durability. */
-static const struct statement inserts[PAYLOAD_TYPES][2] = {
-	[PAYLOAD_BYTEA] = {[DURABILITY_STRICT] = {0, INSERT("bytea[]", "payload", KEPT)},
-                           [DURABILITY_RELAXED] = {1, INSERT("bytea[]", "payload", AUDITED)}},
-	[PAYLOAD_JSON] = {[DURABILITY_STRICT] = {2, INSERT("text[]", "payload::json", KEPT)},
-                          [DURABILITY_RELAXED] = {3, INSERT("text[]", "payload::json", AUDITED)}},
-	[PAYLOAD_JSONB] = {[DURABILITY_STRICT] = {4, INSERT("text[]", "payload::jsonb", KEPT)},
-                           [DURABILITY_RELAXED] = {5, INSERT("text[]", "payload::jsonb", AUDITED)}},
+/* By payload type, durability, and whether there are many. */
+static const struct statement statements[PAYLOAD_TYPES][DURABILITIES][2] = {
+	[PAYLOAD_BYTEA] = {STATEMENTS(STATEMENT_INSERT, "bytea[]", "$5", "payload")},
+	[PAYLOAD_JSON] = {STATEMENTS(STATEMENT_INSERT + 4, "text[]", "$5::json", "payload::json")},
+	[PAYLOAD_JSONB] = {STATEMENTS(STATEMENT_INSERT + 8, "text[]", "$5::jsonb", "payload::jsonb")},
 };
 
 static const struct config *config_of(const struct connection *connection)
@@ -108,6 +124,15 @@ static enum fault check_standing(struct connection *connection, const PGresult *
 	return standing_check(connection, inserted, INSERTED_ID, part->events, part->count);
 }
 
+static bool add_events(struct parameters *parameters, struct array arrays[ROW_COLUMN_COUNT],
+                       struct sluice_event *const *events, size_t count, bool payload_is_text)
+{
+	if (count > 1)
+		return row_add_all(parameters, arrays, events, count, payload_is_text);
+	row_add(parameters, events[0], payload_is_text);
+	return true;
+}
+
 static enum fault insert(struct connection *connection, struct sluice_event *const *events, size_t count,
                          PGresult **result_out)
 {
@@ -121,11 +146,11 @@ static enum fault insert(struct connection *connection, struct sluice_event *con
 	enum fault fault = FAULT_LATER;
 	*result_out = NULL;
 	chain_begin(&connection->chain, connection->stage->host, &row);
-	if (row_add_all(&parameters, arrays, events, count, payload_forms[config->payload_type].takes_text)) {
+	if (add_events(&parameters, arrays, events, count, payload_forms[config->payload_type].takes_text)) {
 		add_audit_row(&parameters, &row, prefix);
 		parameters_int64(&parameters, connection->has_triggers);
-		fault = transaction_run(connection, &inserts[config->payload_type][config->durability], &parameters,
-		                        connection->has_triggers ? &check : NULL, result_out);
+		fault = transaction_run(connection, &statements[config->payload_type][config->durability][count > 1],
+		                        &parameters, connection->has_triggers ? &check : NULL, result_out);
 		advance_chain(connection, fault, &row, *result_out);
 	} else {
 		fault_say(&connection->trouble, "out of memory");
@@ -134,8 +159,8 @@ static enum fault insert(struct connection *connection, struct sluice_event *con
 	return fault;
 }
 
-enum fault statement_insert(struct connection *connection, struct sluice_event *const *events, size_t count,
-                            PGresult **result_out)
+enum fault insert_events(struct connection *connection, struct sluice_event *const *events, size_t count,
+                         PGresult **result_out)
 {
 	enum fault fault = insert(connection, events, count, result_out);
 	if (!connection->has_triggers && transaction_cannot_keep(connection, fault)) { /* over triggers, perhaps */
@@ -150,7 +175,7 @@ enum fault statement_insert(struct connection *connection, struct sluice_event *
 }
 
 /* What the server said first is what is to be told. */
-bool statement_blames(struct connection *connection, struct sluice_event *event)
+bool insert_blames(struct connection *connection, struct sluice_event *event)
 {
 	const struct payload_form *form = &payload_forms[config_of(connection)->payload_type];
 	const struct trouble trouble = connection->trouble;

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "postgres/find.h"
-#include "postgres/row.h"
-#include "postgres/schema.h"
-#include "postgres/transaction.h"
-#include "statement.h"
+#include "find.h"
+#include "insert.h"
+#include "row.h"
+#include "schema.h"
+#include "transaction.h"
 
 /* In one statement: the arrays are copies. */
 #define BYTES_MAX ((size_t)64 << 20)
@@ -178,12 +178,12 @@ static void store(struct work *work, const struct part *part)
 		return;
 	enum fault fault = FAULT_LATER;
 	if (!work->failed)
-		fault = try_statement(connection, statement_insert, part->events, part->count, &inserted);
+		fault = try_statement(connection, insert_events, part->events, part->count, &inserted);
 	if (fault == FAULT_NONE)
 		conclude(work, part, inserted);
 	else if (fault == FAULT_REFUSED && part->count > 1)
 		store_halves(work, part);
-	else if (fault == FAULT_REFUSED && statement_blames(connection, part->events[0]))
+	else if (fault == FAULT_REFUSED && insert_blames(connection, part->events[0]))
 		(void)sluice_fail(part->events[0], "PostgreSQL refuses this event: %s", connection->trouble.text);
 	else
 		give_up(work, part, SLUICE_FAIL);
