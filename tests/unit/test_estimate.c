@@ -262,6 +262,20 @@ static double share_gone_wrong(const size_t *at, const double *limits, size_t lo
 	return (double)wrong / (double)simulations;
 }
 
+START_TEST(test_first_look_can_stop)
+{
+	double d[10];
+	struct estimate_pairs result;
+	for (size_t i = 0; i < estimate_look_pairs[0]; i++)
+		d[i] = 0.1 + 0.01 * (double)i;
+	estimate_pairs(d, estimate_look_pairs[0], 0.05, 1, &result);
+	ck_assert_double_lt(result.p, estimate_look_p[0]);
+	d[0] = -d[0]; /* nine against one are not enough */
+	estimate_pairs(d, estimate_look_pairs[0], 0.05, 1, &result);
+	ck_assert_double_ge(result.p, estimate_look_p[0]);
+}
+END_TEST
+
 START_TEST(test_planned_looks_keep_the_error_and_peeking_does_not)
 {
 	size_t each[PAIRS_MAX];
@@ -317,6 +331,7 @@ static Suite *make_suite(void)
 	tcase_add_test(pairs, test_few_pairs_say_nothing);
 	tcase_add_test(pairs, test_p_of_many_pairs_is_near_the_exact_one_and_the_same_each_time);
 	tcase_add_test(pairs, test_alike_sides_differ_in_five_of_a_hundred);
+	tcase_add_test(pairs, test_first_look_can_stop);
 	tcase_add_test(pairs, test_planned_looks_keep_the_error_and_peeking_does_not);
 	tcase_add_test(pairs, test_pairs_needed_are_the_fewest_that_do);
 	tcase_set_timeout(pairs, 120); /* simulations, under a sanitizer too */

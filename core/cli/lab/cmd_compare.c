@@ -37,9 +37,7 @@ struct watch {
 static bool show_progress(void *context, const struct compare_progress *progress)
 {
 	const struct watch *watch = context;
-	if (!watch->is_terminal)
-		return !interrupted;
-	(void)fprintf(stderr, "\r\033[K%s", progress->phase);
+	(void)fprintf(stderr, "%s%s", watch->is_terminal ? "\r\033[K" : "", progress->phase);
 	if (strcmp(progress->phase, "pair") == 0)
 		(void)fprintf(stderr, " %zu of %zu", progress->pair, progress->pairs);
 	if (progress->a_p95_ms > 0 && progress->b_p95_ms > 0)
@@ -47,6 +45,8 @@ static bool show_progress(void *context, const struct compare_progress *progress
 		              figure_of(progress->b_p95_ms, "ms").text);
 	if (interrupted)
 		(void)fprintf(stderr, ": stopping after this pair");
+	if (!watch->is_terminal)
+		(void)fputc('\n', stderr);
 	return !interrupted;
 }
 

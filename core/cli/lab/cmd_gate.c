@@ -48,8 +48,8 @@ static void print_result(const struct gate_spec *spec, const struct gate_facts *
 	printable_write(stdout, PRINTABLE_LINE, spec->name, strlen(spec->name));
 	(void)printf("%s", spec->about[0] ? ": " : "");
 	print_line(spec->about);
-	(void)printf("%zu requests, %g/s scheduled, %zu connections; bounds at %g %%\n\n", facts->requests, facts->rate,
-	             facts->connections, 100 * spec->confidence);
+	(void)printf("%zu requests, %g/s scheduled, %zu connections; figures over all of them, bounds at %g %%\n\n",
+	             facts->requests, facts->rate, facts->connections, 100 * spec->confidence);
 	print_row("criterion", "value", "bound", "limit", "verdict");
 	for (size_t i = 0; i < result->row_count; i++) {
 		const struct gate_row *row = &result->rows[i];

@@ -40,8 +40,9 @@ void estimate_pairs(const double *d, size_t pairs, double alpha, uint64_t seed, 
 /* How many pairs it takes for an interval of that half width, given the deviation seen; at least 2. */
 size_t estimate_pairs_needed(double deviation, double half_width, double alpha);
 
-/* O'Brien–Fleming: the p below which one may stop at look `look` (from 0) of the four at 10, 20, 30 and 40 pairs, 5 %
- * over all. The source is facts measured by simulation, repeated in tests/unit/test_estimate.c. */
+/* The p below which one may stop at look `look` (from 0) of the four at 10, 20, 30 and 40 pairs, 5 % over all: the boundaries of
+ * Wang and Tsiatis (1987) with Δ = 0.25, two-sided. Those of O'Brien and Fleming ask for 0.00005 at the first look, which flipping
+ * the signs of ten pairs cannot give. Simulated in tests/unit/test_estimate.c. */
 enum { ESTIMATE_LOOKS = 4 };
 extern const size_t estimate_look_pairs[ESTIMATE_LOOKS];
 extern const double estimate_look_p[ESTIMATE_LOOKS];

@@ -16,7 +16,7 @@ enum {
 };
 
 const size_t estimate_look_pairs[ESTIMATE_LOOKS] = {10, 20, 30, 40};
-const double estimate_look_p[ESTIMATE_LOOKS] = {0.00005, 0.0042, 0.0194, 0.0430};
+const double estimate_look_p[ESTIMATE_LOOKS] = {0.0028, 0.0120, 0.0232, 0.0346};
 
 /* Sums of eight differences under every choice of their signs: a flip of 40 pairs is five look-ups. */
 struct group {
