@@ -32,11 +32,25 @@ static void interrupt(int number)
 
 struct watch {
 	bool is_terminal;
+	/* Of the last line. */
+	const char *phase;
+	size_t pair;
 };
+
+/* A terminal shows every step in one line, a pipe gets a line for each phase and pair. */
+static bool is_due(struct watch *watch, const struct compare_progress *progress)
+{
+	bool is_new = watch->phase != progress->phase || watch->pair != progress->pair;
+	watch->phase = progress->phase;
+	watch->pair = progress->pair;
+	return watch->is_terminal || is_new;
+}
 
 static bool show_progress(void *context, const struct compare_progress *progress)
 {
-	const struct watch *watch = context;
+	struct watch *watch = context;
+	if (!is_due(watch, progress))
+		return !interrupted;
 	(void)fprintf(stderr, "%s%s", watch->is_terminal ? "\r\033[K" : "", progress->phase);
 	if (strcmp(progress->phase, "pair") == 0)
 		(void)fprintf(stderr, " %zu of %zu", progress->pair, progress->pairs);
