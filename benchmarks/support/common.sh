@@ -8,9 +8,10 @@ programs=$build/benchmarks
 work=$(mktemp -d)
 servers=()
 
+# A child of this shell.
 stop_server() {
 	kill -TERM "$1" 2>/dev/null || return 0
-	while kill -0 "$1" 2>/dev/null; do read -rt 0.05 <> <(:) || true; done
+	wait "$1" 2>/dev/null || true
 }
 
 finish() {
