@@ -71,6 +71,15 @@ static void print_figure(double value)
 	(void)printf(" %12.*f", size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3, value);
 }
 
+/* One pair alone has no interval. */
+static void print_change(const json_t *row)
+{
+	(void)printf("  %+7.1f %%", 100 * json_number_value(json_object_get(row, "change")));
+	if (json_is_number(json_object_get(row, "low")))
+		(void)printf("  [%+.1f, %+.1f]", 100 * json_number_value(json_object_get(row, "low")),
+		             100 * json_number_value(json_object_get(row, "high")));
+}
+
 static void print_metric(const json_t *row)
 {
 	char title[64];
@@ -79,10 +88,7 @@ static void print_metric(const json_t *row)
 	(void)printf("%-38s", title);
 	print_figure(json_number_value(json_object_get(row, "a")));
 	print_figure(json_number_value(json_object_get(row, "b")));
-	(void)printf("  %+7.1f %%", 100 * json_number_value(json_object_get(row, "change")));
-	if (json_is_number(json_object_get(row, "low")))
-		(void)printf("  [%+.1f, %+.1f]", 100 * json_number_value(json_object_get(row, "low")),
-		             100 * json_number_value(json_object_get(row, "high")));
+	print_change(row);
 	(void)printf("\n");
 }
 
@@ -237,12 +243,10 @@ static size_t list_trials(const char *pipeline, struct trial trials[TRIALS_MAX],
 static void print_trial(const struct trial *trial, const json_t *document)
 {
 	const json_t *row = find_p95(document);
-	(void)printf("%-32s %-13s %+7.1f %%  [%+.1f, %+.1f]  %s → %s\n", trial->name,
-	             json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome")),
-	             100 * json_number_value(json_object_get(row, "change")),
-	             100 * json_number_value(json_object_get(row, "low")),
-	             100 * json_number_value(json_object_get(row, "high")),
-	             figure_of(json_number_value(json_object_get(row, "a")), "ms").text,
+	(void)printf("%-32s %-12s", trial->name,
+	             json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome")));
+	print_change(row);
+	(void)printf("  %s → %s\n", figure_of(json_number_value(json_object_get(row, "a")), "ms").text,
 	             figure_of(json_number_value(json_object_get(row, "b")), "ms").text);
 	(void)fflush(stdout);
 }
