@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -198,8 +199,8 @@ void check_use_least_sizes(struct check *check)
 	const struct sluice_option *option = check_ops(check)->options;
 	for (; option->type != SLUICE_TYPE_END && count < SIZES_MAX; option++) {
 		struct buffer setting = {0};
-		if (!check_print_least_size(option, &setting))
-			continue;
+		if (strncmp(option->name, "max_", 4) == 0 || !check_print_least_size(option, &setting))
+			continue; /* a bound on the whole is no size of a file */
 		struct bench *bench = check_try(check, (const char *const[]){setting.data, NULL},
 		                                &(struct sluice_error){{0}});
 		if (bench)
@@ -302,4 +303,49 @@ int check_in_process(struct check *check, int (*work)(struct check *check, int o
 	(void)process_wait(child, &status);
 	(void)close(ends[0]);
 	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int check_in_process_apart(struct check *check, int (*work)(struct check *check, int out, void *context), void *context,
+                           char *sentence, size_t room)
+{
+	int ends[2], status, own_out = check->out;
+	struct record record = {.outcome = CHECK_KEPT};
+	if (pipe(ends) != 0)
+		check_skip(check, "cannot create a pipe: %s", strerror(errno));
+	check->out = ends[1];
+	pid_t child = fork();
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)close(ends[0]);
+		_exit(work(check, ends[1], context));
+	}
+	check->out = own_out;
+	if (child < 0)
+		check_skip(check, "cannot start a process: %s", strerror(errno));
+	(void)close(ends[1]);
+	struct pollfd over = {.fd = ends[0], .events = POLLIN};
+	bool hangs = poll(&over, 1, (int)((check_patience_ns(check) + 20 * NS_PER_S) / NS_PER_MS)) == 0;
+	if (hangs)
+		(void)kill(child, SIGKILL);
+	bool has_told = read(ends[0], &record, sizeof(record)) == (ssize_t)sizeof(record);
+	(void)process_wait(child, &status);
+	(void)close(ends[0]);
+	sentence[0] = '\0';
+	if (hangs)
+		(void)snprintf(sentence, room, "the stage hangs");
+	else if (has_told && record.outcome == CHECK_BROKEN)
+		(void)snprintf(sentence, room, "%.*s", (int)room - 1, record.sentence);
+	else if (WIFSIGNALED(status))
+		(void)snprintf(sentence, room, "the stage crashed: SIG%s", sigabbrev_np(WTERMSIG(status)));
+	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+unsigned long long check_seed(const struct check *check)
+{
+	return check->conform->seed;
+}
+
+const char *check_replay(const struct check *check)
+{
+	return check->conform->replay;
 }

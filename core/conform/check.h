@@ -107,4 +107,13 @@ unsigned long long check_unique(const struct check *check);
 int check_in_process(struct check *check, int (*work)(struct check *check, int out, void *context), void *context,
                      void (*kill_when)(struct check *check, int in, void *context));
 
+/* Likewise, but what the other process finds is only told: in the sentence, which is empty otherwise. One that hangs is
+ * killed, and that is a finding. */
+int check_in_process_apart(struct check *check, int (*work)(struct check *check, int out, void *context), void *context,
+                           char *sentence, size_t room);
+
+/* Where random operations begin, and the script given with --replay or NULL. */
+unsigned long long check_seed(const struct check *check);
+const char *check_replay(const struct check *check);
+
 #endif

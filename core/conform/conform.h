@@ -30,6 +30,8 @@ struct conform {
 	const char *start_folder; /* that relative paths in `expect` begin at; absolute */
 	int64_t timeout_ns;       /* of each check */
 	enum conform_effort effort;
+	unsigned long long seed; /* of random operations */
+	const char *replay;      /* a script of such, or NULL: see model.h */
 };
 
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN, CHECK_SKIPPED, CHECK_OUTCOMES };

@@ -98,6 +98,12 @@ static void add_command(const struct conform *conform, const char *only, struct 
 		buffer_add_text(out, " --expect ");
 		add_word(conform->expect, out);
 	}
+	if (conform->seed != 1)
+		buffer_printf(out, " --seed %llu", conform->seed);
+	if (conform->replay) {
+		buffer_add_text(out, " --replay ");
+		add_word(conform->replay, out);
+	}
 	if (conform->effort == CONFORM_LONG)
 		buffer_add_text(out, " --long");
 	buffer_printf(out, " --only %s", only);

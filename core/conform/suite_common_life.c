@@ -15,7 +15,7 @@
 #include "yaml/option.h"
 #include "yaml/quantity.h"
 
-enum { CYCLES = 50 };
+enum { CYCLES = 50, LONG_LIFE = 3000 /* events */, LONG_CYCLES = 2 };
 
 bool common_is_name(const char *text)
 {
@@ -71,9 +71,21 @@ static void live_once(struct check *check, void *context, size_t round)
 	bench_close(bench);
 }
 
+/* Long enough for tables to grow. */
+static void live_long(struct check *check, void *context, size_t round)
+{
+	(void)context;
+	struct bench *bench = check_open(check);
+	for (unsigned long i = 0; i < LONG_LIFE; i++)
+		(void)sample_run(check, bench, sample_event(check, bench, round * LONG_LIFE + i));
+	bench_close(bench);
+}
+
 void common_destroys_what_it_creates(struct check *check)
 {
 	leak_expect_none(check, CYCLES, live_once, NULL, "create() and destroy()");
+	if (check_ops(check)->kind <= SLUICE_KIND_IDEMPOTENCY && !check_option(check, "url"))
+		leak_expect_none(check, LONG_CYCLES, live_long, NULL, "create(), many events and destroy()");
 }
 
 /* No descriptor more than there are. */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "conform/concurrent.h"
+#include "conform/model.h"
 #include "conform/suite_idempotency.h"
 #include "yaml/option.h"
 
@@ -466,6 +467,12 @@ static void without_id(struct check *check)
 	}
 }
 
+static void follows_its_model(struct check *check)
+{
+	size_t scripts = check_effort(check, 50, 1200, 100000);
+	model_check(check, &model_of_idempotency, check_option(check, "url") ? scripts / 50 : scripts);
+}
+
 const struct check_entry suite_idempotency[] = {
 	{"first-passes", "the first event of an id passes, however similar the ids", first_passes, 0},
 	{"duplicate", "an exact duplicate of a stored event is DONE", duplicate, 0},
@@ -492,6 +499,7 @@ const struct check_entry suite_idempotency[] = {
          idempotency_stored_elsewhere, CHECK_NEEDS_STORE},
 	{"store-lacks", "in a new epoch of the store, an id that it lacks passes", idempotency_store_lacks,
          CHECK_NEEDS_STORE},
+	{"model", "after any operations it says what a model of it says", follows_its_model, 0},
 	{"without-id", "events without an id are not duplicates of each other", without_id, 0},
 	{NULL, NULL, NULL, 0},
 };

@@ -25,6 +25,9 @@ void idempotency_expect(struct check *check, enum sluice_verdict seen, enum slui
 void idempotency_expect_conflict(struct check *check, const struct sluice_event *event, enum sluice_verdict verdict,
                                  const char *difference);
 
+/* Whether it has a place of its own, or asks a store. */
+bool idempotency_has_place(struct check *check);
+
 /* suite_idempotency_life.c */
 void idempotency_heir_has_its_own_content(struct check *check);
 void idempotency_remembers(struct check *check);

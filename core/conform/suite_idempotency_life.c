@@ -62,7 +62,7 @@ void idempotency_heir_has_its_own_content(struct check *check)
 	                   "an event with the content of the one that failed, while that of its heir is stored");
 }
 
-static bool has_place(struct check *check)
+bool idempotency_has_place(struct check *check)
 {
 	const struct sluice_option *option = check_ops(check)->options;
 	for (; option->type != SLUICE_TYPE_END; option++) {
@@ -85,7 +85,7 @@ static void store_some(struct check *check, struct bench *bench)
 void idempotency_remembers(struct check *check)
 {
 	struct bench *bench = check_open(check);
-	if (!has_place(check))
+	if (!idempotency_has_place(check))
 		check_skip(check, "it has no option with SLUICE_OPTION_LOCATION or SLUICE_OPTION_FILE, and no --store");
 	for (int life = 0; life < 3; life++) {
 		char id[32];

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "conform/delivery.h"
+#include "conform/model.h"
 
 static void takes_every_batch_size(struct check *check)
 {
@@ -342,6 +343,12 @@ static void keeps_dead_letters_apart(struct check *check)
 	store_expect_audited(check);
 }
 
+static void follows_its_model(struct check *check)
+{
+	size_t scripts = check_effort(check, 10, 150, 20000);
+	model_check(check, &model_of_persist, check_option(check, "url") ? scripts / 20 : scripts);
+}
+
 const struct check_entry suite_persist[] = {
 	{"batch-sizes", "batches of 1 to 256 events are stored, with a verdict for each", takes_every_batch_size, 0},
 	{"readable-at-once", "another process can read an event as soon as it has PASS", persist_is_readable_at_once,
@@ -380,6 +387,7 @@ const struct check_entry suite_persist[] = {
          persist_remembers_in_all_its_files, 0},
 	{"two-processes", "two processes at one place lose and double nothing, or the second is refused",
          persist_shares_its_place, 0},
+	{"model", "after any operations it says and holds what a model of it says", follows_its_model, 0},
 	{"lost-connection", "a connection cut during a batch loses and doubles nothing",
          persist_survives_lost_connections, 0},
 	{"unreachable", "create() fails if the store cannot be reached, and leaves nothing behind",

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conform/model.h"
 #include "conform/suite_queue.h"
 
 enum { SOME = 64, PRODUCERS = 4, EACH = 250 };
@@ -467,6 +468,15 @@ static void drains(struct check *check)
 		bench->ops->destroy(&bench->stage); /* bench_close() would drain it again */
 }
 
+static void follows_its_model(struct check *check)
+{
+	size_t scripts = check_effort(check, 30, 1200, 100000);
+	if (check_option(check, "url"))
+		check_skip(check, "what it keeps is on a network, and outlives a script");
+	check_use_least_sizes(check);
+	model_check(check, &model_of_queue, scripts);
+}
+
 const struct check_entry suite_queue[] = {
 	{"order", "events come out in the order they went in", comes_out_in_order, 0},
 	{"each-once", "every event comes out once, also where a ring wraps around", comes_out_once, 0},
@@ -478,6 +488,7 @@ const struct check_entry suite_queue[] = {
 	{"many-threads", "with many threads at once nothing is lost, doubled or reordered", many_threads, 0},
 	{"wait", "an event parked by put() is resumed once, and not taken before", resumes_once, 0},
 	{"drain-yields", "events inside when drain() is called still come out", drains, 0},
+	{"model", "after any operations it yields what a model of it says", follows_its_model, 0},
 	{"survives-kill", "every event that put() passed survives kill -9, in order and once", queue_survives_kill,
          CHECK_NEEDS_DURABLE},
 	{"power-cut", "every event that put() passed survives a power cut", queue_survives_a_power_cut,

@@ -99,7 +99,8 @@ static int conform_file(const char *file, const char *store_file, const struct c
 
 int cmd_conform(int argc, char **argv)
 {
-	const char *only = NULL, *timeout = NULL, *request = NULL, *expect = NULL, *store = NULL;
+	const char *only = NULL, *timeout = NULL, *request = NULL, *expect = NULL, *store = NULL, *seed = NULL,
+		   *replay = NULL;
 	bool quick = false, is_long = false;
 	const struct flag flags[] = {
 		{"only", "CHECK", "run only this check", NULL, &only},
@@ -111,6 +112,8 @@ int cmd_conform(int argc, char **argv)
 	         &expect},
 		{"store", "FILE.so", "idempotency that asks a store: the persist stage that fills it", NULL, &store},
 		{"timeout", "60s", "how long one check may take", NULL, &timeout},
+		{"seed", "NUMBER", "where the random operations of the check model begin; 1 unless given", NULL, &seed},
+		{"replay", "SCRIPT", "of the check model: these operations alone", NULL, &replay},
 		{"quick", NULL, "fewer rounds: some seconds", &quick, NULL},
 		{"long", NULL, "more rounds: minutes, hours under load", &is_long, NULL},
 		{NULL, NULL, NULL, NULL, NULL},
@@ -137,6 +140,8 @@ int cmd_conform(int argc, char **argv)
 	conform.request = request_path;
 	conform.expect = expect;
 	conform.start_folder = start_folder ? start_folder : "/";
+	conform.seed = seed ? strtoull(seed, NULL, 10) : 1;
+	conform.replay = replay;
 	conform.effort = is_long ? CONFORM_LONG : quick ? CONFORM_QUICK : CONFORM_USUAL;
 	if (timeout && (!quantity_parse_duration(timeout, &conform.timeout_ns) || conform.timeout_ns <= 0))
 		status = refuse("--timeout: expected a duration such as 60s, got ", timeout);

@@ -10,8 +10,12 @@
 #include "../meet.h"
 #include "plain_idempotency.h"
 
+static _Thread_local const struct sluice_event *last_heir;
+
 static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verdict verdict)
 {
+	if (verdict == SLUICE_PASS)
+		last_heir = event;
 	if (flaw == DROPS_THE_HEIR && verdict == SLUICE_PASS)
 		return;
 	if (flaw == RESUMES_TWICE)
@@ -112,6 +116,8 @@ static void hand_content_down(struct sluice_stage *stage, struct sluice_event *e
 static void settle_with_flaw(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict)
 {
 	bool kept = verdict == SLUICE_PASS || verdict == SLUICE_DONE;
+	if (flaw == FORGETS_HEIRS && event == last_heir)
+		verdict = SLUICE_FAIL;
 	if (flaw == FORGETS_TO_RELEASE && !kept)
 		return;
 	if (flaw == GIVES_ITS_HEIR_ITS_CONTENT && !kept)

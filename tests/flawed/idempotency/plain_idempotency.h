@@ -18,6 +18,7 @@ enum flaw {
 	REJECTS_A_CONFLICT, /* by its status alone */
 	IGNORES_EPOCHS,     /* of the store */
 	GIVES_ITS_HEIR_ITS_CONTENT,
+	FORGETS_HEIRS, /* that are stored */
 	SETTLES_UNLOCKED,
 };
 

@@ -37,6 +37,7 @@ enum flaw {
 	KEEPS_TWINS_DONE,         /* of an event whose batch could not be written */
 	KNOWS_ITS_NEWEST_FILE,    /* and no id that is in an older one */
 	TAKES_ERRORS_FOR_THE_END, /* of its file */
+	MISSES_LATE_CONFLICTS,    /* behind the third event of a batch */
 	IGNORES_OTHERS,           /* processes that write to the file */
 	IGNORES_A_CUT,            /* of a connection that it has to a part of itself */
 	LEAKS_WHEN_REFUSED,       /* a descriptor */

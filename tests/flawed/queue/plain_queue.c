@@ -275,7 +275,8 @@ static void done(struct sluice_stage *stage, struct sluice_event *event, enum sl
 	while (*link && (*link)->event != event)
 		link = &(*link)->next;
 	struct place *place = *link;
-	if (place && is_journaled() && flaw != FORGETS_WHAT_IS_DONE &&
+	bool is_noted = flaw != FORGETS_WHAT_IS_DONE && (flaw != FORGETS_SOME_DONE || !place || place->number % 3);
+	if (place && is_journaled() && is_noted &&
 	    (verdict != SLUICE_RETRY || !event->acknowledged || flaw == ALL_DONE_IS_DONE))
 		journal_done(queue, place->number);
 	bool is_freed = flaw != DONE_FREES_NOTHING && (flaw != DONE_IN_ORDER || place == queue->first);

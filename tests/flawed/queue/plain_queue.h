@@ -23,6 +23,7 @@ enum flaw {
 	SYNCS_NOTHING,
 	IGNORES_A_FAILING_DISK,
 	KEEPS_A_TORN_TAIL,    /* and writes behind it */
+	FORGETS_SOME_DONE,    /* every third event */
 	FORGETS_WHAT_IS_DONE, /* to have been done */
 	ALL_DONE_IS_DONE,     /* also what was to be retried */
 	CUTS_AT_NUL,          /* payloads are texts to it */

@@ -73,12 +73,12 @@ static enum answer look_up(struct sluice_stage *stage, const struct sluice_event
 	struct stored page[64];
 	for (off_t at = 0; (size = pread(table->file, page, sizeof(page), at)) > 0; at += size) {
 		for (size_t i = 0; i < (size_t)size / sizeof(*page); i++) {
-			bool is_valid = page[i].epoch == epoch && now_ns - page[i].stored_at_ns < config->ttl.ns;
-			if (!is_valid || page[i].id_size != event->message_id.size ||
+			if (page[i].id_size != event->message_id.size ||
 			    memcmp(page[i].id, event->message_id.data, page[i].id_size) != 0)
 				continue;
+			bool is_valid = page[i].epoch == epoch && now_ns - page[i].stored_at_ns < config->ttl.ns;
 			*stored_out = page[i];
-			answer = STORED;
+			answer = is_valid ? STORED : UNKNOWN; /* the last one counts */
 		}
 	}
 	return size < 0 && flaw != TAKES_ERRORS_FOR_UNKNOWN ? UNREADABLE : answer;
@@ -105,7 +105,7 @@ static void settle(struct sluice_stage *stage, struct sluice_event *event, enum 
 {
 	struct table *table = stage->state;
 	const struct entry *entry = *sluice_local(stage, event);
-	if (verdict == SLUICE_PASS && entry) {
+	if ((verdict == SLUICE_PASS || verdict == SLUICE_DONE) && entry) {
 		struct stored stored = {.epoch = entry->epoch,
 		                        .stored_at_ns = stage->host->now_ns(),
 		                        .id_size = (uint32_t)event->message_id.size};
