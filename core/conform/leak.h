@@ -10,6 +10,11 @@
 
 /* Calls `once` `rounds` times to warm up, then counts what as many more calls leave behind. Ends the check if each of
  * several tries leaves something. Threads get a moment to end. */
+void leak_expect_at_most(struct check *check, size_t bytes, size_t rounds,
+                         void (*once)(struct check *check, void *context, size_t round), void *context,
+                         const char *what);
+
+/* Likewise, with as much as the allocator's noise. */
 void leak_expect_none(struct check *check, size_t rounds,
                       void (*once)(struct check *check, void *context, size_t round), void *context, const char *what);
 

@@ -110,11 +110,10 @@ static void invent(struct script *script, uint64_t seed)
 	script->count = LENGTH;
 	for (size_t i = 0; i < LENGTH; i++) {
 		struct model_operation *operation = &script->operations[i];
-		operation->which = pick(script->kind->steps, &dice);
-		const struct model_step *step = &script->kind->steps[operation->which];
-		for (size_t n = 0; n < MODEL_ARGUMENTS; n++)
-			operation->arguments[n] = step->limits[n] ? (uint8_t)((throw(&dice) >> 8) % step->limits[n])
-			                                          : 0;
+		*operation = (struct model_operation){.which = pick(script->kind->steps, &dice)};
+		const uint8_t *limits = script->kind->steps[operation->which].limits;
+		for (size_t n = 0; n < MODEL_ARGUMENTS && limits[n]; n++)
+			operation->arguments[n] = (uint8_t)((throw(&dice) >> 8) % limits[n]);
 	}
 }
 

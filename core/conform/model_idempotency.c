@@ -45,11 +45,11 @@ static void open_bench(struct model *model)
 static void begin(struct model *model)
 {
 	struct check *check = model->check;
-	has_place = idempotency_has_place(check);
 	has_ttl = option_find(check_ops(check)->options, "ttl") != NULL;
 	bench_set_clock(INT64_C(1700000000) * NS_PER_S);
 	bench_advance_clock(kept_of(model)->now_s * NS_PER_S);
 	open_bench(model);
+	has_place = idempotency_has_place(check); /* known once its store is open */
 }
 
 /* What a new event of an id that nobody has in hand may get. */
