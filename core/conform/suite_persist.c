@@ -346,7 +346,7 @@ static void keeps_dead_letters_apart(struct check *check)
 static void follows_its_model(struct check *check)
 {
 	size_t scripts = check_effort(check, 10, 150, 20000);
-	model_check(check, &model_of_persist, check_option(check, "url") ? scripts / 20 : scripts);
+	model_check(check, &model_of_persist, check_option(check, "url") ? scripts / 20 + 1 : scripts);
 }
 
 const struct check_entry suite_persist[] = {

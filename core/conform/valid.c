@@ -24,9 +24,27 @@ static struct valid_header *add_header(struct valid *valid, const char *name)
 	return header;
 }
 
-/* The first item of a list. */
-static char *first_item(const char *list)
+static size_t item; /* of a list of secrets, that is proven */
+
+bool valid_use_item(struct check *check, size_t number)
 {
+	static const char *const names[] = {"secrets", "tokens", "users"};
+	const char *list = NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !list; i++)
+		list = check_option(check, names[i]);
+	for (size_t i = 0; list && i < number; i++) {
+		list = strchr(list, ',');
+		list = list ? list + 1 : NULL;
+	}
+	item = list ? number : 0;
+	return list != NULL;
+}
+
+/* One item of a list. */
+static char *item_of(const char *list)
+{
+	for (size_t i = 0; i < item; i++)
+		list += strcspn(list, ",") + 1;
 	return strndup(list, strcspn(list, ","));
 }
 
@@ -56,6 +74,7 @@ static bool sign(struct check *check, struct valid *valid, const char *secret)
 	buffer_finish(&spec);
 	if (!signer)
 		return false;
+	buffer_empty(&lines);
 	bench_set_clock(TIME_S * NS_PER_S);
 	signer_write(signer, (struct sluice_bytes){ID, strlen(ID)},
 	             (struct sluice_bytes){valid->body.data, valid->body.size}, TIME_S * NS_PER_S, false, &lines);
@@ -71,7 +90,7 @@ static void make(struct check *check, struct valid *valid)
 {
 	const char *secrets = check_option(check, "secrets"), *tokens = check_option(check, "tokens");
 	const char *users = check_option(check, "users");
-	char *secret = secrets ? first_item(secrets) : NULL, *item = NULL;
+	char *secret = secrets ? item_of(secrets) : NULL, *proof = NULL;
 	*valid = (struct valid){0};
 	buffer_add_text(&valid->body, check_request(check) ? "" : BODY);
 	if (check_request(check)) {
@@ -85,19 +104,19 @@ static void make(struct check *check, struct valid *valid)
 		/* signed */
 	} else if (tokens) {
 		struct valid_header *header = add_header(valid, "Authorization");
-		buffer_printf(&header->value, "Bearer %s", item = first_item(tokens));
+		buffer_printf(&header->value, "Bearer %s", proof = item_of(tokens));
 		header->from = strlen("Bearer ");
 	} else if (users) {
 		struct valid_header *header = add_header(valid, "Authorization");
-		item = first_item(users);
+		proof = item_of(users);
 		buffer_add_text(&header->value, "Basic ");
-		buffer_add_base64(&header->value, item, strlen(item));
+		buffer_add_base64(&header->value, proof, strlen(proof));
 		header->from = strlen("Basic ");
 	} else {
 		check_skip(check, "conform knows no request that it accepts: give one with --request");
 	}
 	free(secret);
-	free(item);
+	free(proof);
 }
 
 static bool has_secret(const struct check *check)

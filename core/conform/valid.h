@@ -29,6 +29,10 @@ struct valid {
  * the request is made: for one from a file, to its Date header if there is one. */
 struct bench *valid_open(struct check *check, struct valid *valid_out);
 
+/* Which item of a list of secrets the next valid_open() proves, 0 at first; false: the list given is shorter, and it is the
+ * first again. */
+bool valid_use_item(struct check *check, size_t number);
+
 struct sluice_event *valid_event(struct bench *bench, const struct valid *valid);
 
 #endif
