@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conform/concurrent.h"
 #include "conform/model.h"
 #include "conform/suite_queue.h"
 
-enum { SOME = 64, PRODUCERS = 4, EACH = 250 };
+enum { SOME = 64, PRODUCERS = 4, FINISHERS = 2, EACH = 250 };
 
 static double patience_s(const struct check *check)
 {
@@ -309,20 +310,12 @@ struct traffic {
 	size_t open_count, done_count;
 };
 
-struct producer {
-	struct traffic *traffic;
-	unsigned number;
-};
-
-static void *produce(void *context)
+static void produce(struct traffic *traffic, unsigned number)
 {
-	struct producer *producer = context;
-	struct traffic *traffic = producer->traffic;
 	for (size_t i = 0; i < EACH; i++) {
-		while (queue_put(traffic->check, traffic->bench, traffic->events[producer->number][i]) == SLUICE_RETRY)
+		while (queue_put(traffic->check, traffic->bench, traffic->events[number][i]) == SLUICE_RETRY)
 			(void)sched_yield();
 	}
-	return NULL;
 }
 
 static struct sluice_event *next_open(struct traffic *traffic, bool *over_out)
@@ -335,9 +328,8 @@ static struct sluice_event *next_open(struct traffic *traffic, bool *over_out)
 	return event;
 }
 
-static void *finish_events(void *context)
+static void finish_events(struct traffic *traffic)
 {
-	struct traffic *traffic = context;
 	for (bool over = false; !over;) {
 		struct sluice_event *event = next_open(traffic, &over);
 		if (event)
@@ -345,7 +337,6 @@ static void *finish_events(void *context)
 		else
 			(void)sched_yield();
 	}
-	return NULL;
 }
 
 static void look_at(struct traffic *traffic, const struct sluice_event *event)
@@ -383,11 +374,21 @@ static void take_all(struct traffic *traffic)
 	}
 }
 
+/* Producers, two that finish, and one that takes. */
+static void take_part(void *context, unsigned number)
+{
+	struct traffic *traffic = context;
+	if (number < PRODUCERS)
+		produce(traffic, number);
+	else if (number < PRODUCERS + FINISHERS)
+		finish_events(traffic);
+	else
+		take_all(traffic);
+}
+
 static void many_threads(struct check *check)
 {
 	static struct traffic traffic = {.lock = PTHREAD_MUTEX_INITIALIZER};
-	struct producer producers[PRODUCERS];
-	pthread_t threads[PRODUCERS + 2];
 	traffic.check = check;
 	traffic.bench = queue_open_empty(check);
 	for (unsigned i = 0; i < PRODUCERS; i++) {
@@ -395,17 +396,7 @@ static void many_threads(struct check *check)
 		for (int n = 0; n < EACH; n++)
 			traffic.events[i][n] = queue_make(traffic.bench, stream, n);
 	}
-	for (unsigned i = 0; i < PRODUCERS; i++) {
-		producers[i] = (struct producer){&traffic, i};
-		check_that(check, pthread_create(&threads[i], NULL, produce, &producers[i]) == 0,
-		           "cannot start a thread");
-	}
-	for (unsigned i = 0; i < 2; i++)
-		check_that(check, pthread_create(&threads[PRODUCERS + i], NULL, finish_events, &traffic) == 0,
-		           "cannot start a thread");
-	take_all(&traffic);
-	for (unsigned i = 0; i < PRODUCERS + 2; i++)
-		(void)pthread_join(threads[i], NULL);
+	concurrent_collide(check, PRODUCERS + FINISHERS + 1, take_part, &traffic);
 	expect_nothing_more(check, traffic.bench);
 	for (unsigned i = 0; i < PRODUCERS; i++)
 		for (int n = 0; n < EACH; n++)
