@@ -465,7 +465,8 @@ static void random_bodies(struct check *check)
 	struct bench *bench = open_model(check);
 	char *body = must_calloc(1, model.body.size);
 	uint64_t state = 88172645463325252u;
-	for (int i = 0; i < RANDOM_BODIES; i++) {
+	size_t bodies = check_effort(check, RANDOM_BODIES / 8, RANDOM_BODIES, 20 * RANDOM_BODIES);
+	for (size_t n = 0; n < bodies; n++) {
 		size_t size = model.body.size, changes = 1 + next_random(&state) % 4;
 		memcpy(body, model.body.data, size);
 		for (size_t j = 0; j < changes; j++)
