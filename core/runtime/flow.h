@@ -12,6 +12,7 @@
 
 #include "runtime/dispatcher.h"
 #include "runtime/event.h"
+#include "runtime/generation.h"
 #include "runtime/host.h"
 #include "runtime/pipeline.h"
 #include "runtime/store_health.h"
@@ -33,12 +34,13 @@ struct generations {
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];
 	_Atomic uint64_t rejections[KIND_COUNT];
 
-	/* At most two live: each has a slot, which it shares with the one after the next. */
+	/* Each that lives has a slot, which later ones have after it. */
 	struct generation_slot {
-		atomic_size_t pins; /* its events in flight, and who looks at it */
-		struct pipeline *pipeline;
-	} slots[2];
-	atomic_uint current; /* slot */
+		atomic_size_t pins;        /* its events in flight, and who looks at it */
+		struct pipeline *pipeline; /* NULL: the slot is free */
+	} slots[GENERATIONS_MAX];
+	atomic_uint current;       /* slot */
+	struct pipeline *replaced; /* by the current one */
 };
 
 struct pipeline {
@@ -52,7 +54,8 @@ struct pipeline {
 	struct dispatcher *dispatcher; /* of the queue; NULL without one */
 	struct crew *crew;             /* NULL likewise */
 	struct ticker *ticker;         /* NULL: no stage ticks */
-	struct pipeline *previous;     /* the generation before it, while it is not retired */
+	int64_t number;                /* of the order in which they were published */
+	bool is_open;                  /* its queue's workers have begun */
 	atomic_size_t *pins;           /* of its slot */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
 };

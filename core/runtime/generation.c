@@ -30,7 +30,6 @@ struct generations *generations_create(const struct config *config, struct sluic
 	store_identity_init(&generations->store_identity);
 	generations->recorder = recorder_create();
 	generations->pool = event_pool_create(&config->events, largest_event(config));
-	atomic_init(&generations->current, 1);
 	if (!generations->recorder)
 		sluice_error_set(error, "out of thread-specific keys for the histograms");
 	else if ((generations->resume_thread = event_thread_create("sluice-resume", flow_carry_on, is_quick, error)) &&
@@ -94,7 +93,15 @@ bool generations_admit(struct generations *generations, struct event *event)
 
 static struct generation_slot *free_slot(struct generations *generations)
 {
-	return &generations->slots[1 - atomic_load(&generations->current)];
+	for (size_t i = 0; i < GENERATIONS_MAX; i++)
+		if (!generations->slots[i].pipeline)
+			return &generations->slots[i];
+	return NULL;
+}
+
+bool generations_have_room(const struct generations *generations)
+{
+	return generations_live(generations) < GENERATIONS_MAX;
 }
 
 atomic_size_t *generations_free_pins(struct generations *generations)
@@ -107,18 +114,38 @@ struct pipeline *generations_current(const struct generations *generations)
 	return generations->slots[atomic_load(&generations->current)].pipeline;
 }
 
-bool generations_are_two(const struct generations *generations)
+size_t generations_live(const struct generations *generations)
 {
-	return generations_current(generations)->previous != NULL;
+	size_t count = 0;
+	for (size_t i = 0; i < GENERATIONS_MAX; i++)
+		count += generations->slots[i].pipeline != NULL;
+	return count;
+}
+
+/* Whether one that came before it has another queue: its events go first. */
+static bool has_to_wait(const struct generations *generations, const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		const struct pipeline *other = generations->slots[i].pipeline;
+		if (other && other->number < pipeline->number && other->dispatcher != pipeline->dispatcher)
+			return true;
+	}
+	return false;
 }
 
 /* The queue's workers begin; what it has kept from an earlier life is of this pipeline. */
-static void open_queue(struct pipeline *pipeline)
+static void open_queues(struct generations *generations)
 {
-	if (!pipeline->dispatcher)
-		return;
-	dispatcher_serve(pipeline->dispatcher, pipeline);
-	crew_open(pipeline->crew);
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		struct pipeline *pipeline = generations->slots[i].pipeline;
+		if (!pipeline || pipeline->is_open || has_to_wait(generations, pipeline))
+			continue;
+		pipeline->is_open = true;
+		if (!pipeline->dispatcher)
+			continue;
+		dispatcher_serve(pipeline->dispatcher, pipeline);
+		crew_open(pipeline->crew);
+	}
 }
 
 static bool same_text(const char *a, const char *b)
@@ -150,24 +177,24 @@ void generations_publish(struct generations *generations, struct pipeline *pipel
 {
 	struct generation_slot *slot = free_slot(generations);
 	struct pipeline *previous = generations_current(generations);
+	pipeline->number = previous ? previous->number + 1 : 1;
 	slot->pipeline = pipeline;
-	pipeline->previous = previous;
 	if (previous) {
 		event_pool_resize(generations->pool, &pipeline->config->events, largest_event(pipeline->config));
 		restart_spans(pipeline, previous);
 	}
-	atomic_store(&generations->current, 1 - atomic_load(&generations->current));
-	if (!previous || previous->dispatcher == pipeline->dispatcher)
-		open_queue(pipeline);
+	atomic_store(&generations->current, (unsigned)(slot - generations->slots));
+	open_queues(generations);
 	if (previous && previous->crew && previous->dispatcher == pipeline->dispatcher &&
 	    previous->crew != pipeline->crew)
 		crew_dismiss(previous->crew);
+	generations->replaced = previous;
 }
 
 /* A stage that both have ticks for one of them. */
 void generations_hand_over(struct generations *generations)
 {
-	struct pipeline *pipeline = generations_current(generations), *previous = pipeline->previous;
+	struct pipeline *pipeline = generations_current(generations), *previous = generations->replaced;
 	if (previous) {
 		ticker_destroy(previous->ticker);
 		previous->ticker = NULL;
@@ -176,30 +203,71 @@ void generations_hand_over(struct generations *generations)
 	ticker_start(pipeline->ticker);
 }
 
-static size_t backlog_count(const struct pipeline *pipeline, const struct pipeline *next)
+static bool is_shared_dispatcher(const struct generations *generations, const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		const struct pipeline *other = generations->slots[i].pipeline;
+		if (other && other != pipeline && other->dispatcher == pipeline->dispatcher)
+			return true;
+	}
+	return false;
+}
+
+static size_t backlog_count(const struct generations *generations, const struct pipeline *pipeline)
 {
 	struct instance *queue = pipeline->instances[SLUICE_KIND_QUEUE];
 	const struct sluice_queue_backlog *backlog = queue ? abi_backlog(queue->stage.ops) : NULL;
-	return backlog && pipeline->dispatcher != next->dispatcher ? backlog->count(&queue->stage) : 0;
+	return backlog && !is_shared_dispatcher(generations, pipeline) ? backlog->count(&queue->stage) : 0;
+}
+
+/* Its last event may have left the queue and not yet the pipeline: so the backlog is looked at before the pins. */
+static size_t count_left(const struct generations *generations, const struct pipeline *pipeline)
+{
+	size_t backlog = backlog_count(generations, pipeline), pins = atomic_load(pipeline->pins);
+	return backlog > pins ? backlog : pins;
 }
 
 size_t generations_left(const struct generations *generations)
 {
-	const struct pipeline *next = generations_current(generations), *pipeline = next->previous;
-	if (!pipeline)
-		return 0;
-	size_t backlog = backlog_count(pipeline, next), pins = atomic_load(pipeline->pins);
-	return backlog > pins ? backlog : pins;
+	const struct pipeline *current = generations_current(generations);
+	size_t left = 0;
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		const struct pipeline *pipeline = generations->slots[i].pipeline;
+		left += pipeline && pipeline != current ? count_left(generations, pipeline) : 0;
+	}
+	return left;
 }
 
 struct pipeline *generations_take_retired(struct generations *generations)
 {
-	struct pipeline *next = generations_current(generations), *pipeline = next->previous;
-	/* Its last event may have left the queue and not yet the pipeline: so the backlog is looked at before the pins. */
-	if (!pipeline || generations_left(generations) > 0)
-		return NULL;
-	if (pipeline->dispatcher != next->dispatcher)
-		open_queue(next);
-	next->previous = NULL;
-	return pipeline;
+	const struct pipeline *current = generations_current(generations);
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		struct pipeline *pipeline = generations->slots[i].pipeline;
+		if (!pipeline || pipeline == current || count_left(generations, pipeline) > 0)
+			continue;
+		generations->slots[i].pipeline = NULL;
+		open_queues(generations);
+		return pipeline;
+	}
+	return NULL;
+}
+
+bool generations_share(const struct generations *generations, const struct pipeline *pipeline, unsigned kind)
+{
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		const struct pipeline *other = generations->slots[i].pipeline;
+		if (other && other != pipeline && other->instances[kind] == pipeline->instances[kind])
+			return true;
+	}
+	return false;
+}
+
+bool generations_share_crew(const struct generations *generations, const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		const struct pipeline *other = generations->slots[i].pipeline;
+		if (other && other != pipeline && other->crew == pipeline->crew)
+			return true;
+	}
+	return false;
 }

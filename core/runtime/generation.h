@@ -1,5 +1,6 @@
 /*
- * Generations: the pipelines that a server runs one after another, of which at most two live at the same time.
+ * Generations: the pipelines that a server runs one after another. A change waits until the one before it is alone; only the
+ * way back does not, so that at most three live at the same time.
  *
  * A pipeline is immutable. A change builds the next one beside the one that serves, with what both have in common taken
  * over as it is (stages of the same code and options, with all they know), and publishes it with one store. Each event belongs
@@ -17,27 +18,31 @@
 #ifndef RUNTIME_GENERATION_H
 #define RUNTIME_GENERATION_H
 
+#include <stdatomic.h>
+
 #include "runtime/pipeline.h"
 
 struct generations;
+
+enum { GENERATIONS_MAX = 3 };
 
 /* As pipeline_receive(), pipeline_admit(), pipeline_excess() of whichever generation serves then. From any thread. */
 struct event *generations_receive(struct generations *generations);
 bool generations_admit(struct generations *generations, struct event *event);
 size_t generations_excess(const struct generations *generations);
 
-/* From here on the pipeline serves. No other than the one that has served is there. Quick; nobody looks at the recorder
- * meanwhile. */
+/* From here on the pipeline serves. There was room for it. Quick; nobody looks at the recorder meanwhile. */
 void generations_publish(struct generations *generations, struct pipeline *pipeline);
 
 /* After it, and taking its time: ticks come from the new generation, and the old one hurries. */
 void generations_hand_over(struct generations *generations);
 
-/* The generation before the one that serves, when its last event is through: for pipeline_retire(). NULL: there is none,
- * or it still has some; generations_left() tells how many. */
+/* A generation that does not serve any more and whose last event is through: for pipeline_retire(). NULL: there is none;
+ * generations_left() tells how many events those that do not serve have. */
 struct pipeline *generations_take_retired(struct generations *generations);
 size_t generations_left(const struct generations *generations);
-bool generations_are_two(const struct generations *generations);
+size_t generations_live(const struct generations *generations);
+bool generations_have_room(const struct generations *generations);
 
 /* For the pipeline alone. */
 struct generations *generations_create(const struct config *config, struct sluice_error *error);
@@ -45,5 +50,8 @@ void generations_stop_threads(struct generations *generations);
 void generations_destroy(struct generations *generations);
 struct pipeline *generations_current(const struct generations *generations);
 atomic_size_t *generations_free_pins(struct generations *generations); /* of the slot that the next one gets */
+/* Whether another generation has the same stage of that kind, or the same workers. */
+bool generations_share(const struct generations *generations, const struct pipeline *pipeline, unsigned kind);
+bool generations_share_crew(const struct generations *generations, const struct pipeline *pipeline);
 
 #endif

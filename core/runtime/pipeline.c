@@ -155,16 +155,17 @@ static bool create_ticker(struct pipeline *pipeline, struct sluice_error *error)
 	return pipeline->ticker || !cause.text[0] || sluice_error_set(error, "%s", cause.text);
 }
 
-/* Frees what the pipeline has and `other` has not. No event is inside. */
-static void release(struct pipeline *pipeline, const struct pipeline *other)
+/* Frees what no other generation has. No event is inside. */
+static void release(struct pipeline *pipeline)
 {
+	const struct generations *shared = pipeline->shared;
 	ticker_destroy(pipeline->ticker);
-	if (pipeline->crew && !(other && other->crew == pipeline->crew)) {
+	if (pipeline->crew && !generations_share_crew(shared, pipeline)) {
 		crew_stop(pipeline->crew);
 		crew_destroy(pipeline->crew);
 	}
 	for (unsigned kind = KIND_COUNT; kind-- > 0;)
-		if (!other || other->instances[kind] != pipeline->instances[kind])
+		if (!generations_share(shared, pipeline, kind))
 			destroy_instance(pipeline->instances[kind]);
 	config_free((struct config *)(uintptr_t)pipeline->config);
 	free(pipeline);
@@ -184,7 +185,7 @@ static struct pipeline *build(struct generations *shared, const struct config *c
 				pipeline->instances[kind]->creator = NULL;
 		return pipeline;
 	}
-	release(pipeline, previous);
+	release(pipeline);
 	return NULL;
 }
 
@@ -211,7 +212,7 @@ struct pipeline *pipeline_create_next(const struct config *config, struct pipeli
 
 void pipeline_retire(struct pipeline *pipeline)
 {
-	release(pipeline, generations_current(pipeline->shared));
+	release(pipeline);
 }
 
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error)
@@ -335,19 +336,18 @@ static void close_pipeline(struct pipeline *pipeline)
 
 /* Rejecting one event may resume another that waited for its fate, which then comes back to the queue: until all are
  * out. */
-static void reject_all(struct pipeline *pipeline, struct pipeline *previous)
+static void reject_all(struct generations *shared)
 {
-	close_pipeline(pipeline);
-	if (previous)
-		close_pipeline(previous);
+	for (size_t i = 0; i < GENERATIONS_MAX; i++)
+		if (shared->slots[i].pipeline)
+			close_pipeline(shared->slots[i].pipeline);
 	int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
 	size_t left;
 	do {
-		if (pipeline->dispatcher)
-			dispatcher_reject_waiting(pipeline->dispatcher);
-		if (previous && previous->dispatcher && previous->dispatcher != pipeline->dispatcher)
-			dispatcher_reject_waiting(previous->dispatcher);
-		left = event_pool_wait_empty(pipeline->shared->pool, clock_now_ns() + 10 * NS_PER_MS);
+		for (size_t i = 0; i < GENERATIONS_MAX; i++)
+			if (shared->slots[i].pipeline && shared->slots[i].pipeline->dispatcher)
+				dispatcher_reject_waiting(shared->slots[i].pipeline->dispatcher);
+		left = event_pool_wait_empty(shared->pool, clock_now_ns() + 10 * NS_PER_MS);
 	} while (left > 0 && clock_now_ns() < until_ns);
 	if (left > 0)
 		log_event(SLUICE_LOG_ERROR, NULL, "events_left_behind", sluice_int("count", (int64_t)left));
@@ -356,33 +356,48 @@ static void reject_all(struct pipeline *pipeline, struct pipeline *previous)
 void pipeline_destroy(struct pipeline *pipeline)
 {
 	struct generations *shared = pipeline->shared;
-	struct pipeline *previous = pipeline->previous;
-	reject_all(pipeline, previous);
+	reject_all(shared);
 	generations_stop_threads(shared);
-	if (previous)
-		release(previous, pipeline);
-	release(pipeline, NULL);
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		struct pipeline *each = shared->slots[i].pipeline;
+		if (each)
+			release(each);
+		shared->slots[i].pipeline = NULL;
+	}
 	generations_destroy(shared);
+}
+
+static size_t queue_depth(const struct generations *shared)
+{
+	const struct dispatcher *counted[GENERATIONS_MAX] = {NULL};
+	size_t depth = 0;
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		const struct pipeline *pipeline = shared->slots[i].pipeline;
+		const struct dispatcher *dispatcher = pipeline ? pipeline->dispatcher : NULL;
+		bool is_new = dispatcher != NULL;
+		for (size_t j = 0; j < i; j++)
+			is_new &= counted[j] != dispatcher;
+		counted[i] = dispatcher;
+		depth += is_new ? dispatcher_depth(dispatcher) : 0;
+	}
+	return depth;
 }
 
 void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *stats_out)
 {
 	const struct generations *shared = pipeline->shared;
 	const struct dispatcher_counts *counts = &shared->counts;
-	const struct pipeline *previous = pipeline->previous;
 	*stats_out = (struct pipeline_stats){
 		.in_flight = event_pool_in_flight(shared->pool),
 		.receiving = event_pool_receiving(shared->pool),
 		.in_flight_bytes = event_pool_bytes(shared->pool),
 		.pool = event_pool_counts(shared->pool),
-		.queue_depth = pipeline->dispatcher ? dispatcher_depth(pipeline->dispatcher) : 0,
+		.queue_depth = queue_depth(shared),
 		.workers = pipeline->crew ? workers_count(crew_workers(pipeline->crew)) : 0,
 		.worker_restarts = atomic_load_explicit(&counts->worker_restarts, memory_order_relaxed),
 		.retries = atomic_load_explicit(&counts->retries, memory_order_relaxed),
 		.dead_letters = atomic_load_explicit(&counts->dead_letters, memory_order_relaxed),
 	};
-	if (previous && previous->dispatcher && previous->dispatcher != pipeline->dispatcher)
-		stats_out->queue_depth += dispatcher_depth(previous->dispatcher);
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
 		stats_out->outcomes[i] = atomic_load_explicit(&shared->outcomes[i], memory_order_relaxed);
 	for (size_t i = 0; i < KIND_COUNT; i++)
@@ -424,4 +439,9 @@ struct generations *pipeline_generations(struct pipeline *pipeline)
 bool pipeline_shares_stage(const struct pipeline *pipeline, const struct pipeline *other, enum sluice_kind kind)
 {
 	return pipeline->instances[kind] && pipeline->instances[kind] == other->instances[kind];
+}
+
+int64_t pipeline_number(const struct pipeline *pipeline)
+{
+	return pipeline->number;
 }

@@ -32,6 +32,8 @@ struct pipeline *pipeline_create_next(const struct config *config, struct pipeli
                                       struct sluice_error *error);
 struct generations *pipeline_generations(struct pipeline *pipeline);
 
+int64_t pipeline_number(const struct pipeline *pipeline); /* of those published in this process, from 1 */
+
 /* Whether both have the same stage of that kind, with all it knows. */
 bool pipeline_shares_stage(const struct pipeline *pipeline, const struct pipeline *other, enum sluice_kind kind);
 

@@ -12,6 +12,7 @@
 #include "serve/health.h"
 #include "serve/metrics.h"
 #include "yaml/option.h"
+#include "yaml/quantity.h"
 
 void admin_refuse(struct admin_request *request, int status, const char *detail)
 {
@@ -208,9 +209,15 @@ static void begin_change(struct admin_request *request, struct reload_job job)
 		post_not_implemented(request);
 }
 
+/* ?guard=60s */
 static void post_reload(struct admin_request *request)
 {
-	begin_change(request, (struct reload_job){.kind = RELOAD_FILE});
+	const char *guard = MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, "guard");
+	struct reload_job job = {.kind = RELOAD_FILE};
+	if (!guard || quantity_parse_duration(guard, &job.guard_ns))
+		begin_change(request, job);
+	else
+		admin_refuse(request, MHD_HTTP_BAD_REQUEST, "guard: expected a duration, such as 60s");
 }
 
 /* ?to=NUMBER, baseline (no overlays) or file (the rollback is lifted); without it: the generation before. */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "serve/guard.h"
 #include "serve/history.h"
 #include "serve/restart_bound.h"
 #include "serve/server.h"
@@ -46,6 +47,7 @@ struct reloader {
 	bool stopping;
 	bool refusing; /* also under the service's lock */
 	int64_t retiring_since_ns;
+	struct guard guard; /* the thread's */
 };
 
 /* What a change took, by step. */
@@ -145,11 +147,13 @@ static bool goes_back(struct reload_job job)
 }
 
 /* Before the change, so that a crash in the middle of it leaves a server that goes back at its next start. */
-static void latch(struct reloader *reloader, struct reload_job job)
+static void latch(struct reloader *reloader, struct reload_job job, const char *reason)
 {
 	struct history_latch latch = {.left = reloader->service->generation, .at_ms = clock_wall_ns() / NS_PER_MS};
 	(void)snprintf(latch.reason, sizeof(latch.reason), "%s",
-	               job.kind == RELOAD_BASELINE ? "rollback --baseline" : "rollback");
+	               reason                        ? reason
+	               : job.kind == RELOAD_BASELINE ? "rollback --baseline"
+	                                             : "rollback");
 	set_latch(reloader, &latch);
 }
 
@@ -205,20 +209,26 @@ static bool publish(struct reloader *reloader, struct pipeline *pipeline)
 	return goes_on;
 }
 
-static void change(struct reloader *reloader, struct reload_job job, struct reload_result *result)
+/* `reason`: why it goes back; NULL: somebody said so. */
+static void change(struct reloader *reloader, struct reload_job job, const char *reason, struct reload_result *result)
 {
 	struct service *service = reloader->service;
 	struct pipeline *before = service->pipeline;
 	struct steps steps = {.begun_ns = clock_now_ns()};
 	struct sluice_error error = {0};
+	if (job.guard_ns > 0 && !guard_may_begin(service, &error)) {
+		fail(result, STATUS_LATCHED, &error);
+		return;
+	}
 	struct config *config = load(reloader, job, result);
 	if (!config)
 		return;
+	reloader->guard.until_ns = 0;
 	steps.loaded_ns = clock_now_ns();
 	struct pipeline *pipeline = pipeline_create_next(config, before, &error);
 	steps.created_ns = clock_now_ns();
 	if (pipeline && goes_back(job))
-		latch(reloader, job);
+		latch(reloader, job, reason);
 	if (pipeline && !publish(reloader, pipeline)) {
 		(void)sluice_error_set(&error, "the server is shutting down");
 		pipeline = NULL;
@@ -229,10 +239,13 @@ static void change(struct reloader *reloader, struct reload_job job, struct relo
 		return;
 	}
 	steps.published_ns = reloader->retiring_since_ns = clock_now_ns();
+	if (job.guard_ns > 0)
+		guard_begin(&reloader->guard, service, job.guard_ns, service->generation - 1);
 	if (goes_back(job))
 		log_event(SLUICE_LOG_WARN, NULL, "rolled_back", sluice_int("left", service->generation - 1),
 		          sluice_int("generation", service->generation),
 		          sluice_real("after_ms", (double)(steps.published_ns - steps.begun_ns) / (double)NS_PER_MS),
+		          sluice_text("reason", history_latch(reloader->history)->reason),
 		          sluice_text("lift", "sluice rollback --lift"));
 	service_log_generation(service);
 	restart_bound_log(reloader->started, pipeline_config(pipeline));
@@ -246,17 +259,18 @@ static void change(struct reloader *reloader, struct reload_job job, struct relo
 static bool retire(struct reloader *reloader)
 {
 	struct service *service = reloader->service;
-	if (!generations_are_two(service->generations))
+	if (generations_live(service->generations) == 1)
 		return true;
 	(void)pthread_mutex_lock(&service->lock);
 	struct pipeline *pipeline = generations_take_retired(service->generations);
 	(void)pthread_mutex_unlock(&service->lock);
 	if (!pipeline)
 		return false;
+	int64_t number = service->generation - (pipeline_number(service->pipeline) - pipeline_number(pipeline));
 	pipeline_retire(pipeline);
-	log_event(SLUICE_LOG_INFO, NULL, "generation_retired", sluice_int("generation", service->generation - 1),
+	log_event(SLUICE_LOG_INFO, NULL, "generation_retired", sluice_int("generation", number),
 	          sluice_real("after_ms", (double)(clock_now_ns() - reloader->retiring_since_ns) / (double)NS_PER_MS));
-	return true;
+	return generations_live(service->generations) == 1;
 }
 
 static void look_again(struct reloader *reloader, int64_t pause_ns)
@@ -266,15 +280,16 @@ static void look_again(struct reloader *reloader, int64_t pause_ns)
 	(void)pthread_cond_timedwait(&reloader->changed, &reloader->lock, &until);
 }
 
-/* With the lock, which is let go meanwhile. */
-static bool wait_for_retirement(struct reloader *reloader, struct sluice_error *error)
+/* With the lock, which is let go meanwhile. The way back does not wait for events that the generation before still has: its
+ * store may be what hangs. */
+static bool wait_for_retirement(struct reloader *reloader, bool goes_back, struct sluice_error *error)
 {
 	const int64_t until_ns = clock_now_ns() + WAIT_S * NS_PER_S;
 	for (;;) {
 		(void)pthread_mutex_unlock(&reloader->lock);
 		bool is_alone = retire(reloader);
 		(void)pthread_mutex_lock(&reloader->lock);
-		if (is_alone)
+		if (is_alone || (goes_back && generations_have_room(reloader->service->generations)))
 			return true;
 		if (clock_now_ns() >= until_ns || reloader->refusing)
 			break;
@@ -291,18 +306,61 @@ static void run_task(struct reloader *reloader)
 	struct reload_result result = {.status = STATUS_UNAVAILABLE};
 	if (reloader->refusing)
 		(void)sluice_error_set(&result.error, "the server is shutting down");
-	else if (!wait_for_retirement(reloader, &result.error))
+	else if (!wait_for_retirement(reloader, goes_back(task->job), &result.error))
 		log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", result.error.text));
 	const bool goes_on = !result.error.text[0];
 	(void)pthread_mutex_unlock(&reloader->lock);
 	if (goes_on)
-		change(reloader, task->job, &result);
+		change(reloader, task->job, NULL, &result);
 	if (task->done)
 		task->done(task->context, &result);
 	buffer_finish(&result.body);
 	(void)pthread_mutex_lock(&reloader->lock);
 	reloader->first = task->next;
 	free(task);
+}
+
+static int64_t ms_since(int64_t ns, int64_t since_ns)
+{
+	return ns > since_ns ? (ns - since_ns) / NS_PER_MS : 0;
+}
+
+/* With the lock, which is let go meanwhile. */
+static void go_back(struct reloader *reloader, const char *reason)
+{
+	const struct guard guard = reloader->guard;
+	const int64_t tripped_ns = clock_now_ns();
+	struct reload_result result = {0};
+	reloader->guard.until_ns = 0;
+	if (!wait_for_retirement(reloader, true, &result.error)) {
+		log_event(SLUICE_LOG_ERROR, NULL, "guard_cannot_go_back", sluice_text("reason", result.error.text));
+		return;
+	}
+	(void)pthread_mutex_unlock(&reloader->lock);
+	change(reloader, (struct reload_job){.kind = RELOAD_BACK, .number = guard.before}, reason, &result);
+	const int64_t now_ns = clock_now_ns();
+	log_event(SLUICE_LOG_ERROR, NULL, "guard_tripped", sluice_text("reason", reason),
+	          sluice_int("onset_ms", guard.onset_ns ? ms_since(guard.onset_ns, guard.begun_ns) : -1),
+	          sluice_int("tripped_ms", ms_since(tripped_ns, guard.begun_ns)),
+	          sluice_int("over_ms", ms_since(now_ns, guard.begun_ns)), sluice_int("status", result.status));
+	buffer_finish(&result.body);
+	(void)pthread_mutex_lock(&reloader->lock);
+}
+
+/* With the lock, which is let go meanwhile. */
+static void look_at_guard(struct reloader *reloader)
+{
+	struct sluice_error reason = {0};
+	(void)pthread_mutex_unlock(&reloader->lock);
+	const bool trips = guard_trips(&reloader->guard, reloader->service, &reason);
+	(void)pthread_mutex_lock(&reloader->lock);
+	if (trips && !reloader->refusing) {
+		go_back(reloader, reason.text);
+	} else if (clock_now_ns() >= reloader->guard.until_ns) {
+		reloader->guard.until_ns = 0;
+		log_event(SLUICE_LOG_INFO, NULL, "guard_passed",
+		          sluice_int("generation", reloader->service->generation));
+	}
 }
 
 static void *run(void *argument)
@@ -320,10 +378,14 @@ static void *run(void *argument)
 		(void)pthread_mutex_lock(&reloader->lock);
 		if (reloader->first || reloader->stopping)
 			continue;
-		if (is_alone)
-			(void)pthread_cond_wait(&reloader->changed, &reloader->lock);
-		else
+		if (reloader->guard.until_ns)
+			look_at_guard(reloader);
+		if (!is_alone)
 			look_again(reloader, LOOK_MS * NS_PER_MS);
+		else if (reloader->guard.until_ns)
+			look_again(reloader, GUARD_LOOK_MS * NS_PER_MS);
+		else if (!reloader->first && !reloader->stopping)
+			(void)pthread_cond_wait(&reloader->changed, &reloader->lock);
 	}
 	(void)pthread_mutex_unlock(&reloader->lock);
 	return NULL;

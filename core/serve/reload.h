@@ -30,7 +30,8 @@ struct reload_job {
 		RELOAD_BACK,     /* an earlier generation; latched */
 		RELOAD_BASELINE, /* what serves, without any overlay; latched */
 	} kind;
-	int64_t number; /* BACK: of the generation; 0: the one before */
+	int64_t number;   /* BACK: of the generation; 0: the one before */
+	int64_t guard_ns; /* FILE: how long a guard looks at it, and goes back if it trips (serve/guard.h); 0: none */
 };
 
 /* What came of it: an HTTP status, and JSON, or a sentence where the status is not 200. */

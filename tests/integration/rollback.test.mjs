@@ -7,10 +7,11 @@ import test from 'node:test';
 
 import { makeDirectory } from './support/cleanup.mjs';
 import { seed, webhook } from './support/events.mjs';
+import { Flaky } from './support/flaky.mjs';
 import { compare, faults, Load } from './support/load.mjs';
 import { around, sluice, start, writePipeline } from './support/sluice.mjs';
 import { openStore } from './support/stores.mjs';
-import { until } from './support/wait.mjs';
+import { patience, until } from './support/wait.mjs';
 
 const optimizations = { small: { listen: { max_body: '1KiB' } }, smaller: { listen: { max_body: '100B' } } };
 const pipeline = (enable = []) => around({ persist: 'sqlite', path: 't.db' }, { optimizations, enable });
@@ -126,4 +127,33 @@ test('after kill -9 the last good pipeline is served where the file is broken; a
   const refused = await sluice(['run', file, ...args], { cwd: directory });
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /pipeline\.yaml:\d+:\d+/);
+});
+
+test('a guard goes back within a second of the first 5xx, says why, and lets a harmless change be', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = new Flaky(directory);
+  const hold = join(directory, 'held');
+  await writeFile(hold, '');
+  const guarded = { optimizations: { harm: { stages: { persist: { hold } } }, harmless: { stages: { queue: { workers: 2 } } } } };
+  const served = (enable) => around(store.stage(), { listen: { deadline: '100ms' }, ...guarded, enable });
+  const server = await start(t, served([]), { directory });
+  const load = new Load(t, server.url, { seed });
+  load.start();
+  await load.progress(20);
+  await writePipeline(directory, served(['harmless']));
+  await change(server, '/api/reload?guard=50ms');
+  await until('the guard to pass', () => server.log.includes('guard_passed generation=2'));
+  await writePipeline(directory, served(['harmless', 'harm']));
+  await change(server, '/api/reload?guard=60s');
+  const tripped = /guard_tripped reason="([^"]*)" onset_ms=(-?\d+) tripped_ms=(\d+) over_ms=(\d+) status=200/;
+  const [, reason, onset, , over] = await until('the guard to trip', () => tripped.exec(server.log));
+  assert.match(reason, /responses were 5xx|health: /);
+  assert.ok(over - onset < 1000 * patience, tripped.exec(server.log)[0]);
+  await load.progress(20);
+  const now = await stats(server);
+  assert.deepEqual([now.generation, now.optimizations, now.rolled_back.left, now.rolled_back.reason], [4, ['harmless'], 3, reason]);
+  await load.stop();
+  const compared = compare(load, (await store.kept()).map(({ messageId, stream }) => ({ message_id: messageId, stream, payload: Buffer.from(load.entries.get(messageId).payload).toString('hex') })));
+  assert.equal(faults(compared), 0, JSON.stringify(compared));
+  assert.equal((await post(server, '/api/reload?guard=soon')).status, 400);
 });

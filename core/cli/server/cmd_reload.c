@@ -1,6 +1,8 @@
 /*
  * sluice reload: a running server reads its pipeline again.
  */
+#include <stdlib.h>
+
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/server/change.h"
@@ -8,8 +10,12 @@
 
 int cmd_reload(int argc, char **argv)
 {
-	const char *admin = NULL;
+	const char *admin = NULL, *guard = NULL;
 	const struct flag flags[] = {
+		{"guard", "TIME",
+	         "for so long go back at once when responses of 5xx, a dead letter or bad health show that the change does "
+	         "harm",
+	         NULL, &guard},
 		{"admin", "URL", CLIENT_ADMIN_HELP, NULL, &admin},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
@@ -25,7 +31,10 @@ int cmd_reload(int argc, char **argv)
 	int status;
 	if (!arguments_parse(&command, argc, argv, &arguments, &status))
 		return status;
-	status = change_ask(admin, "/api/reload", arguments.json);
+	char *escaped = client_escape(guard ? guard : "");
+	status = change_ask(admin, arena_printf(&arguments.arena, "/api/reload%s%s", guard ? "?guard=" : "", escaped),
+	                    arguments.json);
+	free(escaped);
 	arguments_finish(&arguments);
 	return status;
 }
