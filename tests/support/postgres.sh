@@ -81,21 +81,50 @@ configure() {
 	done
 }
 
-# SLUICE_POSTGRES_AUTH=md5 asks for passwords in a way that costs little: SCRAM has 4,096 rounds a connection, on both sides,
-# which a sanitizer makes slow.
-create() {
+make_directory() {
 	mkdir -p "$directory"
-	password=$(random_hex 16)
-	(umask 077 && echo "$password" >"$directory/password")
+	(umask 077 && random_hex 16 >"$directory/password")
 	if [ "$(id -u)" = 0 ]; then
 		chown -R postgres:postgres "$directory"
 		as_server test -x "$directory" || die "the user postgres cannot enter $directory: open the folders above it"
 	fi
-	as_server "$binaries/initdb" -D "$data" -U sluice --pwfile="$directory/password" -A "${SLUICE_POSTGRES_AUTH:-scram-sha-256}" \
-		-E UTF8 --locale=C.UTF-8 --no-sync >"$directory/initdb.log" 2>&1 || {
+}
+
+# A new cluster with the database.
+initialize() {
+	{
+		as_server "$binaries/initdb" -D "$data" -U sluice --pwfile="$directory/password" -A "$auth" -E UTF8 --locale=C.UTF-8 --no-sync &&
+			echo 'CREATE DATABASE sluice' | as_server "$binaries/postgres" --single -F -D "$data" postgres
+	} >"$directory/initdb.log" 2>&1 || {
 		cat "$directory/initdb.log" >&2
 		die "initdb failed"
 	}
+}
+
+# A name that is taken meanwhile is another's doing, and as good. Where it cannot be kept, the next one is made again.
+keep_template() {
+	mkdir -p "$template.$$" && cp -a "$data" "$directory/password" "$template.$$" && mv -T "$template.$$" "$template" && return
+	rm -rf "$template.$$"
+} 2>/dev/null
+
+# To make a cluster takes most of the time of a start, so all are copies of one, which lies in build/: they have its system
+# identifier, and get passwords of their own.
+#
+# SLUICE_POSTGRES_AUTH=md5 asks for passwords in a way that costs little: SCRAM has 4,096 rounds a connection, on both sides,
+# which a sanitizer makes slow.
+create() {
+	auth=${SLUICE_POSTGRES_AUTH:-scram-sha-256}
+	template=$(cd "$(dirname "$0")/../.." && pwd)/build/postgres-$({ "$initdb" --version; id -u; cat "$0"; } | cksum | tr ' ' -)-$auth
+	make_directory
+	password=$(cat "$directory/password")
+	old_password=$password
+	if [ -e "$template" ]; then
+		cp -a "$template/data" "$data"
+		old_password=$(cat "$template/password")
+	else
+		initialize
+		keep_template
+	fi
 	configure "listen_addresses=127.0.0.1" "unix_socket_directories=" "shared_buffers=32MB" "$@"
 }
 
@@ -120,7 +149,7 @@ start() {
 	rm -rf "$data"
 	create "$@"
 	launch_somewhere
-	"$binaries/psql" -q "$url/postgres" -c 'CREATE DATABASE sluice' >/dev/null
+	PGPASSWORD=$old_password "$binaries/psql" -q "host=127.0.0.1 port=$port user=sluice dbname=sluice" -c "ALTER ROLE sluice PASSWORD '$password'"
 	cat "$directory/url"
 }
 

@@ -73,19 +73,20 @@ int ask_by_hand(const char *sql)
 	return ask_at(server.url, sql);
 }
 
-/* Of a test that failed before it had undone them, too. */
-static void reset_settings(void)
-{
-	run_by_hand("ALTER SYSTEM RESET ALL");
-	run_by_hand("ALTER DATABASE sluice RESET ALL");
-	run_by_hand("ALTER ROLE sluice RESET ALL");
-	run_by_hand("SELECT pg_reload_conf()");
-}
-
+/* Settings may come from a test that failed before it had undone them. */
 void empty_database(void)
 {
-	reset_settings();
-	run_by_hand("SET client_min_messages = error; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public");
+	static const char *const statements[] = {
+		"ALTER SYSTEM RESET ALL",
+		"ALTER DATABASE sluice RESET ALL",
+		"ALTER ROLE sluice RESET ALL",
+		"SELECT pg_reload_conf()",
+		"SET client_min_messages = error; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public",
+	};
+	PGconn *pg = connect_by_hand();
+	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+		run_on(pg, statements[i]);
+	PQfinish(pg);
 }
 
 struct harness *open_at(const char *const *options)
