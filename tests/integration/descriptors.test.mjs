@@ -25,9 +25,8 @@ test('a limit on open files that leaves too few is refused at start', async (t) 
   const directory = await makeDirectory(t);
   const file = await writePipeline(directory, around(stored));
   for (const files of [40, 64, 80]) {
-    const { code, stderr } = await execute(await limited(directory, files), ['run', file, '--set', 'listen.port=0'], {
-      cwd: directory,
-    });
+    const ports = ['--set', 'listen.port=0', '--set', 'admin.port=0'];
+    const { code, stderr } = await execute(await limited(directory, files), ['run', file, ...ports], { cwd: directory });
     assert.notEqual(code, 0);
     assert.match(stderr, new RegExp(`limit on open files \\(ulimit -n\\) is ${files}: at least \\d+ are needed`));
   }
