@@ -76,6 +76,11 @@ void arena_leave_budget(struct arena *arena)
 	arena->budget = budget->parent;
 }
 
+size_t arena_block_size(size_t wished)
+{
+	return round_up(wished);
+}
+
 void arena_init(struct arena *arena, size_t block_size, struct arena_budget *budget)
 {
 	*arena = (struct arena){.block_size = round_up(block_size), .budget = budget};

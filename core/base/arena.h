@@ -28,6 +28,9 @@ struct arena {
 	size_t charged; /* what this arena has taken from the budget */
 };
 
+/* What arena_init() makes of a wish: rounded up for alignment. */
+size_t arena_block_size(size_t wished);
+
 /* `block_size`: of the first block and the least of each further one. Allocates nothing yet. */
 void arena_init(struct arena *arena, size_t block_size, struct arena_budget *budget);
 void arena_finish(struct arena *arena);

@@ -436,9 +436,10 @@ static bool read_fails(int fd)
 	return failed;
 }
 
-/* What the mapping at `start` is of. */
-static void sync_mapping(const void *start)
+/* What the mapping at `start` is of; false with errno if it fails. */
+static bool sync_mapping(const void *start)
 {
+	bool ok = true;
 	char line[PATH_MAX + 128], path[PATH_MAX];
 	unsigned long from, to;
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -448,12 +449,16 @@ static void sync_mapping(const void *start)
 			continue;
 		bool is_ours;
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && sync_or_fail(fd, &is_ours))
+		ok = fd < 0 || sync_or_fail(fd, &is_ours);
+		if (fd >= 0)
 			(void)close(fd);
 		break;
 	}
 	if (maps)
 		(void)fclose(maps);
+	if (!ok)
+		errno = EIO;
+	return ok;
 }
 
 /* What all of the process call instead of the C library's. Weak, since a program that has a write() of its own keeps it:
@@ -495,9 +500,7 @@ INTERPOSED int msync(void *start, size_t size, int flags)
 {
 	if (atomic_load(&state) == DETACHED)
 		return get_real()->msync(start, size, flags);
-	if ((flags & MS_SYNC) && atomic_load(&state) == REMEMBERS)
-		sync_mapping(start);
-	return 0;
+	return (flags & MS_SYNC) && atomic_load(&state) == REMEMBERS && !sync_mapping(start) ? -1 : 0;
 }
 
 INTERPOSED ssize_t write(int fd, const void *data, size_t size)

@@ -35,6 +35,12 @@ static void add_resting(struct event_pool *pool, struct event *event)
 	pool->resting_count++;
 }
 
+static void free_event(struct event *event)
+{
+	arena_finish(&event->arena);
+	free(event);
+}
+
 /* Written to, so that the system has given its pages before the first event needs them. */
 static struct event *allocate(size_t size)
 {
@@ -45,28 +51,40 @@ static struct event *allocate(size_t size)
 	return event;
 }
 
-/* From the start, or when a pool that is in use is made larger. */
+static bool rest(struct event_pool *pool, struct event *event, size_t most)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	bool rests = pool->resting_count < most;
+	if (rests)
+		add_resting(pool, event);
+	(void)pthread_mutex_unlock(&pool->lock);
+	return rests;
+}
+
+/* From the start, or when a pool that is in use is made larger: nobody waits for the lock while memory is prepared. */
 static void preallocate(struct event_pool *pool, const struct events_config *config)
 {
-	while (config->preallocate && pool->resting_count < (size_t)config->pool_count)
-		add_resting(pool, allocate((size_t)config->arena));
+	struct event *event = NULL;
+	do
+		event = config->preallocate ? allocate((size_t)config->arena) : NULL;
+	while (event && rest(pool, event, (size_t)config->pool_count));
+	if (event)
+		free_event(event);
 }
 
 void event_pool_resize(struct event_pool *pool, const struct events_config *config, size_t largest)
 {
 	size_t max_bytes = (size_t)config->max_bytes, half = max_bytes / 2;
 	atomic_store_explicit(&pool->max, (size_t)config->max, memory_order_relaxed);
-	atomic_store_explicit(&pool->arena_size, (size_t)config->arena, memory_order_relaxed);
+	atomic_store_explicit(&pool->arena_size, arena_block_size((size_t)config->arena), memory_order_relaxed);
 	atomic_store_explicit(&pool->budget.limit, max_bytes, memory_order_relaxed);
 	atomic_store_explicit(&pool->receiving.limit,
 	                      largest < half        ? half
 	                      : largest < max_bytes ? largest
 	                                            : max_bytes,
 	                      memory_order_relaxed);
-	(void)pthread_mutex_lock(&pool->lock);
 	atomic_store_explicit(&pool->resting_max, (size_t)config->pool_count, memory_order_relaxed);
 	preallocate(pool, config);
-	(void)pthread_mutex_unlock(&pool->lock);
 }
 
 struct event_pool *event_pool_create(const struct events_config *config, size_t largest)
@@ -81,12 +99,6 @@ struct event_pool *event_pool_create(const struct events_config *config, size_t 
 	(void)pthread_condattr_destroy(&attributes);
 	event_pool_resize(pool, config, largest);
 	return pool;
-}
-
-static void free_event(struct event *event)
-{
-	arena_finish(&event->arena);
-	free(event);
 }
 
 void event_pool_destroy(struct event_pool *pool)

@@ -69,6 +69,19 @@ START_TEST(test_without_a_pool_memory_comes_from_the_heap)
 END_TEST
 
 /* What has outgrown its memory does not keep it, or a burst of large bodies would be held for good. */
+/* Memory is rounded up for alignment: that is no other size. */
+START_TEST(test_arena_of_any_size_is_kept)
+{
+	const struct events_config config = {
+		.max = 100, .max_bytes = 1 << 20, .arena = ARENA + 1, .pool_count = COUNT, .preallocate = true};
+	struct event_pool *pool = event_pool_create(&config, ARENA);
+	use(pool, 1, 1);
+	use(pool, 1, 1);
+	assert_counts(pool, 2, 0, 0);
+	event_pool_destroy(pool);
+}
+END_TEST
+
 START_TEST(test_growth_is_counted_and_not_kept)
 {
 	struct event_pool *pool = create(COUNT, false);
@@ -93,6 +106,7 @@ static Suite *suite(void)
 	tcase_add_test(cases, test_memory_is_kept_for_as_many_as_the_count_says);
 	tcase_add_test(cases, test_preallocated_memory_is_there_for_the_first_event);
 	tcase_add_test(cases, test_without_a_pool_memory_comes_from_the_heap);
+	tcase_add_test(cases, test_arena_of_any_size_is_kept);
 	tcase_add_test(cases, test_growth_is_counted_and_not_kept);
 	suite_add_tcase(suite, cases);
 	return suite;
