@@ -243,7 +243,7 @@ static size_t list_trials(const char *pipeline, struct trial trials[TRIALS_MAX],
 static void print_trial(const struct trial *trial, const json_t *document)
 {
 	const json_t *row = find_p95(document);
-	(void)printf("%-32s %-12s", trial->name,
+	(void)printf("%-34s %-12s", trial->name,
 	             json_string_value(json_object_get(json_object_get(document, "verdict"), "outcome")));
 	print_change(row);
 	(void)printf("  %s → %s\n", figure_of(json_number_value(json_object_get(row, "a")), "ms").text,
@@ -263,7 +263,7 @@ static int compare_trial(const struct comparison_request *request, const struct 
 	one.settings = &settings;
 	json_t *document = compare(&one, watch);
 	if (!document) {
-		(void)printf("%-32s failed to run\n", trial->name);
+		(void)printf("%-34s failed to run\n", trial->name);
 		return STATUS_CANNOT;
 	}
 	int status = status_of(document);
@@ -283,7 +283,7 @@ static int compare_each(const struct comparison_request *request, struct arena *
 		return STATUS_CANNOT;
 	}
 	int status = STATUS_YES;
-	(void)printf("%-32s %-13s %9s  %s\n", "B against A", "verdict", "P95", "interval");
+	(void)printf("%-34s %-13s %9s  %s\n", "B against A", "verdict", "P95", "interval");
 	for (size_t i = 0; i < count && !interrupted; i++) {
 		int one = compare_trial(request, &trials[i], &watch, arena);
 		if (one == STATUS_CANNOT || (one != STATUS_YES && status == STATUS_YES))
