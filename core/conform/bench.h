@@ -36,6 +36,10 @@ void bench_on_breach(void (*breach)(const char *sentence));
 void bench_set_clock(int64_t wall_ns);
 void bench_advance_clock(int64_t ns);
 
+/* From now on what sluice_alloc() gives is not zero, no NUL follows what is not the body, and values of headers end at the
+ * end of their pages. */
+void bench_be_strict(void);
+
 /* An event with an id and a deadline 10 s ahead. Threads may each have their own. */
 struct sluice_event *bench_event(struct bench *bench);
 /* What a request line and a Host header say: "POST", "/webhooks?a=1", "hooks.example.com". NULL leaves a field as it is,

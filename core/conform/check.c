@@ -109,6 +109,7 @@ void check_main(const struct conform *conform, const struct check_entry *entry, 
 	current = &check;
 	(void)mallopt(M_ARENA_MAX, 1); /* so that leak.c can trust the allocator's figures */
 	disk_attach(folder);
+	bench_be_strict();
 	bench_on_breach(on_breach);
 	catch_faults();
 	entry->run(&check);

@@ -61,12 +61,34 @@ static struct sluice_event *event_new(const struct sluice_stage *stage)
 	return &own->pub;
 }
 
+enum { POISON = 0xa5, BEHIND = '~' };
+
+/* Whether what the contract does not promise is not so by chance, either. */
+static bool is_strict;
+
+void bench_be_strict(void)
+{
+	is_strict = true;
+}
+
 /* Of the event's memory whether it is starved or not. */
 static struct sluice_bytes keep(struct sluice_event *event, const void *data, size_t size)
 {
 	char *copy = pages_alloc(&own_of(event)->pages, size + 1);
 	if (size)
 		memcpy(copy, data, size);
+	copy[size] = is_strict ? BEHIND : '\0';
+	return (struct sluice_bytes){copy, size};
+}
+
+/* Behind it nothing can be read. */
+static struct sluice_bytes keep_at_the_edge(struct sluice_event *event, const char *text)
+{
+	size_t size = strlen(text);
+	if (!is_strict || size == 0)
+		return keep(event, text, size);
+	char *copy = pages_alloc_end(&own_of(event)->pages, size);
+	memcpy(copy, text, size);
 	return (struct sluice_bytes){copy, size};
 }
 
@@ -91,7 +113,7 @@ struct sluice_event *bench_event(struct bench *bench)
 	event->authority = keep_text(event, "hooks.example.com");
 	event->path = keep_text(event, "/webhooks");
 	event->client_address = keep_text(event, "203.0.113.7");
-	event->body = event->payload = keep(event, "", 0);
+	bench_set_body(event, "", 0);
 	return event;
 }
 
@@ -120,7 +142,7 @@ void bench_add_header(struct sluice_event *event, const char *name, const char *
 	if (event->header_count)
 		memcpy(headers, event->headers, event->header_count * sizeof(*headers));
 	headers[event->header_count++] = (struct sluice_header){.name = keep_text(event, name),
-	                                                        .value = keep_text(event, value)};
+	                                                        .value = keep_at_the_edge(event, value)};
 	event->headers = headers;
 }
 
@@ -227,7 +249,12 @@ void *bench_event_alloc(struct sluice_event *event, size_t size)
 {
 	concurrent_give_way();
 	struct own_event *own = own_of(event);
-	return own->starved ? NULL : pages_alloc(&own->pages, size);
+	if (own->starved)
+		return NULL;
+	void *memory = pages_alloc(&own->pages, size);
+	if (is_strict)
+		memset(memory, POISON, size);
+	return memory;
 }
 
 const uint8_t *bench_event_digest(struct sluice_event *event)
@@ -273,7 +300,8 @@ bool bench_event_set_header(struct sluice_event *event, const char *name, const 
 	if (i == RESPONSE_HEADERS_MAX)
 		return false;
 	bench_note_sentence(value);
-	own->response_headers[i] = (struct sluice_header){keep_text(event, name), keep_text(event, value)};
+	own->response_headers[i] = (struct sluice_header){keep(event, name, strlen(name) + 1),
+	                                                  keep(event, value, strlen(value) + 1)}; /* texts */
 	if (i == own->response_header_count)
 		own->response_header_count++;
 	return true;

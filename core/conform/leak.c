@@ -18,7 +18,7 @@ struct holdings {
 };
 
 enum {
-	HEAP_NOISE = 256, /* bytes, and one more in four rounds: what is lost in one of many rounds adds up */
+	HEAP_NOISE = 1024, /* bytes, and one more in four rounds: what is lost in one of many rounds adds up */
 	HEAP_NOISE_OF_LIBRARY = 256, /* in each round: its caches and the heap's own cuttings settle slowly */
 	SETTLE_MS = 3000,
 	WHY_SIZE = 64,
