@@ -82,13 +82,12 @@ static struct sluice_bytes keep(struct sluice_event *event, const void *data, si
 }
 
 /* Behind it nothing can be read. */
-static struct sluice_bytes keep_at_the_edge(struct sluice_event *event, const char *text)
+static struct sluice_bytes keep_at_the_edge(struct sluice_event *event, const void *data, size_t size)
 {
-	size_t size = strlen(text);
 	if (!is_strict || size == 0)
-		return keep(event, text, size);
+		return keep(event, data, size);
 	char *copy = pages_alloc_end(&own_of(event)->pages, size);
-	memcpy(copy, text, size);
+	memcpy(copy, data, size);
 	return (struct sluice_bytes){copy, size};
 }
 
@@ -142,7 +141,7 @@ void bench_add_header(struct sluice_event *event, const char *name, const char *
 	if (event->header_count)
 		memcpy(headers, event->headers, event->header_count * sizeof(*headers));
 	headers[event->header_count++] = (struct sluice_header){.name = keep_text(event, name),
-	                                                        .value = keep_at_the_edge(event, value)};
+	                                                        .value = keep_at_the_edge(event, value, strlen(value))};
 	event->headers = headers;
 }
 

@@ -3,6 +3,7 @@
 
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -94,9 +95,11 @@ static uint64_t throw(uint64_t * dice)
 
 static uint8_t pick(const struct model_step *steps, uint64_t *dice)
 {
-	unsigned sum = 0;
-	for (const struct model_step *step = steps; step->name; step++)
+	unsigned sum = steps->weight;
+	for (const struct model_step *step = steps + 1; step->name; step++)
 		sum += step->weight;
+	if (sum == 0)
+		return 0;
 	unsigned left = (unsigned)(throw(dice) >> 8) % sum;
 	uint8_t which = 0;
 	for (; left >= steps[which].weight; which++)
@@ -199,7 +202,7 @@ static bool read_operation(const struct model_kind *kind, char *word, struct mod
 
 static void read_script(struct check *check, struct script *script, const char *text)
 {
-	char *copy = strdup(text), *rest = copy; /* as long as the process */
+	char *copy = strdup(text), *rest = copy;
 	for (char *word; (word = strsep(&rest, " "));) {
 		char name[32];
 		(void)snprintf(name, sizeof(name), "%s", word);
@@ -208,6 +211,7 @@ static void read_script(struct check *check, struct script *script, const char *
 		check_that(check, read_operation(script->kind, word, &script->operations[script->count++]),
 		           "--replay: there is no operation %s for a stage of this kind", name);
 	}
+	free(copy);
 }
 
 void model_check(struct check *check, const struct model_kind *kind, size_t scripts)

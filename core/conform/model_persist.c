@@ -83,8 +83,8 @@ static void judge(struct model *model, const struct delivery *delivery, const un
 static void send_batch(struct model *model, const uint8_t *arguments, enum disk_fault fault, size_t at)
 {
 	struct delivery delivery = {.check = model->check, .bench = model->bench};
-	unsigned ids[8];
-	int of[8];
+	unsigned ids[8] = {0};
+	int of[8] = {0};
 	size_t count = arguments[0] % 5 + 1;
 	for (size_t i = 0; i < count; i++) {
 		ids[i] = (unsigned)(arguments[0] / 5 + i * (arguments[1] % 3)) % IDS;

@@ -139,7 +139,7 @@ static void read_folder(struct check *check, const char *folder)
 		char path[4096];
 		(void)snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
 		struct stated *stated = add(check, path);
-		(void)strcpy(path + strlen(path) - strlen("http"), "expect");
+		memcpy(path + strlen(path) - strlen("http"), "expect", sizeof("expect"));
 		struct stat status;
 		if (stat(path, &status) == 0)
 			state_all(check, stated, read_file(check, path).data, "\r\n", folder);
@@ -160,9 +160,10 @@ const struct stated *stated_all(struct check *check, size_t *count_out)
 		read_folder(check, path);
 	} else if (path) {
 		struct stated *stated = add(check, path);
-		const char *expect = check_expect(check);
+		static char *expect; /* the statements point into it */
+		expect = check_expect(check) ? strdup(check_expect(check)) : NULL;
 		if (expect)
-			state_all(check, stated, strdup(expect), ",", check_start_folder(check));
+			state_all(check, stated, expect, ",", check_start_folder(check));
 	}
 	all_read = true;
 	*count_out = all_count;
