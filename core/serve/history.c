@@ -345,26 +345,6 @@ static void drop_oldest(struct history *history)
 	memmove(&history->entries[0], &history->entries[1], history->count * sizeof(history->entries[0]));
 }
 
-bool history_add(struct history *history, int64_t number, const struct config *config, struct sluice_error *error)
-{
-	struct buffer optimizations = {0};
-	char path[PATH_SIZE];
-	if (history->count == HISTORY_KEPT)
-		drop_oldest(history);
-	config_print_optimizations(config, ",", &optimizations);
-	struct entry *entry = &history->entries[history->count++];
-	*entry = (struct entry){
-		.number = number, .config = config_share(config), .optimizations = buffer_take(&optimizations)};
-	fingerprint(config, entry->sha256);
-	history->next = number + 1;
-	load_baseline(history, config);
-	if (!history->folder)
-		return true;
-	source_path(history, number, path);
-	return replace_file(history, path, config->source.data, config->source.size, error) &&
-	       write_state(history, true, error);
-}
-
 /* All that were the same as that generation. */
 static void leave(struct history *history, int64_t number)
 {
@@ -377,12 +357,35 @@ static void leave(struct history *history, int64_t number)
 			history->entries[i].left = true;
 }
 
-bool history_set_latch(struct history *history, const struct history_latch *latch, struct sluice_error *error)
+bool history_add(struct history *history, int64_t number, const struct config *config,
+                 const struct history_latch *latch, struct sluice_error *error)
 {
+	struct buffer optimizations = {0};
+	char path[PATH_SIZE];
+	if (history->count == HISTORY_KEPT)
+		drop_oldest(history);
+	config_print_optimizations(config, ",", &optimizations);
+	struct entry *entry = &history->entries[history->count++];
+	*entry = (struct entry){
+		.number = number, .config = config_share(config), .optimizations = buffer_take(&optimizations)};
+	fingerprint(config, entry->sha256);
+	history->next = number + 1;
 	history->is_latched = latch != NULL;
-	if (latch)
+	if (latch && latch != &history->latch) {
 		history->latch = *latch;
-	if (latch)
 		leave(history, latch->left);
+		entry->left = false;
+	}
+	load_baseline(history, config);
+	if (!history->folder)
+		return true;
+	source_path(history, number, path);
+	return replace_file(history, path, config->source.data, config->source.size, error) &&
+	       write_state(history, true, error);
+}
+
+bool history_lift(struct history *history, struct sluice_error *error)
+{
+	history->is_latched = false;
 	return write_state(history, true, error);
 }

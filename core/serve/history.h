@@ -51,10 +51,13 @@ struct config *history_find(struct history *history, int64_t number, const struc
  * changed since is in the way. */
 struct config *history_baseline(struct history *history, struct sluice_error *error);
 
-/* The generation serves. False and a sentence if that cannot be written: it is then known to this process alone. */
-bool history_add(struct history *history, int64_t number, const struct config *config, struct sluice_error *error);
+/* The generation serves, or is about to: with a latch it is what somebody goes back to, and is written before the change, so
+ * that a crash in the middle of it leaves a server that starts on the way back. `latch` NULL: none holds any more. False and a
+ * sentence if that cannot be written: it is then known to this process alone. */
+bool history_add(struct history *history, int64_t number, const struct config *config,
+                 const struct history_latch *latch, struct sluice_error *error);
 
-/* Before a generation is left for good, or (NULL) when that is lifted. */
-bool history_set_latch(struct history *history, const struct history_latch *latch, struct sluice_error *error);
+/* The next start serves the pipeline file. */
+bool history_lift(struct history *history, struct sluice_error *error);
 
 #endif

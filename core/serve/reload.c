@@ -133,28 +133,29 @@ static void show_latch(struct reloader *reloader)
 	(void)pthread_mutex_unlock(&service->lock);
 }
 
-static void set_latch(struct reloader *reloader, const struct history_latch *latch)
-{
-	struct sluice_error error = {0};
-	if (!history_set_latch(reloader->history, latch, &error))
-		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
-	show_latch(reloader);
-}
-
 static bool goes_back(struct reload_job job)
 {
 	return job.kind == RELOAD_BACK || job.kind == RELOAD_BASELINE;
 }
 
-/* Before the change, so that a crash in the middle of it leaves a server that goes back at its next start. */
-static void latch(struct reloader *reloader, struct reload_job job, const char *reason)
+static void add(struct reloader *reloader, int64_t number, const struct config *config,
+                const struct history_latch *latch)
 {
-	struct history_latch latch = {.left = reloader->service->generation, .at_ms = clock_wall_ns() / NS_PER_MS};
+	struct sluice_error error = {0};
+	if (!history_add(reloader->history, number, config, latch, &error))
+		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
+	show_latch(reloader);
+}
+
+static void latch(struct reloader *reloader, struct reload_job job, const struct config *config, const char *reason)
+{
+	const int64_t serving = reloader->service->generation;
+	struct history_latch latch = {.left = serving, .at_ms = clock_wall_ns() / NS_PER_MS};
 	(void)snprintf(latch.reason, sizeof(latch.reason), "%s",
 	               reason                        ? reason
 	               : job.kind == RELOAD_BASELINE ? "rollback --baseline"
 	                                             : "rollback");
-	set_latch(reloader, &latch);
+	add(reloader, serving + 1, config, &latch);
 }
 
 /* NULL, and the result says why. */
@@ -181,15 +182,6 @@ static struct config *load(struct reloader *reloader, struct reload_job job, str
 	if (!config)
 		fail(result, status, &error);
 	return config;
-}
-
-static void remember(struct reloader *reloader, struct reload_job job, const struct pipeline *pipeline)
-{
-	struct sluice_error error = {0};
-	if (!history_add(reloader->history, reloader->service->generation, pipeline_config(pipeline), &error))
-		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
-	if (job.kind == RELOAD_LIFT)
-		set_latch(reloader, NULL);
 }
 
 /* False: it is too late, and the pipeline is gone. */
@@ -228,7 +220,7 @@ static void change(struct reloader *reloader, struct reload_job job, const char 
 	struct pipeline *pipeline = pipeline_create_next(config, before, &error);
 	steps.created_ns = clock_now_ns();
 	if (pipeline && goes_back(job))
-		latch(reloader, job, reason);
+		latch(reloader, job, config, reason);
 	if (pipeline && !publish(reloader, pipeline)) {
 		(void)sluice_error_set(&error, "the server is shutting down");
 		pipeline = NULL;
@@ -249,7 +241,8 @@ static void change(struct reloader *reloader, struct reload_job job, const char 
 		          sluice_text("lift", "sluice rollback --lift"));
 	service_log_generation(service);
 	restart_bound_log(reloader->started, pipeline_config(pipeline));
-	remember(reloader, job, pipeline);
+	if (!goes_back(job))
+		add(reloader, service->generation, pipeline_config(pipeline), NULL);
 	result->status = STATUS_OK;
 	write_result(reloader, pipeline, before, &steps, &result->body);
 	generations_hand_over(service->generations);

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import test from 'node:test';
 
 import { makeDirectory } from './support/cleanup.mjs';
-import { seed, webhook } from './support/events.mjs';
+import { randomFrom, seed, webhook } from './support/events.mjs';
 import { Flaky } from './support/flaky.mjs';
 import { compare, faults, Load } from './support/load.mjs';
 import { around, sluice, start, writePipeline } from './support/sluice.mjs';
 import { openStore } from './support/stores.mjs';
-import { patience, until } from './support/wait.mjs';
+import { patience, pause, until } from './support/wait.mjs';
 
 const optimizations = { small: { listen: { max_body: '1KiB' } }, smaller: { listen: { max_body: '100B' } } };
 const pipeline = (enable = []) => around({ persist: 'sqlite', path: 't.db' }, { optimizations, enable });
@@ -127,6 +127,27 @@ test('after kill -9 the last good pipeline is served where the file is broken; a
   const refused = await sluice(['run', file, ...args], { cwd: directory });
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /pipeline\.yaml:\d+:\d+/);
+});
+
+const kills = process.env.SLUICE_LONG ? 100 : 3;
+
+test(`kill -9 at ${kills} moments of a rollback: the next start serves, on the way back or as before`, async (t) => {
+  const directory = await makeDirectory(t);
+  const random = randomFrom(seed);
+  for (let i = 0; i < kills; i++) {
+    const args = ['--state', join(directory, `state-${i}`)];
+    const server = await start(t, pipeline(['small']), { directory, args });
+    const asked = post(server, '/api/rollback?to=baseline').then(({ status }) => status, () => undefined);
+    await pause(random() * 30);
+    await server.stop('SIGKILL');
+    const answered = await asked;
+    const next = await start(t, server.file, { directory, args });
+    const { optimizations: overlays, rolled_back: latch } = await stats(next);
+    assert.deepEqual(overlays, latch ? [] : ['small'], next.log);
+    assert.ok(latch || answered !== 200, `seed ${seed}: a rollback that was answered is gone`);
+    assert.equal((await next.post(webhook(`after-${i}`))).status, 202);
+    await next.stop();
+  }
 });
 
 test('a guard goes back within a second of the first 5xx, says why, and lets a harmless change be', async (t) => {

@@ -99,6 +99,27 @@ START_TEST(test_growth_is_counted_and_not_kept)
 }
 END_TEST
 
+START_TEST(test_a_resized_pool_has_its_new_bounds_and_sizes)
+{
+	struct event_pool *pool = create(COUNT, true);
+	struct event *event = event_pool_get(pool, NULL);
+	const struct events_config larger = {.max = 1, .max_bytes = 1 << 20, .arena = 2 * ARENA, .pool_count = 1};
+	event_pool_resize(pool, &larger, ARENA);
+	ck_assert(event_pool_admit(pool, event));
+	struct event *next = event_pool_get(pool, NULL);
+	ck_assert_uint_eq(next->arena.block_size, 2 * ARENA);
+	ck_assert(!event_pool_admit(pool, next));
+	event_release(event); /* of the old size: it finds no place among the new ones, or leaves it at its next use */
+	event_release(next);
+	for (int i = 0; i < COUNT; i++) {
+		next = event_pool_get(pool, NULL);
+		ck_assert_uint_eq(next->arena.block_size, 2 * ARENA);
+		event_release(next);
+	}
+	event_pool_destroy(pool);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("event pool");
@@ -108,6 +129,7 @@ static Suite *suite(void)
 	tcase_add_test(cases, test_without_a_pool_memory_comes_from_the_heap);
 	tcase_add_test(cases, test_arena_of_any_size_is_kept);
 	tcase_add_test(cases, test_growth_is_counted_and_not_kept);
+	tcase_add_test(cases, test_a_resized_pool_has_its_new_bounds_and_sizes);
 	suite_add_tcase(suite, cases);
 	return suite;
 }

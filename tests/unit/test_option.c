@@ -365,6 +365,26 @@ START_TEST(test_stage_that_knows_the_old_name_keeps_it)
 }
 END_TEST
 
+/* What a generation takes over from the one before rests on it: a changed secret has to show, the same text elsewhere not. */
+START_TEST(test_configs_are_equal_by_what_they_say)
+{
+	static const struct {
+		const char *name, *text;
+	} changes[] = {{"flag", "false"}, {"count", "8"},      {"size", "1KiB"},   {"pause.max", "66s"},
+	               {"share", "3%"},   {"text", "another"}, {"unset", "set"},   {"token", "abcd"},
+	               {"color", "red"},  {"list", "/a"},      {"list", "/a, /b"}, {"secrets", "x, y"}};
+	struct sluice_error error = {0};
+	struct fields other;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		ck_assert(option_fill_fallbacks(options, &other, &arena, &error));
+		ck_assert(options_equal(options, &fields, &other));
+		ck_assert_msg(option_set(options, &other, changes[i].name, changes[i].text, &arena, &error), "%s",
+		              error.text);
+		ck_assert_msg(!options_equal(options, &fields, &other), "%s", changes[i].name);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("option");
@@ -383,6 +403,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, test_error_at_an_old_name_is_at_its_place);
 	tcase_add_test(tcase, test_stage_that_knows_the_old_name_keeps_it);
 	tcase_add_test(tcase, test_printed_quantity_reads_back);
+	tcase_add_test(tcase, test_configs_are_equal_by_what_they_say);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -136,6 +136,22 @@ START_TEST(test_what_ended_threads_recorded_is_kept)
 }
 END_TEST
 
+START_TEST(test_restarted_series_begins_again_alone)
+{
+	const size_t series = series_of(SLUICE_KIND_PERSIST, PART_SPAN);
+	recorder_record(recorder, series, 1000);
+	recorder_record(recorder, series + KIND_COUNT, 1000);
+	for (uint64_t round = 0; round < 2; round++) {
+		recorder_restart(recorder, series);
+		ck_assert_uint_eq(figures_of_series(series).count, 0);
+		recorder_record(recorder, series, 3000);
+		ck_assert_uint_eq(figures_of_series(series).count, 1);
+		ck_assert_uint_eq(figures_of_series(series).sum_ns, 3000);
+	}
+	ck_assert_uint_eq(figures_of_series(series + KIND_COUNT).count, 1);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("recorder");
@@ -147,6 +163,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_work_of_a_queue_is_left_to_who_measured_it);
 	tcase_add_test(tests, test_stage_that_did_not_run_is_not_counted);
 	tcase_add_test(tests, test_what_ended_threads_recorded_is_kept);
+	tcase_add_test(tests, test_restarted_series_begins_again_alone);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

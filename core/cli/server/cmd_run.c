@@ -116,7 +116,7 @@ static struct trace_writer *create_trace(const struct config *config, const char
 static void remember(struct run *run)
 {
 	struct sluice_error error = {0};
-	if (!history_add(run->history, run->service.generation, run->config, &error))
+	if (!history_add(run->history, run->service.generation, run->config, history_latch(run->history), &error))
 		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
 }
 
@@ -265,7 +265,7 @@ static struct config *choose_config(struct run *run, struct sluice_error *error)
 static bool prepare(struct run *run, const char *state, bool lifts, struct sluice_error *error)
 {
 	run->history = history_open(state, run->request, error);
-	if (!run->history || (lifts && !history_set_latch(run->history, NULL, error)))
+	if (!run->history || (lifts && !history_lift(run->history, error)))
 		return false;
 	run->config = choose_config(run, error);
 	return run->config && (log_start() || sluice_error_set(error, "cannot start a thread for the log"));

@@ -50,8 +50,8 @@ static bool collect(const char *directory, const char *folder, struct names *nam
 static bool collect_entry(const char *directory, const char *folder, const struct dirent *entry, struct names *names,
                           struct sluice_error *error)
 {
-	if (entry->d_name[0] == '.' || (!folder[0] && (strcmp(entry->d_name, RUN_MANIFEST) == 0 ||
-	                                               strcmp(entry->d_name, RUN_SIGNATURE) == 0)))
+	if (entry->d_name[0] == '.' ||
+	    (!folder[0] && (strcmp(entry->d_name, RUN_MANIFEST) == 0 || strcmp(entry->d_name, RUN_SIGNATURE) == 0)))
 		return true;
 	if (entry->d_type != DT_DIR) {
 		add_name(names, folder, entry->d_name);
