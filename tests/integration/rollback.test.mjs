@@ -73,7 +73,7 @@ test('the kill switch works under load within a second, whatever has become of t
   const result = await change(server, '/api/rollback?to=baseline');
   assert.deepEqual(result.optimizations, []);
   assert.ok(Object.values(result.took_ms).reduce((a, b) => a + b) < 1000, JSON.stringify(result.took_ms));
-  assert.match(server.log, /rolled_back left=1 generation=2 /);
+  await until('the log to say so', () => /rolled_back left=1 generation=2 /.test(server.log));
   await load.progress(50);
   await load.stop();
   assert.deepEqual(load.refusals.map(({ text }) => text), []);
@@ -90,7 +90,7 @@ test('a rollback survives kill -9 and a clean restart, until somebody lifts it',
   for (const signal of ['SIGKILL', 'SIGTERM']) {
     await server.stop(signal);
     server = await start(t, server.file, { directory, args });
-    assert.match(server.log, /started_rolled_back left=2 .*lift="sluice rollback --lift"/);
+    await until('the log to say so', () => /started_rolled_back left=2 .*lift="sluice rollback --lift"/.test(server.log));
     assert.deepEqual((await stats(server)).optimizations, []);
     assert.equal((await post(server, '/api/reload')).status, 409);
   }
@@ -117,7 +117,7 @@ test('after kill -9 the last good pipeline is served where the file is broken; a
   assert.equal((await post(server, '/api/reload')).status, 422);
   await server.stop('SIGKILL');
   server = await start(t, file, { directory, args });
-  assert.match(server.log, /started_last_good reason=.*pipeline\.yaml:\d+:\d+/);
+  await until('the log to say so', () => /started_last_good reason=.*pipeline\.yaml:\d+:\d+/.test(server.log));
   assert.deepEqual((await stats(server)).optimizations, ['small']);
   assert.equal((await server.post(webhook('served'))).status, 202);
   await publish(server, []);
