@@ -125,7 +125,8 @@ static enum MHD_Result begin_job(struct admin *admin, struct connection *connect
 		return MHD_NO;
 	MHD_suspend_connection(request->mhd);
 	intercept_suspended(&connection->intercept);
-	reloader_ask(atomic_load(&admin->service->reloader), request->job, end_job, request);
+	struct service *service = admin->service;
+	service->ask_reloader(atomic_load(&service->reloader), request->job, end_job, request);
 	return MHD_YES;
 }
 

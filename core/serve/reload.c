@@ -392,6 +392,7 @@ struct reloader *reloader_start(const struct reloader_setup *setup, struct sluic
 	reloader->request = setup->request;
 	reloader->history = setup->history;
 	reloader->started = config_share(setup->service->config);
+	setup->service->ask_reloader = reloader_ask;
 	show_latch(reloader);
 	(void)pthread_mutex_init(&reloader->lock, NULL);
 	pthread_condattr_t attributes;

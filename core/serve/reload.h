@@ -44,6 +44,9 @@ struct reload_result {
 /* Called once, on the reloader's thread; the result is borrowed. */
 typedef void (*reload_done_fn)(void *context, const struct reload_result *result);
 
+/* reloader_ask(), for the listeners, which are also linked without a pipeline that can be replaced. */
+typedef void (*reload_ask_fn)(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context);
+
 /* All of it outlives the reloader, which alone uses the history. */
 struct reloader_setup {
 	struct service *service;

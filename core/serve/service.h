@@ -16,6 +16,7 @@
 #include "serve/history.h"
 #include "serve/lineage.h"
 #include "serve/listen_settings.h"
+#include "serve/reload.h"
 #include "serve/stats.h"
 #include "trace/trace.h"
 
@@ -34,6 +35,7 @@ struct service {
 	bool keeps_lineage;
 	int64_t started_ns, started_wall_ns;
 	_Atomic(struct reloader *) reloader; /* NULL: the pipeline stays as it is */
+	reload_ask_fn ask_reloader;          /* set before it */
 
 	/* What runs, for who shows it. Of a server that can change it, under the lock. */
 	pthread_mutex_t lock;
