@@ -29,3 +29,12 @@ FILE *file_open(const char *path, struct sluice_error *error)
 		(void)close(fd);
 	return NULL;
 }
+
+FILE *file_create(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+	FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+	if (fd >= 0 && !file)
+		(void)close(fd);
+	return file;
+}

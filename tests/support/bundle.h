@@ -24,7 +24,7 @@ static struct sluice_error error;
 /* requests: of each block. */
 static inline void set_up_with(size_t requests)
 {
-	(void)strcpy(folder, "/tmp/sluice-evidence-XXXXXX");
+	(void)strcpy(folder, "/tmp/sluice-bundle-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	error.text[0] = '\0';
 	paired_init(&paired, 6, requests);

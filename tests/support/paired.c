@@ -86,6 +86,7 @@ static json_t *describe(const struct paired *paired)
 	struct replay_plan shape = {.rate = 100, .connections = 10, .seed = 1, .count = paired->run->count};
 	json_t *about = json_pack("{s:i, s:s, s:b, s:n, s:s, s:o}", "format", 1, "command", "compare", "interrupted", 0,
 	                          "sign", "request_prefix", "r-", "host", about_host());
+	run_mark(about);
 	(void)json_object_set_new(
 		about, "schedule",
 		about_schedule(&shape, "paired", ARMS * paired->pairs, (double)paired->per_block / 100));

@@ -1,7 +1,11 @@
 /* The seals of a bundle: nothing in it can be changed alone, and what follows from its samples cannot be changed at all. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <stddef.h>
+#include <sys/stat.h>
 
+#include "base/digest.h"
+#include "lab/report/report.h"
 #include "lab/run/seal.h"
 #include "support/bundle.h"
 #include "support/unit.h"
@@ -139,6 +143,102 @@ START_TEST(test_bundle_is_not_made_of_what_was_changed_after_the_run)
 }
 END_TEST
 
+static void edit_host(void)
+{
+	json_t *document = run_read_json(folder, RUN_ABOUT, &error);
+	(void)json_object_set_new(json_object_get(document, "host"), "cpus", json_integer(64));
+	ck_assert(run_write_json(folder, RUN_ABOUT, document, &error));
+	json_decref(document);
+}
+
+START_TEST(test_nothing_is_sealed_over_a_run_that_was_changed)
+{
+	pack_all();
+	edit_host();
+	ck_assert(!seal_file(folder, RUN_GATE, &error));
+	ck_assert_msg(strstr(error.text, "nothing is sealed over it") != NULL, "%s", error.text);
+}
+END_TEST
+
+/* As a kill between the seal and the renaming leaves it. */
+START_TEST(test_sealing_that_was_cut_short_is_brought_to_its_end)
+{
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	struct trace_header header;
+	pack_all();
+	json_t *document = run_read_json(folder, RUN_ABOUT, &error);
+	(void)json_object_set_new(document, "later", json_true());
+	ck_assert(run_write_json(folder, RUN_ABOUT ".sealed", document, &error));
+	json_decref(document);
+	char *pending = run_file(folder, RUN_ABOUT ".sealed"), *requests = run_file(folder, RUN_REQUESTS);
+	ck_assert(digest_file(pending, digest, &error));
+	FILE *file = fopen(requests, "r+b");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseek(file, offsetof(struct trace_header, seal), SEEK_SET), 0);
+	ck_assert_uint_eq(fwrite(digest, sizeof(header.seal), 1, file), 1);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_msg(seal_file(folder, RUN_GATE, &error), "%s", error.text);
+	ck_assert(!is_there(RUN_ABOUT ".sealed"));
+	document = run_read_json(folder, RUN_ABOUT, &error);
+	ck_assert(json_is_true(json_object_get(document, "later")));
+	json_decref(document);
+	free(pending);
+	free(requests);
+}
+END_TEST
+
+START_TEST(test_report_of_a_part_is_not_sealed_again_when_it_was_changed)
+{
+	char *part = run_file(folder, "interim");
+	ck_assert_int_eq(mkdir(part, 0777), 0);
+	paired_save(&paired, part);
+	ck_assert_msg(report_write(part, &error), "%s", error.text);
+	pack();
+	write_all("interim/" RUN_REPORT, "better\n", strlen("better\n"));
+	forget();
+	ck_assert(!evidence_pack(folder, NULL, add_missing, NULL, &error));
+	ck_assert_msg(strstr(error.text, "interim/report.html: is not the file") != NULL, "%s", error.text);
+	free(part);
+}
+END_TEST
+
+START_TEST(test_without_the_input_nothing_is_said_to_follow)
+{
+	delete_file(RUN_INPUT);
+	pack();
+	ck_assert_uint_gt(verify(), 0);
+	assert_fault("input.jsonl: ");
+}
+END_TEST
+
+START_TEST(test_samples_of_an_arm_that_is_none_count_for_nothing)
+{
+	static const char sample[] = "{\"at_ms\": 10.0, \"arm\": 5, \"gauges\": {\"x\": 1.0}}\n";
+	json_t *blocks = json_object_get(paired.run->about, "blocks");
+	(void)json_array_append_new(blocks, json_pack("{s:i, s:f, s:f}", "arm", 5, "start_ms", 0.0, "end_ms", 1000.0));
+	paired_save(&paired, folder);
+	write_all("samples.jsonl", sample, strlen(sample));
+	pack();
+	ck_assert_uint_eq(verify(), 0);
+}
+END_TEST
+
+START_TEST(test_a_link_is_not_written_through)
+{
+	char *link = run_file(folder, RUN_MANIFEST), *target = run_file(folder, ".precious");
+	write_all(".precious", "mine\n", strlen("mine\n"));
+	ck_assert_int_eq(symlink(target, link), 0);
+	forget();
+	ck_assert(!evidence_pack(folder, NULL, add_missing, NULL, &error));
+	struct buffer text = {0};
+	read_all(".precious", &text);
+	ck_assert_uint_eq(text.size, strlen("mine\n"));
+	buffer_finish(&text);
+	free(link);
+	free(target);
+}
+END_TEST
+
 static void set_rules(const char *name, int rules)
 {
 	json_t *document = run_read_json(folder, name, &error);
@@ -218,6 +318,12 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(all, test_what_follows_is_made_again_whatever_the_seals_say, 0,
 	                    sizeof(derived_files) / sizeof(derived_files[0]));
 	tcase_add_test(all, test_bundle_is_not_made_of_what_was_changed_after_the_run);
+	tcase_add_test(all, test_nothing_is_sealed_over_a_run_that_was_changed);
+	tcase_add_test(all, test_sealing_that_was_cut_short_is_brought_to_its_end);
+	tcase_add_test(all, test_report_of_a_part_is_not_sealed_again_when_it_was_changed);
+	tcase_add_test(all, test_without_the_input_nothing_is_said_to_follow);
+	tcase_add_test(all, test_samples_of_an_arm_that_is_none_count_for_nothing);
+	tcase_add_test(all, test_a_link_is_not_written_through);
 	tcase_add_test(all, test_verdict_by_other_rules_is_refused_with_that_reason);
 	tcase_add_test(all, test_signature_says_whose_bundle_it_is);
 	suite_add_tcase(suite, all);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "lab/gate/criteria.h"
 #include "lab/run/run.h"
 #include "lab/run/seal.h"
@@ -95,7 +96,7 @@ static bool copy_file(const char *from_path, const char *to_path, struct sluice_
 	free(given);
 	if (is_there)
 		return true;
-	FILE *from = fopen(from_path, "re"), *to = from ? fopen(to_path, "we") : NULL;
+	FILE *from = fopen(from_path, "re"), *to = from ? file_create(to_path) : NULL;
 	bool good = to && copy(from, to);
 	if (from)
 		(void)fclose(from);

@@ -21,6 +21,11 @@
 #include "lab/report/report.h"
 #include "lab/run/samples.h"
 
+enum {
+	SAMPLE_MAX = 1024 * 1024,   /* bytes of a line of samples.jsonl */
+	PIPELINE_MAX = 1024 * 1024, /* bytes of an effective pipeline */
+};
+
 struct bundle {
 	const char *directory, *target;
 	struct samples samples;
@@ -32,7 +37,7 @@ struct bundle {
 static FILE *open_file(const struct bundle *bundle, const char *name, struct sluice_error *error)
 {
 	char *path = run_file(bundle->target, name);
-	FILE *file = fopen(path, "we");
+	FILE *file = file_create(path);
 	if (!file)
 		(void)sluice_error_set(error, "%s: cannot be written: %s", path, strerror(errno));
 	free(path);
@@ -214,10 +219,28 @@ static void add_sample(json_t *arms, const json_t *sample, const json_t *blocks)
 	json_int_t arm = json_integer_value(json_object_get(sample, "arm"));
 	const char *name;
 	json_t *value;
-	if (!is_under_load(blocks, arm, json_number_value(json_object_get(sample, "at_ms"))))
+	if (arm < 0 || (size_t)arm >= json_array_size(arms) ||
+	    !is_under_load(blocks, arm, json_number_value(json_object_get(sample, "at_ms"))))
 		return;
 	json_object_foreach (json_object_get(sample, "gauges"), name, value)
 		add_gauge(json_array_get(arms, (size_t)arm), name, json_number_value(value));
+}
+
+/* Line by line, which are bounded: it may be somebody else's file. */
+static bool add_samples(json_t *arms, FILE *file, const json_t *blocks, struct sluice_error *error)
+{
+	char *line = must_alloc(SAMPLE_MAX);
+	bool ok = true;
+	while (ok && fgets(line, SAMPLE_MAX, file)) {
+		json_t *sample = json_loads(line, 0, NULL);
+		ok = sample || sluice_error_set(error, RUN_SAMPLES ": expected a JSON value of at most %d bytes a line",
+		                                SAMPLE_MAX - 1);
+		if (sample)
+			add_sample(arms, sample, blocks);
+		json_decref(sample);
+	}
+	free(line);
+	return ok;
 }
 
 /* Of every gauge its mean and its highest value while the arm was under load. */
@@ -227,15 +250,11 @@ static bool write_utilization(const struct bundle *bundle, struct sluice_error *
 	char *path = run_file(bundle->directory, RUN_SAMPLES);
 	FILE *file = file_open(path, &absent);
 	json_t *arms = json_pack("[{}, {}]");
-	json_t *sample;
 	free(path);
-	while (file && (sample = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
-		add_sample(arms, sample, json_object_get(bundle->run->about, "blocks"));
-		json_decref(sample);
-	}
+	bool ok = !file || add_samples(arms, file, json_object_get(bundle->run->about, "blocks"), error);
 	for (size_t i = 0; i < json_array_size(arms); i++)
 		finish_gauges(json_array_get(arms, i));
-	bool ok = !file || run_write_json(bundle->target, "utilization.json", arms, error);
+	ok = ok && (!file || run_write_json(bundle->target, "utilization.json", arms, error));
 	if (file)
 		(void)fclose(file);
 	json_decref(arms);
@@ -345,16 +364,17 @@ static bool write_changelog(const struct bundle *bundle, struct sluice_error *er
 	return ok;
 }
 
-/* A regular file: diff(1) would wait for a pipe that nobody writes to. */
+/* A regular file of a sane size: diff(1) would wait for a pipe that nobody writes to. */
 static bool is_readable(const struct bundle *bundle, const char *name)
 {
 	struct sluice_error absent = {0};
 	char *path = run_file(bundle->directory, name);
 	FILE *file = file_open(path, &absent);
+	bool readable = file && fseek(file, 0, SEEK_END) == 0 && ftell(file) <= PIPELINE_MAX;
 	if (file)
 		(void)fclose(file);
 	free(path);
-	return file != NULL;
+	return readable;
 }
 
 /* diff(1), which every Debian has; its status is 1 where there is a difference. */
@@ -369,7 +389,8 @@ static bool write_difference(const struct bundle *bundle, struct sluice_error *e
 		return false;
 	pid_t child = fork();
 	if (child == 0) {
-		if (chdir(bundle->directory) == 0 && dup2(fileno(file), STDOUT_FILENO) >= 0)
+		if (setenv("LC_ALL", "C", 1) == 0 && chdir(bundle->directory) == 0 &&
+		    dup2(fileno(file), STDOUT_FILENO) >= 0)
 			(void)execlp("diff", "diff", "-u", "--label", "effective-a.yaml", "--label", "effective-b.yaml",
 			             "effective-a.yaml", "effective-b.yaml", (char *)NULL);
 		_exit(127);

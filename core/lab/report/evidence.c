@@ -63,22 +63,23 @@ static bool is_derived(const char *name)
 
 struct broken {
 	const char *directory;
+	bool derives; /* what is derived is made again */
 	struct sluice_error *error;
 };
 
 static void note_broken(void *context, const char *file, const char *what)
 {
 	struct broken *broken = context;
-	if (!is_derived(file)) /* it is made again */
+	if (!broken->derives || !is_derived(file))
 		(void)sluice_error_set(broken->error, "%s/%s: %s; no bundle is made of what was changed",
 		                       broken->directory, file, what);
 }
 
 /* What was written and sealed is still that. */
-static bool is_unbroken(const char *directory, struct sluice_error *error)
+static bool is_unbroken(const char *directory, bool derives, struct sluice_error *error)
 {
 	struct sluice_error found = {0};
-	struct broken broken = {directory, &found};
+	struct broken broken = {directory, derives, &found};
 	if (!seal_exists(directory))
 		return true;
 	if (!seal_check(directory, SEAL_NAMED, note_broken, &broken, error))
@@ -88,16 +89,13 @@ static bool is_unbroken(const char *directory, struct sluice_error *error)
 
 static bool seal_directory(const char *directory, struct sluice_error *error)
 {
-	for (size_t i = 0; derived_names[i]; i++)
-		if (has(directory, derived_names[i]) && !seal_file(directory, derived_names[i], error))
-			return false;
-	return seal_rest(directory, error);
+	return seal_files(directory, derived_names, error) && seal_rest(directory, error);
 }
 
 static bool seal_part(const char *directory, const char *name, struct sluice_error *error)
 {
 	char *part = run_file(directory, name);
-	bool ok = !has(part, RUN_ABOUT) || (is_unbroken(part, error) && seal_directory(part, error));
+	bool ok = !has(part, RUN_ABOUT) || (is_unbroken(part, false, error) && seal_directory(part, error));
 	free(part);
 	return ok;
 }
@@ -115,10 +113,31 @@ static bool seal_parts(const char *directory, struct sluice_error *error)
 	return ok;
 }
 
+/* What an earlier pack has made. */
+static void remove_derived(const char *directory)
+{
+	for (size_t i = 0; derived_names[i]; i++) {
+		char *path = run_file(directory, derived_names[i]);
+		(void)unlink(path);
+		free(path);
+	}
+	char *signature = run_file(directory, RUN_SIGNATURE);
+	(void)unlink(signature);
+	free(signature);
+}
+
+static bool make_derived(const char *directory, struct sluice_error *error)
+{
+	if (!has(directory, RUN_ABOUT))
+		return sluice_error_set(error, "%s: not a run directory", directory);
+	remove_derived(directory);
+	return derive_files(directory, directory, error);
+}
+
 bool evidence_pack(const char *directory, const char *key, void (*missing)(void *context, const char *what),
                    void *context, struct sluice_error *error)
 {
-	bool ok = is_unbroken(directory, error) && derive_files(directory, directory, error) &&
+	bool ok = is_unbroken(directory, true, error) && make_derived(directory, error) &&
 	          seal_parts(directory, error) && seal_directory(directory, error) &&
 	          manifest_write(directory, error) && (!key || signature_write(directory, key, error));
 	if (ok)

@@ -182,29 +182,35 @@ static void check_gate(struct check *check)
 	hold_against(check, RUN_GATE, gate_judge_again(check->directory, &trouble), &trouble);
 }
 
-/* The bytes of a file; false if it cannot be read. */
-static bool read_bytes(const char *directory, const char *name, struct buffer *bytes)
+static FILE *open_in(const char *directory, const char *name)
 {
-	char piece[16384];
-	size_t got;
 	struct sluice_error absent = {0};
 	char *path = run_file(directory, name);
 	FILE *file = file_open(path, &absent);
-	while (file && (got = fread(piece, 1, sizeof(piece), file)) > 0)
-		buffer_add(bytes, piece, got);
-	if (file)
-		(void)fclose(file);
 	free(path);
-	return file != NULL;
+	return file;
+}
+
+static bool same_streams(FILE *left, FILE *right)
+{
+	char a[16384], b[16384];
+	size_t got;
+	do {
+		got = fread(a, 1, sizeof(a), left);
+		if (fread(b, 1, sizeof(b), right) != got || memcmp(a, b, got) != 0)
+			return false;
+	} while (got > 0);
+	return true;
 }
 
 static bool same_bytes(const char *directory, const char *other, const char *name)
 {
-	struct buffer left = {0}, right = {0};
-	bool same = read_bytes(directory, name, &left) && read_bytes(other, name, &right) && left.size == right.size &&
-	            (left.size == 0 || memcmp(left.data, right.data, left.size) == 0);
-	buffer_finish(&left);
-	buffer_finish(&right);
+	FILE *left = open_in(directory, name), *right = open_in(other, name);
+	bool same = left && right && same_streams(left, right);
+	if (left)
+		(void)fclose(left);
+	if (right)
+		(void)fclose(right);
 	return same;
 }
 
@@ -262,9 +268,8 @@ static void derive_again(struct check *check, bool is_part)
 static void check_run(struct check *check, const struct run *run, struct sluice_error *error)
 {
 	struct input input;
-	bool kept = has(check, RUN_INPUT) || is_comparison(run->about);
 	input_init(&input);
-	if (kept && verify_read_input(run, NULL, &input, error)) {
+	if (verify_read_input(run, NULL, &input, error)) {
 		check_about(check, run, &input);
 		if (is_comparison(run->about))
 			check_comparison(check, run, &input);
@@ -283,7 +288,8 @@ static void recompute(struct check *check, bool is_part)
 		report(check, RUN_ABOUT, error.text);
 	} else if (run && has_our_rules(check, RUN_ABOUT, run->about)) {
 		check_run(check, run, &error);
-		derive_again(check, is_part);
+		if (check->faults == 0) /* else it is refused already, and may be anything */
+			derive_again(check, is_part);
 	}
 	if (error.text[0])
 		report(check, run ? RUN_INPUT : RUN_REQUESTS, error.text);

@@ -105,7 +105,7 @@ static bool hash_file(const char *directory, const char *name, char hex[DIGEST_H
 static bool write_text(const char *directory, const struct buffer *text, struct sluice_error *error)
 {
 	char *path = run_file(directory, RUN_MANIFEST);
-	FILE *file = fopen(path, "we");
+	FILE *file = file_create(path);
 	bool written = file && fwrite(text->data ? text->data : "", 1, text->size, file) == text->size;
 	bool ok = file && fclose(file) == 0 && written;
 	if (!ok)

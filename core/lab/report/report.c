@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/template.h"
 #include "lab/report/report_parts.h"
 #include "lab/run/run.h"
@@ -121,7 +122,7 @@ static void compose(const struct report_documents *documents, struct buffer *out
 static bool write_page(const char *directory, const struct buffer *page, struct sluice_error *error)
 {
 	char *path = run_file(directory, RUN_REPORT), *draft = run_file(directory, RUN_REPORT ".part");
-	FILE *file = fopen(draft, "w");
+	FILE *file = file_create(draft);
 	bool ok = file && fwrite(page->data, 1, page->size, file) == page->size;
 	ok = file && fclose(file) == 0 && ok && rename(draft, path) == 0;
 	if (!ok) {

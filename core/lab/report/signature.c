@@ -60,7 +60,7 @@ static bool write_signature(const char *directory, const unsigned char *signatur
                             struct sluice_error *error)
 {
 	char *path = run_file(directory, RUN_SIGNATURE);
-	FILE *file = fopen(path, "we");
+	FILE *file = file_create(path);
 	bool ok = file && fwrite(signature, 1, size, file) == size;
 	ok = (!file || fclose(file) == 0) && ok;
 	if (!ok)

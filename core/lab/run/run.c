@@ -125,7 +125,7 @@ bool run_write_json(const char *directory, const char *name, const json_t *docum
 	char *path = run_file(directory, name);
 	buffer_printf(&temporary, "%s.new", path);
 	errno = 0;
-	FILE *file = fopen(temporary.data, "we");
+	FILE *file = file_create(temporary.data);
 	bool good = file && json_dumpf(document, file, JSON_INDENT(2) | JSON_REAL_PRECISION(RUN_DIGITS)) == 0 &&
 	            fputc('\n', file) != EOF;
 	good = (!file || fclose(file) == 0) && good;

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <sluice/extension.h>
@@ -17,6 +19,7 @@
 #include "lab/run/run.h"
 
 #define FILES "files"
+#define PENDING RUN_ABOUT ".sealed"
 
 enum { SEAL_SIZE = sizeof(((struct trace_header *)0)->seal), SEAL_AT = offsetof(struct trace_header, seal) };
 
@@ -38,7 +41,8 @@ static bool needs_none(const struct dirent *entry)
 {
 	const char *name = entry->d_name;
 	return name[0] == '.' || entry->d_type == DT_DIR || strcmp(name, RUN_ABOUT) == 0 ||
-	       strcmp(name, RUN_MANIFEST) == 0 || strcmp(name, RUN_SIGNATURE) == 0 || sluice_is_lab_location(name);
+	       strcmp(name, PENDING) == 0 || strcmp(name, RUN_MANIFEST) == 0 || strcmp(name, RUN_SIGNATURE) == 0 ||
+	       sluice_is_lab_location(name);
 }
 
 /* Calls `each` for every file that a seal is about, until it says false. */
@@ -58,6 +62,7 @@ static bool for_each_file(const char *directory, bool (*each)(void *context, con
 struct sealing {
 	const char *directory;
 	json_t *about, *files;
+	int requests; /* requests.bin, locked: one at a time seals a directory */
 	struct sluice_error *error;
 };
 
@@ -77,15 +82,76 @@ static bool add_if_new(void *context, const char *name)
 	return json_object_get(sealing->files, name) != NULL || add(context, name);
 }
 
+static bool seal_of(const char *directory, const char *about, uint8_t seal[SEAL_SIZE], struct sluice_error *error)
+{
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	char *path = run_file(directory, about);
+	bool good = digest_file(path, digest, error);
+	free(path);
+	memcpy(seal, digest, SEAL_SIZE);
+	return good;
+}
+
+static bool is_sealed_with(const struct sealing *sealing, const char *about)
+{
+	struct sluice_error absent = {0};
+	uint8_t expected[SEAL_SIZE], found[SEAL_SIZE];
+	return seal_of(sealing->directory, about, expected, &absent) &&
+	       pread(sealing->requests, found, SEAL_SIZE, SEAL_AT) == SEAL_SIZE &&
+	       memcmp(expected, found, SEAL_SIZE) == 0;
+}
+
+static bool rename_in(const char *directory, const char *from, const char *to, struct sluice_error *error)
+{
+	char *source = run_file(directory, from), *target = run_file(directory, to);
+	bool good = rename(source, target) == 0 ||
+	            sluice_error_set(error, "%s: cannot be renamed: %s", source, strerror(errno));
+	free(source);
+	free(target);
+	return good;
+}
+
+/* What is sealed stays as it is until it is sealed again. A sealing that was cut short is brought to its end: the seal was
+ * pressed already, and the new run.json lies beside the old one. */
+static bool is_intact(const struct sealing *sealing)
+{
+	if (is_sealed_with(sealing, RUN_ABOUT))
+		return true;
+	if (is_sealed_with(sealing, PENDING))
+		return rename_in(sealing->directory, PENDING, RUN_ABOUT, sealing->error);
+	return sluice_error_set(sealing->error,
+	                        "%s/" RUN_ABOUT ": is not the one that " RUN_REQUESTS
+	                        " was sealed with: nothing is sealed over it",
+	                        sealing->directory);
+}
+
+static bool lock(struct sealing *sealing)
+{
+	char *path = run_file(sealing->directory, RUN_REQUESTS);
+	sealing->requests = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	bool good = sealing->requests >= 0 && flock(sealing->requests, LOCK_EX) == 0;
+	if (!good)
+		(void)sluice_error_set(sealing->error, "%s: cannot be sealed: %s", path, strerror(errno));
+	free(path);
+	return good;
+}
+
+static bool read_about(struct sealing *sealing)
+{
+	sealing->about = run_read_json(sealing->directory, RUN_ABOUT, sealing->error);
+	sealing->files = json_incref(json_object_get(sealing->about, FILES));
+	return sealing->about != NULL;
+}
+
 static bool begin(struct sealing *sealing, const char *directory, struct sluice_error *error)
 {
-	*sealing = (struct sealing){directory, run_read_json(directory, RUN_ABOUT, error), NULL, error};
-	sealing->files = json_incref(json_object_get(sealing->about, FILES));
-	if (!json_is_object(sealing->files)) {
-		json_decref(sealing->files);
+	*sealing = (struct sealing){.directory = directory, .requests = -1, .error = error};
+	if (!lock(sealing) || (seal_exists(directory) && !is_intact(sealing)) || !read_about(sealing))
+		return false;
+	if (!sealing->files)
 		sealing->files = json_object();
-	}
-	return sealing->about != NULL;
+	return json_is_object(sealing->files) ||
+	       sluice_error_set(error, "%s/" RUN_ABOUT ": " FILES ": expected an object", directory);
 }
 
 /* Sorted by name, so that the order in which they were written leaves no trace. */
@@ -97,39 +163,24 @@ static json_t *sort(const json_t *files)
 	return sorted;
 }
 
-static bool seal_of(const char *directory, uint8_t seal[SEAL_SIZE], struct sluice_error *error)
-{
-	uint8_t digest[SLUICE_DIGEST_SIZE];
-	char *path = run_file(directory, RUN_ABOUT);
-	bool good = digest_file(path, digest, error);
-	free(path);
-	memcpy(seal, digest, SEAL_SIZE);
-	return good;
-}
-
-static bool press(const char *directory, struct sluice_error *error)
+static bool press(const struct sealing *sealing)
 {
 	uint8_t seal[SEAL_SIZE];
-	if (!seal_of(directory, seal, error))
-		return false;
-	char *path = run_file(directory, RUN_REQUESTS);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool good = fd >= 0 && pwrite(fd, seal, SEAL_SIZE, SEAL_AT) == SEAL_SIZE;
-	good = (fd < 0 || close(fd) == 0) && good;
-	if (!good)
-		(void)sluice_error_set(error, "%s: cannot be sealed: %s", path, strerror(errno));
-	free(path);
-	return good;
+	return seal_of(sealing->directory, PENDING, seal, sealing->error) &&
+	       (pwrite(sealing->requests, seal, SEAL_SIZE, SEAL_AT) == SEAL_SIZE ||
+	        sluice_error_set(sealing->error, "%s/" RUN_REQUESTS ": cannot be sealed: %s", sealing->directory,
+	                         strerror(errno)));
 }
 
 static bool end(struct sealing *sealing, bool good)
 {
 	if (good) {
-		(void)json_object_set_new(sealing->about, "rules", json_integer(RUN_RULES));
 		(void)json_object_set_new(sealing->about, FILES, sort(sealing->files));
-		good = run_write_json(sealing->directory, RUN_ABOUT, sealing->about, sealing->error) &&
-		       press(sealing->directory, sealing->error);
+		good = run_write_json(sealing->directory, PENDING, sealing->about, sealing->error) && press(sealing) &&
+		       rename_in(sealing->directory, PENDING, RUN_ABOUT, sealing->error);
 	}
+	if (sealing->requests >= 0)
+		(void)close(sealing->requests);
 	json_decref(sealing->files);
 	json_decref(sealing->about);
 	return good;
@@ -143,15 +194,26 @@ static bool is_there(const char *directory, const char *name)
 	return there;
 }
 
-bool seal_file(const char *directory, const char *name, struct sluice_error *error)
+static bool add_or_drop(struct sealing *sealing, const char *name)
+{
+	if (is_there(sealing->directory, name))
+		return add(sealing, name);
+	(void)json_object_del(sealing->files, name);
+	return true;
+}
+
+bool seal_files(const char *directory, const char *const names[], struct sluice_error *error)
 {
 	struct sealing sealing;
 	bool good = begin(&sealing, directory, error);
-	if (good && is_there(directory, name))
-		good = add(&sealing, name);
-	else if (good)
-		(void)json_object_del(sealing.files, name);
+	for (size_t i = 0; good && names[i]; i++)
+		good = add_or_drop(&sealing, names[i]);
 	return end(&sealing, good);
+}
+
+bool seal_file(const char *directory, const char *name, struct sluice_error *error)
+{
+	return seal_files(directory, (const char *const[]){name, NULL}, error);
 }
 
 bool seal_rest(const char *directory, struct sluice_error *error)
@@ -200,7 +262,7 @@ static bool check_seal(const struct checking *checking, struct sluice_error *err
 	char *path = run_file(checking->directory, RUN_REQUESTS);
 	struct trace_reader *reader = trace_open(path, error);
 	free(path);
-	if (!reader || !seal_of(checking->directory, expected, error)) {
+	if (!reader || !seal_of(checking->directory, RUN_ABOUT, expected, error)) {
 		trace_free(reader);
 		return false;
 	}

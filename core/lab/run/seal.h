@@ -13,6 +13,10 @@
 /* Notes the hash of a file that was written on purpose, in the place of an earlier one; or that it is gone. */
 bool seal_file(const char *directory, const char *name, struct sluice_error *error);
 
+/* The same of several; NULL ends the list. Nothing is sealed over a run.json that was changed since it was sealed: false. One at a
+ * time seals a directory; a sealing that is cut short is brought to its end by the next. */
+bool seal_files(const char *directory, const char *const names[], struct sluice_error *error);
+
 /* Notes the hashes of all files that have none yet. Left out are hidden files and the manifest with its signature. */
 bool seal_rest(const char *directory, struct sluice_error *error);
 

@@ -81,6 +81,7 @@ struct recording *recording_begin(const char *directory, const char *command, st
 	recording->about = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o}", "format", 1, "command", command, "sluice",
 	                             SLUICE_VERSION, "started_at", started, "request_prefix", recording->request_prefix,
 	                             "host", about_host());
+	(void)json_object_set_new(recording->about, "rules", json_integer(RUN_RULES));
 	return recording;
 }
 
