@@ -73,9 +73,16 @@ static bool look_at(struct search *search, struct config *config)
 {
 	const struct sluice_queue_backlog *backlog = config ? backlog_of(config) : NULL;
 	bool is_other = backlog && strcmp(place_of(config), place_of(search->config)) != 0;
-	bool ok = !is_other || !backlog->exists(config->stages[SLUICE_KIND_QUEUE].options) || deliver(search, config);
+	bool ok = !search->ok || !is_other || !backlog->exists(config->stages[SLUICE_KIND_QUEUE].options) ||
+	          deliver(search, config);
 	config_free(config);
 	return ok;
+}
+
+static void warn(const char *where, const char *name, const struct sluice_error *why)
+{
+	log_event(SLUICE_LOG_WARN, NULL, "backlog_not_searched", sluice_text(where, name),
+	          sluice_text("reason", why->text));
 }
 
 /* With those that are on, for what they say about the store; alone, where they exclude each other. */
@@ -93,19 +100,31 @@ static void look_at_overlay(void *context, const char *name, const char *about)
 	if (!config)
 		config = load(search, name, &why);
 	if (!config)
-		log_event(SLUICE_LOG_WARN, NULL, "backlog_not_searched", sluice_text("overlay", name),
-		          sluice_text("reason", why.text));
+		warn("overlay", name, &why);
 	search->ok = look_at(search, config);
 	buffer_finish(&names);
 }
 
-bool backlog_deliver(const struct config_request *request, const struct config *config, backlog_wait_fn wait,
-                     void *context, struct sluice_error *error)
+static void look_at_file(struct search *search)
 {
-	struct sluice_error ignored = {0};
+	const char *file = search->request->file;
+	struct sluice_error why = {0};
+	struct config *base = load(search, "false", &why);
+	if (!base)
+		warn("file", file, &why);
+	search->ok = look_at(search, base);
+	if (!overlay_list(file, look_at_overlay, search, &why) && base)
+		warn("file", file, &why);
+}
+
+bool backlog_deliver(const struct config_request *request, const struct config *config, struct config *const *earlier,
+                     backlog_wait_fn wait, void *context, struct sluice_error *error)
+{
 	struct search search = {
 		.request = request, .config = config, .wait = wait, .context = context, .ok = true, .error = error};
-	search.ok = look_at(&search, load(&search, "false", &ignored));
-	(void)overlay_list(request->file, look_at_overlay, &search, &ignored);
+	for (; *earlier; earlier++)
+		search.ok = look_at(&search, *earlier) && search.ok;
+	if (search.ok)
+		look_at_file(&search);
 	return search.ok;
 }

@@ -152,6 +152,9 @@ void config_print(const struct config *config, struct buffer *out);
 /* Names of the enabled overlays, the separator between them; "" if there are none. */
 void config_print_optimizations(const struct config *config, const char *separator, struct buffer *out);
 
+/* Whether both do exactly the same: the same code with the same options, secrets included. */
+bool config_same(const struct config *config, const struct config *other);
+
 /* Whether a stage of one would do exactly what that of the other does: the same code with the same options. */
 bool config_same_stage(const struct config *config, const struct config *other, enum sluice_kind kind);
 

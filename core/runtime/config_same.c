@@ -27,3 +27,25 @@ bool config_same_workers(const struct config *config, const struct config *other
 	return same_core_options(config, other, SLUICE_KIND_QUEUE) &&
 	       same_core_options(config, other, SLUICE_KIND_PERSIST);
 }
+
+static bool same_sections(const struct config *config, const struct config *other)
+{
+	for (const struct config_section *section = config_sections; section->name; section++)
+		if (!options_equal(section->options, (const char *)config + section->offset,
+		                   (const char *)other + section->offset))
+			return false;
+	return true;
+}
+
+bool config_same(const struct config *config, const struct config *other)
+{
+	if (strcmp(config->name, other->name) != 0 || config->ack != other->ack || !same_sections(config, other) ||
+	    !config_same_workers(config, other))
+		return false;
+	for (int i = 0; i < KIND_COUNT; i++) {
+		enum sluice_kind kind = (enum sluice_kind)i;
+		if ((config->stages[i].present || other->stages[i].present) && !config_same_stage(config, other, kind))
+			return false;
+	}
+	return true;
+}

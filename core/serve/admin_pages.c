@@ -209,11 +209,43 @@ static void begin_change(struct admin_request *request, struct reload_job job)
 		post_not_implemented(request);
 }
 
+struct argument {
+	const char *name, *value; /* the only one that is allowed, "" if it has no value; NULL if it is not there */
+	bool is_alone;
+};
+
+static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct argument *argument = context;
+	(void)kind;
+	argument->is_alone = argument->is_alone && !argument->value && strcmp(name, argument->name) == 0;
+	argument->value = value ? value : "";
+	return MHD_YES;
+}
+
+/* False, and the request is refused: whoever misspells the name or forgets the value means something else than the page does
+ * without it. */
+static bool read_argument(struct admin_request *request, const char *name, const char **value_out)
+{
+	struct argument argument = {.name = name, .is_alone = true};
+	(void)MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, take_argument, &argument);
+	*value_out = argument.value;
+	if (!argument.is_alone || (argument.value && !*argument.value)) {
+		struct sluice_error error;
+		(void)sluice_error_set(&error, "expected %s=VALUE, once, or nothing", name);
+		admin_refuse(request, MHD_HTTP_BAD_REQUEST, error.text);
+		return false;
+	}
+	return true;
+}
+
 /* ?guard=60s */
 static void post_reload(struct admin_request *request)
 {
-	const char *guard = MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, "guard");
+	const char *guard;
 	struct reload_job job = {.kind = RELOAD_FILE};
+	if (!read_argument(request, "guard", &guard))
+		return;
 	if (!guard || quantity_parse_duration(guard, &job.guard_ns))
 		begin_change(request, job);
 	else
@@ -227,9 +259,11 @@ static void post_rollback(struct admin_request *request)
 		const char *name;
 		enum reload_kind kind;
 	} targets[] = {{"baseline", RELOAD_BASELINE}, {"file", RELOAD_LIFT}};
-	const char *to = MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, "to");
+	const char *to;
 	struct reload_job job = {.kind = RELOAD_BACK};
 	char *end = NULL;
+	if (!read_argument(request, "to", &to))
+		return;
 	for (size_t i = 0; to && i < sizeof(targets) / sizeof(targets[0]); i++)
 		if (strcmp(to, targets[i].name) == 0)
 			job.kind = targets[i].kind;

@@ -4,41 +4,44 @@
 #include "serve/history.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "serve/state_folder.h"
 #include "yaml/yaml.h"
 
-enum { PATH_SIZE = 4096 };
+enum { SUFFIX_SIZE = 32 };
+
+static const char state_suffix[] = "generations.json";
 
 struct entry {
 	int64_t number;
 	struct config *config; /* NULL: of an earlier process, not loaded */
 	char *optimizations;   /* "a,b" */
 	char sha256[DIGEST_HEX_SIZE];
-	bool left;
+	bool left;        /* by a rollback … */
+	int64_t left_for; /* … to this generation; 0: in an earlier process */
+	bool has_source;  /* in the folder */
 };
 
 struct history {
 	const struct config_request *request;
-	char *folder, *name; /* of the pipeline file, without its folder; the files' names begin with it */
+	struct state_folder folder;         /* all zeros: none */
 	struct entry entries[HISTORY_KEPT]; /* oldest first */
 	size_t count;
 	int64_t next;
-	bool crashed, is_latched;
-	struct history_latch latch;
-	struct config *baseline; /* NULL: no overlay is on, or it cannot be loaded */
+	bool crashed, is_saved, is_latched, was_latched;
+	struct history_latch latch, latch_before; /* what holds; what held before the last history_go_back() */
+	struct config *baseline;                  /* NULL: no overlay is on, or it cannot be loaded */
 	struct sluice_error baseline_error;
 };
 
-/* What runs: the effective pipeline and the code of its stages. */
+/* What runs: the effective pipeline, without its secrets, and the code of its stages. */
 static void fingerprint(const struct config *config, char sha256[DIGEST_HEX_SIZE])
 {
 	struct buffer text = {0};
@@ -58,51 +61,21 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void state_path(const struct history *history, const char *suffix, char path[PATH_SIZE])
+static bool keeps(const void *context, int64_t number)
 {
-	(void)snprintf(path, PATH_SIZE, "%s/%s.%s", history->folder, history->name, suffix);
+	const struct history *history = context;
+	for (size_t i = 0; i < history->count; i++)
+		if (history->entries[i].number == number)
+			return true;
+	return false;
 }
 
-static void source_path(const struct history *history, int64_t number, char path[PATH_SIZE])
+static bool write_source(const struct history *history, const struct entry *entry, struct sluice_error *error)
 {
-	char suffix[32];
-	(void)snprintf(suffix, sizeof(suffix), "%" PRId64, number);
-	state_path(history, suffix, path);
-}
-
-static bool write_all(int fd, const char *data, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t count = write(fd, data + done, size - done);
-		if (count < 0 && errno != EINTR)
-			return false;
-		done += count > 0 ? (size_t)count : 0;
-	}
-	return true;
-}
-
-static bool sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		(void)close(fd);
-	return ok;
-}
-
-/* Whole and on the disk under its name, or the old one still. */
-static bool replace_file(const struct history *history, const char *path, const char *data, size_t size,
-                         struct sluice_error *error)
-{
-	char draft[PATH_SIZE + sizeof(".new")];
-	(void)snprintf(draft, sizeof(draft), "%s.new", path);
-	int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool ok = fd >= 0 && write_all(fd, data, size) && fsync(fd) == 0;
-	if (fd >= 0 && close(fd) != 0)
-		ok = false;
-	if (ok && rename(draft, path) == 0 && sync_folder(history->folder))
-		return true;
-	return sluice_error_set(error, "%s: cannot be written: %s", path, strerror(errno));
+	const struct sluice_bytes source = entry->config ? entry->config->source : (struct sluice_bytes){"", 0};
+	char suffix[SUFFIX_SIZE];
+	(void)snprintf(suffix, sizeof(suffix), "%" PRId64, entry->number);
+	return state_folder_write(&history->folder, suffix, source.data, source.size, error);
 }
 
 static void write_entry(struct json_writer *json, const struct entry *entry)
@@ -124,13 +97,11 @@ static void write_latch(struct json_writer *json, const struct history_latch *la
 	jsonw_end_object(json);
 }
 
+/* An entry without its source is left out: nothing could be loaded from it. */
 static bool write_state(const struct history *history, bool running, struct sluice_error *error)
 {
 	struct buffer text = {0};
 	struct json_writer json = {.out = &text};
-	char path[PATH_SIZE];
-	if (!history->folder)
-		return true;
 	jsonw_object(&json, NULL);
 	jsonw_bool(&json, "running", running);
 	jsonw_int(&json, "next", history->next);
@@ -138,13 +109,30 @@ static bool write_state(const struct history *history, bool running, struct slui
 		write_latch(&json, &history->latch);
 	jsonw_array(&json, "generations");
 	for (size_t i = 0; i < history->count; i++)
-		write_entry(&json, &history->entries[i]);
+		if (history->entries[i].has_source)
+			write_entry(&json, &history->entries[i]);
 	jsonw_end_array(&json);
 	jsonw_end_object(&json);
 	buffer_add_text(&text, "\n");
-	state_path(history, "generations.json", path);
-	bool ok = replace_file(history, path, text.data, text.size, error);
+	bool ok = state_folder_write(&history->folder, state_suffix, text.data, text.size, error);
 	buffer_finish(&text);
+	return ok;
+}
+
+/* A source is there before the state names it, and as long as it does. */
+static bool save(struct history *history, bool running, struct sluice_error *error)
+{
+	bool ok = true;
+	if (!history->folder.path)
+		return true;
+	for (size_t i = 0; i < history->count; i++) {
+		struct entry *entry = &history->entries[i];
+		entry->has_source = entry->has_source || write_source(history, entry, error);
+		ok = ok && entry->has_source;
+	}
+	if (!write_state(history, running, error))
+		return false;
+	state_folder_prune(&history->folder, keeps, history);
 	return ok;
 }
 
@@ -171,7 +159,8 @@ static void read_entries(struct history *history, const struct yaml_node *list)
 		struct entry *entry = &history->entries[history->count++];
 		*entry = (struct entry){.number = number_of(node, "number"),
 		                        .optimizations = must_strdup(text_of(node, "optimizations")),
-		                        .left = is_true(node, "left")};
+		                        .left = is_true(node, "left"),
+		                        .has_source = true};
 		(void)snprintf(entry->sha256, sizeof(entry->sha256), "%s", text_of(node, "sha256"));
 	}
 }
@@ -180,9 +169,9 @@ static bool read_state(struct history *history, struct sluice_error *error)
 {
 	struct arena arena;
 	struct buffer bytes = {0};
-	char path[PATH_SIZE];
-	state_path(history, "generations.json", path);
-	if (access(path, F_OK) != 0)
+	char path[STATE_PATH_SIZE];
+	state_folder_path(&history->folder, state_suffix, path);
+	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return true;
 	arena_init(&arena, 4096, NULL);
 	const struct yaml_node *top = yaml_read_bytes(path, &bytes, error)
@@ -208,14 +197,11 @@ struct history *history_open(const char *folder, const struct config_request *re
 {
 	struct history *history = must_calloc(1, sizeof(*history));
 	history->request = request;
-	history->name = must_strdup(base_name(request->file));
 	history->next = 1;
+	history->is_saved = true;
 	if (!folder)
 		return history;
-	history->folder = must_strdup(folder);
-	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-		(void)sluice_error_set(error, "%s: cannot be created: %s", folder, strerror(errno));
-	else if (read_state(history, error))
+	if (state_folder_open(&history->folder, folder, base_name(request->file), error) && read_state(history, error))
 		return history;
 	history_close(history, false);
 	return NULL;
@@ -232,19 +218,23 @@ void history_close(struct history *history, bool clean)
 	struct sluice_error error = {0};
 	if (!history)
 		return;
-	if (clean && !write_state(history, false, &error))
+	if (clean && !save(history, false, &error))
 		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
 	for (size_t i = 0; i < history->count; i++)
 		free_entry(&history->entries[i]);
 	config_free(history->baseline);
-	free(history->folder);
-	free(history->name);
+	state_folder_close(&history->folder);
 	free(history);
 }
 
 int64_t history_next(const struct history *history)
 {
 	return history->next;
+}
+
+bool history_is_durable(const struct history *history)
+{
+	return history->folder.path != NULL;
 }
 
 const struct history_latch *history_latch(const struct history *history)
@@ -272,46 +262,89 @@ static struct config *load(const struct history *history, const struct sluice_by
 static struct config *load_entry(const struct history *history, const struct entry *entry, struct sluice_error *error)
 {
 	struct buffer bytes = {0};
-	char path[PATH_SIZE];
+	char suffix[SUFFIX_SIZE], path[STATE_PATH_SIZE];
 	if (entry->config)
 		return config_share(entry->config);
-	source_path(history, entry->number, path);
+	(void)snprintf(suffix, sizeof(suffix), "%" PRId64, entry->number);
+	state_folder_path(&history->folder, suffix, path);
 	struct config *config = NULL;
 	if (yaml_read_bytes(path, &bytes, error)) {
 		const struct sluice_bytes source = {bytes.data ? bytes.data : "", bytes.size};
 		config = load(history, &source, entry->optimizations, error);
 	}
 	buffer_finish(&bytes);
-	char sha256[DIGEST_HEX_SIZE] = "";
-	if (config)
-		fingerprint(config, sha256);
-	if (config && strcmp(sha256, entry->sha256) != 0)
-		log_event(SLUICE_LOG_WARN, NULL, "generation_differs", sluice_int("generation", entry->number),
-		          sluice_text("reason", "the environment, the command line or a stage's file has changed"));
 	return config;
 }
 
-static bool fits(const struct entry *entry, int64_t number, const struct config *now)
+static void warn_if_changed(const struct entry *entry, const struct config *config)
 {
-	if (number != 0)
-		return number < 0 || entry->number == number;
-	char sha256[DIGEST_HEX_SIZE] = "";
-	if (now)
-		fingerprint(now, sha256);
-	return !entry->left && strcmp(entry->sha256, sha256) != 0;
+	char sha256[DIGEST_HEX_SIZE];
+	fingerprint(config, sha256);
+	if (strcmp(sha256, entry->sha256) != 0)
+		log_event(SLUICE_LOG_WARN, NULL, "generation_differs", sluice_int("generation", entry->number),
+		          sluice_text("reason", "the environment, the command line or a stage's file has changed"));
+}
+
+/* Secrets included: what the folder has no digest of is loaded to be compared. */
+static bool is_same(const struct history *history, const struct entry *entry, const struct config *config)
+{
+	struct sluice_error ignored = {0};
+	char sha256[DIGEST_HEX_SIZE];
+	fingerprint(config, sha256);
+	if (strcmp(entry->sha256, sha256) != 0)
+		return false;
+	struct config *loaded = load_entry(history, entry, &ignored);
+	const bool is_same = !loaded || config_same(loaded, config);
+	config_free(loaded);
+	return is_same;
+}
+
+static bool fits(const struct history *history, const struct entry *entry, int64_t number, const struct config *now)
+{
+	if (number > 0)
+		return entry->number == number;
+	return !entry->left && (number == HISTORY_LAST || !now || !is_same(history, entry, now));
 }
 
 struct config *history_find(struct history *history, int64_t number, const struct config *now,
                             struct sluice_error *error)
 {
-	for (size_t i = history->count; i-- > 0;)
-		if (fits(&history->entries[i], number, now))
-			return load_entry(history, &history->entries[i], error);
+	for (size_t i = history->count; i-- > 0;) {
+		const struct entry *entry = &history->entries[i];
+		if (!fits(history, entry, number, now))
+			continue;
+		struct config *config = load_entry(history, entry, error);
+		if (config)
+			warn_if_changed(entry, config);
+		if (config || number != HISTORY_LAST)
+			return config;
+		log_event(SLUICE_LOG_ERROR, NULL, "generation_not_loaded", sluice_int("generation", entry->number),
+		          sluice_text("reason", error->text));
+	}
 	if (number > 0)
 		(void)sluice_error_set(error, "generation %" PRId64 " is not among the last %d", number, HISTORY_KEPT);
-	else
+	else if (number == 0)
 		(void)sluice_error_set(error, "there is no earlier generation that differs from the one that serves");
+	else if (!error->text[0])
+		(void)sluice_error_set(error, "there is no generation that was not left");
 	return NULL;
+}
+
+void history_load_earlier(const struct history *history, struct config *configs[HISTORY_KEPT + 1])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < history->count; i++) {
+		const struct entry *entry = &history->entries[i];
+		struct sluice_error why = {0};
+		if (entry->config)
+			continue;
+		if ((configs[count] = load_entry(history, entry, &why)))
+			count++;
+		else
+			log_event(SLUICE_LOG_WARN, NULL, "backlog_not_searched",
+			          sluice_int("generation", entry->number), sluice_text("reason", why.text));
+	}
+	configs[count] = NULL;
 }
 
 struct config *history_baseline(struct history *history, struct sluice_error *error)
@@ -333,59 +366,91 @@ static void load_baseline(struct history *history, const struct config *config)
 		          sluice_text("reason", history->baseline_error.text));
 }
 
-static void drop_oldest(struct history *history)
+static void drop(struct history *history, size_t index)
 {
-	char path[PATH_SIZE];
-	if (history->folder) {
-		source_path(history, history->entries[0].number, path);
-		(void)unlink(path);
-	}
-	free_entry(&history->entries[0]);
+	free_entry(&history->entries[index]);
 	history->count--;
-	memmove(&history->entries[0], &history->entries[1], history->count * sizeof(history->entries[0]));
+	memmove(&history->entries[index], &history->entries[index + 1],
+	        (history->count - index) * sizeof(history->entries[0]));
 }
 
-/* All that were the same as that generation. */
-static void leave(struct history *history, int64_t number)
-{
-	const char *sha256 = "";
-	for (size_t i = 0; i < history->count; i++)
-		if (history->entries[i].number == number)
-			sha256 = history->entries[i].sha256;
-	for (size_t i = 0; i < history->count; i++)
-		if (strcmp(history->entries[i].sha256, sha256) == 0)
-			history->entries[i].left = true;
-}
-
-bool history_add(struct history *history, int64_t number, const struct config *config,
-                 const struct history_latch *latch, struct sluice_error *error)
+static void append(struct history *history, int64_t number, const struct config *config)
 {
 	struct buffer optimizations = {0};
-	char path[PATH_SIZE];
 	if (history->count == HISTORY_KEPT)
-		drop_oldest(history);
+		drop(history, 0);
 	config_print_optimizations(config, ",", &optimizations);
 	struct entry *entry = &history->entries[history->count++];
 	*entry = (struct entry){
 		.number = number, .config = config_share(config), .optimizations = buffer_take(&optimizations)};
 	fingerprint(config, entry->sha256);
 	history->next = number + 1;
-	history->is_latched = latch != NULL;
-	if (latch && latch != &history->latch) {
-		history->latch = *latch;
-		leave(history, latch->left);
-		entry->left = false;
-	}
-	load_baseline(history, config);
-	if (!history->folder)
-		return true;
-	source_path(history, number, path);
-	return replace_file(history, path, config->source.data, config->source.size, error) &&
-	       write_state(history, true, error);
+	history->is_saved = false;
 }
 
-bool history_lift(struct history *history, struct sluice_error *error)
+bool history_save(struct history *history, struct sluice_error *error)
+{
+	history->is_saved = history->is_saved || save(history, true, error);
+	return history->is_saved;
+}
+
+bool history_is_saved(const struct history *history)
+{
+	return history->is_saved;
+}
+
+bool history_add(struct history *history, int64_t number, const struct config *config, struct sluice_error *error)
+{
+	if (history->next <= number)
+		append(history, number, config);
+	load_baseline(history, config);
+	return history_save(history, error);
+}
+
+/* All that are the same as that generation. */
+static void leave(struct history *history, int64_t number, int64_t target)
+{
+	struct config *config = NULL;
+	for (size_t i = 0; i < history->count; i++)
+		if (history->entries[i].number == number && history->entries[i].config)
+			config = config_share(history->entries[i].config);
+	for (size_t i = 0; i < history->count; i++) {
+		struct entry *entry = &history->entries[i];
+		if (entry->left || (entry->number != number && !(config && is_same(history, entry, config))))
+			continue;
+		entry->left = true;
+		entry->left_for = target;
+	}
+	config_free(config);
+}
+
+bool history_go_back(struct history *history, int64_t number, const struct config *config,
+                     const struct history_latch *latch, struct sluice_error *error)
+{
+	history->was_latched = history->is_latched;
+	history->latch_before = history->latch;
+	history->is_latched = true;
+	history->latch = *latch;
+	leave(history, latch->left, number);
+	append(history, number, config);
+	return history_save(history, error);
+}
+
+bool history_withdraw(struct history *history, int64_t number, struct sluice_error *error)
+{
+	history->is_latched = history->was_latched;
+	history->latch = history->latch_before;
+	for (size_t i = 0; i < history->count; i++)
+		if (history->entries[i].left_for == number)
+			history->entries[i].left = false;
+	drop(history, history->count - 1);
+	history->next = number;
+	history->is_saved = false;
+	return history_save(history, error);
+}
+
+void history_lift(struct history *history)
 {
 	history->is_latched = false;
-	return write_state(history, true, error);
+	history->is_saved = false;
 }

@@ -21,11 +21,14 @@
 enum {
 	WAIT_S = 10,     /* for the generation before to be retired */
 	LOOK_MS = 1,     /* while it is not */
+	WRITE_MS = 250,  /* until what could not be written is tried again */
 	STATUS_OK = 200, /* HTTP */
 	STATUS_LATCHED = 409,
 	STATUS_REFUSED = 422,
 	STATUS_UNAVAILABLE = 503,
 };
+
+#define SHUTTING_DOWN "the server is shutting down"
 
 struct task {
 	struct task *next;
@@ -36,7 +39,7 @@ struct task {
 
 struct reloader {
 	struct service *service;
-	struct server *server;
+	struct server *server; /* NULL: not yet */
 	const struct config_request *request;
 	struct history *history;
 	const struct config *started; /* as the listeners are */
@@ -47,7 +50,8 @@ struct reloader {
 	bool stopping;
 	bool refusing; /* also under the service's lock */
 	int64_t retiring_since_ns;
-	struct guard guard; /* the thread's */
+	int64_t write_at_ns; /* the thread's */
+	struct guard guard;  /* the thread's */
 };
 
 /* What a change took, by step. */
@@ -96,10 +100,10 @@ static void write_step(struct json_writer *json, const char *name, int64_t ns)
 }
 
 static void write_result(struct reloader *reloader, const struct pipeline *now, const struct pipeline *before,
-                         const struct steps *steps, struct buffer *out)
+                         const struct steps *steps, struct reload_result *result)
 {
 	const struct config *config = pipeline_config(now);
-	struct json_writer json = {.out = out};
+	struct json_writer json = {.out = &result->body};
 	jsonw_object(&json, NULL);
 	jsonw_text(&json, "status", "published");
 	jsonw_int(&json, "generation", reloader->service->generation);
@@ -112,13 +116,16 @@ static void write_result(struct reloader *reloader, const struct pipeline *now, 
 	write_stages(&json, now, before);
 	restart_bound_write(reloader->started, config, &json, "needs_restart");
 	jsonw_bool(&json, "rolled_back", reloader->service->is_rolled_back);
+	jsonw_bool(&json, "durable", !result->unsaved.text[0] && history_is_durable(reloader->history));
+	if (result->unsaved.text[0])
+		jsonw_text(&json, "not_durable", result->unsaved.text);
 	jsonw_object(&json, "took_ms");
 	write_step(&json, "load", steps->loaded_ns - steps->begun_ns);
 	write_step(&json, "create", steps->created_ns - steps->loaded_ns);
 	write_step(&json, "publish", steps->published_ns - steps->created_ns);
 	jsonw_end_object(&json);
 	jsonw_end_object(&json);
-	buffer_add_text(out, "\n");
+	buffer_add_text(&result->body, "\n");
 }
 
 /* So that pages can show it. */
@@ -138,24 +145,18 @@ static bool goes_back(struct reload_job job)
 	return job.kind == RELOAD_BACK || job.kind == RELOAD_BASELINE;
 }
 
-static void add(struct reloader *reloader, int64_t number, const struct config *config,
-                const struct history_latch *latch)
-{
-	struct sluice_error error = {0};
-	if (!history_add(reloader->history, number, config, latch, &error))
-		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
-	show_latch(reloader);
-}
-
+/* Before the change, so that a crash in the middle of it leaves a server that goes back at its next start. */
 static void latch(struct reloader *reloader, struct reload_job job, const struct config *config, const char *reason)
 {
-	const int64_t serving = reloader->service->generation;
-	struct history_latch latch = {.left = serving, .at_ms = clock_wall_ns() / NS_PER_MS};
+	struct sluice_error error = {0};
+	struct history_latch latch = {.left = reloader->service->generation, .at_ms = clock_wall_ns() / NS_PER_MS};
 	(void)snprintf(latch.reason, sizeof(latch.reason), "%s",
 	               reason                        ? reason
 	               : job.kind == RELOAD_BASELINE ? "rollback --baseline"
 	                                             : "rollback");
-	add(reloader, serving + 1, config, &latch);
+	/* What fails is tried again, and told, by remember(). */
+	(void)history_go_back(reloader->history, latch.left + 1, config, &latch, &error);
+	show_latch(reloader);
 }
 
 /* NULL, and the result says why. */
@@ -182,6 +183,24 @@ static struct config *load(struct reloader *reloader, struct reload_job job, str
 	if (!config)
 		fail(result, status, &error);
 	return config;
+}
+
+static void remember(struct reloader *reloader, struct reload_job job, const struct pipeline *pipeline,
+                     struct reload_result *result)
+{
+	if (job.kind == RELOAD_LIFT)
+		history_lift(reloader->history);
+	if (!history_add(reloader->history, reloader->service->generation, pipeline_config(pipeline), &result->unsaved))
+		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", result->unsaved.text));
+	show_latch(reloader);
+}
+
+static void withdraw(struct reloader *reloader)
+{
+	struct sluice_error error = {0};
+	if (!history_withdraw(reloader->history, reloader->service->generation + 1, &error))
+		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
+	show_latch(reloader);
 }
 
 /* False: it is too late, and the pipeline is gone. */
@@ -222,7 +241,9 @@ static void change(struct reloader *reloader, struct reload_job job, const char 
 	if (pipeline && goes_back(job))
 		latch(reloader, job, config, reason);
 	if (pipeline && !publish(reloader, pipeline)) {
-		(void)sluice_error_set(&error, "the server is shutting down");
+		if (goes_back(job))
+			withdraw(reloader);
+		(void)sluice_error_set(&error, SHUTTING_DOWN);
 		pipeline = NULL;
 	}
 	config_free(config); /* the pipeline holds it */
@@ -241,10 +262,9 @@ static void change(struct reloader *reloader, struct reload_job job, const char 
 		          sluice_text("lift", "sluice rollback --lift"));
 	service_log_generation(service);
 	restart_bound_log(reloader->started, pipeline_config(pipeline));
-	if (!goes_back(job))
-		add(reloader, service->generation, pipeline_config(pipeline), NULL);
+	remember(reloader, job, pipeline, result);
 	result->status = STATUS_OK;
-	write_result(reloader, pipeline, before, &steps, &result->body);
+	write_result(reloader, pipeline, before, &steps, result);
 	generations_hand_over(service->generations);
 }
 
@@ -298,7 +318,7 @@ static void run_task(struct reloader *reloader)
 	struct task *task = reloader->first;
 	struct reload_result result = {.status = STATUS_UNAVAILABLE};
 	if (reloader->refusing)
-		(void)sluice_error_set(&result.error, "the server is shutting down");
+		(void)sluice_error_set(&result.error, SHUTTING_DOWN);
 	else if (!wait_for_retirement(reloader, goes_back(task->job), &result.error))
 		log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", result.error.text));
 	const bool goes_on = !result.error.text[0];
@@ -356,6 +376,20 @@ static void look_at_guard(struct reloader *reloader)
 	}
 }
 
+/* With the lock, which is let go meanwhile. */
+static void keep_writing(struct reloader *reloader)
+{
+	struct sluice_error error = {0};
+	if (clock_now_ns() < reloader->write_at_ns)
+		return;
+	(void)pthread_mutex_unlock(&reloader->lock);
+	if (history_save(reloader->history, &error))
+		log_event(SLUICE_LOG_INFO, NULL, "history_written",
+		          sluice_int("generation", reloader->service->generation));
+	reloader->write_at_ns = clock_now_ns() + WRITE_MS * NS_PER_MS;
+	(void)pthread_mutex_lock(&reloader->lock);
+}
+
 static void *run(void *argument)
 {
 	struct reloader *reloader = argument;
@@ -371,12 +405,17 @@ static void *run(void *argument)
 		(void)pthread_mutex_lock(&reloader->lock);
 		if (reloader->first || reloader->stopping)
 			continue;
+		const bool is_saved = !reloader->server || history_is_saved(reloader->history);
+		if (!is_saved)
+			keep_writing(reloader);
 		if (reloader->guard.until_ns)
 			look_at_guard(reloader);
 		if (!is_alone)
 			look_again(reloader, LOOK_MS * NS_PER_MS);
 		else if (reloader->guard.until_ns)
 			look_again(reloader, GUARD_LOOK_MS * NS_PER_MS);
+		else if (!is_saved && !reloader->first && !reloader->stopping)
+			look_again(reloader, WRITE_MS * NS_PER_MS);
 		else if (!reloader->first && !reloader->stopping)
 			(void)pthread_cond_wait(&reloader->changed, &reloader->lock);
 	}
@@ -388,7 +427,6 @@ struct reloader *reloader_start(const struct reloader_setup *setup, struct sluic
 {
 	struct reloader *reloader = must_calloc(1, sizeof(*reloader));
 	reloader->service = setup->service;
-	reloader->server = setup->server;
 	reloader->request = setup->request;
 	reloader->history = setup->history;
 	reloader->started = config_share(setup->service->config);
@@ -404,22 +442,43 @@ struct reloader *reloader_start(const struct reloader_setup *setup, struct sluic
 	if (problem == 0)
 		return reloader;
 	(void)sluice_error_set(error, "cannot start a thread: %s", strerror(problem));
-	free(reloader);
+	reloader_free(reloader);
 	return NULL;
 }
 
-void reloader_ask(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context)
+void reloader_begin(struct reloader *reloader, struct server *server)
 {
+	(void)pthread_mutex_lock(&reloader->lock);
+	reloader->server = server;
+	(void)pthread_cond_signal(&reloader->changed); /* there may be something to write */
+	(void)pthread_mutex_unlock(&reloader->lock);
+	atomic_store(&reloader->service->reloader, reloader);
+}
+
+/* With the lock. False: the thread takes nothing more. */
+static bool enqueue(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context)
+{
+	if (reloader->stopping)
+		return false;
 	struct task *task = must_calloc(1, sizeof(*task));
 	*task = (struct task){.job = job, .done = done, .context = context};
-	(void)pthread_mutex_lock(&reloader->lock);
 	if (reloader->first)
 		reloader->last->next = task;
 	else
 		reloader->first = task;
 	reloader->last = task;
 	(void)pthread_cond_signal(&reloader->changed);
+	return true;
+}
+
+void reloader_ask(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context)
+{
+	(void)pthread_mutex_lock(&reloader->lock);
+	const bool is_taken = enqueue(reloader, job, done, context);
 	(void)pthread_mutex_unlock(&reloader->lock);
+	struct reload_result result = {.status = STATUS_UNAVAILABLE, .error = {SHUTTING_DOWN}};
+	if (!is_taken && done)
+		done(context, &result);
 }
 
 void reloader_refuse(struct reloader *reloader)
@@ -448,6 +507,12 @@ void reloader_stop(struct reloader *reloader)
 	(void)pthread_cond_signal(&reloader->changed);
 	(void)pthread_mutex_unlock(&reloader->lock);
 	(void)pthread_join(reloader->thread, NULL);
+}
+
+void reloader_free(struct reloader *reloader)
+{
+	if (!reloader)
+		return;
 	(void)pthread_cond_destroy(&reloader->changed);
 	(void)pthread_mutex_destroy(&reloader->lock);
 	config_free((struct config *)(uintptr_t)reloader->started);

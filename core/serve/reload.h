@@ -39,24 +39,28 @@ struct reload_result {
 	int status;
 	struct buffer body;
 	struct sluice_error error;
+	struct sluice_error unsaved; /* why a new process would not know of it; "": it would, if there is a folder */
 };
 
-/* Called once, on the reloader's thread; the result is borrowed. */
+/* Called once, on the reloader's thread, or on that of reloader_ask() where the reloader was stopped; the result is borrowed.
+ */
 typedef void (*reload_done_fn)(void *context, const struct reload_result *result);
 
 /* reloader_ask(), for the listeners, which are also linked without a pipeline that can be replaced. */
 typedef void (*reload_ask_fn)(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context);
 
-/* All of it outlives the reloader, which alone uses the history. */
+/* All of it outlives the reloader, which alone uses the history from reloader_begin() on. */
 struct reloader_setup {
 	struct service *service;
-	struct server *server;
 	const struct config_request *request;
 	struct history *history;
 };
 
 /* NULL and a sentence if it cannot start. */
 struct reloader *reloader_start(const struct reloader_setup *setup, struct sluice_error *error);
+
+/* Once that server serves, and the history knows its generation: from here on the reloader may be asked. */
+void reloader_begin(struct reloader *reloader, struct server *server);
 
 /* From any thread; `done` may be NULL: the log says what came of it. */
 void reloader_ask(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context);
@@ -67,7 +71,11 @@ void reloader_refuse(struct reloader *reloader);
 /* Whether something that was asked for is not done. */
 bool reloader_is_busy(struct reloader *reloader);
 
-/* Ends the thread, after what it is building; who asked has been told. NULL is allowed. */
+/* Ends the thread, after what it is building; who asked has been told, and who asks from now on is refused at once. NULL is
+ * allowed. */
 void reloader_stop(struct reloader *reloader);
+
+/* When nobody can ask any more. NULL is allowed. */
+void reloader_free(struct reloader *reloader);
 
 #endif

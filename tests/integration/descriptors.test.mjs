@@ -1,4 +1,4 @@
-// A process may have so many files open, and no more. Who then comes is told, and nobody waits in vain.
+// A process may have so many files open, or threads, and no more. Who then comes is told, and nobody waits in vain.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -113,4 +113,18 @@ test('a closed standard output is still one that cannot be written', async (t) =
   }
   const { code } = await execute(await closing(directory, '<&- 2>&-'), ['schema'], { cwd: directory });
   assert.equal(code, 0);
+});
+
+test('with any number of threads too few, a start ends with a sentence', async (t) => {
+  const directory = await makeDirectory(t);
+  const file = await writePipeline(directory, around(stored, { queue: { workers: 1 } }));
+  const env = { LD_PRELOAD: join(build, 'tests/few-threads.so'), ASAN_OPTIONS: 'verify_asan_link_order=0' };
+  let threads = 0;
+  const begin = () => start(t, file, { directory, env: { ...env, THREADS_AT_MOST: `${threads}` } });
+  for (let server; !server; threads++) {
+    server = await begin().catch((error) => {
+      assert.match(error.message, /"code":2,"signal":null[^]*\n(cannot start|persist\/sqlite: no thread could)[^\n]*\n$/);
+    });
+  }
+  assert.ok(threads > 8, `${threads}`);
 });

@@ -19,6 +19,8 @@ const pipeline = (enable = []) => around({ persist: 'sqlite', path: 't.db' }, { 
 const post = (server, path) => server.ask(path, { method: 'POST', body: '' });
 const stats = async (server) => JSON.parse((await server.ask('/api/stats')).text);
 
+const logged = (server, pattern) => until(`${pattern} in the log`, () => pattern.test(server.log));
+
 async function change(server, path) {
   const response = await post(server, path);
   assert.equal(response.status, 200, response.text);
@@ -73,7 +75,7 @@ test('the kill switch works under load within a second, whatever has become of t
   const result = await change(server, '/api/rollback?to=baseline');
   assert.deepEqual(result.optimizations, []);
   assert.ok(Object.values(result.took_ms).reduce((a, b) => a + b) < 1000, JSON.stringify(result.took_ms));
-  await until('the log to say so', () => /rolled_back left=1 generation=2 /.test(server.log));
+  await logged(server, /rolled_back left=1 generation=2 /);
   await load.progress(50);
   await load.stop();
   assert.deepEqual(load.refusals.map(({ text }) => text), []);
@@ -90,7 +92,7 @@ test('a rollback survives kill -9 and a clean restart, until somebody lifts it',
   for (const signal of ['SIGKILL', 'SIGTERM']) {
     await server.stop(signal);
     server = await start(t, server.file, { directory, args });
-    await until('the log to say so', () => /started_rolled_back left=2 .*lift="sluice rollback --lift"/.test(server.log));
+    await logged(server, /started_rolled_back left=2 .*lift="sluice rollback --lift"/);
     assert.deepEqual((await stats(server)).optimizations, []);
     assert.equal((await post(server, '/api/reload')).status, 409);
   }
@@ -105,7 +107,7 @@ test('a rollback survives kill -9 and a clean restart, until somebody lifts it',
   server = await start(t, server.file, { directory, args: [...args, '--lift'] });
   assert.deepEqual((await stats(server)).optimizations, ['small']);
   const files = (await readdir(join(directory, 'state'))).sort();
-  assert.equal(files.length, 6, `five generations and the state: ${files}`);
+  assert.equal(files.length, 7, `five generations, the state and its lock: ${files}`);
 });
 
 test('after kill -9 the last good pipeline is served where the file is broken; after a clean stop the file is refused', async (t) => {
@@ -117,7 +119,7 @@ test('after kill -9 the last good pipeline is served where the file is broken; a
   assert.equal((await post(server, '/api/reload')).status, 422);
   await server.stop('SIGKILL');
   server = await start(t, file, { directory, args });
-  await until('the log to say so', () => /started_last_good reason=.*pipeline\.yaml:\d+:\d+/.test(server.log));
+  await logged(server, /started_last_good reason=.*pipeline\.yaml:\d+:\d+/);
   assert.deepEqual((await stats(server)).optimizations, ['small']);
   assert.equal((await server.post(webhook('served'))).status, 202);
   await publish(server, []);
@@ -149,6 +151,44 @@ test(`kill -9 at ${kills} moments of a rollback: the next start serves, on the w
     await next.stop();
   }
 });
+
+const journal = (directory) => ({ journal: { ack: 'queued', stages: { queue: { use: 'journal', directory } } } });
+
+// Three events that no store has yet, then what is done to the server, kill -9, and what is done to the file.
+async function leaveBacklog(t, interfere, then) {
+  const directory = await makeDirectory(t);
+  const store = await openStore(t, 'sqlite', directory);
+  const args = ['--state', join(directory, 'state')];
+  const served = (place) => around(store.stage(), { optimizations: journal(place), enable: ['journal'] });
+  let server = await start(t, served('a'), { directory, args });
+  const release = await store.lock(t);
+  for (const id of ['a1', 'a2', 'a3']) assert.equal((await server.post(webhook(id, { stream: 'one' }))).status, 202);
+  await interfere(server, served);
+  await server.stop('SIGKILL');
+  await release();
+  await then(server.file);
+  server = await start(t, server.file, { directory, args });
+  const ids = (await store.events()).map((row) => row.message_id);
+  assert.deepEqual(ids, ['a1', 'a2', 'a3'], server.log);
+  await logged(server, /backlog_delivered place=\S*a\b/);
+  return server;
+}
+
+test('what a generation before acknowledged comes to the store first, also where the file is broken', async (t) => {
+  const back = (server) => change(server, '/api/rollback?to=baseline');
+  const server = await leaveBacklog(t, back, (file) => writeFile(file, 'stages: ['));
+  await logged(server, /backlog_not_searched file=\S*pipeline\.yaml reason=/);
+});
+
+test('what a generation before acknowledged comes to the store first, also where the file names another place', (t) =>
+  leaveBacklog(
+    t,
+    async (server, served) => {
+      await writePipeline(server.directory, served('b'));
+      await change(server, '/api/reload');
+    },
+    () => {},
+  ));
 
 test('a guard goes back within a second of the first 5xx, says why, and lets a harmless change be', async (t) => {
   const directory = await makeDirectory(t);

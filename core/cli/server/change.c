@@ -65,6 +65,17 @@ static void print_plain(const json_t *result)
 	json_decref(plain);
 }
 
+/* It serves, but a new process would not know of it. */
+static bool is_forgotten(const json_t *result, struct sluice_error *error)
+{
+	const json_t *reason = json_object_get(result, "not_durable");
+	return reason &&
+	       !sluice_error_set(
+		       error,
+		       "it serves, but a restart would not know of it: %s; the server goes on trying to write that down",
+		       json_string_value(reason));
+}
+
 int change_ask(const char *admin, const char *path, bool as_json)
 {
 	struct sluice_error error = {0};
@@ -82,6 +93,8 @@ int change_ask(const char *admin, const char *path, bool as_json)
 			printable_write(stdout, PRINTABLE_TEXT, body.data, body.size);
 		else
 			print_plain(result);
+		if (is_forgotten(result, &error))
+			exit_status = STATUS_NO;
 		json_decref(result);
 	}
 	if (error.text[0])

@@ -22,7 +22,7 @@ int cmd_reload(int argc, char **argv)
 	struct command command = {
 		.usage = "reload",
 		.about =
-			"Lets a running server read its pipeline file and the stages' files again, with the command line and environment it was started with. The new pipeline is built beside the old one, which serves until the new one can; no request is lost. Stages whose file and options are unchanged are carried over with what they know. Exit status: 0 the new pipeline serves, 1 it could not be built and the old one goes on serving, 2 no answer.",
+			"Lets a running server read its pipeline file and the stages' files again, with the command line and environment it was started with. The new pipeline is built beside the old one, which serves until the new one can; no request is lost. Stages whose file and options are unchanged are carried over with what they know. Exit status: 0 the new pipeline serves, 1 it could not be built and the old one goes on serving, or it serves and could not be written down for a restart, 2 no answer.",
 		.example = "sluice reload --admin http://127.0.0.1:9464",
 		.flags = flags,
 		.common = FLAGS_JSON,

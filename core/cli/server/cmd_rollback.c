@@ -39,7 +39,7 @@ int cmd_rollback(int argc, char **argv)
 	struct command command = {
 		.usage = "rollback [GENERATION]",
 		.about =
-			"Lets a running server go back: to the generation before, to one of the last five by its number, or with --baseline to what serves now without any overlay. No request is lost. From then on the pipeline file is not served, and `sluice reload` is refused, until --lift; with `sluice run --state DIR` a restart changes nothing about that. Exit status: 0 it serves, 1 the server could not, 2 no answer.",
+			"Lets a running server go back: to the generation before, to one of the last five by its number, or with --baseline to what serves now without any overlay. No request is lost. From then on the pipeline file is not served, and `sluice reload` is refused, until --lift; with `sluice run --state DIR` a restart changes nothing about that. Exit status: 0 it serves, 1 the server could not, or could not write it down for a restart, 2 no answer.",
 		.example = "sluice rollback --baseline",
 		.flags = flags,
 		.common = FLAGS_JSON,

@@ -26,7 +26,7 @@ enum {
 	LEFT_BEHIND_S = 2, /* for workers that are still busy when the drain is over */
 };
 
-/* All that is running, in the order it was started. */
+/* All that is running, in the order it was started; what takes webhooks comes last, since only drain() can end that. */
 struct run {
 	const struct config_request *request;
 	const char *trace_file;
@@ -36,8 +36,8 @@ struct run {
 	struct pipeline *pipeline;
 	struct service service;
 	struct admin *admin;
-	struct server *server;
 	struct reloader *reloader;
+	struct server *server;
 };
 
 static void leave_now(int signal_number)
@@ -116,7 +116,7 @@ static struct trace_writer *create_trace(const struct config *config, const char
 static void remember(struct run *run)
 {
 	struct sluice_error error = {0};
-	if (!history_add(run->history, run->service.generation, run->config, history_latch(run->history), &error))
+	if (!history_add(run->history, run->service.generation, run->config, &error))
 		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
 }
 
@@ -132,18 +132,13 @@ static bool start(struct run *run, struct sluice_error *error)
 	service_log_generation(&run->service);
 	if (run->config->admin.enabled && !(run->admin = admin_start(&run->service, error)))
 		return false;
-	run->server = server_start(&run->service, error);
-	if (!run->server)
+	run->reloader = reloader_start(
+		&(struct reloader_setup){.service = &run->service, .request = run->request, .history = run->history},
+		error);
+	if (!run->reloader || !(run->server = server_start(&run->service, error)))
 		return false;
 	remember(run);
-	run->reloader = reloader_start(&(struct reloader_setup){.service = &run->service,
-	                                                        .server = run->server,
-	                                                        .request = run->request,
-	                                                        .history = run->history},
-	                               error);
-	if (!run->reloader)
-		return false;
-	atomic_store(&run->service.reloader, run->reloader);
+	reloader_begin(run->reloader, run->server);
 	print_urls(run);
 	tell_manager("READY=1");
 	return true;
@@ -206,6 +201,7 @@ static void finish(struct run *run, bool clean)
 	reloader_stop(run->reloader);
 	history_close(run->history, clean);
 	admin_stop(run->admin);
+	reloader_free(run->reloader);
 	if (run->pipeline) {
 		pipeline_destroy(run->service.pipeline);
 		service_finish(&run->service);
@@ -241,7 +237,7 @@ static struct config *choose_config(struct run *run, struct sluice_error *error)
 	if (latch) {
 		log_event(SLUICE_LOG_WARN, NULL, "started_rolled_back", sluice_int("left", latch->left),
 		          sluice_text("reason", latch->reason), sluice_text("lift", "sluice rollback --lift"));
-		struct config *config = history_find(run->history, -1, NULL, &cause);
+		struct config *config = history_find(run->history, HISTORY_LAST, NULL, &cause);
 		if (!config)
 			(void)sluice_error_set(
 				error,
@@ -253,7 +249,7 @@ static struct config *choose_config(struct run *run, struct sluice_error *error)
 	struct config *config = config_load(run->request, error);
 	if (config || !history_crashed(run->history))
 		return config;
-	config = history_find(run->history, -1, NULL, &cause);
+	config = history_find(run->history, HISTORY_LAST, NULL, &cause);
 	if (config)
 		log_event(SLUICE_LOG_ERROR, NULL, "started_last_good", sluice_text("reason", error->text),
 		          sluice_text("hint", "mend the pipeline file, then `sluice reload`"));
@@ -265,18 +261,26 @@ static struct config *choose_config(struct run *run, struct sluice_error *error)
 static bool prepare(struct run *run, const char *state, bool lifts, struct sluice_error *error)
 {
 	run->history = history_open(state, run->request, error);
-	if (!run->history || (lifts && !history_lift(run->history, error)))
+	if (!run->history)
 		return false;
+	if (lifts)
+		history_lift(run->history);
 	run->config = choose_config(run, error);
 	return run->config && (log_start() || sluice_error_set(error, "cannot start a thread for the log"));
+}
+
+static bool deliver_backlog(struct run *run, sigset_t *signals, struct sluice_error *error)
+{
+	struct config *earlier[HISTORY_KEPT + 1];
+	history_load_earlier(run->history, earlier);
+	return backlog_deliver(run->request, run->config, earlier, wait_a_moment, signals, error);
 }
 
 static int run_pipeline(struct run *run, const char *state, bool lifts)
 {
 	struct sluice_error error = {0};
 	sigset_t signals = block_signals();
-	bool started = prepare(run, state, lifts, &error) &&
-	               backlog_deliver(run->request, run->config, wait_a_moment, &signals, &error) &&
+	bool started = prepare(run, state, lifts, &error) && deliver_backlog(run, &signals, &error) &&
 	               start(run, &error);
 	if (started) {
 		serve(run, &signals);
