@@ -1,7 +1,7 @@
 // The way back: to an earlier generation, or to no overlay, and what is left of that after a restart.
 
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 
@@ -150,6 +150,20 @@ test(`kill -9 at ${kills} moments of a rollback: the next start serves, on the w
     assert.equal((await next.post(webhook(`after-${i}`))).status, 202);
     await next.stop();
   }
+});
+
+test('a rollback that is not on the disk exits 1, and a folder has one server', async (t) => {
+  const directory = await makeDirectory(t);
+  const args = ['--state', join(directory, 'state')];
+  const server = await start(t, pipeline(['small']), { directory, args });
+  await mkdir(join(directory, 'state', 'pipeline.yaml.generations.json.new'));
+  const back = await sluice(['rollback', '--baseline', '--admin', server.admin]);
+  assert.equal(back.code, 1);
+  assert.match(back.stderr, /it serves, but a restart would not know of it: .*generations\.json: cannot be written/);
+  assert.deepEqual((await stats(server)).optimizations, []);
+  const second = await sluice(['run', server.file, ...args], { cwd: directory });
+  assert.equal(second.code, 2);
+  assert.match(second.stderr, /another server that serves a pipeline file named pipeline\.yaml/);
 });
 
 const journal = (directory) => ({ journal: { ack: 'queued', stages: { queue: { use: 'journal', directory } } } });

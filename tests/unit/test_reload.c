@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/generation.h"
 #include "serve/admin.h"
 #include "serve/history.h"
 #include "serve/reload.h"
@@ -49,6 +50,17 @@ static void start_reloader(void)
 	reloader_begin(reloader, server);
 }
 
+/* So that a test may hold it while it stops the reloader, which takes it, too. */
+static void make_lock_recursive(void)
+{
+	pthread_mutexattr_t recursive;
+	(void)pthread_mutex_destroy(&service.lock);
+	(void)pthread_mutexattr_init(&recursive);
+	(void)pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	(void)pthread_mutex_init(&service.lock, &recursive);
+	(void)pthread_mutexattr_destroy(&recursive);
+}
+
 static void set_up(void)
 {
 	struct sluice_error error = {0};
@@ -64,6 +76,7 @@ static void set_up(void)
 	struct pipeline *pipeline = pipeline_create(config, &error);
 	ck_assert_msg(pipeline != NULL, "%s", error.text);
 	service_init(&service, pipeline, NULL);
+	make_lock_recursive();
 	admin = admin_start(&service, &error);
 	server = server_start(&service, &error);
 	ck_assert_msg(admin && server && history_add(history, 1, config, &error), "%s", error.text);
@@ -137,12 +150,30 @@ START_TEST(test_what_is_not_an_argument_is_refused)
 }
 END_TEST
 
+static bool state_says(const char *words)
+{
+	char path[256], text[4096] = "";
+	(void)snprintf(path, sizeof(path), "%s/pipeline.yaml.generations.json", state);
+	FILE *in = fopen(path, "r");
+	text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+	(void)fclose(in);
+	return strstr(text, words) != NULL;
+}
+
+static void wait_for_state(const char *words)
+{
+	const int64_t until_ns = clock_now_ns() + 20 * NS_PER_S;
+	while (!state_says(words)) {
+		(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+		ck_assert_int_lt(clock_now_ns(), until_ns);
+	}
+}
+
 /* A folder where the state's draft would be written: works against root, too. */
 START_TEST(test_a_change_that_cannot_be_written_down_says_so_and_is_tried_again)
 {
-	char draft[300], state_file[256], text[4096] = "";
-	(void)snprintf(state_file, sizeof(state_file), "%s/pipeline.yaml.generations.json", state);
-	(void)snprintf(draft, sizeof(draft), "%s.new", state_file);
+	char draft[256];
+	(void)snprintf(draft, sizeof(draft), "%s/pipeline.yaml.generations.json.new", state);
 	json_t *result = post("/api/reload", 200);
 	ck_assert(json_is_true(json_object_get(result, "durable")));
 	ck_assert_ptr_null(json_object_get(result, "not_durable"));
@@ -153,14 +184,43 @@ START_TEST(test_a_change_that_cannot_be_written_down_says_so_and_is_tried_again)
 	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(result, "not_durable")), "cannot be written"));
 	json_decref(result);
 	ck_assert_int_eq(rmdir(draft), 0);
+	wait_for_state("rolled_back");
+}
+END_TEST
+
+static void keep_status(void *context, const struct reload_result *result)
+{
+	atomic_store((atomic_int *)context, result->status);
+}
+
+/* The generation before is retired. */
+static void wait_until_alone(void)
+{
 	const int64_t until_ns = clock_now_ns() + 20 * NS_PER_S;
-	while (!strstr(text, "rolled_back")) {
-		FILE *in = fopen(state_file, "r");
-		text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
-		(void)fclose(in);
+	while (generations_live(service.generations) > 1) {
 		(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
 		ck_assert_int_lt(clock_now_ns(), until_ns);
 	}
+}
+
+/* The service's lock stands between writing it down and publishing it: whoever holds it is first. */
+START_TEST(test_a_way_back_that_comes_too_late_leaves_nothing)
+{
+	atomic_int status = 0;
+	write_pipeline("two");
+	expect_status("/api/reload", 200);
+	wait_until_alone();
+	(void)pthread_mutex_lock(&service.lock);
+	reloader_ask(reloader, (struct reload_job){.kind = RELOAD_BACK}, keep_status, &status);
+	wait_for_state("rolled_back");
+	reloader_refuse(reloader);
+	(void)pthread_mutex_unlock(&service.lock);
+	reloader_stop(reloader);
+	ck_assert_int_eq(atomic_load(&status), 503);
+	ck_assert(!state_says("rolled_back") && !state_says("\"left\":true"));
+	ck_assert(!service.is_rolled_back);
+	reloader_free(reloader);
+	start_reloader();
 }
 END_TEST
 
@@ -173,6 +233,7 @@ static Suite *suite(void)
 	tcase_add_test(group, test_who_asks_a_server_that_stops_is_refused);
 	tcase_add_test(group, test_what_is_not_an_argument_is_refused);
 	tcase_add_test(group, test_a_change_that_cannot_be_written_down_says_so_and_is_tried_again);
+	tcase_add_test(group, test_a_way_back_that_comes_too_late_leaves_nothing);
 	suite_add_tcase(all, group);
 	return all;
 }
