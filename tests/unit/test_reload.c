@@ -193,13 +193,16 @@ static void keep_status(void *context, const struct reload_result *result)
 	atomic_store((atomic_int *)context, result->status);
 }
 
-/* The generation before is retired. */
-static void wait_until_alone(void)
+/* With the generation before retired. */
+static void hold_service(void)
 {
 	const int64_t until_ns = clock_now_ns() + 20 * NS_PER_S;
+	(void)pthread_mutex_lock(&service.lock);
 	while (generations_live(service.generations) > 1) {
+		(void)pthread_mutex_unlock(&service.lock);
 		(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
 		ck_assert_int_lt(clock_now_ns(), until_ns);
+		(void)pthread_mutex_lock(&service.lock);
 	}
 }
 
@@ -209,8 +212,7 @@ START_TEST(test_a_way_back_that_comes_too_late_leaves_nothing)
 	atomic_int status = 0;
 	write_pipeline("two");
 	expect_status("/api/reload", 200);
-	wait_until_alone();
-	(void)pthread_mutex_lock(&service.lock);
+	hold_service();
 	reloader_ask(reloader, (struct reload_job){.kind = RELOAD_BACK}, keep_status, &status);
 	wait_for_state("rolled_back");
 	reloader_refuse(reloader);
