@@ -1,4 +1,5 @@
 /* persist/postgres, and whatever stores as it does: what triggers, rules and policies do to a row after it was inserted. */
+#include <stdio.h>
 #include <string.h>
 
 #include "support/postgres_store.h"
@@ -133,6 +134,69 @@ START_TEST(test_a_dead_letter_that_a_trigger_takes_away_is_not_called_stored)
 }
 END_TEST
 
+#define PARTITIONED(table, key, rest)                                                                                  \
+	"BEGIN; ALTER TABLE " table " RENAME TO plain; CREATE TABLE " table " (LIKE plain INCLUDING DEFAULTS "         \
+	"INCLUDING IDENTITY, UNIQUE (" key ")) PARTITION BY LIST (" key "); " rest "; COMMIT"
+#define EVENTS_IN(kind, rest)                                                                                          \
+	PARTITIONED("webhook_events", "message_id",                                                                    \
+	            "CREATE " kind                                                                                     \
+	            " TABLE one PARTITION OF webhook_events FOR VALUES IN ('poison'); CREATE TABLE others PARTITION "  \
+	            "OF webhook_events DEFAULT" rest)
+
+/* What the partition that was made last, and the table itself, do not show. */
+static const struct {
+	const char *table, *sql;
+} partitioned[] = {
+	{"webhook_events", EVENTS_IN("UNLOGGED", "")},
+	{"webhook_events",
+         EVENTS_IN("", "; " HARM("DELETE FROM webhook_events WHERE message_id = 'poison'; RETURN NULL;",
+                                 "TRIGGER t AFTER INSERT ON webhook_events FOR EACH STATEMENT"))},
+	{"webhook_audit_trail",
+         PARTITIONED("webhook_audit_trail", "writer", "CREATE TABLE one PARTITION OF webhook_audit_trail DEFAULT")},
+	{"webhook_dead_letters", PARTITIONED("webhook_dead_letters", "message_id",
+                                             "ALTER TABLE webhook_dead_letters ADD UNIQUE (message_id, digest); CREATE "
+                                             "TABLE one PARTITION OF webhook_dead_letters DEFAULT")},
+};
+
+START_TEST(test_a_partitioned_table_is_refused_at_the_start_and_takes_no_event_while_the_store_runs)
+{
+	char words[128], undo[128];
+	const char *table = partitioned[_i].table;
+	bool is_of_letters = strcmp(table, "webhook_dead_letters") == 0;
+	struct sluice_error error = {0};
+	struct harness *h = open_store();
+	struct sluice_event *events[3], *dead = store_event(h, "dead", "s", "x");
+	enum sluice_verdict verdicts[3];
+	(void)snprintf(words, sizeof(words), "partitioned tables are not supported: %s; ", table);
+	(void)snprintf(undo, sizeof(undo), "DROP TABLE %s; ALTER TABLE plain RENAME TO %s", table, table);
+	ck_assert_int_eq(store_one(h, "first", "s", "x"), SLUICE_PASS);
+	run_by_hand(partitioned[_i].sql);
+	store_three(h, events, verdicts);
+	if (is_of_letters) {
+		ck_assert(!h->ops->of.persist->dead_letter(&h->stage, dead, "why", &error));
+		ck_assert_msg(strstr(error.text, words), "said \"%s\"", error.text);
+	} else {
+		for (int i = 0; i < 3; i++)
+			ck_assert_int_eq(verdicts[i], SLUICE_RETRY);
+		ck_assert_msg(strstr(harness_detail(events[0]), words), "said \"%s\"", harness_detail(events[0]));
+	}
+	WAIT_FOR(strstr(store_unhealthy(h), words));
+	expect_refused(NULL, words);
+	expect_refused("durability=relaxed", words);
+	run_by_hand(undo);
+	for (int i = 0; i < 3; i++)
+		if (verdicts[i] == SLUICE_RETRY)
+			ck_assert_int_eq(store_until_through(h, events[i]), SLUICE_PASS);
+		else
+			harness_settle(h, events[i], verdicts[i]);
+	WAIT_FOR(h->ops->of.persist->dead_letter(&h->stage, dead, "why", NULL));
+	ck_assert_uint_eq(stored_count(h), 4);
+	(void)store_audit_rows(h);
+	harness_settle(h, dead, SLUICE_PASS);
+	harness_close(h);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("persist/postgres: triggers");
@@ -142,6 +206,9 @@ static Suite *suite(void)
 	tcase_add_test(triggers, test_a_trigger_that_leaves_the_rows_alone_costs_no_event);
 	tcase_add_loop_test(triggers, test_a_dead_letter_that_a_trigger_takes_away_is_not_called_stored, 0,
 	                    COUNT(letter_harms));
+	tcase_add_loop_test(triggers,
+	                    test_a_partitioned_table_is_refused_at_the_start_and_takes_no_event_while_the_store_runs, 0,
+	                    COUNT(partitioned));
 	return s;
 }
 

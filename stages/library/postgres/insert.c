@@ -13,29 +13,33 @@
 
 #define COMMIT_MODE TRANSACTION_COMMIT_MODE("$15")
 
+#define EVENTS "'webhook_events'::regclass::oid"
+#define TRAIL "'webhook_audit_trail'::regclass::oid"
+
 /* What is selected from is a row with the ids and digests that the audit row covers, as `list`. It is hashed by the rule of
  * host->audit_hash(), by the server, which alone knows the ids. */
 #define AUDIT(from, condition)                                                                                         \
 	"audit AS (INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) SELECT $9, " \
 	"$10, $11, list, $12, sha256($13 || int8send(octet_length(list)) || list) FROM " from " WHERE " condition      \
-	" RETURNING hash, webhook_audit_trail.tableoid AS relation)"
+	" RETURNING hash, webhook_audit_trail.tableoid = " TRAIL " AS is_plain)"
 
 /* $14 is 1 where the rows are looked at before the COMMIT. */
 #define ASSERTED(condition) TRANSACTION_FAIL_UNLESS(condition " AND ($14 = 1 OR doubted = 0)")
-#define DOUBTED_BY(table)                                                                                              \
-	" LEFT JOIN audit ON true CROSS JOIN LATERAL (SELECT coalesce(" STANDING_DOUBTS(                               \
-		table ".relation", "audit.relation") ", 0) AS doubted) AS triggers"
+#define DOUBTED                                                                                                        \
+	" LEFT JOIN audit ON true CROSS JOIN (SELECT coalesce(" STANDING_DOUBTS(EVENTS,                                \
+	                                                                        TRAIL) ", 0) AS doubted) AS triggers"
 
-#define AUDITED(table) "hash IS NOT NULL"
-#define KEPT(table)                                                                                                    \
-	AUDITED(table) " AND " TRANSACTION_KEPT(table ".relation") " AND " TRANSACTION_KEPT("audit.relation")
+/* A row in a partition is neither kept nor left alone by what the table that is named says of itself. */
+#define AUDITED(table) "hash IS NOT NULL AND " table ".is_plain AND audit.is_plain"
+#define KEPT(table) AUDITED(table) " AND " TRANSACTION_KEPT(EVENTS) " AND " TRANSACTION_KEPT(TRAIL)
 
 /* One event: half the price of an array of one. */
-#define ONE(payload, condition)                                                                                                                    \
-	"WITH stored AS (INSERT INTO webhook_events (" ROW_COLUMNS ") VALUES ($1, $2, $3, $4, " payload                                            \
-	", $6, $7, $8) ON CONFLICT (message_id) DO NOTHING RETURNING id, message_id, digest, int8send(id) || digest "                              \
-	"AS list, webhook_events.tableoid AS relation), " AUDIT("stored", COMMIT_MODE) " SELECT message_id, digest, hash, id, doubted, " ASSERTED( \
-		condition("stored")) " FROM stored" DOUBTED_BY("stored")
+#define ONE(payload, condition)                                                                                        \
+	"WITH stored AS (INSERT INTO webhook_events (" ROW_COLUMNS ") VALUES ($1, $2, $3, $4, " payload                \
+	", $6, $7, $8) ON CONFLICT (message_id) DO NOTHING RETURNING id, message_id, digest, int8send(id) || digest "  \
+	"AS list, webhook_events.tableoid = " EVENTS                                                                   \
+	" AS is_plain), " AUDIT("stored", COMMIT_MODE) " SELECT message_id, digest, hash, id, doubted, " ASSERTED(     \
+		condition("stored")) " FROM stored" DOUBTED
 
 /* Many, each parameter an array. */
 #define STORED(payload_array, payload)                                                                                 \
@@ -44,15 +48,15 @@
 	", digest, request_id, received_at FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], "             \
 	"$5::" payload_array ", $6::bytea[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS event (message_id, "    \
 	"event_type, stream, sequence, payload, digest, request_id, received_at, place) ORDER BY place ON CONFLICT "   \
-	"(message_id) DO NOTHING RETURNING id, message_id, digest, webhook_events.tableoid AS relation)"
+	"(message_id) DO NOTHING RETURNING id, message_id, digest, webhook_events.tableoid = " EVENTS " AS is_plain)"
 
 #define COVERED                                                                                                        \
-	"covered AS (SELECT string_agg(int8send(id) || digest, ''::bytea ORDER BY id) AS list, max(relation) AS "      \
-	"relation FROM stored)"
+	"covered AS (SELECT string_agg(int8send(id) || digest, ''::bytea ORDER BY id) AS list, bool_and(is_plain) AS " \
+	"is_plain FROM stored)"
 
 #define CHECKED(condition)                                                                                             \
 	"checked AS MATERIALIZED (SELECT hash, doubted, " ASSERTED(                                                    \
-		"list IS NULL OR " condition) " FROM covered" DOUBTED_BY("covered") ")"
+		"list IS NULL OR " condition) " FROM covered" DOUBTED ")"
 
 #define MANY(payload_array, payload, condition)                                                                        \
 	"WITH " STORED(                                                                                                \

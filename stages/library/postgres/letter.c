@@ -51,6 +51,8 @@ static enum fault keep_dead_letter(struct connection *connection, struct sluice_
 	enum fault fault = insert_dead_letter(connection, event, reason, &inserted);
 	if (fault == FAULT_NONE && !inserted)
 		fault = confirm_dead_letter(connection, event);
+	if (fault == FAULT_NONE && !server_look(connection))
+		fault = FAULT_LATER;
 	return fault == FAULT_NONE ? transaction_commit(connection) : fault;
 }
 

@@ -126,6 +126,26 @@ static bool check_tables(struct connection *connection, struct sluice_error *err
 		absent);
 }
 
+/* What a partition does with its rows, and what its triggers do to them, the table that Sluice asks about does not say. Who
+ * only reads need not care. */
+static bool check_partitions(struct connection *connection, struct sluice_error *error)
+{
+	char partitioned[128];
+	if (connection->stage->read_only)
+		return true;
+	if (!ask(connection,
+	         "SELECT string_agg(relname, ', ') FROM " OWN_TABLES
+	         " JOIN pg_class ON relname = name AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) WHERE relkind = 'p'",
+	         partitioned, sizeof(partitioned), error))
+		return false;
+	if (!partitioned[0])
+		return true;
+	return sluice_error_set(
+		error,
+		"url: partitioned tables are not supported: %s; copy the rows into a table that is not partitioned, with the same columns and keys, and give it the name",
+		partitioned);
+}
+
 static bool check_payload_type(struct connection *connection, struct sluice_error *error)
 {
 	const struct config *config = connection->stage->config;
@@ -249,8 +269,8 @@ static bool migrate(struct connection *connection, struct sluice_error *error)
 	if (!may_use(connection, error) || !read_version(connection, &version, error) ||
 	    (version < SCHEMA_VERSION && !apply_steps(connection, error)))
 		return false;
-	return check_tables(connection, error) && check_payload_type(connection, error) &&
-	       set_compression(connection, error);
+	return check_tables(connection, error) && check_partitions(connection, error) &&
+	       check_payload_type(connection, error) && set_compression(connection, error);
 }
 
 bool schema_migrate(struct connection *connection, struct sluice_error *error)
@@ -271,7 +291,8 @@ bool schema_check(struct connection *connection, struct sluice_error *error)
 		return sluice_error_set(
 			error, "url: the database's schema has version %d instead of %d: start Sluice on it once",
 			version, (int)SCHEMA_VERSION);
-	return check_tables(connection, error) && check_payload_type(connection, error);
+	return check_tables(connection, error) && check_partitions(connection, error) &&
+	       check_payload_type(connection, error);
 }
 
 const char *schema_explain(struct connection *connection, struct sluice_error *why)

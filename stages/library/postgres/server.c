@@ -140,7 +140,8 @@ static void warn(struct server *server, const PGresult *result)
 	"coalesce(pg_relation_filenode(oid), 0), '/' ORDER BY relname) " OWN_TABLES ")), "                              \
 	"(SELECT count(*) FROM unnest(string_to_array($1, ',')) AS head JOIN webhook_audit_trail ON writer = "          \
 	"split_part(head, ':', 1) AND position = split_part(head, ':', 2)::bigint), (SELECT count(*) " OWN_TABLES       \
-	"), (SELECT string_agg(relname, ', ' ORDER BY relname) " OWN_TABLES " AND relpersistence <> 'p'), (SELECT "     \
+	" AND relkind = 'r'), (SELECT string_agg(relname, ', ' ORDER BY relname) " OWN_TABLES                           \
+	" AND relpersistence <> 'p'), (SELECT "                                                                         \
 	"reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), " \
 	"current_setting('fsync'), current_setting('full_page_writes')"
 
