@@ -4,6 +4,8 @@
 #include <check.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,15 +37,40 @@ static bool contains(const char *data, ssize_t size, const void *part, size_t pa
 
 /* "COMMIT" with its final NUL is the whole of a statement. A prepared one of Sluice's is a transaction of its own; its name
  * is in the message that binds parameters, behind the empty name of a portal. */
-static bool is_cut(struct proxy *proxy, const char *data, ssize_t size)
+static bool commits(const char *data, ssize_t size)
 {
 	static const char prepared[] = "\0sluice_";
-	bool commits = contains(data, size, "COMMIT", sizeof("COMMIT")) ||
-	               contains(data, size, prepared, sizeof(prepared) - 1);
-	if (!commits || atomic_load(&proxy->cut_commits) <= 0)
+	return contains(data, size, "COMMIT", sizeof("COMMIT")) || contains(data, size, prepared, sizeof(prepared) - 1);
+}
+
+static bool is_cut(struct proxy *proxy)
+{
+	if (atomic_load(&proxy->cut_commits) <= 0)
 		return false;
 	atomic_fetch_sub(&proxy->cut_commits, 1);
 	return true;
+}
+
+/* NoticeResponse, which a server may send at any time: its type, its length without that, fields, a NUL. */
+static bool warn(int client, const char *function)
+{
+	char notice[256] = "N";
+	int size = 5 +
+	           snprintf(notice + 5, sizeof(notice) - 5, "SWARNING%cVWARNING%cC01000%cMwords%cR%s%c", 0, 0, 0, 0,
+	                    function, 0) +
+	           1;
+	uint32_t length = htonl((uint32_t)size - 1);
+	memcpy(notice + 1, &length, sizeof(length));
+	return write(client, notice, (size_t)size) == size;
+}
+
+/* What was let through is a COMMIT: false if that is the end of the link. */
+static bool harm(struct link *link, char *data)
+{
+	const char *function = atomic_load(&link->proxy->warning);
+	if (is_cut(link->proxy))
+		return read(link->server, data, PIECE) < 0;
+	return !function || warn(link->client, function);
 }
 
 static void *serve_link(void *context)
@@ -62,8 +89,8 @@ static void *serve_link(void *context)
 			continue;
 		if (ends[0].revents) {
 			open = pass_on(link->client, link->server, data, &size);
-			if (open && is_cut(link->proxy, data, size))
-				open = read(link->server, data, PIECE) < 0;
+			if (open && commits(data, size))
+				open = harm(link, data);
 		} else if (ends[1].revents) {
 			open = pass_on(link->server, link->client, data, &size);
 		}

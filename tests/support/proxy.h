@@ -16,8 +16,9 @@ struct proxy {
 	atomic_int server_port; /* where new connections lead */
 	atomic_int
 		cut_commits; /* so many COMMITs are let through, but the connection is cut instead of passing the answer on */
-	atomic_bool frozen; /* takes connections and bytes, and passes on nothing */
-	atomic_int links;   /* open connections */
+	_Atomic(const char *) warning; /* function of the server that a WARNING before the answer to a COMMIT is from */
+	atomic_bool frozen;            /* takes connections and bytes, and passes on nothing */
+	atomic_int links;              /* open connections */
 	atomic_bool stopping;
 };
 

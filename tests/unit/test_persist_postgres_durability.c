@@ -233,6 +233,39 @@ START_TEST(test_a_warning_from_a_trigger_at_commit_costs_nothing)
 }
 END_TEST
 
+/* Near the wraparound of its ids a server sends the first ones with every transaction. */
+static const struct {
+	const char *function;
+	enum sluice_verdict verdict;
+} warnings[] = {
+	{"GetNewTransactionId", SLUICE_PASS},
+	{"GetNewMultiXactId", SLUICE_PASS},
+	{"SyncRepWaitForLSN", SLUICE_RETRY},
+	{"AnotherFunction", SLUICE_RETRY},
+};
+
+START_TEST(test_a_warning_is_a_failed_commit_unless_it_is_known_to_be_about_something_else)
+{
+	struct proxy proxy;
+	char option[OPTION_SIZE];
+	proxy_start(&proxy, postgres_port(&server));
+	option_through(option, proxy.port);
+	struct harness *h = open_at((const char *[]){option, NULL});
+	ck_assert_int_eq(store_one(h, "before", NULL, "x"), SLUICE_PASS);
+	for (int i = 0; i < COUNT(warnings); i++) {
+		struct sluice_event *event = store_event(h, warnings[i].function, NULL, "x");
+		atomic_store(&proxy.warning, warnings[i].function);
+		ck_assert_int_eq(harness_process(h, event), warnings[i].verdict);
+		atomic_store(&proxy.warning, NULL);
+		ck_assert_int_eq(store_one(h, warnings[i].function, NULL, "x"), SLUICE_DONE);
+		harness_settle(h, event, warnings[i].verdict);
+	}
+	(void)store_audit_rows(h);
+	harness_close(h);
+	proxy_stop(&proxy);
+}
+END_TEST
+
 /* Tries until told to stop; what came through, and how many backends there ever were. */
 static int store_in_vain(struct harness *h, int times)
 {
@@ -464,6 +497,7 @@ static Suite *suite(void)
 	               test_a_row_that_others_committed_without_waiting_is_on_disk_before_its_duplicate_is_answered);
 	tcase_add_test(visible, test_a_duplicate_writes_nothing_where_all_is_on_disk);
 	tcase_add_test(visible, test_a_warning_from_a_trigger_at_commit_costs_nothing);
+	tcase_add_test(visible, test_a_warning_is_a_failed_commit_unless_it_is_known_to_be_about_something_else);
 	tcase_add_test(visible, test_standbys_that_no_commit_would_wait_for_are_refused);
 
 	TCase *pair = tcase_create("with a standby");

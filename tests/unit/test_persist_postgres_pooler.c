@@ -219,6 +219,21 @@ START_TEST(test_sessions_that_the_pooler_renews_change_nothing)
 }
 END_TEST
 
+START_TEST(test_a_rule_is_not_the_fault_of_an_event)
+{
+	start_bouncer("transaction");
+	struct harness *h = open_at((const char *[]){bouncer.option, NULL});
+	struct sluice_event *event = store_event(h, "id", NULL, "x");
+	run_by_hand("CREATE RULE r AS ON INSERT TO webhook_events DO ALSO NOTIFY nobody");
+	ck_assert_int_eq(harness_process(h, event), SLUICE_RETRY);
+	ck_assert_msg(strstr(harness_detail(event), "is there a rule") != NULL, "said \"%s\"", harness_detail(event));
+	run_by_hand("DROP RULE r ON webhook_events");
+	ck_assert_int_eq(store_until_through(h, event), SLUICE_PASS);
+	harness_close(h);
+	stop_bouncer();
+}
+END_TEST
+
 START_TEST(test_a_pooler_without_transactions_is_refused)
 {
 	struct sluice_error error = {0};
@@ -243,6 +258,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(pooler, test_what_others_leave_in_a_session_redirects_nothing, 0, COUNT(locations));
 	tcase_add_test(pooler, test_nothing_is_left_in_a_session_for_others);
 	tcase_add_test(pooler, test_sessions_that_the_pooler_renews_change_nothing);
+	tcase_add_test(pooler, test_a_rule_is_not_the_fault_of_an_event);
 	tcase_add_test(pooler, test_a_pooler_without_transactions_is_refused);
 	return s;
 }

@@ -113,13 +113,24 @@ static bool start_connecting(struct connection *connection, const struct address
 	return connection->pg != NULL;
 }
 
-/* Notices are no failures and may hold anything; only that there was a WARNING is kept. One with a context came from a
- * function, such as a trigger's, not from a COMMIT. */
+/* Whether a WARNING may be about a COMMIT: by default it is. One with a context came from a function, such as a trigger's;
+ * the others are of every transaction on a server whose ids run out. */
+static bool may_be_of_commit(const PGresult *notice)
+{
+	static const char *const of_ids[] = {"GetNewTransactionId", "GetNewMultiXactId"};
+	const char *function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+	for (size_t i = 0; function && i < sizeof(of_ids) / sizeof(of_ids[0]); i++)
+		if (strcmp(function, of_ids[i]) == 0)
+			return false;
+	return !PQresultErrorField(notice, PG_DIAG_CONTEXT);
+}
+
+/* Notices are no failures and may hold anything; only that there was a WARNING is kept. */
 static void note_warning(void *context, const PGresult *notice)
 {
 	struct connection *connection = context;
 	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
-	if (severity && strcmp(severity, "WARNING") == 0 && !PQresultErrorField(notice, PG_DIAG_CONTEXT))
+	if (severity && strcmp(severity, "WARNING") == 0 && may_be_of_commit(notice))
 		connection->warned = true;
 }
 

@@ -34,6 +34,7 @@ enum { BACKEND_SIZE = 48 };
 
 /* See session.h. */
 enum session { SESSION_SHARED, SESSION_OURS, SESSION_READY };
+enum { STATEMENTS_MAX = 32 };
 
 struct connection {
 	struct server *server;
@@ -47,9 +48,10 @@ struct connection {
 	bool has_triggers;  /* a table into which it inserted last; see standing.h */
 	bool shows_control; /* the role may read the cluster's control data */
 	enum session session;
-	unsigned prepared;      /* statements, by number */
-	int failures;           /* transactions in a row that failed over the server */
-	struct trouble trouble; /* of the last query that failed */
+	unsigned prepared;               /* statements, by number */
+	uint64_t hashes[STATEMENTS_MAX]; /* of the texts of those */
+	int failures;                    /* transactions in a row that failed over the server */
+	struct trouble trouble;          /* of the last query that failed */
 	char backend
 		[BACKEND_SIZE]; /* process and start of the backend at the other end, unique for all time of a server */
 	int64_t idle_since_ns;

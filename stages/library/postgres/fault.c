@@ -11,6 +11,7 @@ static const struct {
 	{"08P01",
          "the server, or a pooler before it, refuses what Sluice sends (pool_mode=statement, or `options` in url?)"},
 	{"08", "the connection failed"},
+	{"0A", "the server does not support what Sluice asks of its tables (is there a rule on them?)"},
 	{"25006", "the server only reads (a standby, or default_transaction_read_only)"},
 	{"25P03", "a transaction was idle for too long"},
 	{"25", "the transaction is in a wrong state"},

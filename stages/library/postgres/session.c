@@ -1,6 +1,7 @@
 /* A session that no pooler shares. */
 #include "session.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,11 +33,23 @@ static bool set_up(struct connection *connection)
 	return ok;
 }
 
-enum { NAME_SIZE = 24 };
-
-static void write_name(const struct statement *statement, char name[NAME_SIZE])
+/* FNV-1a */
+static uint64_t hash_of(const char *text)
 {
-	(void)snprintf(name, NAME_SIZE, "sluice_%u", statement->number);
+	uint64_t hash = 0xcbf29ce484222325;
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+	return hash;
+}
+
+enum { NAME_SIZE = 40 };
+
+/* With the hash of the text: where somebody shares the session all the same, another Sluice may have given the number to
+ * another text. */
+static void write_name(const struct connection *connection, const struct statement *statement, char name[NAME_SIZE])
+{
+	(void)snprintf(name, NAME_SIZE, "sluice_%u_%016" PRIx64, statement->number,
+	               connection->hashes[statement->number]);
 }
 
 static bool is_prepared(const struct connection *connection, const struct statement *statement)
@@ -48,7 +61,8 @@ static bool prepare(struct connection *connection, const struct statement *state
                     const struct parameters *parameters)
 {
 	char name[NAME_SIZE];
-	write_name(statement, name);
+	connection->hashes[statement->number] = hash_of(statement->text);
+	write_name(connection, statement, name);
 	PGresult *result = connection_prepare(connection, name, statement->text, parameters);
 	bool ok = connection_judge(connection, result) == FAULT_NONE;
 	PQclear(result);
@@ -72,26 +86,33 @@ PGresult *session_query(struct connection *connection, const struct statement *s
 		return connection_query(connection, statement->text, parameters);
 	if (!is_prepared(connection, statement) && !prepare(connection, statement, parameters))
 		return NULL;
-	write_name(statement, name);
+	write_name(connection, statement, name);
 	return connection_execute(connection, name, parameters);
 }
 
 /* Among others: the columns of a prepared statement have other types by now. */
 #define FEATURE_NOT_SUPPORTED "0A000"
 #define UNKNOWN_STATEMENT "26000"
+#define DUPLICATE_STATEMENT "42P05"
+
+/* Whether the statements are gone. */
+static bool deallocate_all(struct connection *connection)
+{
+	PGresult *result = connection_send(connection, "DEALLOCATE ALL");
+	bool ok = result && PQresultStatus(result) == PGRES_COMMAND_OK;
+	PQclear(result);
+	return ok;
+}
 
 bool session_heal(struct connection *connection)
 {
 	const char *sqlstate = connection->trouble.sqlstate;
-	if (connection->broken || !connection->prepared)
+	bool is_shared = strcmp(sqlstate, UNKNOWN_STATEMENT) == 0 || strcmp(sqlstate, DUPLICATE_STATEMENT) == 0;
+	bool is_stale = connection->prepared && strcmp(sqlstate, FEATURE_NOT_SUPPORTED) == 0;
+	if (connection->broken || !session_is_ours(connection) || (!is_shared && !is_stale))
 		return false;
-	if (strcmp(sqlstate, UNKNOWN_STATEMENT) == 0) {
+	if (is_shared || !deallocate_all(connection))
 		connection->session = SESSION_SHARED;
-		return true;
-	}
-	if (strcmp(sqlstate, FEATURE_NOT_SUPPORTED) != 0)
-		return false;
-	PQclear(connection_send(connection, "DEALLOCATE ALL"));
 	connection->prepared = 0;
 	return !connection->broken;
 }

@@ -13,7 +13,7 @@
 enum { STATEMENT_INSERT, STATEMENT_READ_BACK = 12, STATEMENT_FIND };
 
 struct statement {
-	unsigned number; /* below 32 */
+	unsigned number; /* below STATEMENTS_MAX */
 	const char *text;
 };
 
@@ -30,8 +30,8 @@ PGresult *session_query(struct connection *connection, const struct statement *s
                         const struct parameters *parameters);
 
 /* Outside a transaction, after one that failed as `trouble` says: whether it may have failed over what is prepared, because
- * a table was altered since, or somebody shares the session all the same. Then nothing is prepared any more, and the
- * transaction is to be tried once more. */
+ * a table was altered since, or somebody shares the session all the same: its statements are missing there, or their names are
+ * taken. Then nothing is prepared any more, and the transaction is to be tried once more. */
 bool session_heal(struct connection *connection);
 
 #endif
