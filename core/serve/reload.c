@@ -10,10 +10,10 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/json_writer.h"
 #include "base/log.h"
 #include "serve/guard.h"
 #include "serve/history.h"
+#include "serve/reload_result.h"
 #include "serve/restart_bound.h"
 #include "serve/server.h"
 #include "serve/service.h"
@@ -54,78 +54,11 @@ struct reloader {
 	struct guard guard;  /* the thread's */
 };
 
-/* What a change took, by step. */
-struct steps {
-	int64_t begun_ns, loaded_ns, created_ns, published_ns;
-};
-
 static void fail(struct reload_result *result, int status, const struct sluice_error *error)
 {
 	result->status = status;
 	result->error = *error;
 	log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", error->text));
-}
-
-static const char *describe_change(const struct pipeline *now, const struct config *before, enum sluice_kind kind,
-                                   bool kept)
-{
-	if (!pipeline_config(now)->stages[kind].present)
-		return "removed";
-	return kept ? "carried_over" : before->stages[kind].present ? "created" : "added";
-}
-
-/* What was carried over is known while both generations are there. */
-static void write_stages(struct json_writer *json, const struct pipeline *now, const struct pipeline *before)
-{
-	jsonw_array(json, "stages");
-	for (int i = 0; i < KIND_COUNT; i++) {
-		enum sluice_kind kind = (enum sluice_kind)i;
-		const struct config *old = pipeline_config(before), *new = pipeline_config(now);
-		const struct stage_config *stage = new->stages[kind].present ? &new->stages[kind] : &old->stages[kind];
-		if (!stage->present)
-			continue;
-		jsonw_object(json, NULL);
-		jsonw_text(json, "kind", kind_names[kind]);
-		jsonw_text(json, "name", stage->plugin->ops.name);
-		jsonw_text(json, "sha256", stage->plugin->sha256);
-		jsonw_text(json, "change", describe_change(now, old, kind, pipeline_shares_stage(now, before, kind)));
-		jsonw_end_object(json);
-	}
-	jsonw_end_array(json);
-}
-
-static void write_step(struct json_writer *json, const char *name, int64_t ns)
-{
-	jsonw_real(json, name, (double)ns / (double)NS_PER_MS, 3);
-}
-
-static void write_result(struct reloader *reloader, const struct pipeline *now, const struct pipeline *before,
-                         const struct steps *steps, struct reload_result *result)
-{
-	const struct config *config = pipeline_config(now);
-	struct json_writer json = {.out = &result->body};
-	jsonw_object(&json, NULL);
-	jsonw_text(&json, "status", "published");
-	jsonw_int(&json, "generation", reloader->service->generation);
-	jsonw_text(&json, "pipeline", config->name);
-	jsonw_array(&json, "optimizations");
-	for (const char *const *name = config->optimizations; name && *name; name++)
-		jsonw_text(&json, NULL, *name);
-	jsonw_end_array(&json);
-	jsonw_text(&json, "sha256", config->sha256);
-	write_stages(&json, now, before);
-	restart_bound_write(reloader->started, config, &json, "needs_restart");
-	jsonw_bool(&json, "rolled_back", reloader->service->is_rolled_back);
-	jsonw_bool(&json, "durable", !result->unsaved.text[0] && history_is_durable(reloader->history));
-	if (result->unsaved.text[0])
-		jsonw_text(&json, "not_durable", result->unsaved.text);
-	jsonw_object(&json, "took_ms");
-	write_step(&json, "load", steps->loaded_ns - steps->begun_ns);
-	write_step(&json, "create", steps->created_ns - steps->loaded_ns);
-	write_step(&json, "publish", steps->published_ns - steps->created_ns);
-	jsonw_end_object(&json);
-	jsonw_end_object(&json);
-	buffer_add_text(&result->body, "\n");
 }
 
 /* So that pages can show it. */
@@ -225,7 +158,7 @@ static void change(struct reloader *reloader, struct reload_job job, const char 
 {
 	struct service *service = reloader->service;
 	struct pipeline *before = service->pipeline;
-	struct steps steps = {.begun_ns = clock_now_ns()};
+	struct reload_steps steps = {.begun_ns = clock_now_ns()};
 	struct sluice_error error = {0};
 	if (job.guard_ns > 0 && !guard_may_begin(service, &error)) {
 		fail(result, STATUS_LATCHED, &error);
@@ -264,7 +197,12 @@ static void change(struct reloader *reloader, struct reload_job job, const char 
 	restart_bound_log(reloader->started, pipeline_config(pipeline));
 	remember(reloader, job, pipeline, result);
 	result->status = STATUS_OK;
-	write_result(reloader, pipeline, before, &steps, result);
+	reload_result_write(result, &(struct reload_outcome){.service = service,
+	                                                     .started = reloader->started,
+	                                                     .now = pipeline,
+	                                                     .before = before,
+	                                                     .steps = steps,
+	                                                     .is_durable = history_is_durable(reloader->history)});
 	generations_hand_over(service->generations);
 }
 
