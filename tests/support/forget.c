@@ -333,16 +333,22 @@ INTERPOSED int fdatasync(int fd)
 	return sync_with(real_fdatasync, fd);
 }
 
-INTERPOSED ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
+/* Neither calls the other: the program may have a pwrite64() of its own, which comes back to pwrite(). */
+static ssize_t write_at(int fd, const void *data, size_t size, off_t at)
 {
 	ssize_t written = real_pwrite64(fd, data, size, at);
 	note_write(fd, at, written);
 	return written;
 }
 
+INTERPOSED ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
+{
+	return write_at(fd, data, size, at);
+}
+
 INTERPOSED ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 {
-	return pwrite64(fd, data, size, at);
+	return write_at(fd, data, size, at);
 }
 
 INTERPOSED ssize_t write(int fd, const void *data, size_t size)

@@ -276,7 +276,7 @@ static const struct sluice_option options[] = {
                           .help = "its TCP port"),
 	SLUICE_OPTION_STRING(struct config, password, .name = "password", .fallback = "", .flags = SLUICE_OPTION_SECRET,
                              .help = "for AUTH; empty: none"),
-	SLUICE_OPTION_STRING(struct config, key, .name = "key", .fallback = "sluice", .min = 1, .max = 200,
+	SLUICE_OPTION_STRING(struct config, key, .name = "stream", .fallback = "sluice", .min = 1, .max = 200,
                              .help = "name of the stream, which is this pipeline's alone: it is emptied at start"),
 	SLUICE_OPTION_INT(struct config, capacity, .name = "capacity", .fallback = "10000", .min = 1, .max = 1048576,
                           .unit = "events", .help = "events accepted and not yet stored; more get 503"),
