@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/process.h"
+#include "conform/files.h"
 #include "conform/record.h"
 #include "yaml/option.h"
 
@@ -263,6 +264,7 @@ struct conform_totals conform_run(const struct conform *conform,
 {
 	struct conform_totals totals = {{0}};
 	const struct check_entry *entry;
+	files_note_inherited();
 	for (size_t i = 0; (entry = entry_at(conform->plugin->ops.kind, i)); i++) {
 		struct check_result result;
 		if (conform->only && strcmp(conform->only, entry->name) != 0)

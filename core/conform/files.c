@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 void files_limit(rlim_t size)
@@ -32,10 +33,27 @@ static void note_size(const struct stat *status, rlim_t *largest)
 		*largest = (rlim_t)status->st_size;
 }
 
+enum { INHERITED_MAX = 1024 };
+static bool inherited[INHERITED_MAX];
+
+static void note_inherited(int descriptor, void *context)
+{
+	(void)context;
+	if (descriptor < INHERITED_MAX)
+		inherited[descriptor] = true;
+}
+
+void files_note_inherited(void)
+{
+	memset(inherited, 0, sizeof(inherited));
+	files_walk_descriptors(note_inherited, NULL);
+}
+
 static void note_descriptor(int descriptor, void *context)
 {
 	struct stat status;
-	if (fstat(descriptor, &status) == 0)
+	bool is_inherited = descriptor < INHERITED_MAX && inherited[descriptor];
+	if (!is_inherited && fstat(descriptor, &status) == 0)
 		note_size(&status, context);
 }
 

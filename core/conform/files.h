@@ -11,7 +11,10 @@
 /* No file may grow beyond the size, nor be written behind it; RLIM_INFINITY: as before. */
 void files_limit(rlim_t size);
 
-/* Of the files that the process has open, and of those in the working directory. */
+/* What is open now is not the stage's: a log that the program writes, or has inherited. */
+void files_note_inherited(void);
+
+/* Of the files that the process has opened since, and of those in the working directory. */
 rlim_t files_size_of_largest(void);
 
 /* Calls `each` for every descriptor of the process. */
