@@ -206,7 +206,8 @@ START_TEST(test_it_conforms)
 	ck_assert_msg(plugin != NULL, "%s", error.text);
 	struct conform conform = {.plugin = plugin,
 	                          .options = (const char *[]){server.setting, "timeout=60s", NULL},
-	                          .timeout_ns = 300 * NS_PER_S};
+	                          .timeout_ns = 300 * NS_PER_S,
+	                          .effort = getenv("SLUICE_LONG") ? CONFORM_LONG : CONFORM_QUICK};
 	struct conform_totals totals = conform_run(&conform, NULL, note_broken, broken);
 	loader_close(plugin);
 	ck_assert_str_eq(broken, "");
