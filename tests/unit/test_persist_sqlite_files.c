@@ -154,7 +154,8 @@ START_TEST(test_what_was_never_acknowledged_is_not_called_lost)
 	run_by_hand("CREATE TRIGGER t BEFORE INSERT ON webhook_audit_trail BEGIN SELECT RAISE(IGNORE); END");
 	ck_assert_int_eq(store_one(h, "undone", "s", "payload"), SLUICE_RETRY);
 	run_by_hand("DROP TRIGGER t");
-	WAIT_UNTIL(!store_unhealthy(h)[0]); /* it tries writes until then, and an index that goes within one ends the process */
+	/* It tries writes until then, and an index that goes within one ends the process. */
+	WAIT_UNTIL(!store_unhealthy(h)[0]);
 	uint64_t epoch = epoch_of(h);
 	truncate_index();
 	wait_for_recovery(h, epoch);
