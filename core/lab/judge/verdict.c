@@ -215,8 +215,9 @@ static json_t *note_of_means(const struct pairs *pairs, const char *labels[ARMS]
 {
 	return json_sprintf(
 		"These are means over the blocks. Over all requests at once, as `sluice gate` and `sluice analyze` "
-		"count, the P95 is %.3g ms with %s and %.3g ms with %s.",
-		pooled_p95_ms(pairs, 0), labels[0], pooled_p95_ms(pairs, 1), labels[1]);
+		"count, the P95 is %s with %s and %s with %s.",
+		figure_of(pooled_p95_ms(pairs, 0), "ms").text, labels[0], figure_of(pooled_p95_ms(pairs, 1), "ms").text,
+		labels[1]);
 }
 
 static json_t *list_notes(const struct pairs *pairs, const struct quality qualities[ARMS], const char *labels[ARMS],

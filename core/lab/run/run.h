@@ -21,7 +21,7 @@ enum {
 
 /* The rules by which verdicts, the files of a bundle and the report follow from a run. Raised when one of them comes out
  * differently: what was made by other rules is refused with that reason, and not called changed. */
-enum { RUN_RULES = 2 };
+enum { RUN_RULES = 3 };
 
 /* Names of the files in it. */
 #define RUN_ABOUT "run.json"
