@@ -8,12 +8,17 @@
 #include "serve/restart_bound.h"
 #include "serve/service.h"
 
+/* "created_again": neither its file nor its options have changed, but what it knows may not be true any more. */
 static const char *describe_change(const struct pipeline *now, const struct config *before, enum sluice_kind kind,
                                    bool kept)
 {
 	if (!pipeline_config(now)->stages[kind].present)
 		return "removed";
-	return kept ? "carried_over" : before->stages[kind].present ? "created" : "added";
+	if (kept)
+		return "carried_over";
+	return !before->stages[kind].present                           ? "added"
+	       : config_same_stage(pipeline_config(now), before, kind) ? "created_again"
+	                                                               : "created";
 }
 
 /* What was carried over is known while both generations are there. */

@@ -82,11 +82,11 @@ test('what is unchanged is carried over with what it knows; an authentication st
   const pipeline = around(store.stage());
   const server = await start(t, pipeline, { directory });
   assert.equal((await server.post(webhook('known'))).status, 202);
-  const same = { auth: 'created', parse: 'carried_over', idempotency: 'carried_over', queue: 'carried_over', persist: 'carried_over' };
+  const same = { auth: 'created_again', parse: 'carried_over', idempotency: 'carried_over', queue: 'carried_over', persist: 'carried_over' };
   assert.deepEqual(changes(await reloaded(server)), same);
   assert.equal((await server.post(webhook('known'))).status, 200, 'the cache was lost');
   await writePipeline(directory, around(store.stage(), { queue: { capacity: 77 } }));
-  const queue = { ...same, idempotency: 'created', queue: 'created' };
+  const queue = { ...same, idempotency: 'created_again', queue: 'created' };
   assert.deepEqual(changes(await reloaded(server)), queue);
   await writePipeline(directory, around(store.stage(), { queue: { capacity: 77, workers: 2 } }));
   assert.deepEqual(changes(await reloaded(server)), same);
@@ -94,7 +94,7 @@ test('what is unchanged is carried over with what it knows; an authentication st
   const other = new Flaky(join(directory, 'other'));
   await mkdir(join(directory, 'other'));
   await writePipeline(directory, around(other.stage(), { queue: { capacity: 77, workers: 2 } }));
-  assert.deepEqual(changes(await reloaded(server)), { ...same, idempotency: 'created', persist: 'created' });
+  assert.deepEqual(changes(await reloaded(server)), { ...same, idempotency: 'created_again', persist: 'created' });
   assert.equal((await server.post(webhook('elsewhere'))).status, 202);
   assert.deepEqual(await other.ids(), ['elsewhere']);
 });

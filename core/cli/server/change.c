@@ -26,6 +26,15 @@ static void print_names(const char *title, const json_t *names)
 	(void)printf("\n");
 }
 
+/* In JSON the words are joined. */
+static const char *change_of(const json_t *stage)
+{
+	const char *change = text(stage, "change");
+	return strcmp(change, "carried_over") == 0    ? "carried over"
+	       : strcmp(change, "created_again") == 0 ? "unchanged, created again"
+	                                              : change;
+}
+
 static void print_stages(const json_t *stages)
 {
 	size_t i;
@@ -33,9 +42,7 @@ static void print_stages(const json_t *stages)
 	json_array_foreach (stages, i, stage) {
 		char name[64];
 		(void)snprintf(name, sizeof(name), "%s/%s", text(stage, "kind"), text(stage, "name"));
-		(void)printf("%-12s%-28s %s\n", i ? "" : "stages", name,
-		             strcmp(text(stage, "change"), "carried_over") == 0 ? "carried over"
-		                                                                : text(stage, "change"));
+		(void)printf("%-12s%-28s %s\n", i ? "" : "stages", name, change_of(stage));
 	}
 }
 
