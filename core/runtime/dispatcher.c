@@ -168,9 +168,7 @@ static void stamp_start(struct sluice_batch *batch, const struct crew *crew, int
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct event *event = event_of(batch->events[i]);
-		if (event->crew != crew) /* what the stage of another crew has noted means nothing to this one */
-			event->pub.local[SLUICE_KIND_PERSIST] = NULL;
-		event->crew = crew;
+		flow_enter_store(event, crew->persist);
 		struct stage_times *queue = &event->times.stages[SLUICE_KIND_QUEUE];
 		queue->wait_ns += now - event->entered_ns;
 		queue->exit_ns = now;
@@ -244,6 +242,19 @@ static void finish_all(const struct dispatcher *dispatcher, struct event_list *l
 	}
 }
 
+/* A crew that was dismissed does not come back to what it could not store, and its stage may be gone before that is tried
+ * again. */
+static void hold_or_leave_store(const struct crew *crew, const struct event_list *again)
+{
+	(void)pthread_mutex_lock(&crew->dispatcher->lock);
+	const bool comes_back = !crew->stopping;
+	for (struct event *event = again->first; event && comes_back; event = event->next)
+		flow_hold_store(event);
+	(void)pthread_mutex_unlock(&crew->dispatcher->lock);
+	for (struct event *event = again->first; event && !comes_back; event = event->next)
+		flow_leave_store(event);
+}
+
 /* All events of one lane in a batch: ends those that are through, and decides about those that are not. */
 static void conclude_lane(const struct crew *crew, const struct job *job, size_t from, size_t to)
 {
@@ -272,6 +283,8 @@ static void conclude_lane(const struct crew *crew, const struct job *job, size_t
 	atomic_fetch_add_explicit(&dispatcher->setup.counts->retries, retries, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dispatcher->depth, (int64_t)retries, memory_order_relaxed);
 
+	if (retries > 0)
+		hold_or_leave_store(crew, &again);
 	(void)pthread_mutex_lock(&dispatcher->lock);
 	if (rejects) {
 		pull_all(dispatcher);

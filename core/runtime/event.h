@@ -19,8 +19,8 @@
 
 struct pipeline;
 struct event;
+struct instance;
 struct lane;
-struct crew;
 
 /* Where the time of an event went, in ns. Working, waiting and being parked are three figures. A stage that did not run
  * has `ran` unset. Together with the gap before the answer they add up to the total. */
@@ -51,7 +51,8 @@ struct event_answer {
 	enum ack ack;
 	const struct sluice_event *event;
 	const struct event_times *times;
-	const struct response *response; /* what the stages add; its status is 0 unless it replaces the rest */
+	const char *const *spans[KIND_COUNT]; /* their names, by stage; they outlive the pipeline's generation */
+	const struct response *response;      /* what the stages add; its status is 0 unless it replaces the rest */
 };
 typedef void (*event_answer_fn)(void *context, const struct event_answer *answer);
 
@@ -94,9 +95,11 @@ struct event {
 	char detail[SLUICE_DETAIL_MAX];
 	struct response response;
 
-	struct lane *lane;       /* of its stream, while behind the queue */
-	const struct crew *crew; /* whose workers had it last; NULL: none yet */
-	struct event *next;      /* in whatever list has it */
+	struct lane *lane; /* of its stream, while behind the queue */
+	struct instance
+		*store;     /* behind the queue: the persist stage that knows it, of whatever generation; NULL: none */
+	bool holds_store;   /* which therefore stays; see flow_hold_store() */
+	struct event *next; /* in whatever list has it */
 };
 
 static inline struct event *event_of(struct sluice_event *pub)

@@ -144,12 +144,57 @@ static bool copy_times(struct event *event)
 	return true;
 }
 
+static void settle_store(struct event *event, enum sluice_verdict verdict)
+{
+	struct instance *store = event->store;
+	if (store && store->stage.ops->settle)
+		store->stage.ops->settle(&store->stage, &event->pub, verdict);
+}
+
+/* Behind a queue an event may be stored by the workers of a later generation than its own. */
 static void settle(struct event *event, const struct event_times *times, unsigned from, enum sluice_verdict verdict)
 {
 	struct pipeline *pipeline = event->pipeline;
-	for (unsigned kind = KIND_COUNT; kind-- > from;)
+	unsigned kind = KIND_COUNT;
+	if (pipeline->dispatcher) {
+		kind = SLUICE_KIND_PERSIST;
+		if (times->stages[kind].ran)
+			settle_store(event, verdict);
+	}
+	while (kind-- > from)
 		if (pipeline->settle[kind] && times->stages[kind].ran)
 			pipeline->settle[kind](&pipeline->instances[kind]->stage, &event->pub, verdict);
+}
+
+static void let_go_of_store(struct event *event)
+{
+	if (event->holds_store)
+		(void)atomic_fetch_sub(&event->store->held, 1);
+	event->holds_store = false;
+}
+
+void flow_enter_store(struct event *event, struct instance *persist)
+{
+	if (event->store && event->store != persist)
+		flow_leave_store(event);
+	let_go_of_store(event);
+	event->store = persist;
+}
+
+void flow_hold_store(struct event *event)
+{
+	(void)atomic_fetch_add(&event->store->held, 1);
+	event->holds_store = true;
+}
+
+void flow_leave_store(struct event *event)
+{
+	settle_store(event, SLUICE_RETRY);
+	let_go_of_store(event);
+	event->store = NULL;
+	event->pub.local[SLUICE_KIND_PERSIST] = NULL;
+	memset(event->times.stages[SLUICE_KIND_PERSIST].spans_ns, 0,
+	       sizeof(event->times.stages[SLUICE_KIND_PERSIST].spans_ns));
 }
 
 enum { LOGGED_TEXT = 128 };
@@ -190,6 +235,21 @@ static void log_trouble(const struct event *event, enum sluice_verdict verdict, 
 	          sluice_int("suppressed", (int64_t)atomic_exchange(&limit->suppressed, 0)));
 }
 
+/* By the stages that have measured them. */
+static void name_spans(const struct event *event, const struct event_times *times,
+                       const char *const *spans_out[KIND_COUNT])
+{
+	const struct pipeline *pipeline = event->pipeline;
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		if (!times->stages[kind].ran)
+			continue;
+		const struct instance *instance = kind == SLUICE_KIND_PERSIST && pipeline->dispatcher
+		                                          ? event->store
+		                                          : pipeline->instances[kind];
+		spans_out[kind] = instance ? instance->spans : NULL;
+	}
+}
+
 static void answer(struct event *event, const struct event_times *times, enum sluice_verdict verdict, unsigned kind)
 {
 	struct pipeline *pipeline = event->pipeline;
@@ -205,6 +265,7 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		.times = times,
 		.response = &event->response,
 	};
+	name_spans(event, times, answer.spans);
 	if (!is_kept(verdict)) {
 		/* A stage may explain one thing and return another; a refusal never goes out as a success. */
 		if (event->status / 100 == answer.status / 100)
@@ -264,6 +325,7 @@ void flow_finish(struct event *event, enum sluice_verdict verdict)
 		settle(event, &event->times, 0, verdict);
 		answer(event, &event->times, verdict, last);
 	}
+	let_go_of_store(event);
 	event_release(event);
 }
 

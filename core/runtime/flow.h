@@ -20,6 +20,7 @@
 
 struct crew;
 struct dispatcher;
+struct span_names;
 struct ticker;
 struct event_thread;
 
@@ -30,6 +31,7 @@ struct generations {
 	struct event_thread *resume_thread; /* goes on with events that were parked */
 	struct event_thread *large_thread;  /* takes large bodies through the stages before the queue */
 	struct store_identity store_identity;
+	struct span_names *span_names;
 	struct dispatcher_counts counts;
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];
 	_Atomic uint64_t rejections[KIND_COUNT];
@@ -54,6 +56,7 @@ struct pipeline {
 	struct dispatcher *dispatcher; /* of the queue; NULL without one */
 	struct crew *crew;             /* NULL likewise */
 	struct ticker *ticker;         /* NULL: no stage ticks */
+	int64_t published_ns;          /* monotonic */
 	int64_t number;                /* of the order in which they were published */
 	bool is_open;                  /* its queue's workers have begun */
 	atomic_size_t *pins;           /* of its slot */
@@ -81,6 +84,15 @@ void flow_carry_on(struct event *event);
 
 /* Runs the persist stage on the batch; every verdict is one that the core can act on afterwards. */
 void flow_store(struct instance *persist, struct sluice_batch *batch);
+
+/* Behind the queue: the persist stage of a crew has the event. The one that knew it before, that of another generation, is
+ * told that it comes no more. */
+void flow_enter_store(struct event *event, struct instance *persist);
+
+/* An event that waits for another try is still known to the stage that had it, which stays as long as the event holds it;
+ * or it leaves that stage for good. */
+void flow_hold_store(struct event *event);
+void flow_leave_store(struct event *event);
 
 /* The end of an event: settles its stages, answers its sender, frees its place in the queue and its memory. */
 void flow_finish(struct event *event, enum sluice_verdict verdict);

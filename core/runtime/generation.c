@@ -3,14 +3,20 @@
  */
 #include "runtime/generation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "runtime/abi.h"
 #include "runtime/event_thread.h"
 #include "runtime/flow.h"
+#include "runtime/span_names.h"
 #include "runtime/ticker.h"
+
+/* How long workers may wait for an earlier generation before health says so. */
+#define HELD_UP_NS (2 * NS_PER_S)
 
 /* Behind a queue nothing is stored on the resume thread. */
 static bool is_quick(const struct event *event)
@@ -55,6 +61,7 @@ void generations_destroy(struct generations *generations)
 	if (generations->recorder)
 		recorder_destroy(generations->recorder);
 	store_identity_finish(&generations->store_identity);
+	span_names_free(&generations->span_names);
 	free(generations);
 }
 
@@ -178,6 +185,7 @@ void generations_publish(struct generations *generations, struct pipeline *pipel
 	struct generation_slot *slot = free_slot(generations);
 	struct pipeline *previous = generations_current(generations);
 	pipeline->number = previous ? previous->number + 1 : 1;
+	pipeline->published_ns = clock_now_ns();
 	slot->pipeline = pipeline;
 	if (previous) {
 		event_pool_resize(generations->pool, &pipeline->config->events, largest_event(pipeline->config));
@@ -220,11 +228,24 @@ static size_t backlog_count(const struct generations *generations, const struct 
 	return backlog && !is_shared_dispatcher(generations, pipeline) ? backlog->count(&queue->stage) : 0;
 }
 
+/* Events of later generations that its workers could not store and no others have tried yet. */
+static size_t held_count(const struct generations *generations, const struct pipeline *pipeline)
+{
+	const struct instance *persist = pipeline->instances[SLUICE_KIND_PERSIST];
+	return persist && !generations_share(generations, pipeline, SLUICE_KIND_PERSIST) ? atomic_load(&persist->held)
+	                                                                                 : 0;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Its last event may have left the queue and not yet the pipeline: so the backlog is looked at before the pins. */
 static size_t count_left(const struct generations *generations, const struct pipeline *pipeline)
 {
-	size_t backlog = backlog_count(generations, pipeline), pins = atomic_load(pipeline->pins);
-	return backlog > pins ? backlog : pins;
+	size_t backlog = backlog_count(generations, pipeline);
+	return larger(larger(backlog, held_count(generations, pipeline)), atomic_load(pipeline->pins));
 }
 
 size_t generations_left(const struct generations *generations)
@@ -238,18 +259,69 @@ size_t generations_left(const struct generations *generations)
 	return left;
 }
 
-struct pipeline *generations_take_retired(struct generations *generations)
+/* Passes on what is bad and nothing else: gauges are those of the generation that serves. */
+struct bad_news {
+	struct sluice_observer observer; /* must be first */
+	struct sluice_observer *to;
+};
+
+static void drop_gauge(struct sluice_observer *observer, const char *name, const char *label, const char *label_value,
+                       double value, const char *help)
+{
+	(void)observer, (void)name, (void)label, (void)label_value, (void)value, (void)help;
+}
+
+static void pass_reason(struct sluice_observer *observer, const char *reason)
+{
+	struct sluice_observer *to = ((struct bad_news *)(void *)observer)->to;
+	to->unhealthy(to, reason);
+}
+
+void generations_observe(const struct generations *generations, struct sluice_observer *observer)
+{
+	const struct pipeline *current = generations_current(generations);
+	struct bad_news news = {.observer = {.gauge = drop_gauge, .unhealthy = pass_reason}, .to = observer};
+	char reason[160];
+	if (current->is_open || clock_now_ns() - current->published_ns < HELD_UP_NS)
+		return;
+	(void)snprintf(
+		reason, sizeof(reason),
+		"workers wait for the events of an earlier generation, which has another queue: %zu are not stored",
+		generations_left(generations));
+	observer->unhealthy(observer, reason);
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		const struct pipeline *other = generations->slots[i].pipeline;
+		struct instance *persist = other ? other->instances[SLUICE_KIND_PERSIST] : NULL;
+		if (persist && other != current && persist != current->instances[SLUICE_KIND_PERSIST])
+			store_health_observe(persist->health, &persist->stage, &news.observer);
+	}
+}
+
+static struct generation_slot *find_retired(struct generations *generations)
 {
 	const struct pipeline *current = generations_current(generations);
 	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
-		struct pipeline *pipeline = generations->slots[i].pipeline;
-		if (!pipeline || pipeline == current || count_left(generations, pipeline) > 0)
-			continue;
-		generations->slots[i].pipeline = NULL;
-		open_queues(generations);
-		return pipeline;
+		const struct pipeline *pipeline = generations->slots[i].pipeline;
+		if (pipeline && pipeline != current && count_left(generations, pipeline) == 0)
+			return &generations->slots[i];
 	}
 	return NULL;
+}
+
+bool generations_have_retired(struct generations *generations)
+{
+	return find_retired(generations) != NULL;
+}
+
+struct pipeline *generations_take_retired(struct generations *generations)
+{
+	struct generation_slot *slot = find_retired(generations);
+	struct pipeline *pipeline = slot ? slot->pipeline : NULL;
+	if (!pipeline)
+		return NULL;
+	slot->pipeline = NULL;
+	open_queues(generations);
+	return pipeline;
 }
 
 bool generations_share(const struct generations *generations, const struct pipeline *pipeline, unsigned kind)

@@ -40,8 +40,13 @@ void generations_hand_over(struct generations *generations);
 /* A generation that does not serve any more and whose last event is through: for pipeline_retire(). NULL: there is none;
  * generations_left() tells how many events those that do not serve have. */
 struct pipeline *generations_take_retired(struct generations *generations);
+bool generations_have_retired(struct generations *generations); /* one will be taken */
 size_t generations_left(const struct generations *generations);
 size_t generations_live(const struct generations *generations);
+
+/* Bad health where the workers of the one that serves have waited for a while for events of one before, and what that one's
+ * store says. */
+void generations_observe(const struct generations *generations, struct sluice_observer *observer);
 bool generations_have_room(const struct generations *generations);
 
 /* For the pipeline alone. */

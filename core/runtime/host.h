@@ -4,6 +4,8 @@
 #ifndef RUNTIME_HOST_H
 #define RUNTIME_HOST_H
 
+#include <stdatomic.h>
+
 #include <sluice/stage.h>
 
 struct generations;
@@ -20,7 +22,9 @@ struct instance {
 	struct generations *shared;    /* NULL: a store opened to be read */
 	struct pipeline *creator;      /* while it is created */
 	struct dispatcher *dispatcher; /* queue: what takes from it */
+	const char *const *spans;      /* names that outlive it; NULL: none, or it is only read */
 	struct store_health *health;   /* persist */
+	atomic_size_t held;            /* persist: events that wait for another try and that it knows */
 };
 
 static inline struct instance *instance_of(struct sluice_stage *stage)

@@ -12,6 +12,7 @@
 #include "runtime/event_thread.h"
 #include "runtime/flow.h"
 #include "runtime/generation.h"
+#include "runtime/span_names.h"
 #include "runtime/ticker.h"
 #include "runtime/worker.h"
 
@@ -62,6 +63,7 @@ static void destroy_instance(struct instance *instance)
 
 static void equip(struct instance *instance)
 {
+	instance->spans = span_names_keep(&instance->shared->span_names, instance->stage.ops->spans);
 	if (instance->stage.ops->kind == SLUICE_KIND_PERSIST) {
 		instance->health = must_alloc(sizeof(*instance->health));
 		store_health_init(instance->health);
@@ -419,6 +421,7 @@ void pipeline_observe(struct pipeline *pipeline, struct sluice_observer *observe
 	struct instance *persist = pipeline->instances[SLUICE_KIND_PERSIST];
 	if (persist)
 		store_health_observe(persist->health, &persist->stage, observer);
+	generations_observe(pipeline->shared, observer);
 }
 
 const struct config *pipeline_config(const struct pipeline *pipeline)

@@ -191,7 +191,7 @@ static void get_lineage(struct admin_request *request)
 		request->response.content_type = HTTP_TYPE_TEXT;
 		lineage_write_text(&entry, &request->body);
 	} else {
-		lineage_write_json(&entry, request->service->config, &request->body);
+		lineage_write_json(&entry, &request->body);
 	}
 }
 
@@ -321,8 +321,8 @@ void admin_serve(struct admin_request *request, const char *path, const char *me
 		                     strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
 		admin_refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed");
 	} else {
-		(void)pthread_mutex_lock(&request->service->lock);
+		(void)pthread_rwlock_rdlock(&request->service->lock);
 		route->serve(request);
-		(void)pthread_mutex_unlock(&request->service->lock);
+		(void)pthread_rwlock_unlock(&request->service->lock);
 	}
 }

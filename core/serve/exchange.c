@@ -115,6 +115,7 @@ static void copy_answer(struct lineage_entry *entry, const struct event_answer *
 	entry->status = answer->status;
 	entry->outcome = answer->outcome;
 	entry->times = *answer->times;
+	memcpy(entry->spans, answer->spans, sizeof(entry->spans));
 	if (answer->event->credential.data)
 		credential_label(answer->event->credential, entry->credential);
 	entry->message_id_size = (uint16_t)(id.size <= sizeof(entry->message_id) ? id.size : 0);

@@ -22,9 +22,9 @@ static struct sums count(struct service *service)
 		sums.responses += count;
 		sums.errors += status >= 500 ? count : 0;
 	}
-	(void)pthread_mutex_lock(&service->lock);
+	(void)pthread_rwlock_rdlock(&service->lock);
 	pipeline_get_stats(service->pipeline, &stats);
-	(void)pthread_mutex_unlock(&service->lock);
+	(void)pthread_rwlock_unlock(&service->lock);
 	sums.dead_letters = stats.dead_letters;
 	return sums;
 }
@@ -33,9 +33,9 @@ static struct sums count(struct service *service)
 static bool is_healthy(struct service *service, struct sluice_error *reason)
 {
 	struct observation seen;
-	(void)pthread_mutex_lock(&service->lock);
+	(void)pthread_rwlock_rdlock(&service->lock);
 	observation_take(&seen, service->pipeline);
-	(void)pthread_mutex_unlock(&service->lock);
+	(void)pthread_rwlock_unlock(&service->lock);
 	const bool healthy = seen.reason_count == 0;
 	if (!healthy)
 		(void)sluice_error_set(reason, "health: %s", seen.reasons[0]);

@@ -10,34 +10,31 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/json_writer.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "serve/disk_thread.h"
+#include "serve/history_image.h"
 #include "serve/state_folder.h"
 #include "yaml/yaml.h"
 
-enum { SUFFIX_SIZE = 32 };
-
-static const char state_suffix[] = "generations.json";
-
-struct entry {
-	int64_t number;
-	struct config *config; /* NULL: of an earlier process, not loaded */
-	char *optimizations;   /* "a,b" */
-	char sha256[DIGEST_HEX_SIZE];
-	bool left;        /* by a rollback … */
-	int64_t left_for; /* … to this generation; 0: in an earlier process */
-	bool has_source;  /* in the folder */
-};
+/* How long to wait for the disk: little before a way back, which does not depend on it. */
+#define BACK_PATIENCE_NS (250 * NS_PER_MS)
+#define ADD_PATIENCE_NS NS_PER_S
+#define END_PATIENCE_NS (2 * NS_PER_S)
 
 struct history {
 	const struct config_request *request;
-	struct state_folder folder;         /* all zeros: none */
-	struct entry entries[HISTORY_KEPT]; /* oldest first */
-	size_t count;
-	int64_t next;
-	bool crashed, is_saved, is_latched, was_latched;
-	struct history_latch latch, latch_before; /* what holds; what held before the last history_go_back() */
-	struct config *baseline;                  /* NULL: no overlay is on, or it cannot be loaded */
+	struct state_folder folder; /* all zeros: none */
+	struct history_image now;
+	bool crashed, is_saved;
+	bool was_latched;                  /* before the last history_go_back() … */
+	struct history_latch latch_before; /* … and by what */
+	struct config *baseline;           /* NULL: no overlay is on, or it cannot be loaded */
+
+	struct disk_thread *disk;    /* NULL: no folder */
+	bool is_writing;             /* the disk's thread has … */
+	struct history_image saving; /* … what was so when it began */
+	bool is_outdated;            /* something has changed since */
 	struct sluice_error baseline_error;
 };
 
@@ -61,81 +58,6 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static bool keeps(const void *context, int64_t number)
-{
-	const struct history *history = context;
-	for (size_t i = 0; i < history->count; i++)
-		if (history->entries[i].number == number)
-			return true;
-	return false;
-}
-
-static bool write_source(const struct history *history, const struct entry *entry, struct sluice_error *error)
-{
-	const struct sluice_bytes source = entry->config ? entry->config->source : (struct sluice_bytes){"", 0};
-	char suffix[SUFFIX_SIZE];
-	(void)snprintf(suffix, sizeof(suffix), "%" PRId64, entry->number);
-	return state_folder_write(&history->folder, suffix, source.data, source.size, error);
-}
-
-static void write_entry(struct json_writer *json, const struct entry *entry)
-{
-	jsonw_object(json, NULL);
-	jsonw_int(json, "number", entry->number);
-	jsonw_text(json, "optimizations", entry->optimizations);
-	jsonw_text(json, "sha256", entry->sha256);
-	jsonw_bool(json, "left", entry->left);
-	jsonw_end_object(json);
-}
-
-static void write_latch(struct json_writer *json, const struct history_latch *latch)
-{
-	jsonw_object(json, "rolled_back");
-	jsonw_int(json, "left", latch->left);
-	jsonw_int(json, "at_ms", latch->at_ms);
-	jsonw_text(json, "reason", latch->reason);
-	jsonw_end_object(json);
-}
-
-/* An entry without its source is left out: nothing could be loaded from it. */
-static bool write_state(const struct history *history, bool running, struct sluice_error *error)
-{
-	struct buffer text = {0};
-	struct json_writer json = {.out = &text};
-	jsonw_object(&json, NULL);
-	jsonw_bool(&json, "running", running);
-	jsonw_int(&json, "next", history->next);
-	if (history->is_latched)
-		write_latch(&json, &history->latch);
-	jsonw_array(&json, "generations");
-	for (size_t i = 0; i < history->count; i++)
-		if (history->entries[i].has_source)
-			write_entry(&json, &history->entries[i]);
-	jsonw_end_array(&json);
-	jsonw_end_object(&json);
-	buffer_add_text(&text, "\n");
-	bool ok = state_folder_write(&history->folder, state_suffix, text.data, text.size, error);
-	buffer_finish(&text);
-	return ok;
-}
-
-/* A source is there before the state names it, and as long as it does. */
-static bool save(struct history *history, bool running, struct sluice_error *error)
-{
-	bool ok = true;
-	if (!history->folder.path)
-		return true;
-	for (size_t i = 0; i < history->count; i++) {
-		struct entry *entry = &history->entries[i];
-		entry->has_source = entry->has_source || write_source(history, entry, error);
-		ok = ok && entry->has_source;
-	}
-	if (!write_state(history, running, error))
-		return false;
-	state_folder_prune(&history->folder, keeps, history);
-	return ok;
-}
-
 static const char *text_of(const struct yaml_node *map, const char *key)
 {
 	const struct yaml_node *node = yaml_get(map, key);
@@ -154,13 +76,13 @@ static bool is_true(const struct yaml_node *map, const char *key)
 
 static void read_entries(struct history *history, const struct yaml_node *list)
 {
-	for (const struct yaml_node *node = list ? list->first : NULL; node && history->count < HISTORY_KEPT;
+	for (const struct yaml_node *node = list ? list->first : NULL; node && history->now.count < HISTORY_KEPT;
 	     node = node->next) {
-		struct entry *entry = &history->entries[history->count++];
-		*entry = (struct entry){.number = number_of(node, "number"),
-		                        .optimizations = must_strdup(text_of(node, "optimizations")),
-		                        .left = is_true(node, "left"),
-		                        .has_source = true};
+		struct history_entry *entry = &history->now.entries[history->now.count++];
+		*entry = (struct history_entry){.number = number_of(node, "number"),
+		                                .optimizations = must_strdup(text_of(node, "optimizations")),
+		                                .left = is_true(node, "left"),
+		                                .has_source = true};
 		(void)snprintf(entry->sha256, sizeof(entry->sha256), "%s", text_of(node, "sha256"));
 	}
 }
@@ -170,7 +92,7 @@ static bool read_state(struct history *history, struct sluice_error *error)
 	struct arena arena;
 	struct buffer bytes = {0};
 	char path[STATE_PATH_SIZE];
-	state_folder_path(&history->folder, state_suffix, path);
+	state_folder_path(&history->folder, HISTORY_STATE, path);
 	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return true;
 	arena_init(&arena, 4096, NULL);
@@ -180,12 +102,13 @@ static bool read_state(struct history *history, struct sluice_error *error)
 	                                      : NULL;
 	if (top) {
 		const struct yaml_node *latch = yaml_get(top, "rolled_back");
-		history->next = number_of(top, "next");
+		history->now.next = number_of(top, "next");
 		history->crashed = is_true(top, "running");
-		history->is_latched = latch != NULL;
-		history->latch.left = number_of(latch, "left");
-		history->latch.at_ms = number_of(latch, "at_ms");
-		(void)snprintf(history->latch.reason, sizeof(history->latch.reason), "%s", text_of(latch, "reason"));
+		history->now.is_latched = latch != NULL;
+		history->now.latch.left = number_of(latch, "left");
+		history->now.latch.at_ms = number_of(latch, "at_ms");
+		(void)snprintf(history->now.latch.reason, sizeof(history->now.latch.reason), "%s",
+		               text_of(latch, "reason"));
 		read_entries(history, yaml_get(top, "generations"));
 	}
 	arena_finish(&arena);
@@ -197,20 +120,74 @@ struct history *history_open(const char *folder, const struct config_request *re
 {
 	struct history *history = must_calloc(1, sizeof(*history));
 	history->request = request;
-	history->next = 1;
+	history->now = (struct history_image){.folder = &history->folder, .next = 1, .running = true};
 	history->is_saved = true;
 	if (!folder)
 		return history;
-	if (state_folder_open(&history->folder, folder, base_name(request->file), error) && read_state(history, error))
+	if (state_folder_open(&history->folder, folder, base_name(request->file), error) &&
+	    read_state(history, error) && (history->disk = disk_thread_start(error)))
 		return history;
 	history_close(history, false);
 	return NULL;
 }
 
-static void free_entry(struct entry *entry)
+static void note_change(struct history *history)
 {
-	config_free(entry->config);
-	free(entry->optimizations);
+	history->is_saved = false;
+	history->is_outdated = true;
+}
+
+static void write_image(void *image)
+{
+	history_image_write(image);
+}
+
+/* A source that was written is that of an entry, or of one by the same number that was withdrawn. */
+static void note_source(struct history *history, const struct history_entry *saved)
+{
+	for (size_t i = 0; i < history->now.count; i++) {
+		struct history_entry *entry = &history->now.entries[i];
+		if (entry->number == saved->number && entry->config == saved->config)
+			entry->has_source = saved->has_source;
+	}
+}
+
+static void begin_writing(struct history *history)
+{
+	history_image_copy(&history->saving, &history->now);
+	history->is_outdated = false;
+	history->is_writing = true;
+	disk_thread_begin(history->disk, write_image, &history->saving);
+}
+
+static bool end_writing(struct history *history, struct sluice_error *error)
+{
+	struct history_image *saved = &history->saving;
+	const bool is_written = saved->is_written;
+	for (size_t i = 0; i < saved->count; i++)
+		note_source(history, &saved->entries[i]);
+	if (!is_written)
+		*error = saved->error;
+	history->is_writing = false;
+	history->is_saved = is_written && !history->is_outdated;
+	history_image_finish(saved);
+	return is_written;
+}
+
+bool history_save(struct history *history, int64_t patience_ns, struct sluice_error *error)
+{
+	const int64_t until_ns = clock_now_ns() + patience_ns;
+	while (!history->is_saved && history->disk) {
+		if (!history->is_writing)
+			begin_writing(history);
+		int64_t left_ns = until_ns - clock_now_ns();
+		if (!disk_thread_wait(history->disk, left_ns > 0 ? left_ns : 0))
+			return sluice_error_set(error, "%s: not written yet: the disk does not respond",
+			                        history->folder.path);
+		if (!end_writing(history, error))
+			return false;
+	}
+	return history->is_saved = true;
 }
 
 void history_close(struct history *history, bool clean)
@@ -218,10 +195,18 @@ void history_close(struct history *history, bool clean)
 	struct sluice_error error = {0};
 	if (!history)
 		return;
-	if (clean && !save(history, false, &error))
+	history->now.running = !clean;
+	if (clean)
+		note_change(history);
+	if (clean && !history_save(history, END_PATIENCE_NS, &error))
 		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
-	for (size_t i = 0; i < history->count; i++)
-		free_entry(&history->entries[i]);
+	if (history->disk && !disk_thread_wait(history->disk, END_PATIENCE_NS))
+		return; /* what a disk that hangs is to write stays until the process ends */
+	if (history->disk)
+		disk_thread_stop(history->disk);
+	if (history->is_writing)
+		history_image_finish(&history->saving);
+	history_image_finish(&history->now);
 	config_free(history->baseline);
 	state_folder_close(&history->folder);
 	free(history);
@@ -229,7 +214,7 @@ void history_close(struct history *history, bool clean)
 
 int64_t history_next(const struct history *history)
 {
-	return history->next;
+	return history->now.next;
 }
 
 bool history_is_durable(const struct history *history)
@@ -239,12 +224,12 @@ bool history_is_durable(const struct history *history)
 
 const struct history_latch *history_latch(const struct history *history)
 {
-	return history->is_latched ? &history->latch : NULL;
+	return history->now.is_latched ? &history->now.latch : NULL;
 }
 
 bool history_crashed(const struct history *history)
 {
-	return history->crashed && history->count > 0;
+	return history->crashed && history->now.count > 0;
 }
 
 /* What this source is with exactly these overlays: none where the list is empty. */
@@ -259,10 +244,11 @@ static struct config *load(const struct history *history, const struct sluice_by
 	return config_load(&request, error);
 }
 
-static struct config *load_entry(const struct history *history, const struct entry *entry, struct sluice_error *error)
+static struct config *load_entry(const struct history *history, const struct history_entry *entry,
+                                 struct sluice_error *error)
 {
 	struct buffer bytes = {0};
-	char suffix[SUFFIX_SIZE], path[STATE_PATH_SIZE];
+	char suffix[HISTORY_SUFFIX_SIZE], path[STATE_PATH_SIZE];
 	if (entry->config)
 		return config_share(entry->config);
 	(void)snprintf(suffix, sizeof(suffix), "%" PRId64, entry->number);
@@ -276,7 +262,7 @@ static struct config *load_entry(const struct history *history, const struct ent
 	return config;
 }
 
-static void warn_if_changed(const struct entry *entry, const struct config *config)
+static void warn_if_changed(const struct history_entry *entry, const struct config *config)
 {
 	char sha256[DIGEST_HEX_SIZE];
 	fingerprint(config, sha256);
@@ -286,7 +272,7 @@ static void warn_if_changed(const struct entry *entry, const struct config *conf
 }
 
 /* Secrets included: what the folder has no digest of is loaded to be compared. */
-static bool is_same(const struct history *history, const struct entry *entry, const struct config *config)
+static bool is_same(const struct history *history, const struct history_entry *entry, const struct config *config)
 {
 	struct sluice_error ignored = {0};
 	char sha256[DIGEST_HEX_SIZE];
@@ -299,7 +285,8 @@ static bool is_same(const struct history *history, const struct entry *entry, co
 	return is_same;
 }
 
-static bool fits(const struct history *history, const struct entry *entry, int64_t number, const struct config *now)
+static bool fits(const struct history *history, const struct history_entry *entry, int64_t number,
+                 const struct config *now)
 {
 	if (number > 0)
 		return entry->number == number;
@@ -309,8 +296,8 @@ static bool fits(const struct history *history, const struct entry *entry, int64
 struct config *history_find(struct history *history, int64_t number, const struct config *now,
                             struct sluice_error *error)
 {
-	for (size_t i = history->count; i-- > 0;) {
-		const struct entry *entry = &history->entries[i];
+	for (size_t i = history->now.count; i-- > 0;) {
+		const struct history_entry *entry = &history->now.entries[i];
 		if (!fits(history, entry, number, now))
 			continue;
 		struct config *config = load_entry(history, entry, error);
@@ -333,8 +320,8 @@ struct config *history_find(struct history *history, int64_t number, const struc
 void history_load_earlier(const struct history *history, struct config *configs[HISTORY_KEPT + 1])
 {
 	size_t count = 0;
-	for (size_t i = 0; i < history->count; i++) {
-		const struct entry *entry = &history->entries[i];
+	for (size_t i = 0; i < history->now.count; i++) {
+		const struct history_entry *entry = &history->now.entries[i];
 		struct sluice_error why = {0};
 		if (entry->config)
 			continue;
@@ -368,30 +355,25 @@ static void load_baseline(struct history *history, const struct config *config)
 
 static void drop(struct history *history, size_t index)
 {
-	free_entry(&history->entries[index]);
-	history->count--;
-	memmove(&history->entries[index], &history->entries[index + 1],
-	        (history->count - index) * sizeof(history->entries[0]));
+	config_free(history->now.entries[index].config);
+	free(history->now.entries[index].optimizations);
+	history->now.count--;
+	memmove(&history->now.entries[index], &history->now.entries[index + 1],
+	        (history->now.count - index) * sizeof(history->now.entries[0]));
 }
 
 static void append(struct history *history, int64_t number, const struct config *config)
 {
 	struct buffer optimizations = {0};
-	if (history->count == HISTORY_KEPT)
+	if (history->now.count == HISTORY_KEPT)
 		drop(history, 0);
 	config_print_optimizations(config, ",", &optimizations);
-	struct entry *entry = &history->entries[history->count++];
-	*entry = (struct entry){
+	struct history_entry *entry = &history->now.entries[history->now.count++];
+	*entry = (struct history_entry){
 		.number = number, .config = config_share(config), .optimizations = buffer_take(&optimizations)};
 	fingerprint(config, entry->sha256);
-	history->next = number + 1;
-	history->is_saved = false;
-}
-
-bool history_save(struct history *history, struct sluice_error *error)
-{
-	history->is_saved = history->is_saved || save(history, true, error);
-	return history->is_saved;
+	history->now.next = number + 1;
+	note_change(history);
 }
 
 bool history_is_saved(const struct history *history)
@@ -401,21 +383,21 @@ bool history_is_saved(const struct history *history)
 
 bool history_add(struct history *history, int64_t number, const struct config *config, struct sluice_error *error)
 {
-	if (history->next <= number)
+	if (history->now.next <= number)
 		append(history, number, config);
 	load_baseline(history, config);
-	return history_save(history, error);
+	return history_save(history, ADD_PATIENCE_NS, error);
 }
 
 /* All that are the same as that generation. */
 static void leave(struct history *history, int64_t number, int64_t target)
 {
 	struct config *config = NULL;
-	for (size_t i = 0; i < history->count; i++)
-		if (history->entries[i].number == number && history->entries[i].config)
-			config = config_share(history->entries[i].config);
-	for (size_t i = 0; i < history->count; i++) {
-		struct entry *entry = &history->entries[i];
+	for (size_t i = 0; i < history->now.count; i++)
+		if (history->now.entries[i].number == number && history->now.entries[i].config)
+			config = config_share(history->now.entries[i].config);
+	for (size_t i = 0; i < history->now.count; i++) {
+		struct history_entry *entry = &history->now.entries[i];
 		if (entry->left || (entry->number != number && !(config && is_same(history, entry, config))))
 			continue;
 		entry->left = true;
@@ -427,30 +409,30 @@ static void leave(struct history *history, int64_t number, int64_t target)
 bool history_go_back(struct history *history, int64_t number, const struct config *config,
                      const struct history_latch *latch, struct sluice_error *error)
 {
-	history->was_latched = history->is_latched;
-	history->latch_before = history->latch;
-	history->is_latched = true;
-	history->latch = *latch;
+	history->was_latched = history->now.is_latched;
+	history->latch_before = history->now.latch;
+	history->now.is_latched = true;
+	history->now.latch = *latch;
 	leave(history, latch->left, number);
 	append(history, number, config);
-	return history_save(history, error);
+	return history_save(history, BACK_PATIENCE_NS, error);
 }
 
 bool history_withdraw(struct history *history, int64_t number, struct sluice_error *error)
 {
-	history->is_latched = history->was_latched;
-	history->latch = history->latch_before;
-	for (size_t i = 0; i < history->count; i++)
-		if (history->entries[i].left_for == number)
-			history->entries[i].left = false;
-	drop(history, history->count - 1);
-	history->next = number;
-	history->is_saved = false;
-	return history_save(history, error);
+	history->now.is_latched = history->was_latched;
+	history->now.latch = history->latch_before;
+	for (size_t i = 0; i < history->now.count; i++)
+		if (history->now.entries[i].left_for == number)
+			history->now.entries[i].left = false;
+	drop(history, history->now.count - 1);
+	history->now.next = number;
+	note_change(history);
+	return history_save(history, BACK_PATIENCE_NS, error);
 }
 
 void history_lift(struct history *history)
 {
-	history->is_latched = false;
-	history->is_saved = false;
+	history->now.is_latched = false;
+	note_change(history);
 }

@@ -5,7 +5,8 @@
  * pipeline file is not read, not even by a new start. With a folder all of this outlives the process: after each change the
  * folder has a file with the state, replaced in one step, and the pipeline file of each generation as it was read. In a new
  * process the stages are loaded from where they are then. What cannot be written is known to this process alone, and is
- * written with the next change or by history_save().
+ * written with the next change or by history_save(). A disk that hangs is waited for only for a moment, little before a way
+ * back; what it was to write is written when it responds.
  *
  * Used by one thread at a time.
  */
@@ -72,8 +73,9 @@ bool history_withdraw(struct history *history, int64_t number, struct sluice_err
 /* Nothing is latched once the next generation is added, and the folder says so from then on. */
 void history_lift(struct history *history);
 
-/* Writes what could not be written before. */
-bool history_save(struct history *history, struct sluice_error *error);
+/* Writes what could not be written before. False and a sentence if that fails, or has taken longer than the patience so far,
+ * in which case it goes on. */
+bool history_save(struct history *history, int64_t patience_ns, struct sluice_error *error);
 bool history_is_saved(const struct history *history);
 
 #endif

@@ -27,6 +27,7 @@ struct lineage_entry {
 	bool timed_out;  /* the sender's deadline came first: the event went on without a response to give */
 	int64_t sent_ns; /* monotonic: the response was sent */
 	struct event_times times;
+	const char *const *spans[KIND_COUNT]; /* their names, by stage; NULL: none */
 };
 
 struct lineage;
@@ -42,9 +43,9 @@ void lineage_add(struct lineage *lineage, const struct lineage_entry *entry);
  * thread. */
 bool lineage_find(struct lineage *lineage, const char *id, size_t size, struct lineage_entry *entry_out);
 
-/* The tree for people, the document for programs, and the line of the profile log. `config` names the spans. */
+/* The tree for people, the document for programs, and the line of the profile log. */
 void lineage_write_text(const struct lineage_entry *entry, struct buffer *out);
-void lineage_write_json(const struct lineage_entry *entry, const struct config *config, struct buffer *out);
+void lineage_write_json(const struct lineage_entry *entry, struct buffer *out);
 void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out);
 
 #endif

@@ -83,10 +83,9 @@ static void write_ms(struct json_writer *json, const char *key, int64_t ns)
 	jsonw_real(json, key, (double)ns / (double)NS_PER_MS, 3);
 }
 
-static void write_spans(struct json_writer *json, const struct stage_config *stage, const struct stage_times *times)
+static void write_spans(struct json_writer *json, const char *const *names, const struct stage_times *times)
 {
-	const char *const *names = stage->present ? stage->plugin->ops.spans : NULL;
-	if (!names || !names[0])
+	if (!names)
 		return;
 	jsonw_object(json, "spans");
 	for (size_t i = 0; i < SLUICE_SPANS_MAX && names[i]; i++)
@@ -95,7 +94,7 @@ static void write_spans(struct json_writer *json, const struct stage_config *sta
 }
 
 static void write_step(struct json_writer *json, const struct step *step, const struct step *before,
-                       const struct lineage_entry *entry, const struct config *config)
+                       const struct lineage_entry *entry)
 {
 	char at[CLOCK_TEXT_SIZE];
 	clock_format_utc(entry->times.wall_ns + (step->at_ns - entry->times.start_ns), at);
@@ -109,12 +108,12 @@ static void write_step(struct json_writer *json, const struct step *step, const 
 		write_ms(json, "work_ms", times->work_ns);
 		write_ms(json, "wait_ms", times->wait_ns);
 		write_ms(json, "parked_ms", times->parked_ns);
-		write_spans(json, &config->stages[step->kind], times);
+		write_spans(json, entry->spans[step->kind], times);
 	}
 	jsonw_end_object(json);
 }
 
-void lineage_write_json(const struct lineage_entry *entry, const struct config *config, struct buffer *out)
+void lineage_write_json(const struct lineage_entry *entry, struct buffer *out)
 {
 	struct step steps[STEPS_MAX];
 	size_t count = list_steps(entry, steps);
@@ -132,7 +131,7 @@ void lineage_write_json(const struct lineage_entry *entry, const struct config *
 	jsonw_text(&json, "received_at", received);
 	jsonw_array(&json, "stages");
 	for (size_t i = 0; i < count; i++)
-		write_step(&json, &steps[i], i > 0 ? &steps[i - 1] : NULL, entry, config);
+		write_step(&json, &steps[i], i > 0 ? &steps[i - 1] : NULL, entry);
 	jsonw_end_array(&json);
 	write_ms(&json, "total_ms", total_of(entry));
 	jsonw_int(&json, "attempts", entry->times.attempts);

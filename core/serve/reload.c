@@ -4,6 +4,7 @@
 #include "serve/reload.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,7 @@ struct reloader {
 	pthread_cond_t changed;
 	struct task *first, *last;
 	bool stopping;
-	bool refusing; /* also under the service's lock */
+	atomic_bool refusing;
 	int64_t retiring_since_ns;
 	int64_t write_at_ns; /* the thread's */
 	struct guard guard;  /* the thread's */
@@ -66,11 +67,11 @@ static void show_latch(struct reloader *reloader)
 {
 	struct service *service = reloader->service;
 	const struct history_latch *latch = history_latch(reloader->history);
-	(void)pthread_mutex_lock(&service->lock);
+	(void)pthread_rwlock_wrlock(&service->lock);
 	service->is_rolled_back = latch != NULL;
 	if (latch)
 		service->rolled_back = *latch;
-	(void)pthread_mutex_unlock(&service->lock);
+	(void)pthread_rwlock_unlock(&service->lock);
 }
 
 static bool goes_back(struct reload_job job)
@@ -140,14 +141,14 @@ static void withdraw(struct reloader *reloader)
 static bool publish(struct reloader *reloader, struct pipeline *pipeline)
 {
 	struct service *service = reloader->service;
-	(void)pthread_mutex_lock(&service->lock);
-	const bool goes_on = !reloader->refusing;
+	(void)pthread_rwlock_wrlock(&service->lock);
+	const bool goes_on = !atomic_load(&reloader->refusing);
 	if (goes_on) {
 		generations_publish(service->generations, pipeline);
 		service_follow(service, pipeline);
 		server_follow(reloader->server);
 	}
-	(void)pthread_mutex_unlock(&service->lock);
+	(void)pthread_rwlock_unlock(&service->lock);
 	if (!goes_on)
 		pipeline_retire(pipeline);
 	return goes_on;
@@ -212,11 +213,11 @@ static bool retire(struct reloader *reloader)
 	struct service *service = reloader->service;
 	if (generations_live(service->generations) == 1)
 		return true;
-	(void)pthread_mutex_lock(&service->lock);
-	struct pipeline *pipeline = generations_take_retired(service->generations);
-	(void)pthread_mutex_unlock(&service->lock);
-	if (!pipeline)
+	if (!generations_have_retired(service->generations))
 		return false;
+	(void)pthread_rwlock_wrlock(&service->lock);
+	struct pipeline *pipeline = generations_take_retired(service->generations);
+	(void)pthread_rwlock_unlock(&service->lock);
 	int64_t number = service->generation - (pipeline_number(service->pipeline) - pipeline_number(pipeline));
 	pipeline_retire(pipeline);
 	log_event(SLUICE_LOG_INFO, NULL, "generation_retired", sluice_int("generation", number),
@@ -242,7 +243,7 @@ static bool wait_for_retirement(struct reloader *reloader, bool goes_back, struc
 		(void)pthread_mutex_lock(&reloader->lock);
 		if (is_alone || (goes_back && generations_have_room(reloader->service->generations)))
 			return true;
-		if (clock_now_ns() >= until_ns || reloader->refusing)
+		if (clock_now_ns() >= until_ns || atomic_load(&reloader->refusing))
 			break;
 		look_again(reloader, LOOK_MS * NS_PER_MS);
 	}
@@ -255,7 +256,7 @@ static void run_task(struct reloader *reloader)
 {
 	struct task *task = reloader->first;
 	struct reload_result result = {.status = STATUS_UNAVAILABLE};
-	if (reloader->refusing)
+	if (atomic_load(&reloader->refusing))
 		(void)sluice_error_set(&result.error, SHUTTING_DOWN);
 	else if (!wait_for_retirement(reloader, goes_back(task->job), &result.error))
 		log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", result.error.text));
@@ -305,7 +306,7 @@ static void look_at_guard(struct reloader *reloader)
 	(void)pthread_mutex_unlock(&reloader->lock);
 	const bool trips = guard_trips(&reloader->guard, reloader->service, &reason);
 	(void)pthread_mutex_lock(&reloader->lock);
-	if (trips && !reloader->refusing) {
+	if (trips && !atomic_load(&reloader->refusing)) {
 		go_back(reloader, reason.text);
 	} else if (clock_now_ns() >= reloader->guard.until_ns) {
 		reloader->guard.until_ns = 0;
@@ -321,7 +322,7 @@ static void keep_writing(struct reloader *reloader)
 	if (clock_now_ns() < reloader->write_at_ns)
 		return;
 	(void)pthread_mutex_unlock(&reloader->lock);
-	if (history_save(reloader->history, &error))
+	if (history_save(reloader->history, 0, &error))
 		log_event(SLUICE_LOG_INFO, NULL, "history_written",
 		          sluice_int("generation", reloader->service->generation));
 	reloader->write_at_ns = clock_now_ns() + WRITE_MS * NS_PER_MS;
@@ -396,7 +397,7 @@ void reloader_begin(struct reloader *reloader, struct server *server)
 /* With the lock. False: the thread takes nothing more. */
 static bool enqueue(struct reloader *reloader, struct reload_job job, reload_done_fn done, void *context)
 {
-	if (reloader->stopping)
+	if (reloader->stopping || atomic_load(&reloader->refusing))
 		return false;
 	struct task *task = must_calloc(1, sizeof(*task));
 	*task = (struct task){.job = job, .done = done, .context = context};
@@ -419,13 +420,12 @@ void reloader_ask(struct reloader *reloader, struct reload_job job, reload_done_
 		done(context, &result);
 }
 
+/* What is being published is through when the lock is free. */
 void reloader_refuse(struct reloader *reloader)
 {
-	(void)pthread_mutex_lock(&reloader->lock);
-	(void)pthread_mutex_lock(&reloader->service->lock);
-	reloader->refusing = true;
-	(void)pthread_mutex_unlock(&reloader->service->lock);
-	(void)pthread_mutex_unlock(&reloader->lock);
+	atomic_store(&reloader->refusing, true);
+	(void)pthread_rwlock_wrlock(&reloader->service->lock);
+	(void)pthread_rwlock_unlock(&reloader->service->lock);
 }
 
 bool reloader_is_busy(struct reloader *reloader)

@@ -8,11 +8,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+/* Who reads takes it once; else a stream of readers would keep a change out. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attributes;
+	(void)pthread_rwlockattr_init(&attributes);
+	(void)pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(lock, &attributes);
+	(void)pthread_rwlockattr_destroy(&attributes);
+}
+
 void service_init(struct service *service, struct pipeline *pipeline, struct trace_writer *trace)
 {
 	const struct config *config = pipeline_config(pipeline);
 	memset(service, 0, sizeof(*service));
-	(void)pthread_mutex_init(&service->lock, NULL);
+	init_lock(&service->lock);
 	service->generations = pipeline_generations(pipeline);
 	service->recorder = pipeline_recorder(pipeline);
 	service->keeps_lineage = config->observability.lineage_recent > 0 || config->observability.lineage_slowest > 0;
@@ -32,7 +42,7 @@ void service_finish(struct service *service)
 	stats_destroy(service->stats);
 	lineage_destroy(service->lineage);
 	listen_settings_finish(&service->listen_settings);
-	(void)pthread_mutex_destroy(&service->lock);
+	(void)pthread_rwlock_destroy(&service->lock);
 }
 
 void service_follow(struct service *service, struct pipeline *pipeline)

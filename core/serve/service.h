@@ -37,8 +37,8 @@ struct service {
 	_Atomic(struct reloader *) reloader; /* NULL: the pipeline stays as it is */
 	reload_ask_fn ask_reloader;          /* set before it */
 
-	/* What runs, for who shows it. Of a server that can change it, under the lock. */
-	pthread_mutex_t lock;
+	/* What runs. Who changes it writes under the lock; who shows it reads, beside others who read. */
+	pthread_rwlock_t lock;
 	struct pipeline *pipeline;
 	const struct config *config;
 	struct stats *stats;
@@ -57,7 +57,7 @@ struct service {
 void service_init(struct service *service, struct pipeline *pipeline, struct trace_writer *trace);
 void service_finish(struct service *service);
 
-/* From here on this pipeline is what is shown, and its settings are in use. With the lock. */
+/* From here on this pipeline is what is shown, and its settings are in use. With the lock, to write. */
 void service_follow(struct service *service, struct pipeline *pipeline);
 
 /* Says in the log which pipeline serves, and what is questionable about its settings. */

@@ -82,9 +82,9 @@ static void take_refusal(struct exchange *exchange, struct http_response *respon
 static int write_health(struct exchange *exchange)
 {
 	struct service *service = exchange->service;
-	(void)pthread_mutex_lock(&service->lock);
+	(void)pthread_rwlock_rdlock(&service->lock);
 	int status = health_write(service, HEALTH_FOR_ALL, &exchange->response_body);
-	(void)pthread_mutex_unlock(&service->lock);
+	(void)pthread_rwlock_unlock(&service->lock);
 	return status;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "serve/history.h"
 #include "support/unit.h"
@@ -183,7 +184,7 @@ START_TEST(test_a_source_that_could_not_be_written_is_tried_again)
 	block("2");
 	ck_assert(!add(2, "two", "s"));
 	unblock("2");
-	ck_assert(history_save(history, &error));
+	ck_assert(history_save(history, NS_PER_S, &error));
 	restart(false);
 	ck_assert_str_eq(found(HISTORY_LAST, NULL), "two");
 }
@@ -220,7 +221,7 @@ START_TEST(test_a_source_goes_after_the_state_that_names_it)
 	ck_assert(!add(HISTORY_KEPT + 1, "more", "s"));
 	ck_assert(has_file("1"));
 	unblock("generations.json");
-	ck_assert(history_save(history, &error));
+	ck_assert(history_save(history, NS_PER_S, &error));
 	ck_assert(!has_file("1") && has_file("6"));
 }
 END_TEST

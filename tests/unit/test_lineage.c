@@ -164,7 +164,10 @@ static struct lineage_entry example(void)
 		entry.times.stages[steps[i].kind].ran = true;
 		entry.times.stages[steps[i].kind].exit_ns = 1000 + steps[i].exit_ms * NS_PER_MS;
 	}
+	static const char *const spans[] = {"execute", "commit", NULL};
 	entry.times.stages[SLUICE_KIND_PERSIST].work_ns = 40 * NS_PER_MS;
+	entry.times.stages[SLUICE_KIND_PERSIST].spans_ns[1] = 30 * NS_PER_MS;
+	entry.spans[SLUICE_KIND_PERSIST] = spans;
 	return entry;
 }
 
@@ -187,14 +190,13 @@ END_TEST
 
 START_TEST(test_credential_stands_with_the_auth_stage)
 {
-	static const struct config config = {.name = "x"};
 	struct buffer text = {0};
 	struct lineage_entry entry = example();
 	(void)strcpy(entry.credential, "secret-2");
 	lineage_write_text(&entry, &text);
 	ck_assert_ptr_nonnull(strstr(text.data, "\n  ├─ auth: 20:00:00.008 (+8ms) [secret-2]\n  ├─ idempotency:"));
 	buffer_empty(&text);
-	lineage_write_json(&entry, &config, &text);
+	lineage_write_json(&entry, &text);
 	ck_assert_ptr_nonnull(strstr(text.data, "\"credential\":\"secret-2\""));
 	buffer_finish(&text);
 }
@@ -230,10 +232,9 @@ END_TEST
 
 START_TEST(test_document_holds_each_stage)
 {
-	static const struct config config = {.name = "x"};
 	struct buffer text = {0};
 	struct lineage_entry entry = example();
-	lineage_write_json(&entry, &config, &text);
+	lineage_write_json(&entry, &text);
 	static const char *const parts[] = {
 		"\"request_id\":\"0193\"",
 		"\"message_id\":\"m-1\"",
@@ -242,6 +243,7 @@ START_TEST(test_document_holds_each_stage)
 		"\"received_at\":\"2023-11-15T20:00:00.000000Z\"",
 		"\"stage\":\"persist\",\"at\":\"2023-11-15T20:00:00.065000Z\"",
 		"\"offset_ms\":65.000,\"took_ms\":45.000,\"work_ms\":40.000",
+		"\"spans\":{\"execute\":0.000,\"commit\":30.000}",
 		"\"total_ms\":67.000",
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

@@ -2,7 +2,10 @@
  * The reloader behind the admin listener, with a real pipeline: what is asked while the server stops, what is asked
  * wrongly, and a change that cannot be written down.
  */
+#include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -30,7 +33,7 @@ static void write_pipeline(const char *name)
 	FILE *out = fopen(file, "w");
 	(void)fprintf(out,
 	              "pipeline: %s\n"
-	              "listen: { port: 0 }\n"
+	              "listen: { port: 0, health: true }\n"
 	              "admin: { port: 0 }\n"
 	              "stages:\n"
 	              "  - auth: none\n"
@@ -50,17 +53,6 @@ static void start_reloader(void)
 	reloader_begin(reloader, server);
 }
 
-/* So that a test may hold it while it stops the reloader, which takes it, too. */
-static void make_lock_recursive(void)
-{
-	pthread_mutexattr_t recursive;
-	(void)pthread_mutex_destroy(&service.lock);
-	(void)pthread_mutexattr_init(&recursive);
-	(void)pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-	(void)pthread_mutex_init(&service.lock, &recursive);
-	(void)pthread_mutexattr_destroy(&recursive);
-}
-
 static void set_up(void)
 {
 	struct sluice_error error = {0};
@@ -76,7 +68,6 @@ static void set_up(void)
 	struct pipeline *pipeline = pipeline_create(config, &error);
 	ck_assert_msg(pipeline != NULL, "%s", error.text);
 	service_init(&service, pipeline, NULL);
-	make_lock_recursive();
 	admin = admin_start(&service, &error);
 	server = server_start(&service, &error);
 	ck_assert_msg(admin && server && history_add(history, 1, config, &error), "%s", error.text);
@@ -193,17 +184,40 @@ static void keep_status(void *context, const struct reload_result *result)
 	atomic_store((atomic_int *)context, result->status);
 }
 
-/* With the generation before retired. */
+static void wait_a_moment(int64_t until_ns)
+{
+	(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+	ck_assert_int_lt(clock_now_ns(), until_ns);
+}
+
+/* As who shows it, with the generation before retired. */
 static void hold_service(void)
 {
 	const int64_t until_ns = clock_now_ns() + 20 * NS_PER_S;
-	(void)pthread_mutex_lock(&service.lock);
+	(void)pthread_rwlock_rdlock(&service.lock);
 	while (generations_live(service.generations) > 1) {
-		(void)pthread_mutex_unlock(&service.lock);
-		(void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
-		ck_assert_int_lt(clock_now_ns(), until_ns);
-		(void)pthread_mutex_lock(&service.lock);
+		(void)pthread_rwlock_unlock(&service.lock);
+		wait_a_moment(until_ns);
+		(void)pthread_rwlock_rdlock(&service.lock);
 	}
+}
+
+static void *refuse(void *unused)
+{
+	reloader_refuse(reloader);
+	return unused;
+}
+
+/* What is asked from here on is refused at once. */
+static pthread_t begin_to_refuse(void)
+{
+	static atomic_int status;
+	const int64_t until_ns = clock_now_ns() + 20 * NS_PER_S;
+	pthread_t thread;
+	ck_assert_int_eq(pthread_create(&thread, NULL, refuse, NULL), 0);
+	for (atomic_store(&status, 0); atomic_load(&status) != 503; wait_a_moment(until_ns))
+		reloader_ask(reloader, (struct reload_job){.kind = RELOAD_FILE}, keep_status, &status);
+	return thread;
 }
 
 /* The service's lock stands between writing it down and publishing it: whoever holds it is first. */
@@ -215,14 +229,53 @@ START_TEST(test_a_way_back_that_comes_too_late_leaves_nothing)
 	hold_service();
 	reloader_ask(reloader, (struct reload_job){.kind = RELOAD_BACK}, keep_status, &status);
 	wait_for_state("rolled_back");
-	reloader_refuse(reloader);
-	(void)pthread_mutex_unlock(&service.lock);
+	pthread_t refusing = begin_to_refuse();
+	(void)pthread_rwlock_unlock(&service.lock);
+	(void)pthread_join(refusing, NULL);
 	reloader_stop(reloader);
 	ck_assert_int_eq(atomic_load(&status), 503);
 	ck_assert(!state_says("rolled_back") && !state_says("\"left\":true"));
 	ck_assert(!service.is_rolled_back);
 	reloader_free(reloader);
 	start_reloader();
+}
+END_TEST
+
+START_TEST(test_health_on_the_webhook_listener_does_not_wait_for_a_scrape)
+{
+	char url[LISTENER_URL_SIZE];
+	server_get_url(server, url);
+	hold_service();
+	int fd = wire_connect(wire_port(url));
+	wire_say(fd, "GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	wire_read(fd, &answer);
+	(void)close(fd);
+	(void)pthread_rwlock_unlock(&service.lock);
+	ck_assert_int_eq(answer.status, 200);
+}
+END_TEST
+
+/* A pipe in place of the state's draft: who opens it to write waits for a reader. */
+START_TEST(test_a_state_disk_that_hangs_does_not_hold_up_the_way_back)
+{
+	char draft[256];
+	(void)snprintf(draft, sizeof(draft), "%s/pipeline.yaml.generations.json.new", state);
+	write_pipeline("two");
+	expect_status("/api/reload", 200);
+	ck_assert_int_eq(mkfifo(draft, 0600), 0);
+	const int64_t begun_ns = clock_now_ns();
+	json_t *result = post("/api/rollback?to=1", 200);
+	ck_assert_int_lt(clock_now_ns() - begun_ns, 10 * NS_PER_S);
+	ck_assert(json_is_false(json_object_get(result, "durable")));
+	ck_assert_ptr_nonnull(
+		strstr(json_string_value(json_object_get(result, "not_durable")), "the disk does not respond"));
+	json_decref(result);
+	ck_assert_str_eq(service.config->name, "one");
+	ck_assert(!state_says("rolled_back"));
+	int pipe = open(draft, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ck_assert_int_ge(pipe, 0);
+	wait_for_state("rolled_back");
+	(void)close(pipe);
 }
 END_TEST
 
@@ -236,6 +289,8 @@ static Suite *suite(void)
 	tcase_add_test(group, test_what_is_not_an_argument_is_refused);
 	tcase_add_test(group, test_a_change_that_cannot_be_written_down_says_so_and_is_tried_again);
 	tcase_add_test(group, test_a_way_back_that_comes_too_late_leaves_nothing);
+	tcase_add_test(group, test_health_on_the_webhook_listener_does_not_wait_for_a_scrape);
+	tcase_add_test(group, test_a_state_disk_that_hangs_does_not_hold_up_the_way_back);
 	suite_add_tcase(all, group);
 	return all;
 }

@@ -151,14 +151,14 @@ static void tick(struct run *run, int64_t *pools_logged_ns)
 	int64_t now_ns = clock_now_ns();
 	if (run->trace)
 		trace_flush(run->trace);
-	(void)pthread_mutex_lock(&service->lock);
+	(void)pthread_rwlock_rdlock(&service->lock);
 	int64_t every_ns = service->config->observability.pool_stats.ns;
 	stats_tick(service->stats);
 	if (every_ns > 0 && now_ns - *pools_logged_ns >= every_ns) {
 		*pools_logged_ns = now_ns;
 		observation_log_pools(service->pipeline);
 	}
-	(void)pthread_mutex_unlock(&service->lock);
+	(void)pthread_rwlock_unlock(&service->lock);
 }
 
 static void serve(struct run *run, const sigset_t *signals)
