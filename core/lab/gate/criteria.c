@@ -148,74 +148,6 @@ static bool measure_stage(const struct gate_source *source, const struct gate_cr
 	return true;
 }
 
-/* A gauge of the server before its first block and at the end of each; known from two values on. */
-struct gauge {
-	bool known;
-	double first, last, highest;
-};
-
-static void take_gauge(struct gauge *gauge, double value)
-{
-	if (value <= 0)
-		return;
-	gauge->known = gauge->highest > 0;
-	gauge->first = gauge->known ? gauge->first : value;
-	gauge->last = value;
-	gauge->highest = value > gauge->highest ? value : gauge->highest;
-}
-
-static struct gauge read_gauge(const struct gate_source *source, const char *before, const char *after)
-{
-	struct gauge gauge = {false, 0, 0, 0};
-	size_t i;
-	json_t *block;
-	json_array_foreach (json_object_get(source->run->about, "blocks"), i, block) {
-		if (json_integer_value(json_object_get(block, "arm")) != source->arm)
-			continue;
-		if (gauge.highest == 0)
-			take_gauge(&gauge, json_number_value(json_object_get(block, before)));
-		take_gauge(&gauge, json_number_value(json_object_get(block, after)));
-	}
-	return gauge;
-}
-
-static struct gauge read_memory(const struct gate_source *source)
-{
-	return read_gauge(source, "rss_before_bytes", "rss_bytes");
-}
-
-static bool measure_memory_growth(const struct gate_source *source, const struct gate_criterion *criterion,
-                                  struct gate_figure *figure, struct sluice_error *error)
-{
-	struct gauge gauge = read_memory(source);
-	(void)criterion, (void)error;
-	figure->measured = gauge.known;
-	figure->value = gauge.known ? gauge.last / gauge.first - 1 : 0;
-	return true;
-}
-
-static bool measure_memory(const struct gate_source *source, const struct gate_criterion *criterion,
-                           struct gate_figure *figure, struct sluice_error *error)
-{
-	struct gauge gauge = read_memory(source);
-	const json_t *host = json_object_get(source->run->about, "host");
-	double total = json_number_value(json_object_get(host, "memory_bytes"));
-	(void)criterion, (void)error;
-	figure->measured = gauge.highest > 0 && total > 0;
-	figure->value = figure->measured ? gauge.highest / total : 0;
-	return true;
-}
-
-static bool measure_descriptor_growth(const struct gate_source *source, const struct gate_criterion *criterion,
-                                      struct gate_figure *figure, struct sluice_error *error)
-{
-	struct gauge gauge = read_gauge(source, "descriptors_before", "descriptors");
-	(void)criterion, (void)error;
-	figure->measured = gauge.known;
-	figure->value = gauge.last - gauge.first;
-	return true;
-}
-
 static const char *const baseline_choices[] = {"not_worse", NULL};
 
 /* The options, by the name that the criterion has in a gate file. */
@@ -354,8 +286,8 @@ const struct gate_criterion gate_criteria[] = {
 		.unit = GATE_CHANGE,
 		.option = SHARE("memory_growth", 1000,
                                 "of the server's memory from before its first block to after its last, at most"),
-		.measure = measure_memory_growth,
-		.judge = gate_judge_value,
+		.measure = gate_measure_memory_growth,
+		.judge = gate_judge_growth,
 		.missed = GATE_ROLLBACK,
 		.proven = GATE_ROLLBACK,
 		.measuring = RECORD_GAUGES,
@@ -364,7 +296,7 @@ const struct gate_criterion gate_criteria[] = {
 		.title = "memory",
 		.unit = GATE_SHARE,
 		.option = SHARE("memory", 100, "of the machine's memory held by the server, at most"),
-		.measure = measure_memory,
+		.measure = gate_measure_memory,
 		.judge = gate_judge_value,
 		.missed = GATE_ROLLBACK,
 		.proven = GATE_ROLLBACK,
@@ -375,7 +307,7 @@ const struct gate_criterion gate_criteria[] = {
 		.unit = GATE_NUMBER,
 		.option = NUMBER("descriptor_growth", 1000000, "descriptors",
                                  "from before the first block to after the last, at most"),
-		.measure = measure_descriptor_growth,
+		.measure = gate_measure_descriptor_growth,
 		.judge = gate_judge_value,
 		.missed = GATE_ROLLBACK,
 		.proven = GATE_ROLLBACK,

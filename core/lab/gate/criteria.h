@@ -59,6 +59,7 @@ size_t gate_criterion_index(const char *name);
 void gate_judge_latency(const struct gate_question *question, struct gate_row *row);
 void gate_judge_share(const struct gate_question *question, struct gate_row *row);
 void gate_judge_value(const struct gate_question *question, struct gate_row *row);
+void gate_judge_growth(const struct gate_question *question, struct gate_row *row);
 void gate_judge_change(const struct gate_question *question, struct gate_row *row);
 
 /* The limit in the criterion's unit; NAN: the comparison sets it. */

@@ -100,6 +100,19 @@ void gate_judge_value(const struct gate_question *question, struct gate_row *row
 	row->verdict = row->proven ? GATE_FAILED : GATE_MET;
 }
 
+/* Counted in full, too. But the server might go on growing: then it has only kept the limit for as long as the run was. */
+void gate_judge_growth(const struct gate_question *question, struct gate_row *row)
+{
+	const struct gate_figure *figure = question->figure;
+	gate_judge_value(question, row);
+	if (!figure->has_interval)
+		return;
+	row->low = figure->change.low;
+	row->high = figure->change.high;
+	if (row->verdict == GATE_MET && row->high > row->limit * (1 + SLACK))
+		row->verdict = GATE_NOT_CERTIFIED;
+}
+
 void gate_judge_change(const struct gate_question *question, struct gate_row *row)
 {
 	const struct gate_change *change = &question->figure->change;

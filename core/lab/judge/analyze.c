@@ -3,6 +3,7 @@
  */
 #include "lab/judge/analyze.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,35 +242,21 @@ static void find_hotspot(struct analyze_result *result)
 	}
 }
 
-struct median {
-	int64_t ns, low_ns, high_ns;
-};
-
-static bool measure_median(const struct table *table, const int64_t *column, size_t from, size_t to,
-                           struct median *median_out)
-{
-	size_t known = sort_known(table, column, from, to);
-	size_t low, high;
-	if (!estimate_quantile_ranks(known, 0.50, CONFIDENCE, &low, &high))
-		return false;
-	*median_out = (struct median){estimate_quantile(table->scratch, known, 0.50), table->scratch[low - 1],
-	                              table->scratch[high - 1]};
-	return true;
-}
-
 static void measure_growth(const struct table *table, size_t column_at, struct analyze_growth *growth)
 {
 	const int64_t *column = table->columns[column_at];
-	size_t third = table->count / 3;
-	struct median first, last;
-	growth->known = measure_median(table, column, 0, third, &first) &&
-	                measure_median(table, column, table->count - third, table->count, &last);
+	struct estimate_shift shift;
+	size_t known = 0;
+	for (size_t i = 0; i < table->count; i++)
+		if (column[i] >= 0)
+			table->scratch[known++] = column[i];
+	growth->known = estimate_shift(table->scratch, known, 1 - CONFIDENCE, &shift);
 	if (!growth->known)
 		return;
-	growth->first_ns = first.ns;
-	growth->last_ns = last.ns;
-	if (first.ns > 0 && (last.low_ns > first.high_ns || last.high_ns < first.low_ns))
-		growth->growth = (double)last.ns / (double)first.ns - 1;
+	growth->first_ns = llround(shift.first);
+	growth->last_ns = llround(shift.last);
+	if (shift.first > 0 && (shift.low > 0 || shift.high < 0))
+		growth->growth = shift.last / shift.first - 1;
 }
 
 static void measure_batches(const struct table *table, struct analyze_batches *batches)

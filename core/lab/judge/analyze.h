@@ -31,11 +31,11 @@ struct analyze_row {
 	int64_t ceiling_ns;  /* the total's P95 if this never took longer than its P50 */
 };
 
-/* A median of the first and of the last third of the run, in the order of the records. */
+/* From the first to the last third of the run, in the order of the records: estimate_shift(). */
 struct analyze_growth {
 	bool known; /* there were enough requests to tell */
 	int64_t first_ns, last_ns;
-	double growth; /* last / first − 1; 0 unless the two medians' 95 % intervals lie apart */
+	double growth; /* last / first − 1; 0 if the 95 % interval of the difference holds 0 */
 };
 
 struct analyze_batches {

@@ -40,6 +40,16 @@ void estimate_pairs(const double *d, size_t pairs, double alpha, uint64_t seed, 
 /* How many pairs it takes for an interval of that half width, given the deviation seen; at least 2. */
 size_t estimate_pairs_needed(double deviation, double half_width, double alpha);
 
+/* Whether a series has shifted from its first third to its last. Neighbours are alike, so a thousand values are not a thousand pieces of
+ * evidence: each third is cut into six batches of neighbours, the medians of the batches are the observations, and Welch's t gives the
+ * interval. A series of n values is taken as known if a batch has three. */
+struct estimate_shift {
+	double first, last; /* means of the medians */
+	double low, high;   /* of last − first, at 1 − alpha */
+};
+enum { ESTIMATE_SHIFT_LEAST = 54 };
+bool estimate_shift(const int64_t *series, size_t count, double alpha, struct estimate_shift *shift_out);
+
 /* The p below which one may stop at look `look` (from 0) of the four at 10, 20, 30 and 40 pairs, 5 % over all: the boundaries of
  * Wang and Tsiatis (1987) with Δ = 0.25, two-sided. Those of O'Brien and Fleming ask for 0.00005 at the first look, which flipping
  * the signs of ten pairs cannot give. Simulated in tests/unit/test_estimate.c. */
