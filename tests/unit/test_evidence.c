@@ -4,6 +4,7 @@
 
 #include "lab/run/seal.h"
 #include "support/bundle.h"
+#include "support/host_record.h"
 #include "support/unit.h"
 
 START_TEST(test_packed_bundle_has_its_files_and_is_without_fault)
@@ -61,6 +62,47 @@ START_TEST(test_samples_that_were_changed_are_refused_with_new_hashes_too)
 	ck_assert_uint_gt(verify(), 0);
 	assert_fault("compare.json: is not what the raw samples come to\n");
 	assert_fault("run.json: results.corrected is not what the raw samples come to\n");
+}
+END_TEST
+
+/* A neighbour wrote to the disk while the blocks of the third pair ran. */
+static void pack_disturbed(void)
+{
+	struct host_record record = host_record_calm(14);
+	record.seconds[5].sync_ms = 900;
+	record.seconds[5].others_kb = record.seconds[5].disk_kb = 60000;
+	host_record_save(&record, folder);
+	free(paired.run->path);
+	paired.run->path = strdup(folder);
+	paired_save(&paired, folder);
+	pack();
+	ck_assert_msg(verify() == 0, "%s", said.data);
+}
+
+START_TEST(test_altered_host_record_is_refused)
+{
+	pack_disturbed();
+	flip_byte(RUN_HOST, 120);
+	ck_assert_uint_gt(verify(), 0);
+	assert_fault("host.jsonl: has changed\n");
+	hash_again();
+	ck_assert_uint_gt(verify(), 0);
+	assert_fault("host.jsonl: is not the file that run.json has the hash of\n");
+}
+END_TEST
+
+/* Whoever gives the stall to the server, and seals that, too, finds a verdict that does not follow. */
+START_TEST(test_host_record_that_was_altered_and_sealed_is_refused)
+{
+	struct host_record record = host_record_calm(14);
+	record.seconds[5].sync_ms = 900;
+	record.seconds[5].server_kb = record.seconds[5].disk_kb = 60000;
+	pack_disturbed();
+	host_record_save(&record, folder);
+	ck_assert(seal_file(folder, RUN_HOST, &error));
+	hash_again();
+	ck_assert_uint_gt(verify(), 0);
+	assert_fault("compare.json: is not what the raw samples come to\n");
 }
 END_TEST
 
@@ -292,6 +334,8 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_packing_twice_gives_the_same_manifest);
 	tcase_add_test(all, test_one_byte_of_the_samples_is_refused);
 	tcase_add_test(all, test_samples_that_were_changed_are_refused_with_new_hashes_too);
+	tcase_add_test(all, test_altered_host_record_is_refused);
+	tcase_add_test(all, test_host_record_that_was_altered_and_sealed_is_refused);
 	tcase_add_test(all, test_edited_verdict_is_refused);
 	tcase_add_test(all, test_edited_verdict_is_refused_with_new_hashes_too);
 	tcase_add_test(all, test_names_in_a_bundle_command_no_terminal);

@@ -322,7 +322,8 @@ END_TEST
 static bool is_settled(size_t pairs)
 {
 	struct verdict_terms terms = {.margin = 0.05, .timeout_ns = 60 * NS_PER_S, .seed = 1};
-	return verdict_is_settled(&terms, paired.run->records, paired.run->count, &paired.input, pairs);
+	const struct host calm = {0};
+	return verdict_is_settled(&terms, paired.run->records, paired.run->count, &paired.input, &calm, pairs);
 }
 
 START_TEST(test_only_planned_looks_may_settle)
@@ -333,6 +334,47 @@ START_TEST(test_only_planned_looks_may_settle)
 	ck_assert(is_settled(10));
 	ck_assert(!is_settled(19));
 	ck_assert(is_settled(20));
+}
+END_TEST
+
+/* What the servers of a life were dealt is shared by its pairs: 20 pairs of five lives are five observations. */
+START_TEST(test_lives_are_what_counts_where_there_are_several)
+{
+	static const double dealt[] = {1.25, 0.95, 1.3, 1.02, 1.15};
+	paired_init(&paired, 20, 100);
+	for (size_t pair = 0; pair < 20; pair++)
+		for (size_t i = 0; i < 100; i++) {
+			struct trace_record *record = paired_record(&paired, pair, 1, i);
+			paired_set_latency(record, (int64_t)((double)run_corrected_ns(record) * dealt[pair / 4]));
+		}
+	assert_outcome("worse");
+	assert_said("over 20 pairs");
+	paired_set_about(&paired, "comparison", "lives", json_integer(5));
+	assert_outcome("inconclusive");
+	assert_said("over 5 lives of 4 pairs");
+	assert_said("more lives needed");
+}
+END_TEST
+
+/* The same change in every life is found, and a life that was cut short counts with what it has. */
+START_TEST(test_change_that_every_life_has_is_found)
+{
+	paired_init(&paired, 18, 100);
+	paired_scale(&paired, 1, 0.8);
+	paired_set_about(&paired, "comparison", "lives", json_integer(5));
+	paired_set_about(&paired, "comparison", "pairs", json_integer(20));
+	assert_outcome("better");
+	assert_said("over 5 lives of 4 pairs");
+}
+END_TEST
+
+START_TEST(test_looks_are_planned_after_lives_where_there_are_several)
+{
+	struct verdict_terms terms = {.margin = 0.05, .timeout_ns = 60 * NS_PER_S, .seed = 1, .pairs_of_life = 3};
+	ck_assert(!verdict_is_look(&terms, 10));
+	ck_assert(verdict_is_look(&terms, 30));
+	ck_assert(verdict_is_look(&terms, 120));
+	ck_assert(!verdict_is_look(&terms, 31));
 }
 END_TEST
 
@@ -456,6 +498,9 @@ static Suite *make_suite(void)
 	tcase_add_test(quality, test_store_that_nobody_has_verified_is_noted);
 	tcase_add_test(quality, test_late_generator_makes_it_invalid);
 	tcase_add_test(looks, test_only_planned_looks_may_settle);
+	tcase_add_test(looks, test_lives_are_what_counts_where_there_are_several);
+	tcase_add_test(looks, test_change_that_every_life_has_is_found);
+	tcase_add_test(looks, test_looks_are_planned_after_lives_where_there_are_several);
 	tcase_add_test(looks, test_look_does_not_settle_what_is_open);
 	tcase_add_test(looks, test_arms_that_are_surely_alike_settle_it);
 	tcase_add_test(looks, test_sequential_verdict_has_the_alpha_of_its_last_look);

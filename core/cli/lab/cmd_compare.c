@@ -54,6 +54,8 @@ static bool show_progress(void *context, const struct compare_progress *progress
 	(void)fprintf(stderr, "%s%s", watch->is_terminal ? "\r\033[K" : "", progress->phase);
 	if (strcmp(progress->phase, "pair") == 0)
 		(void)fprintf(stderr, " %zu of %zu", progress->pair, progress->pairs);
+	if (strcmp(progress->phase, "pair") == 0 && progress->lives > 1)
+		(void)fprintf(stderr, ", life %zu of %zu", progress->life + 1, progress->lives);
 	if (progress->a_p95_ms > 0 && progress->b_p95_ms > 0)
 		(void)fprintf(stderr, ", P95 %s and %s in the last", figure_of(progress->a_p95_ms, "ms").text,
 		              figure_of(progress->b_p95_ms, "ms").text);

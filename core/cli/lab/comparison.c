@@ -3,13 +3,16 @@
  */
 #include "cli/lab/comparison.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "cli/lab/side.h"
 #include "cli/sibling.h"
 #include "lab/gate/gate.h"
 #include "lab/judge/verdict.h"
@@ -18,9 +21,6 @@
 #include "lab/run/estimate.h"
 #include "lab/run/run.h"
 #include "lab/trial/recording.h"
-#include "runtime/pipeline.h"
-
-enum { SETS_MAX = 256 };
 
 const struct sluice_option comparison_options[] = {
 	SLUICE_OPTION_STRING(
@@ -47,8 +47,12 @@ const struct sluice_option comparison_options[] = {
                            .help = "no comparison: B alone for one block, for a gate to judge"),
 	SLUICE_OPTION_INT(struct comparison_settings, pairs, .name = "pairs", .fallback = "20", .min = 2, .max = 1000,
                           .unit = "pairs", .help = "pairs of blocks"),
-	SLUICE_OPTION_BOOL(struct comparison_settings, sequential, .name = "sequential",
-                           .help = "look after 10, 20, 30 and 40 pairs and stop where it is settled; means --pairs 40"),
+	SLUICE_OPTION_INT(struct comparison_settings, lives, .name = "lives", .fallback = "1", .min = 1, .max = 1000,
+                          .unit = "lives",
+                          .help = "spread the pairs over so many lives of both servers, each with fresh stores"),
+	SLUICE_OPTION_BOOL(
+		struct comparison_settings, sequential, .name = "sequential",
+		.help = "look after 10, 20, 30 and 40 pairs, or lives, and stop where it is settled; means as many"),
 	SLUICE_OPTION_DURATION(struct comparison_settings, block, .name = "block", .fallback = "3s",
                                .min = 100 * NS_PER_MS, .max = 3600 * NS_PER_S, .help = "how long one block is"),
 	SLUICE_OPTION_INT(struct comparison_settings, rate, .name = "rate", .fallback = "500", .min = 1, .max = 1000000,
@@ -94,13 +98,6 @@ const char *comparison_gate(const struct comparison_settings *settings)
 	return settings->gate && settings->gate[0] ? settings->gate : NULL;
 }
 
-/* Where a scenario's file is; that is where its commands run. NULL: here. */
-static const char *folder_of(const char *scenario, struct arena *arena)
-{
-	const char *slash = scenario ? strrchr(scenario, '/') : NULL;
-	return slash ? arena_printf(arena, "%.*s", (int)(slash - scenario) + 1, scenario) : NULL;
-}
-
 static bool refuse_contradictions(const struct comparison_settings *settings, struct sluice_error *error)
 {
 	const struct {
@@ -112,6 +109,7 @@ static bool refuse_contradictions(const struct comparison_settings *settings, st
 		{settings->each && settings->single, "each", "single"},
 		{settings->duet && settings->single, "duet", "single"},
 		{settings->sequential && settings->single, "sequential", "single"},
+		{settings->lives > 1 && settings->single, "lives", "single"},
 	};
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		if (pairs[i].both)
@@ -141,210 +139,10 @@ bool comparison_request_init(struct comparison_request *request_out, const struc
 	if (second && (settings->aa || settings->each))
 		return sluice_error_set(error, "--%s is about one pipeline, got a second: %s",
 		                        settings->aa ? "aa" : "each", second);
+	if (settings->pairs % settings->lives != 0)
+		return sluice_error_set(error, "--pairs %" PRId64 " cannot be spread evenly over --lives %" PRId64,
+		                        settings->pairs, settings->lives);
 	return refuse_contradictions(settings, error);
-}
-
-/* One side of the comparison, as the runtime sees it. */
-struct side {
-	const char *names; /* of overlays, as they were asked for */
-	struct config *config;
-	char sha256[DIGEST_HEX_SIZE]; /* of the effective pipeline, but for where its rows are */
-	const char *sets[SETS_MAX + 1];
-	const char *flags[2 * SETS_MAX + 8];
-	struct arm_plan plan;
-};
-
-/* Each call opens the store again: it shows one moment, and is in nobody's way between two calls. */
-static struct sluice_stage *open_store(struct side *side, struct sluice_error *error)
-{
-	return pipeline_open_store(side->config, error);
-}
-
-static bool maintain(void *context, struct sluice_error *error)
-{
-	struct sluice_stage *stage = open_store(context, error);
-	if (!stage)
-		return false;
-	bool ok = abi_maintenance(stage->ops)->maintain(stage, error);
-	pipeline_close_store(stage);
-	return ok;
-}
-
-static bool stats(void *context, struct sluice_observer *observer, struct sluice_error *error)
-{
-	struct sluice_stage *stage = open_store(context, error);
-	if (!stage)
-		return false;
-	bool ok = abi_maintenance(stage->ops)->stats(stage, observer, error);
-	pipeline_close_store(stage);
-	return ok;
-}
-
-static bool scan(void *context, int64_t after_id, sluice_record_fn each, void *each_context, struct sluice_error *error)
-{
-	struct sluice_stage *stage = open_store(context, error);
-	if (!stage)
-		return false;
-	bool ok = stage->ops->of.persist->scan(stage, after_id, each, each_context, error);
-	pipeline_close_store(stage);
-	return ok;
-}
-
-static bool drop(void *context, struct sluice_error *error)
-{
-	struct sluice_stage *stage = open_store(context, error);
-	if (!stage)
-		return false;
-	bool ok = abi_maintenance(stage->ops)->drop(stage, error);
-	pipeline_close_store(stage);
-	return ok;
-}
-
-static struct arm_store store_of(struct side *side)
-{
-	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
-	const struct sluice_stage_ops *ops = persist->present ? &persist->plugin->ops : NULL;
-	const struct sluice_store_maintenance *maintenance = ops ? abi_maintenance(ops) : NULL;
-	return (struct arm_store){
-		.maintain = maintenance && maintenance->maintain ? maintain : NULL,
-		.stats = maintenance && maintenance->stats ? stats : NULL,
-		.scan = ops && ops->of.persist->scan ? scan : NULL,
-		.drop = maintenance && maintenance->drop ? drop : NULL,
-		.context = side,
-	};
-}
-
-/* As the arm's server will read it: from its environment, and "exactly those". */
-static const char *optimizations_of(const char *names)
-{
-	return strcmp(names, "none") == 0 ? "false" : strcmp(names, "file") == 0 ? "true" : names;
-}
-
-static struct config *load(const struct comparison_request *request, const struct side *side,
-                           struct sluice_error *error)
-{
-	struct config_request asked = request->arguments->request;
-	asked.file = side->plan.pipeline;
-	asked.sets = side->sets;
-	asked.optimizations = side->plan.optimizations;
-	asked.optimizations_from = side->names == request->settings->a ? "--a" : "--b";
-	return config_load(&asked, error);
-}
-
-static const struct sluice_option *find_location(const struct config *config)
-{
-	const struct stage_config *persist = &config->stages[SLUICE_KIND_PERSIST];
-	const struct sluice_option *option = persist->present ? persist->plugin->ops.options : NULL;
-	while (option && option->type != SLUICE_TYPE_END && !(option->flags & SLUICE_OPTION_LOCATION))
-		option++;
-	return option && option->type != SLUICE_TYPE_END ? option : NULL;
-}
-
-static bool add_set(struct side *side, const char *set, struct sluice_error *error)
-{
-	size_t count = 0;
-	while (side->sets[count])
-		count++;
-	if (count == SETS_MAX)
-		return sluice_error_set(error, "too many of --set");
-	side->sets[count] = set;
-	return true;
-}
-
-/* Tables of its own: where the rows are is the one setting that always differs. */
-static bool choose_location(const struct comparison_request *request, struct side *side, const char *mark,
-                            struct sluice_error *error)
-{
-	struct arena *arena = &request->arguments->arena;
-	const struct stage_config *persist = &side->config->stages[SLUICE_KIND_PERSIST];
-	const struct sluice_option *location = find_location(side->config);
-	side->plan.location = "";
-	if (!persist->present)
-		return true;
-	if (!location)
-		return sluice_error_set(
-			error,
-			"persist/%s has no option that names where its rows are (SLUICE_OPTION_LOCATION), so two arms cannot be kept apart",
-			persist->plugin->ops.name);
-	const char *name = arena_printf(arena, "%s%s_%s", SLUICE_LAB_PREFIX, mark, side->plan.letter);
-	char *folder = location->flags & SLUICE_OPTION_FILE ? realpath(request->settings->output, NULL) : NULL;
-	side->plan.location = folder ? arena_printf(arena, "%s/%s", folder, name) : name;
-	free(folder);
-	return add_set(side, arena_printf(arena, "persist.%s=%s", location->name, side->plan.location), error);
-}
-
-/* What `sluice run` gets. */
-static void fill_flags(const struct comparison_request *request, struct side *side)
-{
-	size_t count = 0;
-	if (request->arguments->request.stage_path) {
-		side->flags[count++] = "--stage-path";
-		side->flags[count++] = request->arguments->request.stage_path;
-	}
-	for (size_t i = 0; side->sets[i]; i++) {
-		side->flags[count++] = "--set";
-		side->flags[count++] = side->sets[i];
-	}
-	side->flags[count] = NULL;
-}
-
-/* The overlays that are on, and the file where there are two. */
-static const char *label_of(const struct comparison_request *request, const struct side *side)
-{
-	struct arena *arena = &request->arguments->arena;
-	const char *label = NULL, *slash = strrchr(side->plan.pipeline, '/');
-	const char *file = slash ? slash + 1 : side->plan.pipeline;
-	for (const char *const *name = side->config->optimizations; name && *name; name++)
-		label = label ? arena_printf(arena, "%s,%s", label, *name) : *name;
-	if (strcmp(request->pipelines[0], request->pipelines[1]) != 0)
-		return label ? arena_printf(arena, "%s %s", file, label) : arena_printf(arena, "%s", file);
-	return label ? arena_printf(arena, "%s", label) : "none";
-}
-
-/* As its server will run it, except for where its rows are. */
-static bool load_side(const struct comparison_request *request, struct side *side, size_t number,
-                      struct sluice_error *error)
-{
-	const struct comparison_settings *settings = request->settings;
-	size_t which = settings->aa ? 0 : settings->single ? 1 : number;
-	const char *const *sets = request->arguments->request.sets;
-	side->names = which == 0 ? settings->a : settings->b;
-	side->plan = (struct arm_plan){
-		.program = request->program,
-		.letter = number == 0 ? "a" : "b",
-		.state = number == 0 ? "a" : "b",
-		.pipeline = request->pipelines[which],
-		.optimizations = optimizations_of(side->names),
-		.flags = side->flags,
-		.prepare = settings->prepare,
-		.prepare_in = folder_of(settings->scenario, &request->arguments->arena),
-	};
-	for (size_t i = 0; sets && sets[i]; i++)
-		if (!add_set(side, sets[i], error))
-			return false;
-	side->config = load(request, side, error);
-	if (!side->config)
-		return false;
-	memcpy(side->sha256, side->config->sha256, sizeof(side->sha256));
-	side->plan.label = label_of(request, side);
-	if (number == 1 && settings->aa)
-		side->plan.label = arena_printf(&request->arguments->arena, "%s again", side->plan.label);
-	return true;
-}
-
-/* Gives it tables of its own, and the laboratory functions that open them. */
-static bool separate_side(const struct comparison_request *request, struct side *side, const char *mark,
-                          struct sluice_error *error)
-{
-	if (!choose_location(request, side, mark, error))
-		return false;
-	config_free(side->config);
-	side->config = load(request, side, error);
-	if (!side->config)
-		return false;
-	fill_flags(request, side);
-	side->plan.store = store_of(side);
-	return true;
 }
 
 /* A difference that is found between two that are the same is a false one; who wants to know asks for it. */
@@ -374,10 +172,20 @@ static enum compare_design design_of(const struct comparison_settings *settings)
 	return settings->single ? COMPARE_SINGLE : settings->duet ? COMPARE_DUET : COMPARE_PAIRED;
 }
 
+/* What looks are planned after is a life where there are several, and as many pairs in each as were asked for. */
+static size_t count_lives(const struct comparison_settings *settings)
+{
+	bool looks_at_lives = settings->sequential && settings->lives > 1;
+	return looks_at_lives ? estimate_look_pairs[ESTIMATE_LOOKS - 1] : (size_t)settings->lives;
+}
+
 static size_t count_pairs(const struct comparison_settings *settings)
 {
+	size_t of_life = (size_t)(settings->pairs / settings->lives);
 	if (settings->single)
 		return 1;
+	if (settings->lives > 1)
+		return of_life * count_lives(settings);
 	return settings->sequential ? estimate_look_pairs[ESTIMATE_LOOKS - 1] : (size_t)settings->pairs;
 }
 
@@ -389,6 +197,7 @@ static bool fill_plan(const struct comparison_settings *settings, const struct c
 		.directory = settings->output,
 		.design = design_of(settings),
 		.pairs = count_pairs(settings),
+		.lives = count_lives(settings),
 		.sequential = settings->sequential,
 		.block_ns = settings->block.ns,
 		.rate = (double)settings->rate,
@@ -411,7 +220,7 @@ static bool load_sides(const struct comparison_request *request, struct side sid
 {
 	size_t count = request->settings->single ? 1 : 2;
 	for (size_t i = 0; i < count; i++)
-		if (!load_side(request, &sides[i], i, error))
+		if (!side_load(request, &sides[i], i, error))
 			return false;
 	return differ(request, sides, error);
 }
@@ -420,15 +229,31 @@ static bool load_sides(const struct comparison_request *request, struct side sid
 static bool separate_sides(const struct comparison_request *request, struct side sides[2], struct compare_plan *plan,
                            struct sluice_error *error)
 {
-	uint32_t number;
-	char mark[16];
-	digest_random(&number, sizeof(number));
-	(void)snprintf(mark, sizeof(mark), "%08x", number);
+	char mark[SIDE_MARK_SIZE];
 	size_t count = request->settings->single ? 1 : 2;
+	side_mark(mark);
 	for (size_t i = 0; i < count; i++) {
-		if (!separate_side(request, &sides[i], mark, error))
+		if (!side_separate(request, &sides[i], mark, error))
 			return false;
 		plan->arms[i] = sides[i].plan;
+	}
+	return true;
+}
+
+struct renewal {
+	const struct comparison_request *request;
+	struct side *sides;
+};
+
+static bool renew_sides(void *context, struct arm_plan arms[2], struct sluice_error *error)
+{
+	const struct renewal *renewal = context;
+	char mark[SIDE_MARK_SIZE];
+	side_mark(mark);
+	for (size_t i = 0; i < 2; i++) {
+		if (!side_renew(renewal->request, &renewal->sides[i], mark, error))
+			return false;
+		arms[i] = renewal->sides[i].plan;
 	}
 	return true;
 }
@@ -469,6 +294,7 @@ json_t *comparison_run(const struct comparison_request *request, compare_each_fn
 	struct signer *signer = settings->sign ? signer_create(settings->sign, settings->form, error) : NULL;
 	struct corpus *corpus = settings->corpus ? corpus_read(settings->corpus, error) : NULL;
 	struct side *sides = must_calloc(2, sizeof(*sides));
+	struct renewal renewal = {request, sides};
 	struct gate_spec gate = {0};
 	struct compare_plan plan;
 	json_t *document = NULL;
@@ -476,11 +302,13 @@ json_t *comparison_run(const struct comparison_request *request, compare_each_fn
 	    (!comparison_gate(settings) || gate_spec_read(settings->gate, &gate, error)) &&
 	    fill_plan(settings, corpus, signer, &plan, error)) {
 		plan.about = describe(settings);
+		plan.renew = renew_sides;
+		plan.renew_context = &renewal;
 		document = run(request, sides, &plan, &gate, each, context, error);
 		json_decref(plan.about);
 	}
 	for (size_t i = 0; i < 2; i++)
-		config_free(sides[i].config);
+		side_free(&sides[i]);
 	free(sides);
 	gate_spec_finish(&gate);
 	corpus_free(corpus);

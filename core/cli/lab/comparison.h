@@ -17,7 +17,7 @@ struct comparison_settings {
 	const char *a, *b; /* "none", "file" or names of overlays */
 	const char *output, *prepare, *gate;
 	const char *sign, *form, *size, *corpus;
-	int64_t pairs, rate, concurrency, streams, seed;
+	int64_t pairs, lives, rate, concurrency, streams, seed;
 	struct sluice_duration block, timeout;
 	double duplicates, margin, alpha;
 	int arrivals;

@@ -114,24 +114,65 @@ static void bracket(const struct gate_spec *spec, struct gate_result *result)
 	result->worst = band_of(spec, row->high, consequence(row));
 }
 
-void gate_judge(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result_out)
+/* All rows; whether one has failed that counts in any run. */
+static bool judge_rows(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result)
 {
-	*result_out = (struct gate_result){.outcome = clean(spec), .best = clean(spec), .worst = clean(spec)};
-	bool always = false; /* a row failed that counts in any run */
+	bool always = false;
+	*result = (struct gate_result){
+		.outcome = clean(spec), .calm = clean(spec), .best = clean(spec), .worst = clean(spec)};
 	for (size_t i = 0; i < gate_criteria_count; i++) {
 		if (!spec->asked[i])
 			continue;
-		struct gate_row *row = &result_out->rows[result_out->row_count++];
+		struct gate_row *row = &result->rows[result->row_count++];
 		*row = judge_row(spec, facts, i);
 		row->outcome = row->is_target ? clean(spec) : row_outcome(spec, row);
 		if (row->is_target)
 			continue;
 		always = always || (row->criterion->always && row->verdict == GATE_FAILED);
-		if (row->outcome > result_out->outcome)
-			result_out->outcome = row->outcome;
+		if (row->outcome > result->outcome)
+			result->outcome = row->outcome;
 	}
+	return always;
+}
+
+static void say_stalls(const struct gate_host *host, enum gate_outcome calm, bool is_mostly, char *text, size_t size)
+{
+	size_t used = strlen(text);
+	int more = snprintf(text + used, size - used,
+	                    "%sthe host decided, not the server: %zu of the %zu slowest requests fall into %zu "
+	                    "stall%s of the host; the longest: %s. ",
+	                    used > 0 ? "; " : "", host->share.slowest_held, host->share.slowest, host->stalls,
+	                    host->stalls == 1 ? "" : "s", host->longest);
+	used = more > 0 && (size_t)more < size - used ? used + (size_t)more : size - 1;
+	if (is_mostly)
+		(void)snprintf(text + used, size - used, "They hold %zu of all %zu requests", host->share.held,
+		               host->share.requests);
+	else
+		(void)snprintf(text + used, size - used, "Without the requests in them it would be %s",
+		               gate_outcomes[calm].name);
+}
+
+/* Where the stalls of the host have made it worse, or where they hold so much that the rest says nothing. */
+static void check_host(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result)
+{
+	const struct host_share *share = &facts->host.share;
+	struct gate_result calm;
+	result->calm = result->outcome;
+	if (!facts->calm || result->outcome == clean(spec))
+		return;
+	(void)judge_rows(spec, facts->calm, &calm);
+	result->calm = calm.outcome;
+	bool is_mostly = 2 * share->held > share->requests;
+	if (calm.outcome < result->outcome || is_mostly)
+		say_stalls(&facts->host, calm.outcome, is_mostly, result->invalid, sizeof(result->invalid));
+}
+
+void gate_judge(const struct gate_spec *spec, const struct gate_facts *facts, struct gate_result *result_out)
+{
+	bool always = judge_rows(spec, facts, result_out);
 	bracket(spec, result_out);
 	check_run(spec, facts, result_out);
+	check_host(spec, facts, result_out);
 	if (result_out->invalid[0] && !always)
 		result_out->outcome = GATE_INVALID;
 	gate_explain(spec, facts, result_out);

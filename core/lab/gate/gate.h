@@ -21,6 +21,7 @@
 #include <sluice/option.h>
 
 #include "base/arena.h"
+#include "lab/judge/host.h"
 #include "lab/judge/outcome.h"
 
 struct gate_criterion;
@@ -84,7 +85,16 @@ struct gate_figure {
 	struct gate_sample sample; /* a latency */
 	size_t bad, count;         /* a share */
 	double value;              /* a count or a ratio, in the criterion's unit */
-	struct gate_change change; /* against the baseline */
+	struct gate_change change; /* against the baseline; of a growth: its interval, if it has one */
+	bool has_interval;
+};
+
+/* What the host did meanwhile; docs/internals/host.md. */
+struct gate_host {
+	bool is_known; /* it was recorded */
+	size_t stalls; /* that were the host's */
+	struct host_share share;
+	char longest[256]; /* of the stalls; "": there is none */
 };
 
 /* What a run came to. */
@@ -95,7 +105,9 @@ struct gate_facts {
 	char late[1024];                               /* why the generator's work does not count; "": it does */
 	struct gate_sample latency, raw;               /* of requests: from the intended time, from the sending */
 	struct gate_figure figures[GATE_CRITERIA_MAX]; /* in the order of gate_criteria[] */
-	struct arena arena;                            /* the samples */
+	struct gate_host host;
+	struct gate_facts *calm; /* of the requests that fall into no stall of the host; NULL: none does */
+	struct arena arena;      /* the samples, and `calm` */
 };
 
 /* Reads the facts of the last arm from a run directory; `baseline` is another one, NULL: the one that was last named
@@ -118,6 +130,7 @@ struct gate_row {
 
 struct gate_result {
 	enum gate_outcome outcome;
+	enum gate_outcome calm;        /* without the requests that fall into stalls of the host */
 	enum gate_outcome best, worst; /* what P95 alone may come to, as far as its interval leaves open */
 	struct gate_row rows[GATE_CRITERIA_MAX];
 	size_t row_count;

@@ -57,6 +57,16 @@ static json_t *rows_of(const struct gate_result *result)
 	return rows;
 }
 
+static json_t *describe_host(const struct gate_host *host, enum gate_outcome calm)
+{
+	if (!host->is_known)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "stalls", (json_int_t)host->stalls, "requests",
+	                 (json_int_t)host->share.requests, "in_stalls", (json_int_t)host->share.held, "slowest",
+	                 (json_int_t)host->share.slowest, "slowest_in_stalls", (json_int_t)host->share.slowest_held,
+	                 "without_them", gate_outcomes[calm].name);
+}
+
 json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, const struct gate_facts *facts,
                             const struct gate_result *result)
 {
@@ -71,6 +81,7 @@ json_t *gate_result_to_json(const char *file, const struct gate_spec *spec, cons
 	                        "connections", (json_int_t)facts->connections);
 	(void)json_object_update(gate, verdict);
 	(void)json_object_set_new(gate, "run", run);
+	(void)json_object_set_new(gate, "host", describe_host(&facts->host, result->calm));
 	run_mark(gate);
 	(void)json_object_set_new(gate, "rows", rows_of(result));
 	json_decref(verdict);

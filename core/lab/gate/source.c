@@ -21,7 +21,7 @@ bool gate_has_file(const char *directory, const char *name)
 	return exists;
 }
 
-static uint8_t last_arm(const struct run *run)
+uint8_t gate_last_arm(const struct run *run)
 {
 	size_t arms = json_array_size(json_object_get(run->about, "arms"));
 	return arms > 0 && arms <= RUN_ARMS_MAX ? (uint8_t)(arms - 1) : 0;
@@ -30,7 +30,7 @@ static uint8_t last_arm(const struct run *run)
 struct gate_sample gate_collect(const struct run *run, gate_time_fn time,
                                 bool (*known)(const struct trace_record *record), struct arena *arena)
 {
-	uint8_t arm = last_arm(run);
+	uint8_t arm = gate_last_arm(run);
 	struct gate_sample sample = {arena_must(arena, (run->count + 1) * sizeof(*sample.sorted)), 0};
 	for (size_t i = 0; i < run->count; i++) {
 		const struct trace_record *record = &run->records[i];
@@ -142,7 +142,7 @@ bool gate_source_open(const struct run *run, const char *baseline, struct gate_f
 	if (!run->about)
 		return sluice_error_set(error, "%s: is a trace; a gate judges a run directory with its run.json",
 		                        run->path);
-	*source_out = (struct gate_source){.run = run, .arm = last_arm(run), .baseline = baseline, .facts = facts};
+	*source_out = (struct gate_source){.run = run, .arm = gate_last_arm(run), .baseline = baseline, .facts = facts};
 	facts->latency = gate_collect(run, gate_latency_ns, NULL, &facts->arena);
 	facts->raw = gate_collect(run, raw_ns, NULL, &facts->arena);
 	facts->requests = facts->latency.count;

@@ -33,11 +33,22 @@ struct gate_sample gate_collect(const struct run *run, gate_time_fn time,
 /* From the intended time; a request without an answer takes longer than any limit. */
 int64_t gate_latency_ns(const struct trace_record *record);
 
+/* The arm that is judged. */
+uint8_t gate_last_arm(const struct run *run);
+
 /* Whether DIRECTORY/NAME exists. */
 bool gate_has_file(const char *directory, const char *name);
 
 /* P95 against the run's baseline, its figure as gate_criterion.measure. */
 bool gate_measure_change(const struct gate_source *source, const struct gate_criterion *criterion,
                          struct gate_figure *figure, struct sluice_error *error);
+
+/* What the server held, as gate_criterion.measure. */
+bool gate_measure_memory_growth(const struct gate_source *source, const struct gate_criterion *criterion,
+                                struct gate_figure *figure, struct sluice_error *error);
+bool gate_measure_memory(const struct gate_source *source, const struct gate_criterion *criterion,
+                         struct gate_figure *figure, struct sluice_error *error);
+bool gate_measure_descriptor_growth(const struct gate_source *source, const struct gate_criterion *criterion,
+                                    struct gate_figure *figure, struct sluice_error *error);
 
 #endif

@@ -293,9 +293,11 @@ static void advise_again(const struct gate_spec *spec, const struct gate_facts *
 		buffer_printf(out, ", %" PRId64 " a second", spec->rate);
 	if (spec->connections > 0)
 		buffer_printf(out, ", over %" PRId64 " connections", spec->connections);
-	buffer_add_text(out, facts->late[0]
-	                             ? "; the load generator needs more of this machine, or a machine of its own."
-	                             : ".");
+	if (facts->late[0])
+		buffer_add_text(out, "; the load generator needs more of this machine, or a machine of its own");
+	if (facts->calm)
+		buffer_add_text(out, "; on a host where less goes on beside it");
+	buffer_add_text(out, ".");
 }
 
 /* What to try for a target that is missed: nothing waits for it. */

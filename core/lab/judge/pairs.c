@@ -11,6 +11,8 @@
 #include "lab/load/replay.h"
 #include "lab/run/run.h"
 
+#define STALLED_SHARE 0.05 /* of a block's time: as many requests as a P95 is made of */
+
 static struct cell *cell_at(const struct pairs *pairs, size_t pair, size_t arm)
 {
 	return &pairs->cells[PAIRS_ARMS * pair + arm];
@@ -31,6 +33,8 @@ static void add_record(struct cell *cell, const struct trace_record *record, boo
 {
 	if (cell->count == 0 || record->intended_ns < cell->first_ns)
 		cell->first_ns = record->intended_ns;
+	if (record->intended_ns > cell->last_due_ns)
+		cell->last_due_ns = record->intended_ns;
 	if (record->answered_ns > cell->last_ns)
 		cell->last_ns = record->answered_ns;
 	cell->right += is_right;
@@ -74,6 +78,7 @@ static bool is_in(const struct pairs *pairs, const struct trace_record *record)
 static void make_room(struct pairs *pairs, const struct trace_record *records, size_t record_count)
 {
 	pairs->cells = must_calloc(PAIRS_ARMS * pairs->count + 1, sizeof(*pairs->cells));
+	pairs->is_dropped = must_calloc(pairs->count + 1, sizeof(*pairs->is_dropped));
 	for (size_t i = 0; i < record_count; i++)
 		if (is_in(pairs, &records[i]))
 			cell_at(pairs, records[i].block, records[i].arm)->count++;
@@ -90,7 +95,7 @@ static void make_room(struct pairs *pairs, const struct trace_record *records, s
 void pairs_init(struct pairs *pairs, size_t count, const struct trace_record *records, size_t record_count,
                 const struct input *input, bool is_signed, int64_t timeout_ns)
 {
-	*pairs = (struct pairs){.count = count};
+	*pairs = (struct pairs){.count = count, .unit = 1};
 	make_room(pairs, records, record_count);
 	for (size_t i = 0; i < record_count; i++) {
 		const struct trace_record *record = &records[i];
@@ -113,7 +118,22 @@ void pairs_finish(struct pairs *pairs)
 		free(pairs->cells[i].raw_ns);
 	}
 	free(pairs->cells);
+	free(pairs->is_dropped);
 	*pairs = (struct pairs){0};
+}
+
+static bool is_stalled(const struct cell *cell, const struct host *host)
+{
+	return cell->count > 0 && host_stalled_share(host, cell->first_ns, cell->last_due_ns) >= STALLED_SHARE;
+}
+
+void pairs_drop_stalled(struct pairs *pairs, const struct host *host)
+{
+	for (size_t pair = 0; pair < pairs->count; pair++) {
+		pairs->is_dropped[pair] = is_stalled(cell_at(pairs, pair, 0), host) ||
+		                          is_stalled(cell_at(pairs, pair, 1), host);
+		pairs->dropped += pairs->is_dropped[pair];
+	}
 }
 
 static double number_in(const json_t *object, const char *key)
@@ -188,19 +208,39 @@ static bool is_known(double value)
 	return isfinite(value) && value > 0;
 }
 
-/* Lists ln(B / A) of each pair of which both are known, and adds up the logarithms; returns how many. */
+/* ln(B / A) of a unit, the mean over its pairs of which both are known, and the logarithms of both; false if none is. */
+static bool measure_unit(const struct pairs *pairs, size_t from, size_t to, struct figure_of figure,
+                         double logarithms[PAIRS_ARMS])
+{
+	size_t known = 0;
+	logarithms[0] = logarithms[1] = 0;
+	for (size_t pair = from; pair < to; pair++) {
+		double a = value_of(figure, cell_at(pairs, pair, 0));
+		double b = value_of(figure, cell_at(pairs, pair, 1));
+		if (pairs->is_dropped[pair] || !is_known(a) || !is_known(b))
+			continue;
+		logarithms[0] += log(a);
+		logarithms[1] += log(b);
+		known++;
+	}
+	for (size_t arm = 0; known > 0 && arm < PAIRS_ARMS; arm++)
+		logarithms[arm] /= (double)known;
+	return known > 0;
+}
+
+/* Lists the differences of the units, and adds up the logarithms; returns how many. */
 static size_t list_differences(const struct pairs *pairs, size_t count, struct figure_of figure, double *differences,
                                double sums[PAIRS_ARMS])
 {
 	size_t known = 0;
-	for (size_t pair = 0; pair < count; pair++) {
-		double a = value_of(figure, cell_at(pairs, pair, 0));
-		double b = value_of(figure, cell_at(pairs, pair, 1));
-		if (!is_known(a) || !is_known(b))
+	double logarithms[PAIRS_ARMS];
+	for (size_t from = 0; from < count; from += pairs->unit) {
+		size_t to = from + pairs->unit < count ? from + pairs->unit : count;
+		if (!measure_unit(pairs, from, to, figure, logarithms))
 			continue;
-		sums[0] += log(a);
-		sums[1] += log(b);
-		differences[known++] = log(b / a);
+		sums[0] += logarithms[0];
+		sums[1] += logarithms[1];
+		differences[known++] = logarithms[1] - logarithms[0];
 	}
 	return known;
 }

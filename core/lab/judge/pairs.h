@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "lab/judge/host.h"
 #include "lab/load/input.h"
 #include "lab/run/estimate.h"
 #include "trace/trace.h"
@@ -23,6 +24,7 @@ struct cell {
 	int64_t *corrected_ns, *raw_ns;
 	size_t count, right;
 	int64_t first_ns, last_ns; /* the first intended time, the last answer */
+	int64_t last_due_ns;       /* the last intended time */
 	double early_ms, late_ms;  /* corrected medians of the first and of the last quarter of the requests */
 	/* Seen from outside; NAN: not known. */
 	double cpu_ns, rss_bytes, wal_bytes;
@@ -31,7 +33,9 @@ struct cell {
 
 struct pairs {
 	struct cell *cells; /* pair by pair, A then B */
-	size_t count;
+	bool *is_dropped;   /* by pair: it counts for no figure */
+	size_t count, dropped;
+	size_t unit; /* pairs whose mean is one observation: those of a life; usually 1 */
 };
 
 /* Sorts the records of the first `count` pairs into cells. `input` says which answers are right; NULL: every 2xx is. */
@@ -44,6 +48,10 @@ size_t pairs_count(const struct trace_record *records, size_t record_count);
 
 /* Adds what run.json's "blocks" knows. */
 void pairs_add_snapshots(struct pairs *pairs, const json_t *blocks);
+
+/* Leaves out the pairs in which the host stalled for too long, both arms of each; by when their requests were due alone, so that it
+ * makes no difference how either arm fared. docs/internals/host.md has the rule. */
+void pairs_drop_stalled(struct pairs *pairs, const struct host *host);
 
 const struct cell *pairs_cell(const struct pairs *pairs, size_t pair, size_t arm);
 
@@ -60,7 +68,7 @@ struct change {
 	double detectable; /* a share of A: what as many pairs find four times in five */
 };
 
-/* Of the first `count` pairs, those that know it in both arms. False if none does. */
+/* Of the first `count` pairs, those that are not dropped and know it in both arms, by units. False if none does. */
 bool pairs_measure(const struct pairs *pairs, size_t count, struct figure_of figure, double alpha, uint64_t seed,
                    struct change *change_out);
 

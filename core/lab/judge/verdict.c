@@ -35,25 +35,44 @@ static bool look_settles(const struct pairs *pairs, size_t look, const struct ve
 	double threshold = estimate_look_p[look];
 	const struct estimate_pairs *found = &change.pairs;
 	*p_out = 1;
-	if (!pairs_measure(pairs, estimate_look_pairs[look], pair_primary->figure, threshold, terms->seed, &change))
+	if (!pairs_measure(pairs, pairs->unit * estimate_look_pairs[look], pair_primary->figure, threshold, terms->seed,
+	                   &change))
 		return false;
 	*p_out = found->p;
 	enum verdict_outcome outcome = verdict_of_interval(found->mean, found->low, found->high, terms->margin);
 	return outcome == VERDICT_EQUIVALENT || (outcome != VERDICT_INCONCLUSIVE && found->p < threshold);
 }
 
-bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_record *records, size_t count,
-                        const struct input *input, size_t pair_count)
+static size_t unit_of(const struct verdict_terms *terms)
+{
+	return terms->pairs_of_life > 0 ? terms->pairs_of_life : 1;
+}
+
+/* Its number; ESTIMATE_LOOKS: none is planned there. */
+static size_t find_look(const struct verdict_terms *terms, size_t pairs)
 {
 	size_t look = 0;
+	while (look < ESTIMATE_LOOKS && unit_of(terms) * estimate_look_pairs[look] != pairs)
+		look++;
+	return look;
+}
+
+bool verdict_is_look(const struct verdict_terms *terms, size_t pairs)
+{
+	return find_look(terms, pairs) < ESTIMATE_LOOKS;
+}
+
+bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_record *records, size_t count,
+                        const struct input *input, const struct host *host, size_t pair_count)
+{
 	double p;
 	struct pairs pairs;
-	while (look < ESTIMATE_LOOKS && estimate_look_pairs[look] != pair_count)
-		look++;
-	if (look == ESTIMATE_LOOKS)
+	if (!verdict_is_look(terms, pair_count))
 		return false;
 	pairs_init(&pairs, pair_count, records, count, input, terms->is_signed, terms->timeout_ns);
-	bool settles = look_settles(&pairs, look, terms, &p);
+	pairs.unit = unit_of(terms);
+	pairs_drop_stalled(&pairs, host);
+	bool settles = look_settles(&pairs, find_look(terms, pair_count), terms, &p);
 	pairs_finish(&pairs);
 	return settles;
 }
@@ -64,7 +83,7 @@ static json_t *list_looks(const struct pairs *pairs, const struct verdict_terms 
 	json_t *looks = json_array();
 	for (size_t look = 0; terms->sequential && look < ESTIMATE_LOOKS; look++) {
 		double p;
-		if (estimate_look_pairs[look] > pairs->count)
+		if (pairs->unit * estimate_look_pairs[look] > pairs->count)
 			break;
 		bool settles = look_settles(pairs, look, terms, &p);
 		*alpha = estimate_look_p[look];
@@ -96,16 +115,18 @@ static long long violations_of(const json_t *verified, size_t arm)
 static struct quality measure_quality(const struct pairs *pairs, size_t arm, const json_t *verified)
 {
 	struct quality quality = {.violations = violations_of(verified, arm)};
-	size_t growing = 0;
+	size_t growing = 0, kept = pairs->count - pairs->dropped;
 	for (size_t pair = 0; pair < pairs->count; pair++) {
 		const struct cell *cell = pairs_cell(pairs, pair, arm);
+		if (pairs->is_dropped[pair])
+			continue;
 		quality.requests += cell->count;
 		quality.wrong += cell->count - cell->right;
 		growing += cell->late_ms > 3 * cell->early_ms && cell->late_ms - cell->early_ms > 50;
-		quality.early_ms += cell->early_ms / (double)pairs->count;
-		quality.late_ms += cell->late_ms / (double)pairs->count;
+		quality.early_ms += cell->early_ms / (double)kept;
+		quality.late_ms += cell->late_ms / (double)kept;
 	}
-	quality.saturated = 2 * growing > pairs->count;
+	quality.saturated = 2 * growing > kept;
 	return quality;
 }
 
@@ -130,16 +151,28 @@ struct judgement {
 	char sentence[640];
 };
 
-static void describe_change(const struct change *change, const char *a, const char *b, char *text, size_t room)
+/* "20 pairs", "6 lives of 4 pairs" */
+static void describe_units(size_t count, const struct verdict_terms *terms, char *text, size_t room)
+{
+	const char *s = count == 1 ? "" : "s";
+	if (terms->pairs_of_life > 0)
+		(void)snprintf(text, room, "%zu %s of %zu pair%s", count, count == 1 ? "life" : "lives",
+		               terms->pairs_of_life, terms->pairs_of_life == 1 ? "" : "s");
+	else
+		(void)snprintf(text, room, "%zu pair%s", count, s);
+}
+
+static void describe_change(const struct change *change, const struct verdict_terms *terms, const char *a,
+                            const char *b, char *text, size_t room)
 {
 	const struct estimate_pairs *found = &change->pairs;
-	char interval[64] = "no interval: it takes two pairs";
+	char interval[64] = "no interval: it takes two", units[64];
+	describe_units(found->pairs, terms, units, sizeof(units));
 	if (isfinite(found->low) && isfinite(found->high))
 		(void)snprintf(interval, sizeof(interval), "[%+.1f, %+.1f]", 100 * expm1(found->low),
 		               100 * expm1(found->high));
-	(void)snprintf(text, room, "P95 %s with %s, %s with %s: %+.1f %% %s over %zu pair%s",
-	               figure_of(change->a, "ms").text, a, figure_of(change->b, "ms").text, b, 100 * expm1(found->mean),
-	               interval, found->pairs, found->pairs == 1 ? "" : "s");
+	(void)snprintf(text, room, "P95 %s with %s, %s with %s: %+.1f %% %s over %s", figure_of(change->a, "ms").text,
+	               a, figure_of(change->b, "ms").text, b, 100 * expm1(found->mean), interval, units);
 }
 
 static void judge_latency(const struct change *change, const struct verdict_terms *terms, double alpha,
@@ -147,7 +180,7 @@ static void judge_latency(const struct change *change, const struct verdict_term
 {
 	char figures[320];
 	const struct estimate_pairs *pairs = &change->pairs;
-	describe_change(change, labels[0], labels[1], figures, sizeof(figures));
+	describe_change(change, terms, labels[0], labels[1], figures, sizeof(figures));
 	judgement->outcome = verdict_of_interval(pairs->mean, pairs->low, pairs->high, terms->margin);
 	if (judgement->outcome != VERDICT_INCONCLUSIVE) {
 		(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s.",
@@ -155,13 +188,43 @@ static void judge_latency(const struct change *change, const struct verdict_term
 		return;
 	}
 	judgement->more_pairs = count_missing_pairs(change, terms, alpha);
-	(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s; about %zu more pairs needed.",
-	               verdict_outcomes[VERDICT_INCONCLUSIVE].lead, figures, judgement->more_pairs);
+	(void)snprintf(judgement->sentence, sizeof(judgement->sentence), "%s: %s; about %zu more %s needed.",
+	               verdict_outcomes[VERDICT_INCONCLUSIVE].lead, figures, judgement->more_pairs,
+	               terms->pairs_of_life > 0 ? "lives" : "pairs");
+}
+
+/* "the disk took …" of the longest stall, in brackets; "" without one. */
+static void describe_longest(const struct host *host, char *text, size_t room)
+{
+	char longest[256];
+	const struct host_stall *stall = host_longest(host);
+	text[0] = '\0';
+	if (!stall)
+		return;
+	host_describe(stall, longest, sizeof(longest));
+	(void)snprintf(text, room, " (%s)", longest);
+}
+
+/* Of pairs that were mostly disturbed, the others are no fair sample. */
+static bool is_disturbed(const struct pairs *pairs)
+{
+	size_t kept = pairs->count - pairs->dropped;
+	return pairs->dropped > 0 && (kept < 2 || kept < pairs->dropped);
+}
+
+static void judge_host(const struct pairs *pairs, const struct host *host, struct judgement *judgement)
+{
+	char longest[300];
+	describe_longest(host, longest, sizeof(longest));
+	judgement->outcome = VERDICT_INVALID;
+	(void)snprintf(judgement->sentence, sizeof(judgement->sentence),
+	               "%s: the host stalled in %zu of %zu pairs%s; compare again when it is quiet.",
+	               verdict_outcomes[VERDICT_INVALID].lead, pairs->dropped, pairs->count, longest);
 }
 
 /* What outweighs any latency; true if something does. */
-static bool judge_qualities(const struct quality qualities[ARMS], const char *labels[ARMS], const json_t *generator,
-                            struct judgement *judgement)
+static bool judge_qualities(const struct pairs *pairs, const struct quality qualities[ARMS], const char *labels[ARMS],
+                            const json_t *generator, const struct host *host, struct judgement *judgement)
 {
 	char *text = judgement->sentence;
 	size_t room = sizeof(judgement->sentence);
@@ -180,6 +243,8 @@ static bool judge_qualities(const struct quality qualities[ARMS], const char *la
 		judgement->outcome = VERDICT_INVALID;
 		(void)snprintf(text, room, "%s: %s.", verdict_outcomes[VERDICT_INVALID].lead,
 		               reason ? reason : "the generator did not keep up");
+	} else if (is_disturbed(pairs)) {
+		judge_host(pairs, host, judgement);
 	} else if (errs_more(&qualities[0], &qualities[1])) {
 		judgement->outcome = VERDICT_WORSE;
 		(void)snprintf(text, room, "%s answers %zu of %zu requests wrongly, %s %zu of %zu.", labels[1],
@@ -220,10 +285,20 @@ static json_t *note_of_means(const struct pairs *pairs, const char *labels[ARMS]
 		labels[1]);
 }
 
+static json_t *note_of_host(const struct pairs *pairs, const struct host *host)
+{
+	char longest[300];
+	describe_longest(host, longest, sizeof(longest));
+	return json_sprintf("%zu of %zu pairs were left out, because the host stalled in one of their blocks%s.",
+	                    pairs->dropped, pairs->count, longest);
+}
+
 static json_t *list_notes(const struct pairs *pairs, const struct quality qualities[ARMS], const char *labels[ARMS],
-                          const struct verdict_terms *terms)
+                          const struct verdict_terms *terms, const struct host *host)
 {
 	json_t *notes = json_array();
+	if (pairs->dropped > 0)
+		(void)json_array_append_new(notes, note_of_host(pairs, host));
 	for (size_t arm = 0; arm < ARMS; arm++) {
 		if (qualities[arm].saturated)
 			(void)json_array_append_new(
@@ -250,6 +325,14 @@ static double number_in(const json_t *object, const char *key)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* How many pairs a life was planned to have; 0: all were of one. */
+static size_t pairs_of_life(const json_t *asked)
+{
+	json_int_t lives = json_integer_value(json_object_get(asked, "lives"));
+	json_int_t pairs = json_integer_value(json_object_get(asked, "pairs"));
+	return lives > 1 && lives <= pairs ? (size_t)(pairs / lives) : 0;
+}
+
 static bool read_terms(const struct run *run, struct verdict_terms *terms_out, struct sluice_error *error)
 {
 	const json_t *asked = json_object_get(run->about, "comparison");
@@ -263,6 +346,7 @@ static bool read_terms(const struct run *run, struct verdict_terms *terms_out, s
 		.margin = number_in(asked, "margin"),
 		.timeout_ns = timeout_ns > 0 && timeout_ns <= (double)TRACE_TIME_MAX_NS ? (int64_t)timeout_ns : 0,
 		.seed = (uint64_t)json_integer_value(json_object_get(asked, "seed")),
+		.pairs_of_life = pairs_of_life(asked),
 		.sequential = json_is_true(json_object_get(asked, "sequential")),
 		.is_signed = json_is_string(json_object_get(run->about, "sign")),
 		.is_duet = strcmp(design, "duet") == 0,
@@ -281,7 +365,7 @@ static const char *label_of(const struct run *run, size_t arm)
 }
 
 static json_t *write_document(const struct run *run, const struct pairs *pairs, const struct verdict_terms *terms,
-                              const json_t *verified)
+                              const json_t *verified, const struct host *host)
 {
 	const char *labels[ARMS] = {label_of(run, 0), label_of(run, 1)};
 	const struct quality qualities[ARMS] = {measure_quality(pairs, 0, verified),
@@ -291,19 +375,21 @@ static json_t *write_document(const struct run *run, const struct pairs *pairs, 
 	struct change primary;
 	json_t *looks = list_looks(pairs, terms, &alpha);
 	(void)pairs_measure(pairs, pairs->count, pair_primary->figure, alpha, terms->seed, &primary);
-	if (!judge_qualities(qualities, labels, json_object_get(run->about, "generator"), &judgement))
+	if (!judge_qualities(pairs, qualities, labels, json_object_get(run->about, "generator"), host, &judgement))
 		judge_latency(&primary, terms, alpha, labels, &judgement);
 	json_t *verdict = json_pack("{s:s, s:s, s:s, s:I}", "outcome", verdict_outcomes[judgement.outcome].name,
 	                            "metric", pair_primary->name, "sentence", judgement.sentence, "more_pairs",
 	                            (json_int_t)judgement.more_pairs);
-	return json_pack("{s:i, s:s, s:I, s:f, s:f, s:o, s:[{s:s}{s:s}], s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-	                 "format", 1, "design", terms->is_duet ? "duet" : "paired", "pairs", (json_int_t)pairs->count,
-	                 "alpha", alpha, "margin", terms->margin, "verdict", verdict, "arms", "label", labels[0],
-	                 "label", labels[1], "looks", looks, "notes", list_notes(pairs, qualities, labels, terms),
-	                 "metrics", verdict_list_metrics(pairs, alpha, terms->seed), "quantiles",
-	                 verdict_list_quantiles(pairs, alpha, terms->seed), "blocks", verdict_list_blocks(pairs),
-	                 "stages", verdict_list_stages(run), "slowest", verdict_list_slowest(run), "violations",
-	                 verdict_list_violations(verified));
+	return json_pack(
+		"{s:i, s:s, s:I, s:I, s:f, s:f, s:o, s:[{s:s}{s:s}], s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"format", 1, "design", terms->is_duet ? "duet" : "paired", "pairs", (json_int_t)pairs->count, "dropped",
+		(json_int_t)pairs->dropped, "alpha", alpha, "margin", terms->margin, "verdict", verdict, "arms",
+		"label", labels[0], "label", labels[1], "looks", looks, "notes",
+		list_notes(pairs, qualities, labels, terms, host), "metrics",
+		verdict_list_metrics(pairs, alpha, terms->seed), "quantiles",
+		verdict_list_quantiles(pairs, alpha, terms->seed), "blocks", verdict_list_blocks(pairs), "stages",
+		verdict_list_stages(run), "slowest", verdict_list_slowest(run), "violations",
+		verdict_list_violations(verified), "host", verdict_list_host(run, host));
 }
 
 json_t *verdict_compute(const struct run *run, const struct input *input, const json_t *verified,
@@ -311,6 +397,7 @@ json_t *verdict_compute(const struct run *run, const struct input *input, const 
 {
 	struct verdict_terms terms = {0};
 	struct pairs pairs;
+	struct host host = {0};
 	size_t count = pairs_count(run->records, run->count);
 	if (!read_terms(run, &terms, error))
 		return NULL;
@@ -318,10 +405,17 @@ json_t *verdict_compute(const struct run *run, const struct input *input, const 
 		(void)sluice_error_set(error, "%s: there is not one pair of blocks in it", run->path);
 		return NULL;
 	}
+	if (!host_read(run->path, host_idle(run->about), &host, error)) {
+		host_finish(&host);
+		return NULL;
+	}
 	pairs_init(&pairs, count, run->records, run->count, input, terms.is_signed, terms.timeout_ns);
 	pairs_add_snapshots(&pairs, json_object_get(run->about, "blocks"));
-	json_t *document = write_document(run, &pairs, &terms, verified);
+	pairs.unit = unit_of(&terms);
+	pairs_drop_stalled(&pairs, &host);
+	json_t *document = write_document(run, &pairs, &terms, verified, &host);
 	run_mark(document);
+	host_finish(&host);
 	pairs_finish(&pairs);
 	return document;
 }

@@ -16,6 +16,7 @@
 #include <jansson.h>
 #include <sluice/error.h>
 
+#include "lab/judge/host.h"
 #include "lab/judge/outcome.h"
 #include "lab/load/input.h"
 #include "lab/run/run.h"
@@ -30,14 +31,17 @@ struct verdict_terms {
 	double alpha, margin;
 	int64_t timeout_ns;
 	uint64_t seed;
+	size_t pairs_of_life; /* 0: all pairs are of one life, and each counts by itself */
 	bool is_signed, sequential, is_duet;
 };
 
-/* Whether a look is planned after `pairs` pairs and allows to stop: the P95s of those pairs alone decide. It does where
- * the outcome at the look's own alpha is no longer open: equivalent, or better or worse with a p below its threshold.
- */
+/* Whether a look is planned after so many pairs: after 10, 20, 30 and 40 of them, or of the lives. */
+bool verdict_is_look(const struct verdict_terms *terms, size_t pairs);
+
+/* Whether the look after `pairs` pairs allows to stop: the P95s of those pairs alone decide, but for those in which the host stalled. It
+ * does where the outcome at the look's own alpha is no longer open: equivalent, or better or worse with a p below its threshold. */
 bool verdict_is_settled(const struct verdict_terms *terms, const struct trace_record *records, size_t count,
-                        const struct input *input, size_t pairs);
+                        const struct input *input, const struct host *host, size_t pairs);
 
 /* The whole of compare.json, computed with the timeout, margin, alpha and seed that run.json has. `verified` is
  * verify.json, NULL if there is none. NULL and a sentence if the run is no comparison or a part of it is missing. */

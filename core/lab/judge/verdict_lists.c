@@ -68,12 +68,12 @@ json_t *verdict_list_blocks(const struct pairs *pairs)
 	for (size_t i = 0; i < PAIRS_ARMS * pairs->count; i++) {
 		const struct cell *cell = &pairs->cells[i];
 		(void)json_array_append_new(
-			list,
-			json_pack("{s:I, s:I, s:b, s:f, s:f, s:f, s:f, s:I, s:I}", "pair", (json_int_t)(i / PAIRS_ARMS),
-		                  "arm", (json_int_t)(i % PAIRS_ARMS), "first", cell->first, "start_s",
-		                  (double)cell->first_ns / 1e9, "p50_ms", quantile_ms(cell, 0.50), "p95_ms",
-		                  quantile_ms(cell, 0.95), "p99_ms", quantile_ms(cell, 0.99), "requests",
-		                  (json_int_t)cell->count, "errors", (json_int_t)(cell->count - cell->right)));
+			list, json_pack("{s:I, s:I, s:b, s:b, s:f, s:f, s:f, s:f, s:I, s:I}", "pair",
+		                        (json_int_t)(i / PAIRS_ARMS), "arm", (json_int_t)(i % PAIRS_ARMS), "first",
+		                        cell->first, "dropped", pairs->is_dropped[i / PAIRS_ARMS], "start_s",
+		                        (double)cell->first_ns / 1e9, "p50_ms", quantile_ms(cell, 0.50), "p95_ms",
+		                        quantile_ms(cell, 0.95), "p99_ms", quantile_ms(cell, 0.99), "requests",
+		                        (json_int_t)cell->count, "errors", (json_int_t)(cell->count - cell->right)));
 	}
 	return list;
 }
@@ -172,4 +172,20 @@ json_t *verdict_list_violations(const json_t *verified)
 		(void)json_array_append_new(list, row);
 	}
 	return list;
+}
+
+json_t *verdict_list_host(const struct run *run, const struct host *host)
+{
+	if (!host->is_known)
+		return json_null();
+	json_t *document = host_to_json(host), *arms = json_array();
+	for (size_t arm = 0; arm < PAIRS_ARMS; arm++) {
+		struct host_share share = host_share(host, run->records, run->count, (uint8_t)arm);
+		(void)json_array_append_new(
+			arms, json_pack("{s:I, s:I, s:I, s:I}", "requests", (json_int_t)share.requests, "in_stalls",
+		                        (json_int_t)share.held, "slowest", (json_int_t)share.slowest,
+		                        "slowest_in_stalls", (json_int_t)share.slowest_held));
+	}
+	(void)json_object_set_new(document, "arms", arms);
+	return document;
 }

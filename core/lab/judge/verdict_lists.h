@@ -17,5 +17,6 @@ json_t *verdict_list_blocks(const struct pairs *pairs);
 json_t *verdict_list_stages(const struct run *run);
 json_t *verdict_list_slowest(const struct run *run);
 json_t *verdict_list_violations(const json_t *verified);
+json_t *verdict_list_host(const struct run *run, const struct host *host); /* null: it was not recorded */
 
 #endif

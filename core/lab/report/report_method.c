@@ -36,13 +36,25 @@ static void put_load(const json_t *run, struct buffer *out)
 
 static void put_pairs(const struct report_documents *documents, struct buffer *out)
 {
+	double lives = report_number(documents->run, "comparison.lives");
 	begin(out, "Pairs.");
-	html_add(out,
-	         "A and B took turns in %s pairs of blocks, and chance decided which of the two came first in each. ",
-	         figure_count(report_number(documents->compare, "pairs")).text);
+	html_add(
+		out,
+		"A and B took turns in %s pairs of blocks. Chance decided which of the two came first in one pair, and the other "
+		"came first in the next. ",
+		figure_count(report_number(documents->compare, "pairs")).text);
 	buffer_add_text(
 		out,
-		"Both blocks of a pair had the same schedule and the same payloads. A pair gives one difference, and only the pairs count as observations: requests of one block depend on each other.");
+		"Both blocks of a pair had the same schedule and the same payloads. A pair gives one difference. ");
+	if (lives > 1)
+		html_add(
+			out,
+			"They were spread over %s lives of both servers, each with fresh stores, and only the means of the lives "
+			"count as observations.",
+			figure_count(lives).text);
+	else
+		buffer_add_text(out,
+		                "Only the pairs count as observations: requests of one block depend on each other.");
 	end(out);
 }
 
@@ -118,6 +130,36 @@ static void put_generator(const json_t *generator, struct buffer *out)
 	end(out);
 }
 
+/* Of B, or of the one arm there was. */
+static void put_slowest(const json_t *counts, struct buffer *out)
+{
+	if (!counts)
+		return;
+	html_add(out, "Of the slowest %s requests, %s fell into such stalls. ",
+	         figure_count(report_number(counts, "slowest")).text,
+	         figure_count(report_number(counts, "slowest_in_stalls")).text);
+}
+
+static void put_host(const struct report_documents *documents, struct buffer *out)
+{
+	const json_t *host = report_at(documents->compare, "host"), *judged = report_at(documents->gate, "host");
+	const json_t *known = json_is_object(host) ? host : judged;
+	double dropped = report_number(documents->compare, "dropped");
+	if (!json_is_object(known))
+		return;
+	begin(out, "The host");
+	html_add(
+		out,
+		"was watched beside the server: every millisecond whether it wakes a process in time, ten times a second "
+		"how long its disk takes. It stalled %s times for reasons that were not the server's. ",
+		figure_count(report_number(known, "stalls")).text);
+	put_slowest(json_is_object(judged) ? judged : json_array_get(report_at(host, "arms"), 1), out);
+	if (dropped > 0)
+		html_add(out, "%s pairs were left out for that, both arms of each. ", figure_count(dropped).text);
+	buffer_add_text(out, "What counts as a stall, and when it is the server's own, was fixed before the run.");
+	end(out);
+}
+
 void report_put_method(const struct report_documents *documents, struct buffer *out)
 {
 	const char *design = report_text(documents->compare, "design");
@@ -130,4 +172,5 @@ void report_put_method(const struct report_documents *documents, struct buffer *
 		put_interval(documents->compare, out);
 	put_looks(report_at(documents->compare, "looks"), out);
 	put_generator(report_at(documents->run, "generator"), out);
+	put_host(documents, out);
 }

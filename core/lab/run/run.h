@@ -33,6 +33,7 @@ enum { RUN_RULES = 3 };
 #define RUN_GATE_FILE "gate.yaml"
 #define RUN_BASELINE "baseline.json"
 #define RUN_SAMPLES "samples.jsonl"
+#define RUN_HOST "host.jsonl"
 #define RUN_ROLLBACK "rollback.json"
 #define RUN_REPORT "report.html"
 #define RUN_MANIFEST "MANIFEST.sha256"

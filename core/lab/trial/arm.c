@@ -44,7 +44,7 @@ static void fill_arguments(const struct arm *arm, const char **argv)
 _Noreturn static void become_server(const struct arm *arm, int out)
 {
 	const char *argv[FLAGS_MAX + 1];
-	int log = open(arm->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int log = open(arm->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	sigset_t none;
 	fill_arguments(arm, argv);
 	(void)sigemptyset(&none);

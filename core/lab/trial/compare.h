@@ -34,7 +34,8 @@ struct compare_plan {
 	struct arm_plan arms[2]; /* of a single: the first */
 	const char *directory;   /* the run directory to create */
 	enum compare_design design;
-	size_t pairs;    /* at most */
+	size_t pairs;    /* at most, of all lives */
+	size_t lives;    /* of both servers, each with as many of the pairs; 0 and 1: one */
 	bool sequential; /* stop at a planned look that settles it */
 	int64_t block_ns;
 	double rate; /* requests a second while a block lasts, of both arms together in a duet; above 0 */
@@ -49,11 +50,17 @@ struct compare_plan {
 	bool rollback; /* afterwards, prove that there is a way back: lab/rollback.h */
 	bool keep_stores;
 	json_t *about; /* more members for run.json, borrowed; NULL: none */
+
+	/* Gives the arms fresh stores for another life; those of all lives are scanned and dropped by the new plans' stores. Of more than one
+	 * life. */
+	bool (*renew)(void *context, struct arm_plan arms[2], struct sluice_error *error);
+	void *renew_context;
 };
 
 struct compare_progress {
-	const char *phase;         /* "starting", "warming up", "pair", "verifying" */
+	const char *phase;         /* "starting", "watching the host", "warming up", "pair", "verifying" */
 	size_t pair, pairs;        /* of phase "pair": from 1 */
+	size_t life, lives;        /* from 0 */
 	double a_p95_ms, b_p95_ms; /* of the last pair; 0 before the first */
 };
 

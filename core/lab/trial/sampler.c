@@ -120,7 +120,7 @@ struct sampler *sampler_start(const struct arm *arms, size_t count, const char *
 	pthread_condattr_t monotonic;
 	char *path = run_file(directory, RUN_SAMPLES);
 	struct sampler *sampler = must_calloc(1, sizeof(*sampler));
-	*sampler = (struct sampler){.arms = arms, .count = count, .file = fopen(path, "we"), .origin_ns = origin_ns};
+	*sampler = (struct sampler){.arms = arms, .count = count, .file = fopen(path, "ae"), .origin_ns = origin_ns};
 	(void)pthread_mutex_init(&sampler->lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -356,6 +356,15 @@
 			svg('circle', { cx: round(x(change)), cy: 13, r: 4, class: 'dot' }, hint(percent(change))),
 		);
 
+	/** As in the table, for the line that explains it. */
+	const drawOffScale = () =>
+		svg(
+			'svg',
+			{ viewBox: '0 0 34 26', 'aria-hidden': 'true' },
+			segment(0, 13, 33, 13, 'whisker'),
+			drawWhiskerEnd(Object.assign((value) => value, { low: 0, high: 32 }), 33, -1),
+		);
+
 	const drawWhiskerAxis = (x, width) =>
 		svg(
 			'svg',
@@ -387,6 +396,9 @@
 		}
 		document.querySelector('th.bar').replaceChildren(drawWhiskerAxis(x, width));
 		document.querySelector('[data-note=intervals]').hidden = false;
+		const isOff = metrics.some(({ low, high }) => low < x.low || high > x.high);
+		document.querySelector('[data-note=off-scale]').hidden = !isOff;
+		document.querySelector('[data-mark=off-scale]').replaceChildren(drawOffScale());
 	};
 
 	// ── block by block ────────────────────────────────────────────────────────────────────────────────────────────
@@ -404,15 +416,15 @@
 		return sorted.map((block, i) => ({ ...block, end_s: sorted[i + 1]?.start_s ?? block.start_s + usual }));
 	};
 
-	const blockText = ({ pair, arm, p95_ms, requests, errors }) =>
-		`pair ${pair + 1}, ${'AB'[arm]}: P95 ${milliseconds(p95_ms)}, ${requests} requests, ${errors} unexpected responses`;
+	const blockText = ({ pair, arm, p95_ms, requests, errors, dropped }) =>
+		`pair ${pair + 1}, ${'AB'[arm]}: P95 ${milliseconds(p95_ms)}, ${requests} requests, ${errors} unexpected responses${dropped ? ', left out' : ''}`;
 
 	const drawBlock = (block, x, y) => {
 		const [cx, cy] = [x((block.start_s + block.end_s) / 2), y(block.p95_ms)];
 		const bad = block.errors > 0;
 		return svg(
 			'g',
-			{ class: ARMS[block.arm] },
+			{ class: `${ARMS[block.arm]}${block.dropped ? ' dropped' : ''}` },
 			mark(ARMS[block.arm], cx, cy, 4, blockText(block)),
 			bad && [
 				svg('circle', { cx: round(cx), cy: round(cy), r: 8, class: 'ring' }),
@@ -434,6 +446,68 @@
 					`pair ${pair[0].pair + 1}: ${pair.map(({ arm, p95_ms }) => `${'AB'[arm]} ${milliseconds(p95_ms)}`).join(', then ')}`,
 			)
 			.join('; ');
+
+	// ── the host under the blocks ─────────────────────────────────────────────────────────────────────────────────
+
+	/** What is drawn of a second of the host's record: where it stands in it, and whose stall it has. */
+	const hostStrips = () => [
+		{ name: 'waking', at: 1, markAt: 4, limit: 10, text: 'woken late by' },
+		{ name: 'disk', at: 2, markAt: 5, limit: compare.host.sync_limit_ms, text: 'the disk took' },
+	];
+	const STRIP = 34;
+	const MARKS = ['host-calm', 'own-stall', 'host-stall'];
+
+	const drawStrip = (strip, index, seconds, frame, x) => {
+		const base = index * (STRIP + 10) + STRIP + 6;
+		const most = Math.max(strip.limit * 1.5, ...seconds.map((second) => second[strip.at]));
+		const height = (value) => (Math.log1p(value) / Math.log1p(most)) * STRIP;
+		const bars = seconds.map((second, i) => {
+			const [from, to] = [seconds[i - 1]?.[0] ?? second[0] - 1, second[0]];
+			const bar = box(
+				x(from),
+				base - height(second[strip.at]),
+				Math.max(1, x(to) - x(from)),
+				height(second[strip.at]),
+				MARKS[second[strip.markAt]],
+			);
+			bar.append(hint(`${Math.round(from)} s: ${strip.text} ${milliseconds(second[strip.at])}`));
+			return bar;
+		});
+		return [
+			bars,
+			segment(frame.left, base - height(strip.limit), frame.right, base - height(strip.limit), 'stall-line'),
+			segment(frame.left, base, frame.right, base, 'grid'),
+			label(strip.name, frame.left - 8, base - 4, { 'text-anchor': 'end' }),
+			label(milliseconds(strip.limit), frame.right, base - height(strip.limit) - 3, {
+				'text-anchor': 'end',
+				class: 'small',
+			}),
+		];
+	};
+
+	const hostKeys = (seconds) =>
+		[
+			['host-stall', 'stall of the host'],
+			['own-stall', 'stall that the server caused'],
+		]
+			.filter(([kind]) => seconds.some((second) => [second[4], second[5]].includes(MARKS.indexOf(kind))))
+			.map(([kind, text]) => key('part-key', text, svg('rect', { width: 34, height: 14, class: kind })));
+
+	const drawHost = (frame, x, first, last) => {
+		const seconds = (compare.host?.seconds ?? []).filter(([at]) => at > first && at - 1 < last);
+		if (!seconds.length) return null;
+		const strips = hostStrips();
+		return [
+			drawing(
+				frame.width,
+				strips.length * (STRIP + 10) + 8,
+				'The host meanwhile',
+				`${compare.host.stalls} stalls of the host, ${compare.host.stalls_of_server} that the server caused.`,
+				strips.map((strip, i) => drawStrip(strip, i, seconds, frame, x)),
+			),
+			html('div', {}, hostKeys(seconds)),
+		];
+	};
 
 	const drawBlocks = (width) => {
 		const blocks = withEnds((compare?.blocks ?? []).filter(({ start_s, p95_ms }) => isFigure(start_s, p95_ms)));
@@ -463,6 +537,7 @@
 				pairs.map((pair, i) => drawPair(pair, i, frame, x, y)[1]),
 				blocks.map((block) => drawBlock(block, x, y)),
 			),
+			drawHost(frame, x, first, last),
 		];
 	};
 
@@ -558,16 +633,22 @@
 
 	// ── the slowest requests ──────────────────────────────────────────────────────────────────────────────────────
 
+	/** Behind its bar where there is room, else in it, else before it: a bar too short for that begins far to the right. */
+	const placeOfValue = (x, width, size, room) => {
+		if (x + width + 5 + size < room) return { at: x + width + 5, 'text-anchor': 'start' };
+		if (size + 10 < width) return { at: x + width - 5, 'text-anchor': 'end', class: 'on-part' };
+		return { at: x - 5, 'text-anchor': 'end' };
+	};
+
 	const drawStep = ({ name, start_ms, took_ms }, i, left, scale, room) => {
 		const y = i * 19;
 		const [x, width] = [left + start_ms * scale, took_ms * scale];
-		const behind = x + width + 5;
 		const text = milliseconds(took_ms);
-		const fits = behind + text.length * 6.5 < room;
+		const { at, ...attributes } = placeOfValue(x, width, text.length * 6.5, room);
 		return [
 			label(name, left - 8, y + 13, { 'text-anchor': 'end' }),
 			partBox(name, x, y + 2, width, 14, `${name}: ${text}`),
-			label(text, fits ? behind : x - 5, y + 13, { 'text-anchor': fits ? 'start' : 'end' }),
+			label(text, at, y + 13, attributes),
 		];
 	};
 
