@@ -35,6 +35,8 @@ int cmd_new_stage(int argc, char **argv);
 int cmd_conform(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
+int cmd_listen(int argc, char **argv);
+int cmd_providers(int argc, char **argv);
 int cmd_manual(int argc, char **argv);
 
 #endif

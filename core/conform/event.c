@@ -32,6 +32,7 @@ struct own_event {
 	char detail[SLUICE_DETAIL_MAX];
 	struct sluice_header response_headers[RESPONSE_HEADERS_MAX];
 	size_t response_header_count;
+	struct sluice_bytes response_body; /* of its own */
 	int64_t spans_ns[SLUICE_SPANS_MAX];
 
 	unsigned resumes;
@@ -179,6 +180,11 @@ bool bench_responds(const struct sluice_event *event)
 	return own_of(event)->responds;
 }
 
+struct sluice_bytes bench_response_body(const struct sluice_event *event)
+{
+	return own_of(event)->response_body;
+}
+
 size_t bench_response_headers(const struct sluice_event *event)
 {
 	return own_of(event)->response_header_count;
@@ -322,6 +328,7 @@ bool bench_event_respond(struct sluice_event *event, int status, const char *typ
 		return false;
 	own->status = status;
 	own->responds = true;
+	own->response_body = keep(event, body ? body : "", size);
 	return true;
 }
 

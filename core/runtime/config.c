@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/methods.h"
 #include "runtime/overlay.h"
 #include "runtime/settings.h"
 #include "runtime/signed_id.h"
@@ -451,6 +452,7 @@ struct config *config_load(const struct config_request *request, struct sluice_e
 		return NULL;
 	}
 	keep_warnings(&load);
+	config->methods = methods_of(&config->stages[SLUICE_KIND_AUTH]);
 	fingerprint(config);
 	return config;
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "runtime/dispatcher.h"
+#include "runtime/methods.h"
 #include "runtime/resume.h"
 
 static bool is_kept(enum sluice_verdict verdict)
@@ -33,12 +34,21 @@ static enum sluice_verdict broken_promise(struct instance *instance, struct even
 	                   kind_names[instance->stage.ops->kind]);
 }
 
+/* Other methods are there for verification handshakes, which the auth stage answers itself. */
+static enum sluice_verdict refuse_method(struct event *event)
+{
+	(void)sluice_set_header(&event->pub, "Allow", "POST");
+	return sluice_reject(&event->pub, 405, "use POST");
+}
+
 /* Lets through what a stage of this kind may say, and DONE with a response of its own; a DONE out of place would be a 2xx
  * for an event that nobody stored. */
 static enum sluice_verdict check_verdict(struct instance *instance, struct event *event, enum sluice_verdict verdict)
 {
 	enum sluice_kind kind = instance->stage.ops->kind;
 	int status = event->response.status;
+	if (kind == SLUICE_KIND_AUTH && verdict == SLUICE_PASS && !methods_is_post(&event->pub))
+		return refuse_method(event);
 	bool responds = verdict == SLUICE_DONE && kind <= SLUICE_KIND_PARSE && status / 100 == 2;
 	if (status != RESPONSE_INVALID && (verdict_fits(verdict, kind) || responds))
 		return verdict;

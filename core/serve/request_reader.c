@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "runtime/methods.h"
 #include "serve/forwarded.h"
 #include "serve/request.h"
 #include "serve/service.h"
@@ -19,7 +20,20 @@ enum {
 #define HEALTH_PATH "/api/health"
 
 static const struct refusal not_found = {MHD_HTTP_NOT_FOUND, "no such path", NULL, false};
-static const struct refusal not_post = {MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", "POST", false};
+/* By the methods besides POST that the auth stage answers. */
+#define NOT_ALLOWED(methods, allow) [methods] = {MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", allow, false}
+static const struct refusal not_allowed[METHODS_COUNT] = {
+	NOT_ALLOWED(0, "POST"),
+	NOT_ALLOWED(METHOD_GET, "POST, GET"),
+	NOT_ALLOWED(METHOD_HEAD, "POST, HEAD"),
+	NOT_ALLOWED(METHOD_GET | METHOD_HEAD, "POST, GET, HEAD"),
+	NOT_ALLOWED(METHOD_OPTIONS, "POST, OPTIONS"),
+	NOT_ALLOWED(METHOD_OPTIONS | METHOD_GET, "POST, OPTIONS, GET"),
+	NOT_ALLOWED(METHOD_OPTIONS | METHOD_HEAD, "POST, OPTIONS, HEAD"),
+	NOT_ALLOWED(METHOD_OPTIONS | METHOD_GET | METHOD_HEAD, "POST, OPTIONS, GET, HEAD"),
+};
+#undef NOT_ALLOWED
+
 static const struct refusal not_get = {MHD_HTTP_METHOD_NOT_ALLOWED, "use GET", "GET, HEAD", false};
 static const struct refusal no_length = {MHD_HTTP_LENGTH_REQUIRED,
                                          "Content-Length or Transfer-Encoding: chunked is required", NULL, false};
@@ -80,9 +94,11 @@ static const struct refusal *screen(struct exchange *exchange, const struct requ
 	}
 	if (!request_path_is(facts->path, listen->path))
 		return &not_found;
-	if (strcmp(method, "POST") != 0)
-		return &not_post;
-	if (!head->has_length && !head->chunked)
+	const unsigned methods = atomic_load_explicit(&exchange->service->methods, memory_order_relaxed);
+	const bool is_post = strcmp(method, "POST") == 0;
+	if (!is_post && !methods_have(methods, method))
+		return &not_allowed[methods];
+	if (is_post && !head->has_length && !head->chunked)
 		return &no_length;
 	if (head->has_length && head->length > listen->max_body)
 		return &too_large;

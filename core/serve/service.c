@@ -53,6 +53,7 @@ void service_follow(struct service *service, struct pipeline *pipeline)
 	service->generation++;
 	stats_follow(service->stats, pipeline);
 	atomic_store(&service->writes_profiles, config->observability.latency_profile);
+	atomic_store(&service->methods, config->methods);
 	atomic_store(&service->listen, listen_settings_keep(&service->listen_settings, &config->listen));
 }
 

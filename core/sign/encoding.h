@@ -18,6 +18,13 @@ enum { ENCODED_MAX = 128 /* bytes of text for the largest signature, 64 bytes */
 /* Writes up to 64 bytes; returns the size of the text. base64 is padded, base64url is not. */
 size_t encoding_write(enum encoding encoding, const uint8_t *bytes, size_t size, char text[ENCODED_MAX]);
 
+enum { ENCODED_BYTES_MAX = 1024 /* of the largest signature that is read: RSA of 8192 bits */ };
+
+/* Reads what encoding_write() would write and nothing else, so that one signature has one text; base64url also padded.
+ * False if it is something else, or too long. */
+bool encoding_read(enum encoding encoding, struct sluice_bytes text, uint8_t bytes[ENCODED_BYTES_MAX],
+                   size_t *size_out);
+
 enum key_encoding { KEY_TEXT, KEY_HEX, KEY_BASE64 };
 extern const char *const key_encoding_names[]; /* "text", "hex", "base64"; NULL-terminated */
 

@@ -21,7 +21,7 @@ void signing_key_free(struct signing_key *key); /* NULL is allowed */
 
 /* What stands for the parts of a signed text, by enum part_kind. */
 struct signed_values {
-	struct sluice_bytes of[PART_BODY + 1];
+	struct sluice_bytes of[PART_KINDS];
 };
 
 /* The signature as text, without a NUL; returns its size, 0 if the crypto library has failed. */

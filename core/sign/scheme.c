@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "sign/forms.h"
 
 const char *const scheme_names[] = {
 #define SCHEME(title, ...) title,
@@ -22,31 +23,52 @@ const struct scheme schemes[SCHEME_COUNT] = {
 };
 
 const char *const scheme_digest_names[] = {"sha256", "sha512", "sha1", NULL};
-const char *const scheme_unit_names[] = {"s", "ms", "us", NULL};
-const int64_t scheme_units_ns[] = {SCHEME_SECOND_NS, SCHEME_SECOND_NS / 1000, SCHEME_SECOND_NS / 1000000};
+const char *const scheme_unit_names[] = {"s", "ms", "us", "rfc3339", NULL};
+const int64_t scheme_units_ns[] = {SCHEME_SECOND_NS, SCHEME_SECOND_NS / 1000, SCHEME_SECOND_NS / 1000000,
+                                   SCHEME_DATE_NS};
+
+bool algorithm_is_shared(enum algorithm algorithm)
+{
+	return algorithm == ALGORITHM_HMAC || algorithm == ALGORITHM_SECRET || algorithm == ALGORITHM_BASIC;
+}
+
+bool algorithm_is_public(enum algorithm algorithm)
+{
+	return !algorithm_is_shared(algorithm) && algorithm != ALGORITHM_NONE;
+}
 
 bool scheme_trim_secret(struct sluice_bytes *secret, struct sluice_error *error)
 {
 	return secret_trim(secret, error);
 }
 
+static bool cut(struct sluice_bytes *text, const char *prefix)
+{
+	size_t size = strlen(prefix);
+	if (text->size < size || memcmp(text->data, prefix, size) != 0)
+		return false;
+	text->data += size;
+	text->size -= size;
+	return true;
+}
+
 struct sluice_bytes scheme_key_text(const struct scheme *scheme, struct sluice_bytes secret)
 {
-	size_t size = scheme->key_prefix ? strlen(scheme->key_prefix) : 0;
-	if (size && secret.size >= size && memcmp(secret.data, scheme->key_prefix, size) == 0) {
-		secret.data += size;
-		secret.size -= size;
-	}
-	return secret;
+	struct sluice_bytes bare = secret;
+	if (!scheme->key_prefix)
+		return secret;
+	/* Some senders show the secret with the version of the signatures in front: "v1,whsec_…". */
+	if (scheme->prefix)
+		(void)cut(&bare, scheme->prefix);
+	return cut(&bare, scheme->key_prefix) ? bare : secret;
 }
 
 static const struct placeholder {
 	const char *text;
 	enum part_kind kind;
 } placeholders[] = {
-	{"{id}", PART_ID},
-	{"{timestamp}", PART_TIMESTAMP},
-	{"{body}", PART_BODY},
+	{"{id}", PART_ID},   {"{timestamp}", PART_TIMESTAMP}, {"{body}", PART_BODY}, {"{method}", PART_METHOD},
+	{"{url}", PART_URL}, {"{form}", PART_FORM},
 };
 
 /* The part that `text` begins with; a literal of size 0 if it is a brace that begins no placeholder. */
@@ -72,19 +94,19 @@ size_t scheme_split(const char *text, struct part parts[PARTS_MAX], struct sluic
 		}
 		parts[count] = first_part(rest);
 		if (parts[count].size == 0) {
-			sluice_error_set(error, "expected {id}, {timestamp} or {body} at \"%s\"", rest);
+			sluice_error_set(
+				error, "expected {id}, {timestamp}, {body}, {method}, {url} or {form} at \"%s\"", rest);
 			return 0;
 		}
 		for (size_t i = 0; i < count; i++) {
 			if (parts[count].kind != PART_LITERAL && parts[i].kind == parts[count].kind) {
-				sluice_error_set(
-					error, "expected each of {id}, {timestamp} and {body} once, got \"%s\"", text);
+				sluice_error_set(error, "expected each placeholder once, got \"%s\"", text);
 				return 0;
 			}
 		}
 	}
-	if (!strstr(text, "{body}")) {
-		sluice_error_set(error, "expected a {body} in it, got \"%s\"", text);
+	if (!strstr(text, "{body}") && !strstr(text, "{form}")) {
+		sluice_error_set(error, "expected {body} or {form} in it, got \"%s\"", text);
 		return 0;
 	}
 	return count;

@@ -17,6 +17,8 @@ const struct subcommand sluice_subcommands[] = {
 	{"rollback", cmd_rollback, "let a running server go back to an earlier generation, or to no overlay"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"dead", cmd_dead, "list, show, store again or forget events that the store refused"},
+	{"listen", cmd_listen, "write a pipeline for a known sender, with what to enter at its side"},
+	{"providers", cmd_providers, "list the known senders: scheme, message id, handshake, retries"},
 	{"new-stage", cmd_new_stage, "create a folder with a working stage to start from"},
 	{"manual", cmd_manual, "write the man pages, with the options of every stage found"},
 	LAB_SUBCOMMANDS(LAB_ROW){NULL, NULL, NULL},

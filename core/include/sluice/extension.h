@@ -85,6 +85,17 @@ struct sluice_signed_headers {
 };
 
 /*
+ * auth: which methods besides POST the stage answers, for senders that look at an address before they use it (a verification
+ * handshake). The listener refuses others before they reach it. A request of another method than POST ends at the auth stage:
+ * what it passes is refused with 405 and stored nowhere. From any thread, without a stage: `config` has passed check().
+ */
+#define SLUICE_REQUEST_METHODS "sluice.request-methods/1"
+
+struct sluice_request_methods {
+	bool (*takes)(const void *config, const char *method); /* "GET", "HEAD", "OPTIONS" */
+};
+
+/*
  * persist: the dead letters that dead_letter() has kept, for `sluice dead` and `sluice verify`. Beside a running server or
  * without one; of these functions and the scans, one runs at a time, but drop() may be called from `each`.
  */

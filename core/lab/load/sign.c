@@ -3,7 +3,6 @@
  */
 #include "lab/load/sign.h"
 
-#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,8 +131,13 @@ static bool check_template(const struct scheme *scheme, struct sluice_error *err
 	struct sluice_error cause = {0};
 	if (!is_given(scheme->headers[0].signature))
 		return sluice_error_set(error, "the form: signature_header: expected the header for the signature");
-	if (!scheme_split(scheme->signed_text, parts, &cause))
+	size_t count = scheme_split(scheme->signed_text, parts, &cause);
+	if (!count)
 		return sluice_error_set(error, "the form: signed: %s", cause.text);
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].kind > PART_BODY)
+			return sluice_error_set(error, "the form: signed: expected {id}, {timestamp} and {body} in it, got %s",
+			                        scheme->signed_text);
 	bool sends_time = is_given(scheme->headers[0].timestamp) || is_given(scheme->timestamp_prefix);
 	if (sends_time != (strstr(scheme->signed_text, "{timestamp}") != NULL))
 		return sluice_error_set(
@@ -279,9 +283,9 @@ void signer_write(const struct signer *signer, struct sluice_bytes id, struct sl
 {
 	const struct scheme *scheme = &signer->scheme;
 	const struct scheme_headers *headers = &scheme->headers[0];
-	char time[24] = "", text[ENCODED_MAX];
+	char time[SCHEME_TIME_SIZE] = "", text[ENCODED_MAX];
 	if (signer_signs_time(signer))
-		(void)snprintf(time, sizeof(time), "%" PRId64, wall_ns / scheme->unit_ns);
+		scheme_write_time(scheme, wall_ns, time);
 	struct signed_values values = {{[PART_ID] = can_be_value(id) ? id : (struct sluice_bytes){"none", 4},
 	                                [PART_TIMESTAMP] = {time, strlen(time)},
 	                                [PART_BODY] = body}};
