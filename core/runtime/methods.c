@@ -12,7 +12,7 @@
 static const struct {
 	const char *name;
 	unsigned bit;
-} known[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD}, {"OPTIONS", METHOD_OPTIONS}};
+} known[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD}, {"OPTIONS", METHOD_OPTIONS}, {"POST", METHOD_POST}};
 
 enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 

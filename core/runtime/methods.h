@@ -10,7 +10,13 @@
 
 struct stage_config;
 
-enum { METHOD_GET = 1u << 0, METHOD_HEAD = 1u << 1, METHOD_OPTIONS = 1u << 2, METHODS_COUNT = 1 << 3 };
+enum {
+	METHOD_GET = 1u << 0,
+	METHOD_HEAD = 1u << 1,
+	METHOD_OPTIONS = 1u << 2,
+	METHODS_BESIDES = 1u << 3, /* how many sets of these there are */
+	METHOD_POST = 1u << 3,     /* some of its POSTs have no body, and may come without a length */
+};
 
 /* Those that the stage answers. */
 unsigned methods_of(const struct stage_config *auth);

@@ -22,7 +22,7 @@ enum {
 static const struct refusal not_found = {MHD_HTTP_NOT_FOUND, "no such path", NULL, false};
 /* By the methods besides POST that the auth stage answers. */
 #define NOT_ALLOWED(methods, allow) [methods] = {MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", allow, false}
-static const struct refusal not_allowed[METHODS_COUNT] = {
+static const struct refusal not_allowed[METHODS_BESIDES] = {
 	NOT_ALLOWED(0, "POST"),
 	NOT_ALLOWED(METHOD_GET, "POST, GET"),
 	NOT_ALLOWED(METHOD_HEAD, "POST, HEAD"),
@@ -97,8 +97,8 @@ static const struct refusal *screen(struct exchange *exchange, const struct requ
 	const unsigned methods = atomic_load_explicit(&exchange->service->methods, memory_order_relaxed);
 	const bool is_post = strcmp(method, "POST") == 0;
 	if (!is_post && !methods_have(methods, method))
-		return &not_allowed[methods];
-	if (is_post && !head->has_length && !head->chunked)
+		return &not_allowed[methods % METHODS_BESIDES];
+	if (is_post && !(methods & METHOD_POST) && !head->has_length && !head->chunked)
 		return &no_length;
 	if (head->has_length && head->length > listen->max_body)
 		return &too_large;

@@ -22,7 +22,8 @@ struct handshake {
 		*mark; /* bytes that the body of one holds, so that others are not parsed; NULL: the body is not read */
 	struct handshake_condition {
 		const char *source; /* NULL: no more */
-		const char *value;  /* a text, or the JSON of what is no text; NULL: any text */
+		const char *value;  /* NULL: any text */
+		const char *json;   /* of what is no text, instead */
 	} when[HANDSHAKE_CONDITIONS_MAX];
 
 	/* What must be so, else 403: the text of this source is the pipeline's verify_token. */

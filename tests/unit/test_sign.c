@@ -161,7 +161,7 @@ static const struct {
 	{"template:topsecret", "X-Sig", "the form: expected NAME=VALUE"},
 	{"template:topsecret", "signature_header=X,header=Y", "the form: auth/hmac's template has no option header"},
 	{"template:topsecret", "signature_header=X,encoding=octal", "the form: encoding: there is no \"octal\""},
-	{"template:topsecret", "signature_header=X,signed={id}", "the form: signed: expected a {body}"},
+	{"template:topsecret", "signature_header=X,signed={id}", "the form: signed: expected {body} or {form}"},
 	{"template:topsecret", "signature_header=X,signed={id}{body}", "the form: expected an {id}"},
 	{"template:topsecret", "signature_header=X,id_header=I", "the form: expected an {id}"},
 	{"template:topsecret", "signature_header=X,timestamp_header=T", "the form: expected a {timestamp}"},

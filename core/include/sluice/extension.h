@@ -92,7 +92,8 @@ struct sluice_signed_headers {
 #define SLUICE_REQUEST_METHODS "sluice.request-methods/1"
 
 struct sluice_request_methods {
-	bool (*takes)(const void *config, const char *method); /* "GET", "HEAD", "OPTIONS" */
+	/* "GET", "HEAD", "OPTIONS"; "POST": some of its POSTs have no body, and then come without Content-Length, too. */
+	bool (*takes)(const void *config, const char *method);
 };
 
 /*

@@ -28,10 +28,11 @@ struct config {
 	struct signed_config signing;
 };
 
+/* Public keys are no secret, but what somebody takes for one may be a private key: it is never printed. */
 static const struct sluice_option options[] = {
 	SLUICE_OPTION_CHOICE(struct config, algorithm, .name = "algorithm", .choices = algorithm_names,
                              .fallback = "ed25519", .help = "how signatures are made, where no provider is named"),
-	SLUICE_OPTION_STRINGS(struct config, keys, .name = "keys",
+	SLUICE_OPTION_STRINGS(struct config, keys, .name = "keys", .flags = SLUICE_OPTION_SECRET,
                               .help = "the sender's public keys: PEM, a certificate, a JSON Web Key, base64 or hex; a "
                                       "signature by any of them is accepted"),
 	SLUICE_OPTION_STRINGS(

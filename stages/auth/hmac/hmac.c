@@ -112,8 +112,7 @@ static bool state_init(struct state *state, const struct config *config, struct 
 {
 	*state = (struct state){.networks = NULL};
 	if (!make_scheme(config, &state->scheme, error) ||
-	    !handshakes_init(&state->handshakes, &config->signing.handshake, provider ? provider->handshake : NULL,
-	                     true, error))
+	    !handshakes_init(&state->handshakes, &config->signing.handshake, usual_handshakes(config), true, error))
 		return false;
 	state->networks = origin_networks(&config->signing.networks, error);
 	state->verifier = verifier_create(&state->scheme, error);

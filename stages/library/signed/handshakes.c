@@ -142,16 +142,21 @@ static bool text_is(struct sluice_bytes text, const char *value)
 	return text.data && text.size == strlen(value) && memcmp(text.data, value, text.size) == 0;
 }
 
-static bool holds(struct view *view, const struct handshake_condition *condition)
+static bool holds_json(const struct view *view, const struct handshake_condition *condition)
 {
-	struct sluice_bytes text = read_text(view, condition->source);
-	if (text.data || !condition->value || condition->source[0] != '/')
-		return condition->value ? text_is(text, condition->value) : text.data != NULL;
 	const json_t *value = follow(view->body, condition->source);
 	char *json = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	bool same = json && strcmp(json, condition->value) == 0;
+	bool same = json && strcmp(json, condition->json) == 0;
 	free(json);
 	return same;
+}
+
+static bool holds(struct view *view, const struct handshake_condition *condition)
+{
+	if (condition->json)
+		return holds_json(view, condition);
+	struct sluice_bytes text = read_text(view, condition->source);
+	return condition->value ? text_is(text, condition->value) : text.data != NULL;
 }
 
 static bool applies(const struct handshake *row, struct view *view)
@@ -179,9 +184,10 @@ static bool is_safe_to_sign(struct sluice_bytes text)
 	for (size_t i = 0; i < text.size; i++)
 		if (!text.data[i] || !strchr(allowed, text.data[i]))
 			return false;
-	const char *equals = text.size ? memchr(text.data, '=', text.size) : NULL;
-	if (text.size == 0 || text.size > SIGNED_CHALLENGE_MAX ||
-	    (equals && equals < text.data + text.size - (text.size > 2 ? 2 : text.size)))
+	size_t bare = text.size;
+	while (bare && text.data[bare - 1] == '=') /* padding of base64 */
+		bare--;
+	if (bare == 0 || text.size > SIGNED_CHALLENGE_MAX || memchr(text.data, '=', bare))
 		return false;
 	json_t *json = json_loadb(text.data, text.size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
 	json_decref(json);

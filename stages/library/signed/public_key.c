@@ -87,6 +87,15 @@ static bool read_pem(struct sluice_bytes text, public_key_fn each, void *context
 	return good && (count || sluice_error_set(error, "expected PEM with a public key or a certificate"));
 }
 
+/* The bytes of an Ed25519 key, as the SubjectPublicKeyInfo that it would be in (RFC 8410, section 4). */
+static EVP_PKEY *from_raw(const uint8_t raw[ED25519_SIZE])
+{
+	uint8_t info[12 + ED25519_SIZE] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+	const unsigned char *at = info;
+	memcpy(info + 12, raw, ED25519_SIZE);
+	return d2i_PUBKEY(NULL, &at, sizeof(info));
+}
+
 /* base64 of the key's bytes, or of its SubjectPublicKeyInfo, as SendGrid shows it. */
 static bool read_base64(struct sluice_bytes text, public_key_fn each, void *context, struct sluice_error *error)
 {
@@ -95,8 +104,7 @@ static bool read_base64(struct sluice_bytes text, public_key_fn each, void *cont
 	EVP_PKEY *key = NULL;
 	if (text.size <= sizeof(bytes) && encoding_read_key(KEY_BASE64, text, bytes, &size)) {
 		const unsigned char *at = bytes;
-		key = size == ED25519_SIZE ? EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, size)
-		                           : d2i_PUBKEY(NULL, &at, (long)size);
+		key = size == ED25519_SIZE ? from_raw(bytes) : d2i_PUBKEY(NULL, &at, (long)size);
 	}
 	return give(key, "expected PEM, a JSON Web Key, or a public key in base64 or hex", each, context, error);
 }
@@ -107,7 +115,7 @@ static bool read_hex(struct sluice_bytes text, public_key_fn each, void *context
 	size_t size = 0;
 	EVP_PKEY *key = NULL;
 	if (encoding_read_key(KEY_HEX, text, bytes, &size))
-		key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, size);
+		key = from_raw(bytes);
 	return give(key, "expected an Ed25519 key in hex", each, context, error);
 }
 
@@ -181,7 +189,7 @@ static EVP_PKEY *from_okp(const json_t *jwk)
 	const char *curve = json_string_value(json_object_get(jwk, "crv"));
 	if (!curve || strcmp(curve, "Ed25519") != 0 || read_member(jwk, "x", bytes) != ED25519_SIZE)
 		return NULL;
-	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, ED25519_SIZE);
+	return from_raw(bytes);
 }
 
 static const struct key_type {
