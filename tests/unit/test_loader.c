@@ -89,6 +89,16 @@ static void assert_refused(const char *file, const char *why)
 	buffer_finish(&expected);
 }
 
+START_TEST(test_a_stage_without_options_has_an_empty_table)
+{
+	struct sluice_error error = {0};
+	struct plugin *plugin = loader_open_file(FIXTURES "/auth/scripted.so", &error);
+	ck_assert_msg(plugin != NULL, "%s", error.text);
+	ck_assert_int_eq(plugin->ops.options->type, SLUICE_TYPE_END);
+	loader_close(plugin);
+}
+END_TEST
+
 START_TEST(test_stage_is_loaded_with_its_table_and_hash)
 {
 	char *path[] = {STAGES, NULL};
@@ -97,7 +107,6 @@ START_TEST(test_stage_is_loaded_with_its_table_and_hash)
 	ck_assert_msg(plugin != NULL, "%s", error.text);
 	ck_assert_str_eq(plugin->ops.name, "none");
 	ck_assert_str_eq(plugin->path, STAGES "/auth/none.so");
-	ck_assert_int_eq(plugin->ops.options->type, SLUICE_TYPE_END);
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 	char hex[DIGEST_HEX_SIZE];
 	ck_assert(digest_file(STAGES "/auth/none.so", digest, &error));
@@ -627,6 +636,7 @@ static Suite *suite(void)
 	TCase *files = tcase_create("files");
 	tcase_add_checked_fixture(files, make_folder, remove_folder);
 	tcase_add_test(files, test_stage_is_loaded_with_its_table_and_hash);
+	tcase_add_test(files, test_a_stage_without_options_has_an_empty_table);
 	tcase_add_test(files, test_newer_major_is_refused);
 	tcase_add_test(files, test_newer_minor_is_refused);
 	tcase_add_test(files, test_older_minor_runs);
