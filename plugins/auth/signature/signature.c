@@ -147,7 +147,9 @@ static void state_finish(struct state *state)
 static bool check(const void *config, struct sluice_error *error)
 {
 	struct state *state = malloc(sizeof(*state));
-	bool good = state ? state_init(state, config, error) : sluice_error_set(error, "no memory");
+	if (!state)
+		return sluice_error_set(error, "no memory");
+	bool good = state_init(state, config, error);
 	if (good)
 		state_finish(state);
 	free(state);

@@ -259,8 +259,8 @@ static enum sluice_verdict refuse(struct sluice_event *event, const char *why)
 static bool knows_token(const struct handshakes *handshakes, const struct handshake *row, struct view *view)
 {
 	const char *token = handshakes->token;
-	if (!row->token || (!token && row->token_is_optional))
-		return true;
+	if (!row->token || !token)
+		return !row->token || row->token_is_optional;
 	struct sluice_bytes sent = read_text(view, row->token);
 	return sent.data && signature_equals(sent, token, strlen(token));
 }
@@ -288,7 +288,7 @@ static bool log_confirmation(const struct handshake *row, const struct handshake
 {
 	char text[CHALLENGE_MAX + 1];
 	struct sluice_bytes url = read_text(view, row->confirm);
-	if (!is_trusted(url))
+	if (!url.data || !is_trusted(url))
 		return false;
 	memcpy(text, url.data, url.size);
 	text[url.size] = '\0';
