@@ -6,6 +6,7 @@
 #include "signed/handshakes.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ enum {
 	NAME_MAX_SIZE = 64,
 	DEPTH_MAX = 8,
 };
+
+#define LOG_EVERY_NS INT64_C(1000000000)
 
 static bool add(struct handshakes *handshakes, const char *name, struct sluice_error *error)
 {
@@ -317,6 +320,15 @@ static bool has_room(const struct handshake *row, struct sluice_bytes challenge)
 	return challenge.size <= (row->headers[0].name ? HEADER_CHALLENGE_MAX : CHALLENGE_MAX);
 }
 
+/* At most once a second: anybody can ask for most of them. */
+static void log_answer(const struct handshake *row, const struct handshake_request *request)
+{
+	static _Atomic int64_t last_ns;
+	int64_t now = request->event->host->now_ns(), last = atomic_load(&last_ns);
+	if ((!last || now - last >= LOG_EVERY_NS) && atomic_compare_exchange_strong(&last_ns, &last, now))
+		sluice_log(request->stage, SLUICE_LOG_INFO, "handshake_answered", sluice_text("handshake", row->name));
+}
+
 static enum sluice_verdict answer(const struct handshakes *handshakes, const struct handshake *row,
                                   const struct handshake_request *request, struct view *view)
 {
@@ -337,7 +349,7 @@ static enum sluice_verdict answer(const struct handshakes *handshakes, const str
 		return refuse(event, "the challenge cannot be answered");
 	if (!set_headers(row, request, challenge))
 		return sluice_retry(event, 0, "the bound on bytes in flight is reached");
-	sluice_log(request->stage, SLUICE_LOG_INFO, "handshake_answered", sluice_text("handshake", row->name));
+	log_answer(row, request);
 	return sluice_respond(event, row->status ? row->status : 200, row->type ? row->type : "text/plain", reply.text,
 	                      reply.size);
 }
