@@ -405,6 +405,55 @@ START_TEST(test_gauges_go_from_the_first_block_to_the_last)
 }
 END_TEST
 
+/* A sample a second while the load lasts, `per_second` bytes more each, and one before it that does not count. */
+static void write_samples(int seconds, int per_second)
+{
+	struct buffer text = {0};
+	buffer_add_text(&text, "{\"at_ms\": 10, \"arm\": 0, \"gauges\": {\"process_resident_memory_bytes\": 1}}\n"
+	                       "{\"at_ms\": 1500, \"arm\": 0, \"missed\": \"too busy\"}\n");
+	for (int i = 0; i < seconds; i++)
+		buffer_printf(&text,
+		              "{\"at_ms\": %d, \"arm\": 0, \"gauges\": {\"process_resident_memory_bytes\": %d}}\n",
+		              1000 + 1000 * i, 100000 + per_second * i + i * 7919 % 100);
+	write_text(RUN_SAMPLES, text.data);
+	buffer_finish(&text);
+}
+
+static enum gate_verdict judge_memory_growth(void)
+{
+	const struct gate_criterion *criterion = &gate_criteria[gate_criterion_index("memory_growth")];
+	const struct gate_question question = {criterion, figure("memory_growth"), {.share = 0.2}, 0.95};
+	struct gate_row row = {.criterion = criterion, .limit = 0.2};
+	gate_judge_growth(&question, &row);
+	return row.verdict;
+}
+
+/* Within the limit for as long as the run was: what goes on growing is not certain to stay there. */
+START_TEST(test_growth_of_memory_is_certain_only_if_it_is_at_its_end)
+{
+	static const struct {
+		int seconds, per_second;
+		bool has_interval;
+		enum gate_verdict verdict;
+	} series[] = {{60, 0, true, GATE_MET},
+	              {60, 50, true, GATE_MET},
+	              {60, 600, true, GATE_NOT_CERTIFIED},
+	              {40, 600, false, GATE_MET}};
+	json_t *about = about_run(1);
+	json_object_set_new(about, "blocks",
+	                    json_pack("[{s:i, s:i, s:i, s:i, s:i}]", "arm", 0, "start_ms", 1000, "end_ms", 61000,
+	                              "rss_before_bytes", 100000, "rss_bytes", 119000));
+	write_about(about);
+	for (size_t i = 0; i < sizeof(series) / sizeof(series[0]); i++) {
+		write_samples(series[i].seconds, series[i].per_second);
+		measure(NULL);
+		ck_assert(figure("memory_growth")->has_interval == series[i].has_interval);
+		ck_assert_msg(judge_memory_growth() == series[i].verdict, "case %zu: %g to %g", i,
+		              figure("memory_growth")->change.low, figure("memory_growth")->change.high);
+	}
+}
+END_TEST
+
 START_TEST(test_reasons_against_the_generator_are_said)
 {
 	json_t *about = about_run(1);
@@ -605,6 +654,7 @@ static Suite *make_suite(void)
 	tcase_add_test(directory, test_input_that_is_too_short_is_refused);
 	tcase_add_test(directory, test_violations_are_added_up);
 	tcase_add_test(directory, test_gauges_go_from_the_first_block_to_the_last);
+	tcase_add_test(directory, test_growth_of_memory_is_certain_only_if_it_is_at_its_end);
 	tcase_add_test(directory, test_reasons_against_the_generator_are_said);
 	tcase_add_test(directory, test_last_arm_is_judged_and_the_comparison_is_its_baseline);
 	tcase_add_test(directory, test_run_apart_is_a_weaker_baseline);

@@ -141,6 +141,46 @@ static void be_stolen(void)
 	second->stolen_ms = record.seconds[AT - 1].stolen_ms = 900;
 }
 
+/* What the hypervisor's own work for the disk costs, it takes from the processors. */
+static void burn_disk_until_held(void)
+{
+	for (size_t i = AT - 1; i <= AT; i++) {
+		record.seconds[i].server_kb = record.seconds[i].disk_kb = 540000;
+		record.seconds[i].busy_ms = 800;
+		record.seconds[i].others_ms = 1000;
+		record.seconds[i].stolen_ms = 300;
+	}
+	record.seconds[AT].late_ms = 30;
+}
+
+static void be_dd_until_held(void)
+{
+	for (size_t i = AT - 1; i <= AT; i++) {
+		record.seconds[i].others_kb = record.seconds[i].disk_kb = 200000;
+		record.seconds[i].busy_ms = 900;
+		record.seconds[i].stolen_ms = 300;
+	}
+	record.seconds[AT].late_ms = 30;
+}
+
+static void burn_disk_beside_large_writer(void)
+{
+	burn_disk();
+	record.seconds[AT].busy_ms = record.seconds[AT - 1].busy_ms = 950;
+	record.seconds[AT].server_kb = 400000;
+	record.seconds[AT].others_kb = 110000;
+	record.seconds[AT].disk_kb = 520000;
+}
+
+/* The probe waits for a processor, too. */
+static void burn_processors_until_disk_seems_slow(void)
+{
+	struct host_record_second *second = &record.seconds[AT];
+	second->sync_ms = 60;
+	second->others_kb = 700;
+	second->server_ms = record.seconds[AT - 1].server_ms = 1800;
+}
+
 static void burn_processors(void)
 {
 	struct host_record_second *second = &record.seconds[AT];
@@ -177,7 +217,11 @@ static const struct {
 	{leave_dirty_pages, "the kernel writes what the server has left", HOST_SERVER},
 	{hold_machine, "nobody was woken", HOST_ITSELF},
 	{be_busy_neighbour, "a neighbour has the processors", HOST_OTHERS},
-	{be_stolen, "the hypervisor has them", HOST_OTHERS},
+	{be_stolen, "the hypervisor has them", HOST_ITSELF},
+	{burn_disk_until_held, "the hypervisor has them for what the server writes", HOST_SERVER},
+	{be_dd_until_held, "the hypervisor has them for what a neighbour writes", HOST_OTHERS},
+	{burn_disk_beside_large_writer, "the server writes most, and a neighbour much", HOST_SERVER},
+	{burn_processors_until_disk_seems_slow, "the server leaves the probe no processor", HOST_SERVER},
 	{burn_processors, "the server has them", HOST_SERVER},
 	{burst_in_quiet_second, "the server has them for a moment", HOST_SERVER},
 	{eat_memory, "memory is short", HOST_SERVER},
@@ -193,6 +237,33 @@ START_TEST(test_stall_is_the_servers_unless_the_counters_show_another)
 		              host_cause_names[host.stalls[i].cause]);
 	ck_assert_uint_eq(host_count(&host), cases[_i].cause == HOST_SERVER ? 0 : host.stall_count);
 	ck_assert(host_is_stalled(&host, AT * NS_PER_S, (AT + 1) * NS_PER_S) == (cases[_i].cause != HOST_SERVER));
+}
+END_TEST
+
+/* Two hosts that were recorded: tests/fixtures/host/README.md. */
+static const struct {
+	const char *file;
+	double idle_from_ms, idle_to_ms, from_ms, to_ms; /* of the load */
+	double least, most;                              /* of its time that may lie in stalls of the host */
+} recorded[] = {
+	{"server.jsonl", 258, 2258, 42342, 57339, 0, 0.05},
+	{"neighbour.jsonl", 1702, 3702, 44292, 59344, 0.4, 1},
+};
+
+START_TEST(test_recorded_stalls_are_those_of_whoever_caused_them)
+{
+	char command[512];
+	struct host_span span = {(int64_t)(recorded[_i].idle_from_ms * 1e6), (int64_t)(recorded[_i].idle_to_ms * 1e6)};
+	(void)snprintf(command, sizeof(command), "cp '" TEST_SOURCE_DIR "/tests/fixtures/host/%s' '%s/" RUN_HOST "'",
+	               recorded[_i].file, folder);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_msg(host_read(folder, span, &host, &error), "%s", error.text);
+	double share = host_stalled_share(&host, (int64_t)(recorded[_i].from_ms * 1e6),
+	                                  (int64_t)(recorded[_i].to_ms * 1e6));
+	ck_assert_msg(share >= recorded[_i].least && share <= recorded[_i].most,
+	              "%s: %g of the time, %zu of %zu stalls", recorded[_i].file, share, host_count(&host),
+	              host.stall_count);
+	ck_assert_uint_gt(host.stall_count, 100);
 }
 END_TEST
 
@@ -502,6 +573,7 @@ static Suite *make_suite(void)
 	}
 	tcase_add_loop_test(stalls, test_stall_is_the_servers_unless_the_counters_show_another, 0,
 	                    (int)(sizeof(cases) / sizeof(cases[0])));
+	tcase_add_loop_test(stalls, test_recorded_stalls_are_those_of_whoever_caused_them, 0, 2);
 	tcase_add_test(stalls, test_calm_host_has_no_stall);
 	tcase_add_test(stalls, test_run_without_record_has_no_stall);
 	tcase_add_test(stalls, test_slow_disk_is_measured_by_itself);

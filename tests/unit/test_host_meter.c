@@ -67,6 +67,13 @@ static void write_process(int id, const char *name, int parent, int ticks, int c
 	write_file(text, "proc/%d/io", id);
 }
 
+static void remove_process(int id)
+{
+	char command[160];
+	(void)snprintf(command, sizeof(command), "rm -r '%s/proc/%d'", folder, id);
+	ck_assert_int_eq(system(command), 0);
+}
+
 static void write_machine(int busy_ticks, int stolen_ticks, long long sectors, int flushes)
 {
 	char text[1024];
@@ -113,7 +120,28 @@ START_TEST(test_everybody_gets_what_they_used)
 }
 END_TEST
 
-/* A child that has ended is counted with its parent again; the machine cannot have used more than it did. */
+/* A build that ends hands a minute's writing to its shell at once: that was not written in this second. */
+START_TEST(test_what_ended_children_have_used_is_not_of_this_second)
+{
+	struct host_figures figures;
+	double tick_ms = 1e3 / (double)sysconf(_SC_CLK_TCK);
+	struct host_reader *reader = host_reader_create(folder, LABORATORY, METER);
+	write_process(OTHER, "sh", 50, 5, 0, 100);
+	write_process(OTHER + 1, "make", OTHER, 10, 200, 4000);
+	write_process(OTHER + 2, "cc1", OTHER + 1, 300, 0, 900000);
+	write_machine(1000, 0, 0, 0);
+	host_reader_look(reader, &figures);
+	remove_process(OTHER + 2);
+	remove_process(OTHER + 1);
+	write_process(OTHER, "sh", 50, 5, 10 + 200 + 300 + 8, 100 + 4000 + 900000 + 70);
+	write_machine(1020, 0, 0, 0);
+	host_reader_look(reader, &figures);
+	ck_assert_double_eq_tol(figures.written_bytes[HOST_OWNER_OTHERS], 70, 1e-6);
+	ck_assert_double_eq_tol(figures.processor_ms[HOST_OWNER_OTHERS], 8 * tick_ms, 1e-6);
+	host_reader_free(reader);
+}
+END_TEST
+
 START_TEST(test_others_have_no_more_than_is_left)
 {
 	struct host_figures figures;
@@ -207,6 +235,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(all, set_up, tear_down);
 	tcase_set_timeout(all, 120);
 	tcase_add_test(all, test_everybody_gets_what_they_used);
+	tcase_add_test(all, test_what_ended_children_have_used_is_not_of_this_second);
 	tcase_add_test(all, test_others_have_no_more_than_is_left);
 	tcase_add_test(all, test_meter_records_the_host_and_whose_load_it_is);
 	tcase_add_test(all, test_meter_ends_with_the_laboratory);

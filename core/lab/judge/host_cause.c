@@ -13,7 +13,8 @@
 
 #define QUEUED_SHARE 0.5
 #define MEMORY_SHARE 0.1
-#define PROCESSOR_SHARE 0.5
+#define PROCESSOR_SHARE 0.5 /* of what was used: it is theirs */
+#define BUSY 0.5            /* of the time, of the processors: there is much to do */
 
 #define OTHERS_LEAST 524288.0 /* bytes a second */
 #define OTHERS_SHARE 0.25     /* of the server's */
@@ -24,7 +25,6 @@
 
 #define USUAL_TIMES 1.5
 #define USUAL_SHARE 0.5 /* of the load that is without stalls */
-#define USUAL_BUSY 0.5
 enum { USUAL_LEAST = 5 /* seconds */ };
 
 static void add(struct host_second *sum, const struct host_second *second)
@@ -72,12 +72,18 @@ static double median(double *values, size_t count)
 	return values[count / 2];
 }
 
+/* Without what the hypervisor took. */
+static double used_ms(const struct host_second *second)
+{
+	return second->server_ms + second->laboratory_ms + second->others_ms;
+}
+
 struct host_usual host_usual(const struct host *host, double idle_to_ms)
 {
 	struct host_usual usual = {0};
-	double *figures = must_calloc(3 * host->second_count + 1, sizeof(*figures));
-	double *bytes = figures, *flushes = bytes + host->second_count, *busy = flushes + host->second_count;
-	size_t loaded = 0, quiet = 0;
+	size_t loaded = 0, quiet = 0, room = host->second_count + 1;
+	double *bytes = must_calloc(room, sizeof(*bytes)), *flushes = must_calloc(room, sizeof(*flushes));
+	double *busy = must_calloc(room, sizeof(*busy)), *used = must_calloc(room, sizeof(*used));
 	for (size_t i = 0; i < host->second_count; i++) {
 		const struct host_second *second = &host->seconds[i];
 		if (second->from_ms < idle_to_ms || length_s(second) <= 0)
@@ -87,23 +93,67 @@ struct host_usual host_usual(const struct host *host, double idle_to_ms)
 			continue;
 		bytes[quiet] = (second->disk_bytes + second->disk_read_bytes) / length_s(second);
 		flushes[quiet] = second->flushes / length_s(second);
+		used[quiet] = used_ms(second) / length_s(second);
 		busy[quiet++] = second->busy_ms / 1e3 / length_s(second);
 	}
 	if (quiet >= USUAL_LEAST && (double)quiet >= USUAL_SHARE * (double)loaded)
-		usual = (struct host_usual){median(busy, quiet) < USUAL_BUSY, median(bytes, quiet),
-		                            median(flushes, quiet)};
+		usual = (struct host_usual){median(busy, quiet) < BUSY, median(bytes, quiet), median(flushes, quiet),
+		                            median(used, quiet)};
 	usual.is_known = usual.is_known && usual.flushes > 0; /* the kernel counts them */
-	free(figures);
+	free(bytes);
+	free(flushes);
+	free(busy);
+	free(used);
 	return usual;
 }
 
-static enum host_cause who_was_late(const struct host_stall *stall, const struct host_second *window)
+static bool is_usual(const struct host_usual *usual, const struct host_second *window)
 {
-	double used = window->server_ms + window->laboratory_ms + window->others_ms + window->stolen_ms;
-	bool has_memory = window->memory_ms < MEMORY_SHARE * (window->to_ms - window->from_ms);
-	if (stall->queued_ms < QUEUED_SHARE * (stall->to_ms - stall->from_ms))
-		return has_memory ? HOST_ITSELF : HOST_SERVER;
-	return used > 0 && window->others_ms + window->stolen_ms >= PROCESSOR_SHARE * used ? HOST_OTHERS : HOST_SERVER;
+	double seconds = length_s(window);
+	return usual->is_known &&
+	       window->disk_bytes + window->disk_read_bytes <= USUAL_TIMES * usual->disk_bytes * seconds &&
+	       window->flushes <= USUAL_TIMES * usual->flushes * seconds &&
+	       used_ms(window) <= USUAL_TIMES * usual->processor_ms * seconds;
+}
+
+/* The processors, or the disks, have much to do, and most of it is the server's. */
+static bool loads_processors(const struct host *host, const struct host_second *window)
+{
+	return used_ms(window) >= BUSY * host->processors * (window->to_ms - window->from_ms) &&
+	       window->server_ms >= PROCESSOR_SHARE * used_ms(window);
+}
+
+static bool loads_disks(const struct host_second *window)
+{
+	return window->busy_ms >= BUSY * (window->to_ms - window->from_ms) &&
+	       window->server_bytes > window->others_bytes;
+}
+
+static bool others_use_most(const struct host_second *window)
+{
+	bool disks = window->busy_ms >= BUSY * (window->to_ms - window->from_ms) &&
+	             window->others_bytes >= window->server_bytes;
+	return disks || (window->others_ms > 0 && window->others_ms >= PROCESSOR_SHARE * used_ms(window));
+}
+
+/* The whole machine stood still, or had fewer processors. A hypervisor also does that to one that is busy, with its disks too. */
+static enum host_cause who_held_the_machine(const struct host_usual *usual, const struct host_second *window)
+{
+	if (window->memory_ms >= MEMORY_SHARE * (window->to_ms - window->from_ms) || loads_disks(window))
+		return HOST_SERVER;
+	if (others_use_most(window))
+		return HOST_OTHERS;
+	return is_usual(usual, window) ? HOST_ITSELF : HOST_SERVER;
+}
+
+static enum host_cause who_was_late(const struct host_usual *usual, const struct host_stall *stall,
+                                    const struct host_second *window)
+{
+	bool was_queued = stall->queued_ms >= QUEUED_SHARE * (stall->to_ms - stall->from_ms);
+	if (!was_queued || window->stolen_ms > used_ms(window))
+		return who_held_the_machine(usual, window);
+	return window->others_ms > 0 && window->others_ms >= PROCESSOR_SHARE * used_ms(window) ? HOST_OTHERS
+	                                                                                       : HOST_SERVER;
 }
 
 /* What they have written before, and the disks not yet. */
@@ -121,17 +171,11 @@ static bool is_explained(const struct host *host, const struct host_second *wind
 	       window->disk_bytes < DISK_TIMES_BEFORE * left_to_write(host, window->from_ms);
 }
 
-static bool is_usual(const struct host_usual *usual, const struct host_second *window)
-{
-	double seconds = length_s(window);
-	return usual->is_known &&
-	       window->disk_bytes + window->disk_read_bytes <= USUAL_TIMES * usual->disk_bytes * seconds &&
-	       window->flushes <= USUAL_TIMES * usual->flushes * seconds;
-}
-
 static enum host_cause who_slowed_the_disk(const struct host *host, const struct host_usual *usual,
                                            const struct host_second *window)
 {
+	if (loads_disks(window))
+		return HOST_SERVER;
 	if (window->others_bytes >= OTHERS_LEAST * length_s(window) &&
 	    window->others_bytes >= OTHERS_SHARE * window->server_bytes)
 		return HOST_OTHERS;
@@ -147,6 +191,10 @@ void host_find_cause(const struct host *host, const struct host_usual *usual, st
 	stall->server_bytes = window.server_bytes;
 	stall->others_ms = window.others_ms + window.stolen_ms;
 	stall->server_ms = window.server_ms;
-	stall->cause = stall->kind == HOST_LATE ? who_was_late(stall, &window)
-	                                        : who_slowed_the_disk(host, usual, &window);
+	if (loads_processors(host, &window))
+		stall->cause = HOST_SERVER;
+	else if (stall->kind == HOST_LATE)
+		stall->cause = who_was_late(usual, stall, &window);
+	else
+		stall->cause = who_slowed_the_disk(host, usual, &window);
 }

@@ -6,10 +6,10 @@
 
 #include "lab/judge/host.h"
 
-/* What the disks are asked for in a second of the load without a stall; all medians. */
+/* What the machine is asked for in a second of the load without a stall; all medians. */
 struct host_usual {
 	bool is_known; /* there are enough of them, and the disks had time left */
-	double disk_bytes, flushes;
+	double disk_bytes, flushes, processor_ms;
 };
 
 /* `idle_to_ms`: when the load begins. */

@@ -23,7 +23,9 @@ struct process {
 	pid_t id, parent;
 	uint64_t started; /* with the id: who it is */
 	char name[17];
-	double processor_ms, children_ms, written_bytes; /* since its start */
+	double processor_ms, written_bytes; /* since its start, with those of children that have ended */
+	double own_ms;                      /* without them */
+	double known_ms, known_bytes;       /* what children that have ended since the look before had used by then */
 };
 
 /* Of the whole machine, since its start. */
@@ -80,8 +82,8 @@ static bool read_stat(const struct host_reader *reader, const char *id, struct p
 		return false;
 	(void)snprintf(process->name, sizeof(process->name), "%.*s", (int)(after - name - 1), name + 1);
 	process->started = started;
-	process->processor_ms = (double)(user + system) * reader->tick_ms;
-	process->children_ms = (double)(children_user + children_system) * reader->tick_ms;
+	process->own_ms = (double)(user + system) * reader->tick_ms;
+	process->processor_ms = process->own_ms + (double)(children_user + children_system) * reader->tick_ms;
 	return true;
 }
 
@@ -131,7 +133,7 @@ static void list_processes(struct host_reader *reader)
 		qsort(reader->now.list, reader->now.count, sizeof(*reader->now.list), by_id);
 }
 
-static const struct process *find(const struct processes *processes, pid_t id)
+static struct process *find(const struct processes *processes, pid_t id)
 {
 	struct process wanted = {.id = id};
 	return processes->count > 0 ? bsearch(&wanted, processes->list, processes->count, sizeof(wanted), by_id) : NULL;
@@ -162,21 +164,56 @@ static enum host_owner owner_of(const struct host_reader *reader, const struct p
 	return HOST_OWNER_OTHERS;
 }
 
+static bool is_same(const struct process *one, const struct process *other)
+{
+	return one && other && one->started == other->started;
+}
+
+/* Who waits for a process of the look before: the nearest ancestor that is still there. */
+static struct process *find_heir(const struct host_reader *reader, const struct process *ended)
+{
+	const struct process *ancestor = find(&reader->before, ended->parent);
+	for (int i = 0; ancestor && i < ANCESTORS_MAX; i++) {
+		struct process *now = find(&reader->now, ancestor->id);
+		if (is_same(now, ancestor))
+			return now;
+		ancestor = find(&reader->before, ancestor->parent);
+	}
+	return NULL;
+}
+
+/* The kernel adds to a parent all that a child has ever used when it ends: what was seen of it before is not of this time. */
+static void settle_ended(const struct host_reader *reader)
+{
+	for (size_t i = 0; i < reader->before.count; i++) {
+		const struct process *process = &reader->before.list[i];
+		struct process *heir = is_same(find(&reader->now, process->id), process) ? NULL
+		                                                                         : find_heir(reader, process);
+		if (!heir)
+			continue;
+		heir->known_ms += process->processor_ms;
+		heir->known_bytes += process->written_bytes;
+	}
+}
+
 /* The laboratory's children are the servers, whose time is theirs. */
 static double used_ms(const struct process *process, enum host_owner owner)
 {
-	return process->processor_ms + (owner == HOST_OWNER_LABORATORY ? 0 : process->children_ms);
+	return owner == HOST_OWNER_LABORATORY ? process->own_ms : process->processor_ms - process->known_ms;
 }
 
 static void compare_processes(const struct host_reader *reader, struct host_figures *figures)
 {
+	settle_ended(reader);
 	for (size_t i = 0; i < reader->now.count; i++) {
 		const struct process *now = &reader->now.list[i], *before = find(&reader->before, now->id);
 		enum host_owner owner = owner_of(reader, now);
-		bool is_known = before && before->started == now->started;
-		double used = used_ms(now, owner) - (is_known ? used_ms(before, owner) : 0);
-		double written = now->written_bytes - (is_known ? before->written_bytes : 0);
-		figures->processor_ms[owner] += fmax(0, used);
+		bool is_known = is_same(before, now);
+		double used_before = is_known && owner == HOST_OWNER_LABORATORY ? before->own_ms
+		                     : is_known                                 ? before->processor_ms
+		                                                                : 0;
+		double written = now->written_bytes - now->known_bytes - (is_known ? before->written_bytes : 0);
+		figures->processor_ms[owner] += fmax(0, used_ms(now, owner) - used_before);
 		figures->written_bytes[owner] += fmax(0, written);
 	}
 }
@@ -250,7 +287,7 @@ static void compare_machine(const struct machine *before, const struct machine *
 {
 	double left = now->busy_ms - before->busy_ms - figures->processor_ms[HOST_OWNER_SERVER] -
 	              figures->processor_ms[HOST_OWNER_LABORATORY];
-	/* A child that ends is counted once more with its parent. */
+	/* What came and went between two looks may have been counted with two parents. */
 	figures->processor_ms[HOST_OWNER_OTHERS] = fmin(figures->processor_ms[HOST_OWNER_OTHERS], fmax(0, left));
 	figures->stolen_ms = fmax(0, now->stolen_ms - before->stolen_ms);
 	figures->disk_written_bytes = fmax(0, now->disk_written_bytes - before->disk_written_bytes);

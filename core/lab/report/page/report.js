@@ -463,10 +463,11 @@
 		const height = (value) => (Math.log1p(value) / Math.log1p(most)) * STRIP;
 		const bars = seconds.map((second, i) => {
 			const [from, to] = [seconds[i - 1]?.[0] ?? second[0] - 1, second[0]];
+			const [left, right] = [Math.max(frame.left, x(from)), Math.min(frame.right, x(to))];
 			const bar = box(
-				x(from),
+				left,
 				base - height(second[strip.at]),
-				Math.max(1, x(to) - x(from)),
+				Math.max(1, right - left),
 				height(second[strip.at]),
 				MARKS[second[strip.markAt]],
 			);
@@ -478,7 +479,7 @@
 			segment(frame.left, base - height(strip.limit), frame.right, base - height(strip.limit), 'stall-line'),
 			segment(frame.left, base, frame.right, base, 'grid'),
 			label(strip.name, frame.left - 8, base - 4, { 'text-anchor': 'end' }),
-			label(milliseconds(strip.limit), frame.right, base - height(strip.limit) - 3, {
+			label(tickText(strip.limit), frame.right, base - height(strip.limit) - 3, {
 				'text-anchor': 'end',
 				class: 'small',
 			}),
