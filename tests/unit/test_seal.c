@@ -256,8 +256,8 @@ START_TEST(test_verdict_by_other_rules_is_refused_with_that_reason)
 	hash_again();
 	ck_assert_uint_gt(verify(), 0);
 	char fault[128];
-	(void)snprintf(fault, sizeof(fault), "compare.json: was made by Sluice 0.0.9, by rules %d: verify it with that one",
-	               RUN_RULES - 1);
+	(void)snprintf(fault, sizeof(fault),
+	               "compare.json: was made by Sluice 0.0.9, by rules %d: verify it with that one", RUN_RULES - 1);
 	assert_fault(fault);
 	ck_assert_msg(!strstr(said.data, "compare.json: is not"), "%s", said.data);
 }
