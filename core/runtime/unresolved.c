@@ -22,8 +22,9 @@ bool unresolved_refuse_key(const struct yaml_node *node, const char *where, cons
 	if (close)
 		yaml_fail_at_key(node, error, "%s%s: unknown setting; did you mean \"%s\"?", where, node->key, close);
 	else
-		yaml_fail_at_key(node, error, "%s%s: unknown setting; expected one of: %s", where, node->key,
-		                 expected.data);
+		yaml_fail_at_key(node, error, "%s%s: unknown setting; expected one of: %s%s%s%s", where, node->key,
+		                 expected.data, node->beside ? "; if it belongs to `" : "",
+		                 node->beside ? node->beside : "", node->beside ? "`, indent it deeper" : "");
 	buffer_finish(&expected);
 	return false;
 }

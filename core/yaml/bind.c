@@ -87,8 +87,9 @@ static bool refuse_unknown(const struct bind *bind, const struct yaml_node *node
 		return yaml_fail_at_key(place, error, "%s: unknown setting%s; did you mean \"%s\"?", name, by, close);
 	if (known.count == 0)
 		return yaml_fail_at_key(place, error, "%s: unknown setting%s; nothing can be set here", name, by);
-	return yaml_fail_at_key(place, error, "%s: unknown setting%s; expected one of: %s", name, by,
-	                        join(&known, bind->arena));
+	return yaml_fail_at_key(place, error, "%s: unknown setting%s; expected one of: %s%s%s%s", name, by,
+	                        join(&known, bind->arena), node->beside ? "; if it belongs to `" : "",
+	                        node->beside ? node->beside : "", node->beside ? "`, indent it deeper" : "");
 }
 
 static bool refuse_shape(const struct bind *bind, const struct yaml_node *node, const char *name,
@@ -156,6 +157,21 @@ void bind_warn(const struct bind *bind, const struct yaml_node *node)
 		warnings->items[warnings->count++] = node->formerly;
 }
 
+/* A group without a value; where one stands beside it that may be meant to belong to it, that line is the wrong one. */
+static bool refuse_group(const struct bind *bind, const struct yaml_node *node, const char *name,
+                         const struct known *members, struct sluice_error *error)
+{
+	const struct yaml_node *next = node->next;
+	const struct sluice_option *option;
+	if (next && next->beside && strcmp(next->beside, node->key) == 0 &&
+	    find_table(bind, arena_printf(bind->arena, "%s.%s", name, next->key), &option))
+		return yaml_fail_at_key(next, error,
+		                        "%s%s.%s: indent it deeper than `%s` in line %u, to which it belongs",
+		                        bind->where, name, next->key, node->key, node->key_line);
+	return yaml_fail(node, error, "%s%s: expected a map of: %s, got %s", bind->where, name,
+	                 join(members, bind->arena), yaml_describe(node));
+}
+
 static bool bind_members(const struct bind *bind, const struct yaml_node *map, const char *prefix,
                          struct sluice_error *error)
 {
@@ -174,8 +190,7 @@ static bool bind_members(const struct bind *bind, const struct yaml_node *map, c
 		else if (node->type == YAML_MAP)
 			fits = bind_members(bind, node, group, error);
 		else
-			fits = yaml_fail(node, error, "%s%s: expected a map of: %s, got %s", bind->where, name,
-			                 join(&members, bind->arena), yaml_describe(node));
+			fits = refuse_group(bind, node, name, &members, error);
 		if (!fits)
 			return false;
 	}

@@ -37,6 +37,8 @@ struct yaml_node {
 
 	const char *key; /* of a member of a map, NULL otherwise */
 	unsigned key_line, key_column;
+	const char *
+		beside; /* the key before it in the file's map, if it has nothing behind it: this one may belong there */
 
 	struct yaml_node *first, *last; /* of a LIST or MAP, as written */
 	struct yaml_node *next;         /* in the list or map that has this one */

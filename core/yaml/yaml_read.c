@@ -62,14 +62,81 @@ static yaml_mark_t mark_of_offset(const struct reader *reader, size_t offset)
 	return mark;
 }
 
-static bool line_is_indented_by_tab(const struct reader *reader, size_t line)
+static const char *line_at(const struct reader *reader, size_t line)
 {
 	const char *text = reader->text, *end = reader->text + reader->size;
 	for (; line > 0 && text < end; text++)
 		line -= *text == '\n';
+	return text;
+}
+
+static bool line_is_indented_by_tab(const struct reader *reader, size_t line)
+{
+	const char *text = line_at(reader, line), *end = reader->text + reader->size;
 	while (text < end && *text == ' ')
 		text++;
 	return text < end && *text == '\t';
+}
+
+/* How far a line is indented, and how far what stands behind its "- "; false: it is empty or a comment. */
+static bool measure_line(const struct reader *reader, size_t line, size_t levels[2])
+{
+	const char *start = line_at(reader, line), *end = reader->text + reader->size, *at = start;
+	while (at < end && *at == ' ')
+		at++;
+	levels[0] = levels[1] = (size_t)(at - start);
+	while (end - at > 1 && at[0] == '-' && at[1] == ' ') {
+		for (at++; at < end && *at == ' '; at++)
+			;
+		levels[1] = (size_t)(at - start);
+	}
+	return at < end && *at != '\n' && *at != '\r' && *at != '#';
+}
+
+enum { LEVELS_MAX = 2 * YAML_DEPTH_MAX };
+
+/* The indentations that a line may have, as those above it have them, the deepest first. */
+static size_t list_levels(const struct reader *reader, size_t line, size_t levels_out[LEVELS_MAX])
+{
+	size_t count = 0, own[2], limit = SIZE_MAX;
+	while (line-- > 0 && limit > 0 && count + 2 <= LEVELS_MAX) {
+		if (!measure_line(reader, line, own) || own[0] >= limit)
+			continue;
+		if (own[1] > own[0] && own[1] < limit)
+			levels_out[count++] = own[1];
+		levels_out[count++] = limit = own[0];
+	}
+	return count;
+}
+
+/* Says it where the line that cannot be read is indented like none above it. */
+static bool refuse_indentation(struct reader *reader, size_t line)
+{
+	size_t own[2], levels[LEVELS_MAX];
+	struct buffer expected = {0};
+	if (!measure_line(reader, line, own))
+		return false;
+	size_t count = list_levels(reader, line, levels);
+	bool fits = count == 0;
+	for (size_t i = count; i-- > 0; fits = fits || levels[i] == own[0])
+		buffer_printf(&expected, "%s%zu", !expected.size ? "" : i ? ", " : " or ", levels[i]);
+	if (!fits)
+		refuse(reader, (yaml_mark_t){.line = line, .column = own[0]},
+		       "this line is indented by %zu spaces, which fits none of the lines above it: expected %s",
+		       own[0], expected.data);
+	buffer_finish(&expected);
+	return !fits;
+}
+
+static bool is_about_structure(const char *problem)
+{
+	static const char *const problems[] = {"did not find expected key", "did not find expected '-' indicator",
+	                                       "mapping values are not allowed in this context",
+	                                       "block sequence entries are not allowed in this context"};
+	for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++)
+		if (strcmp(problem, problems[i]) == 0)
+			return true;
+	return false;
 }
 
 static void refuse_syntax(struct reader *reader)
@@ -81,6 +148,10 @@ static void refuse_syntax(struct reader *reader)
 	else if (line_is_indented_by_tab(reader, parser->problem_mark.line))
 		refuse(reader, (yaml_mark_t){.line = parser->problem_mark.line},
 		       "a tab indents this line; YAML takes spaces only");
+	else if (is_about_structure(problem) && refuse_indentation(reader, parser->problem_mark.line))
+		return;
+	else if (strcmp(problem, "could not find expected ':'") == 0)
+		refuse(reader, parser->context_mark, "not valid YAML: a key must be followed by a colon and a space");
 	else if (parser->context)
 		refuse(reader, parser->problem_mark, "not valid YAML: %s %s that begins in line %zu", problem,
 		       parser->context, parser->context_mark.line + 1);
@@ -226,6 +297,7 @@ static bool read_members(struct reader *reader, struct yaml_node *map, size_t de
 			member->key = arena_strdup(reader->arena, (const char *)key.data.scalar.value);
 			member->key_line = (unsigned)key.start_mark.line + 1;
 			member->key_column = (unsigned)key.start_mark.column + 1;
+			member->beside = map->last && yaml_is_null(map->last) ? map->last->key : NULL;
 			yaml_append(map, member);
 		}
 		yaml_event_delete(&key);
