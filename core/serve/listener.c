@@ -35,7 +35,30 @@ static int listen_on(const struct addrinfo *info)
 	return -1;
 }
 
-int listener_open(const char *address, int64_t port, struct sluice_error *error)
+/* Which setting it is about, and what to do. */
+static const struct {
+	int cause;
+	const char *setting, *advice;
+} advices[] = {
+	{EADDRINUSE, "port", "; another program uses it: stop that program, or set another port; 0 picks a free one"},
+	{EACCES, "port",
+         "; ports below 1024 require the capability CAP_NET_BIND_SERVICE: grant it with AmbientCapabilities= in the "
+         "systemd unit or with `setcap cap_net_bind_service=+ep` on the program, or set a port from 1024 and forward to it"},
+	{EADDRNOTAVAIL, "address", "; this machine has no such address: 0.0.0.0 or :: listens on all it has"},
+	{EAFNOSUPPORT, "address", "; this machine has no IPv6: use an IPv4 address"},
+	{0, "address", ""},
+};
+
+static void explain(const char *section, const char *address, int64_t port, int cause, struct sluice_error *error)
+{
+	size_t row = 0;
+	while (advices[row].cause && advices[row].cause != cause)
+		row++;
+	(void)sluice_error_set(error, "%s.%s: cannot listen on %s port %lld: %s%s", section, advices[row].setting,
+	                       address, (long long)port, strerror(cause), advices[row].advice);
+}
+
+int listener_open(const char *section, const char *address, int64_t port, struct sluice_error *error)
 {
 	char service[24];
 	(void)snprintf(service, sizeof(service), "%lld", (long long)port);
@@ -43,18 +66,16 @@ int listener_open(const char *address, int64_t port, struct sluice_error *error)
 	struct addrinfo *found = NULL;
 	int failure = getaddrinfo(address, service, &hints, &found);
 	if (failure != 0) {
-		(void)sluice_error_set(error, "cannot listen on %s port %lld: %s", address, (long long)port,
-		                       gai_strerror(failure));
+		(void)sluice_error_set(error, "%s.address: cannot listen on %s port %lld: %s", section, address,
+		                       (long long)port, gai_strerror(failure));
 		return -1;
 	}
 	int fd = listen_on(found);
 	int cause = errno;
 	freeaddrinfo(found);
-	if (fd >= 0)
-		return fd;
-	(void)sluice_error_set(error, "cannot listen on %s port %lld: %s%s", address, (long long)port, strerror(cause),
-	                       cause == EADDRINUSE ? "; another program uses it; port 0 picks a free one" : "");
-	return -1;
+	if (fd < 0)
+		explain(section, address, port, cause, error);
+	return fd;
 }
 
 static union address name_of(int fd)

@@ -12,8 +12,9 @@
 
 enum { LISTENER_URL_SIZE = 80 };
 
-/* Listens on a numeric address or a host name, without blocking; -1 and a sentence if it cannot. */
-int listener_open(const char *address, int64_t port, struct sluice_error *error);
+/* Listens on a numeric address or a host name, without blocking; -1 and a sentence if it cannot, which names the setting:
+ * `section` is where address and port come from, "listen". */
+int listener_open(const char *section, const char *address, int64_t port, struct sluice_error *error);
 
 /* Where it listens, as "http://127.0.0.1:5000" or "http://[::1]:5000". */
 void listener_get_url(int fd, char url[LISTENER_URL_SIZE]);
