@@ -37,6 +37,7 @@ int cmd_report(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
 int cmd_listen(int argc, char **argv);
 int cmd_providers(int argc, char **argv);
+int cmd_prune(int argc, char **argv);
 int cmd_manual(int argc, char **argv);
 
 #endif

@@ -286,7 +286,8 @@ static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct 
 
 struct audit_source store_audit_source(struct bench *bench)
 {
-	return (struct audit_source){.scan = scan, .audit_scan = audit_scan, .store = bench};
+	return (struct audit_source){
+		.scan = scan, .audit_scan = bench->ops->of.persist->audit_scan ? audit_scan : NULL, .store = bench};
 }
 
 static void tell(void *context, const struct audit_finding *finding)

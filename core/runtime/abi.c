@@ -177,6 +177,11 @@ const struct sluice_dead_letters *abi_dead_letters(const struct sluice_stage_ops
 	return ops->kind == SLUICE_KIND_PERSIST ? sluice_extension_find(ops->extensions, SLUICE_DEAD_LETTERS) : NULL;
 }
 
+const struct sluice_store_retention *abi_retention(const struct sluice_stage_ops *ops)
+{
+	return ops->kind == SLUICE_KIND_PERSIST ? sluice_extension_find(ops->extensions, SLUICE_STORE_RETENTION) : NULL;
+}
+
 const struct sluice_store_maintenance *abi_maintenance(const struct sluice_stage_ops *ops)
 {
 	return ops->kind == SLUICE_KIND_PERSIST ? sluice_extension_find(ops->extensions, SLUICE_STORE_MAINTENANCE)

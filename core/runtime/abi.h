@@ -41,6 +41,9 @@ const struct sluice_queue_backlog *abi_backlog(const struct sluice_stage_ops *op
 /* The store's functions for its dead letters, or NULL. */
 const struct sluice_dead_letters *abi_dead_letters(const struct sluice_stage_ops *ops);
 
+/* The store's function for removing old events, or NULL. */
+const struct sluice_store_retention *abi_retention(const struct sluice_stage_ops *ops);
+
 /* The store's maintenance functions, or NULL. */
 const struct sluice_store_maintenance *abi_maintenance(const struct sluice_stage_ops *ops);
 

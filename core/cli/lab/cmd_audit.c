@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json_writer.h"
 #include "base/printable.h"
@@ -71,6 +72,13 @@ static void write_result(struct output *output, const struct audit_result *resul
 	jsonw_bool(json, "intact", result->violation_count == 0);
 	jsonw_int(json, "events", (int64_t)result->events);
 	jsonw_int(json, "rows", (int64_t)result->rows);
+	jsonw_int(json, "pruned", (int64_t)result->pruned);
+	jsonw_int(json, "prunings", (int64_t)result->prunings);
+	if (result->prunings) {
+		char before[CLOCK_TEXT_SIZE];
+		clock_format_utc(result->pruned_before_ns, before);
+		jsonw_text(json, "pruned_before", before);
+	}
 	jsonw_int(json, "unproven", (int64_t)result->unproven);
 	jsonw_object(json, "violations");
 	for (int i = 0; i < AUDIT_VIOLATIONS; i++)
@@ -104,6 +112,14 @@ static void print_result(const struct audit_result *result)
 		printf("… and %" PRIu64 " more\n", result->violation_count - FINDINGS_MAX);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		printf("%-10s %10" PRIu64 "\n", lines[i].name, lines[i].count);
+	if (result->prunings) {
+		char before[CLOCK_TEXT_SIZE];
+		clock_format_utc(result->pruned_before_ns, before);
+		printf("%-10s %10" PRIu64 "  (in %" PRIu64
+		       " removals of events received before %s at the latest; the log "
+		       "has a line events_pruned for each run)\n",
+		       "pruned", result->pruned, result->prunings, before);
+	}
 	if (result->unproven)
 		printf("%-10s %10" PRIu64 "  (the store keeps their payload in another form)\n", "unproven",
 		       result->unproven);
@@ -133,6 +149,8 @@ static bool verify_store(const struct store *store, const char *head_list, struc
 {
 	static struct audit_head heads[HEADS_MAX];
 	size_t head_count;
+	if (!store->source.audit_scan)
+		return sluice_error_set(error, "persist/%s keeps no audit trail", store->stage->ops->name);
 	if (!read_heads(head_list, heads, &head_count))
 		return sluice_error_set(
 			error,

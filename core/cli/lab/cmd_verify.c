@@ -52,6 +52,8 @@ static void print_result(const struct verify_result *result, const char *directo
 	if (result->violation_count > EXAMPLES_SHOWN)
 		printf("… and %" PRIu64 " more, see %s/" RUN_VERIFY "\n", result->violation_count - EXAMPLES_SHOWN,
 		       directory);
+	if (result->pruned)
+		printf("%-14s %10" PRIu64 "\n", "removed, old", result->pruned);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		printf("%-14s %10" PRIu64 "\n", lines[i].name, lines[i].count);
 	puts(result->violation_count ? "The responses and the stored events do NOT match."

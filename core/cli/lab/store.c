@@ -16,8 +16,6 @@ static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *con
 static bool audit_scan(void *store, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct sluice_stage *stage = store;
-	if (!stage->ops->of.persist->audit_scan)
-		return sluice_error_set(error, "persist/%s keeps no audit trail", stage->ops->name);
 	return stage->ops->of.persist->audit_scan(stage, each, context, error);
 }
 
@@ -31,11 +29,12 @@ bool store_open(struct store *store_out, const struct config_request *request, s
 {
 	struct config *config = config_load(request, error);
 	struct sluice_stage *stage = config ? pipeline_open_store(config, error) : NULL;
+	bool has_trail = stage && stage->ops->of.persist->audit_scan;
 	bool has_letters = stage && abi_dead_letters(stage->ops);
 	*store_out = (struct store){config,
 	                            stage,
 	                            {.scan = scan,
-	                             .audit_scan = audit_scan,
+	                             .audit_scan = has_trail ? audit_scan : NULL,
 	                             .letter_scan = has_letters ? letter_scan : NULL,
 	                             .store = stage}};
 	return stage != NULL;

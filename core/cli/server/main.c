@@ -19,6 +19,7 @@ const struct subcommand sluice_subcommands[] = {
 	{"dead", cmd_dead, "list, show, store again or forget events that the store refused"},
 	{"listen", cmd_listen, "write a pipeline for a known sender, with what to enter at its side"},
 	{"providers", cmd_providers, "list the known senders: scheme, message id, handshake, retries"},
+	{"prune", cmd_prune, "remove old events from the store"},
 	{"new-stage", cmd_new_stage, "create a folder with a working stage to start from"},
 	{"manual", cmd_manual, "write the man pages, with the options of every stage found"},
 	LAB_SUBCOMMANDS(LAB_ROW){NULL, NULL, NULL},

@@ -121,6 +121,26 @@ struct sluice_dead_letters {
 };
 
 /*
+ * persist: removing events that have grown old, for `sluice prune` and for `persist.retention`. Their audit rows stay, and each
+ * transaction that removes some adds a row that names them (record.h). Dead letters stay.
+ */
+#define SLUICE_STORE_RETENTION "sluice.store-retention/1"
+
+/* One step of a walk through the events by id. */
+struct sluice_pruning {
+	int64_t before_ns;     /* events received before this go: wall clock, ns since the Unix epoch */
+	int64_t after_id;      /* looks at events with greater ids; the stage sets it to the last it looked at */
+	size_t max;            /* events to look at, at most */
+	size_t looked, pruned; /* set by the stage; `looked` 0: there are no more */
+};
+
+struct sluice_store_retention {
+	/* Removes the old ones among the next events, durably, in one short transaction that holds up nobody else for longer than
+	 * storing so many would. Beside events being stored, by this process or another. Not of a read_only stage. */
+	bool (*prune)(struct sluice_stage *stage, struct sluice_pruning *pruning, struct sluice_error *error);
+};
+
+/*
  * queue: what a durable queue has, so that its backlog is delivered also when a pipeline no longer uses it. `config` has
  * passed check().
  */

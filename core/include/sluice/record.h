@@ -29,7 +29,20 @@ struct sluice_record {
  * connection, say); its rows are numbered from 1 and each holds the hash of the one before, 32 zero bytes for the
  * first. `covers` lists the events of the transaction, 40 bytes each: the row's id as 8 bytes big-endian, then its
  * digest. The hash over all that is host->audit_hash(): writers and verifiers share the one rule.
+ *
+ * A transaction that removes old events (SLUICE_STORE_RETENTION) has a row as well. Its `covers` begins with the 8 bytes of
+ * SLUICE_PRUNED, with which no id begins; numbers are big-endian:
+ *
+ *     8   SLUICE_PRUNED
+ *     8   the events were received before this: wall clock, ns since the Unix epoch
+ *     8   how many there are
+ *     32  the audit_hash() of a row with all of the above as its writer, position and time 0, previous all zeros, and as its
+ *         covers the list of the events as it would stand in the row that added them
+ *     …   their ids in ascending order, the first as it is and each other one less the one before it, 7 bits in a byte, the
+ *         lowest first, the top bit set in all bytes of a number but the last (LEB128)
  */
+#define SLUICE_PRUNED "\xffpruned\x01"
+
 struct sluice_audit_row {
 	struct sluice_bytes writer; /* unique for all time: 16 random bytes in hex */
 	int64_t position;           /* 1, 2, 3 … */

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/hex.h"
+#include "lab/judge/pruning.h"
 
 enum { COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
 
@@ -27,6 +28,8 @@ const struct audit_words audit_violation_words[AUDIT_VIOLATIONS] = {
 	[AUDIT_COVERED_TWICE] = {"covered_twice", "two rows of the trail cover it"},
 	[AUDIT_STORED_TWICE] = {"stored_twice", "another event before it has its message id"},
 	[AUDIT_MISSING_EVENT] = {"missing_event", "the trail covers it and it is not there"},
+	[AUDIT_BAD_PRUNING] = {"bad_pruning", "the events it removed are not those that the trail covers"},
+	[AUDIT_PRUNED_EVENT] = {"pruned_event", "the trail says that it was removed and it is there"},
 };
 
 struct cover {
@@ -34,6 +37,7 @@ struct cover {
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 	size_t chain; /* index into the result's heads */
 	int64_t position;
+	bool pruned;
 };
 
 /* Half of a SHA-256 is enough to know a message id by. */
@@ -51,6 +55,7 @@ struct audit {
 
 	struct cover *covers;
 	size_t cover_count, cover_room;
+	struct pruning *prunings;
 	size_t next_cover; /* while the events go by */
 	size_t head_room;
 
@@ -105,6 +110,12 @@ static struct audit_head *head_of(struct audit *audit, struct sluice_bytes write
 
 static void keep_covers(struct audit *audit, const struct sluice_audit_row *row)
 {
+	if (pruning_is(row)) {
+		struct pruning *pruning = pruning_keep(row, audit->prunings);
+		pruning->chain = audit->result->head_count - 1;
+		audit->prunings = pruning;
+		return;
+	}
 	if (row->covers.size == 0 || row->covers.size % COVER_SIZE != 0) {
 		report_row(audit, AUDIT_BAD_COVERS, row);
 		return;
@@ -187,12 +198,50 @@ static int by_id(const void *a, const void *b)
 }
 
 /* The covers are in order and each is looked at once; one of the id before is the second of its id. */
-static void skip_cover(struct audit *audit, enum audit_violation violation)
+static void skip_cover(struct audit *audit)
 {
 	const struct cover *cover = &audit->covers[audit->next_cover];
 	bool again = audit->next_cover > 0 && audit->covers[audit->next_cover - 1].id == cover->id;
-	report_cover(audit, again ? AUDIT_COVERED_TWICE : violation, cover);
+	if (again)
+		report_cover(audit, AUDIT_COVERED_TWICE, cover);
+	else if (!cover->pruned)
+		report_cover(audit, AUDIT_MISSING_EVENT, cover);
 	audit->next_cover++;
+}
+
+static struct cover *find_cover(struct audit *audit, int64_t id)
+{
+	const struct cover wanted = {.id = id};
+	return audit->cover_count ? bsearch(&wanted, audit->covers, audit->cover_count, sizeof(wanted), by_id) : NULL;
+}
+
+/* Marks what the pruning removed. False: it names an event that is not covered, or was removed before. */
+static bool mark_pruned(struct audit *audit, const struct pruning *pruning, struct buffer *list)
+{
+	struct pruning_walk walk = {.pruning = pruning};
+	while (pruning_next(&walk)) {
+		struct cover *cover = find_cover(audit, walk.id);
+		if (!cover || cover->pruned)
+			return false;
+		cover->pruned = true;
+		audit->result->pruned++;
+		pruning_add_cover(list, cover->id, cover->digest);
+	}
+	return walk.is_whole;
+}
+
+static void check_pruning(struct audit *audit, const struct pruning *pruning)
+{
+	struct audit_result *result = audit->result;
+	struct buffer list = {0};
+	const char *writer = result->heads[pruning->chain].writer;
+	if (!mark_pruned(audit, pruning, &list) || !pruning_fits(pruning, &list))
+		report(audit, (struct audit_finding){.violation = AUDIT_BAD_PRUNING,
+		                                     .writer = {writer, strlen(writer)},
+		                                     .position = pruning->position});
+	if (!result->prunings++ || pruning->before_ns > result->pruned_before_ns)
+		result->pruned_before_ns = pruning->before_ns;
+	buffer_finish(&list);
 }
 
 static void keep_id(struct audit *audit, const struct sluice_record *record)
@@ -241,13 +290,15 @@ static bool check_event(void *context, const struct sluice_record *record)
 			report_event(audit, AUDIT_ALTERED_EVENT, record->id);
 	}
 	while (audit->next_cover < audit->cover_count && audit->covers[audit->next_cover].id < record->id)
-		skip_cover(audit, AUDIT_MISSING_EVENT);
+		skip_cover(audit);
 	if (audit->next_cover == audit->cover_count || audit->covers[audit->next_cover].id != record->id) {
 		report_event(audit, AUDIT_UNCOVERED, record->id);
 		return true;
 	}
 	const struct cover *cover = &audit->covers[audit->next_cover++];
-	if (memcmp(cover->digest, record->digest, SLUICE_DIGEST_SIZE) != 0)
+	if (cover->pruned)
+		report_cover(audit, AUDIT_PRUNED_EVENT, cover);
+	else if (memcmp(cover->digest, record->digest, SLUICE_DIGEST_SIZE) != 0)
 		report_cover(audit, AUDIT_OTHER_EVENT, cover);
 	return true;
 }
@@ -263,12 +314,15 @@ bool audit_verify(const struct audit_source *source, const struct audit_head *kn
 		check_tails(&audit);
 		if (audit.cover_count > 0)
 			qsort(audit.covers, audit.cover_count, sizeof(*audit.covers), by_id);
+		for (const struct pruning *pruning = audit.prunings; pruning; pruning = pruning->next)
+			check_pruning(&audit, pruning);
 		ok = source->scan(source->store, INT64_MIN, check_event, &audit, error);
 	}
 	while (ok && audit.next_cover < audit.cover_count)
-		skip_cover(&audit, AUDIT_MISSING_EVENT);
+		skip_cover(&audit);
 	if (ok)
 		check_ids(&audit);
+	pruning_free(audit.prunings);
 	free(audit.ids);
 	free(audit.covers);
 	return ok;

@@ -3,7 +3,7 @@
  *
  * Checked are each writer's chain (positions 1, 2, 3 … without a gap, each row holding the hash of the one before, each
  * hash right), each event's digest, that every event is covered by exactly one row, and that every covered event is
- * there as it was, and that no message id is stored twice. A tail cut off a chain cannot be seen in the trail itself: for that, hand in heads that the log has
+ * there as it was or was removed for its age by a row that says so, and that no message id is stored twice. A tail cut off a chain cannot be seen in the trail itself: for that, hand in heads that the log has
  * kept.
  */
 #ifndef LAB_JUDGE_AUDIT_H
@@ -37,6 +37,8 @@ enum audit_violation {
 	AUDIT_COVERED_TWICE, /* an event that two rows cover */
 	AUDIT_MISSING_EVENT, /* a row covers an event that is not there */
 	AUDIT_STORED_TWICE,  /* an event whose message id another one before it has */
+	AUDIT_BAD_PRUNING,   /* a row says that events were removed which the trail does not cover so */
+	AUDIT_PRUNED_EVENT,  /* an event that was removed is there */
 	AUDIT_VIOLATIONS,
 };
 /* Each for programs, "gap", and for people, "a position is missing or there twice". */
@@ -63,6 +65,9 @@ struct audit_head {
 
 struct audit_result {
 	uint64_t events, rows;
+	uint64_t pruned;          /* events that were removed for their age, as rows of the trail say */
+	uint64_t prunings;        /* those rows */
+	int64_t pruned_before_ns; /* the latest bound of theirs; with `prunings` */
 	uint64_t unproven; /* events whose payload the store has rewritten: their digest could not be recomputed */
 	uint64_t violations[AUDIT_VIOLATIONS];
 	uint64_t violation_count; /* of all kinds */

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "lab/judge/names.h"
+#include "lab/judge/pruned.h"
 
 enum { HTTP_ACCEPTED = 202, BLOCK_SIZE = 4096 };
 
@@ -175,12 +176,17 @@ static struct sluice_bytes sent_payload(struct verifier *verifier, const struct 
 	return (struct sluice_bytes){verifier->scratch.data + at, size + strlen(prefix)};
 }
 
+static void digest_sent(struct verifier *verifier, const struct input_event *event, uint8_t digest[SLUICE_DIGEST_SIZE])
+{
+	digest_content(event->event_type, event->stream, event->has_sequence, event->sequence,
+	               sent_payload(verifier, event), digest);
+}
+
 static bool is_same_digest(struct verifier *verifier, const struct input_event *event,
                            const uint8_t digest[SLUICE_DIGEST_SIZE])
 {
 	uint8_t sent[SLUICE_DIGEST_SIZE];
-	digest_content(event->event_type, event->stream, event->has_sequence, event->sequence,
-	               sent_payload(verifier, event), sent);
+	digest_sent(verifier, event, sent);
 	return memcmp(sent, digest, SLUICE_DIGEST_SIZE) == 0;
 }
 
@@ -323,11 +329,41 @@ static bool is_dead(const struct verifier *verifier, const struct message *messa
 	return false;
 }
 
-static void report_lost(struct verifier *verifier)
+static bool is_missing(const struct verifier *verifier, const struct message *message)
+{
+	return message->successes > 0 && message->rows == 0 && !is_dead(verifier, message);
+}
+
+static bool was_pruned(struct verifier *verifier, const struct message *message, struct pruned *pruned)
+{
+	uint8_t digest[SLUICE_DIGEST_SIZE];
+	for (size_t i = message->first_send; i != NAMES_NONE; i = verifier->sends[i].next) {
+		digest_sent(verifier, verifier->sends[i].event, digest);
+		if (is_success(&verifier->sends[i]) && pruned_take(pruned, digest))
+			return true;
+	}
+	return false;
+}
+
+/* The trail is read only where something is missing. */
+static bool read_pruned(const struct verifier *verifier, const struct audit_source *source, struct pruned *pruned,
+                        struct sluice_error *error)
+{
+	bool missing = false;
+	for (size_t i = 0; i < verifier->ids.count && !missing; i++)
+		missing = is_missing(verifier, &verifier->messages[i]);
+	return !missing || !source->audit_scan || pruned_read(source, pruned, error);
+}
+
+static void report_lost(struct verifier *verifier, struct pruned *pruned)
 {
 	for (size_t i = 0; i < verifier->ids.count; i++) {
 		const struct message *message = &verifier->messages[i];
-		if (message->successes > 0 && message->rows == 0 && !is_dead(verifier, message))
+		if (!is_missing(verifier, message))
+			continue;
+		if (was_pruned(verifier, message, pruned))
+			verifier->result->pruned++;
+		else
 			report(verifier, VERIFY_LOST, message,
 			       message->acceptances > 0 ? "answered 202, and not stored"
 			                                : "answered as a duplicate of what is stored, and not stored");
@@ -377,8 +413,11 @@ bool verify_store(const struct verify_plan *plan, const struct audit_source *sou
 	if (good) {
 		good = source->scan(source->store, INT64_MIN, take_row, &verifier, error);
 	}
+	struct pruned pruned = {0};
+	good = good && read_pruned(&verifier, source, &pruned, error);
 	if (good)
-		report_lost(&verifier);
+		report_lost(&verifier, &pruned);
+	pruned_finish(&pruned);
 	finish(&verifier);
 	return good;
 }

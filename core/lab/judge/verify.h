@@ -64,6 +64,7 @@ struct verify_result {
 	uint64_t unanswered;     /* stored, but no request got a 2xx */
 	uint64_t accepted_twice; /* messages with more than one 202 */
 	uint64_t dead;           /* answered, and what was sent is a dead letter */
+	uint64_t pruned;         /* answered, and what was sent was removed from the store for its age */
 	uint64_t foreign;        /* rows that this arm has not sent */
 	uint64_t violations[VERIFY_VIOLATIONS];
 	uint64_t violation_count; /* of all kinds */
@@ -80,7 +81,7 @@ bool verify_read_input(const struct run *run, const char *path, struct input *in
 bool verify_plan_init(struct verify_plan *plan_out, const struct run *run, int arm, const struct input *input,
                       struct sluice_error *error);
 
-/* Goes through the store; of the source scan() and letter_scan() are used. False: it could not be read, and the result means nothing.
+/* Goes through the store; audit_scan(), which may be NULL, is used where something is missing that may have been removed for its age. False: it could not be read, and the result means nothing.
  * The result is freed with verify_result_finish() in either case. */
 bool verify_store(const struct verify_plan *plan, const struct audit_source *source, struct verify_result *result_out,
                   struct sluice_error *error);

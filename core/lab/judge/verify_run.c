@@ -88,6 +88,8 @@ json_t *verify_to_json(const struct verify_result *result)
 	json_t *object = json_object(), *examples = json_array();
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		(void)json_object_set_new(object, counts[i].name, json_integer((json_int_t)counts[i].count));
+	if (result->pruned)
+		(void)json_object_set_new(object, "pruned", json_integer((json_int_t)result->pruned));
 	for (size_t i = 0; i < result->example_count; i++)
 		(void)json_array_append_new(examples, example_to_json(&result->examples[i]));
 	(void)json_object_set_new(object, "examples", examples);

@@ -45,12 +45,55 @@ void chain_begin(const struct chain *chain, const struct sluice_host *host, stru
 	memcpy(row_out->previous, chain->head, SLUICE_DIGEST_SIZE);
 }
 
+static void seal(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t size,
+                 struct sluice_audit_row *row_out)
+{
+	chain_begin(chain, host, row_out);
+	row_out->covers = (struct sluice_bytes){(const char *)covers, size};
+	host->audit_hash(row_out, row_out->hash);
+}
+
 void chain_next(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
                 struct sluice_audit_row *row_out)
 {
-	chain_begin(chain, host, row_out);
-	row_out->covers = (struct sluice_bytes){(const char *)covers, count * CHAIN_COVER_SIZE};
-	host->audit_hash(row_out, row_out->hash);
+	seal(chain, host, covers, count * CHAIN_COVER_SIZE, row_out);
+}
+
+int64_t chain_covered_id(const uint8_t *cover)
+{
+	uint64_t id = 0;
+	for (int byte = 0; byte < 8; byte++)
+		id = id << 8 | cover[byte];
+	return (int64_t)id;
+}
+
+/* LEB128 */
+static uint8_t *put_step(uint8_t *at, uint64_t number)
+{
+	for (; number >= 0x80; number >>= 7)
+		*at++ = (uint8_t)(number | 0x80);
+	*at++ = (uint8_t)number;
+	return at;
+}
+
+void chain_prune(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
+                 int64_t before_ns, uint8_t *room, struct sluice_audit_row *row_out)
+{
+	memcpy(room, SLUICE_PRUNED, 8);
+	uint8_t *at = put_number(put_number(room + 8, (uint64_t)before_ns), count);
+	const struct sluice_audit_row list = {
+		.writer = {(const char *)room, (size_t)(at - room)},
+		.covers = {(const char *)covers, count * CHAIN_COVER_SIZE},
+	};
+	host->audit_hash(&list, at);
+	at += SLUICE_DIGEST_SIZE;
+	uint64_t last = 0;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t id = (uint64_t)chain_covered_id(covers + i * CHAIN_COVER_SIZE);
+		at = put_step(at, id - last);
+		last = id;
+	}
+	seal(chain, host, room, (size_t)(at - room), row_out);
 }
 
 void chain_prefix(const struct sluice_audit_row *row, uint8_t prefix[CHAIN_PREFIX_SIZE])

@@ -14,6 +14,7 @@ enum {
 	CHAIN_WRITER_SIZE = 33, /* 16 random bytes in hex and a NUL */
 	CHAIN_COVER_SIZE = 40,  /* an id and a digest in sluice_audit_row.covers */
 	CHAIN_PREFIX_SIZE = 88, /* see chain_prefix() */
+	CHAIN_PRUNED_HEAD = 56, /* before the ids in the row of a pruning; see sluice_audit_row */
 };
 
 struct chain {
@@ -30,9 +31,17 @@ void chain_init(struct chain *chain, const struct sluice_host *host);
 /* Writes the CHAIN_COVER_SIZE bytes that say: this event is part of the transaction. */
 void chain_cover(uint8_t *cover, int64_t id, const uint8_t digest[SLUICE_DIGEST_SIZE]);
 
+int64_t chain_covered_id(const uint8_t *cover);
+
 /* The row for a transaction that covers `count` events. It borrows from the chain and from `covers`. */
 void chain_next(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
                 struct sluice_audit_row *row_out);
+
+/* The row for a transaction that has removed `count` events received before `before_ns`, listed in `covers` with ascending ids. Its own
+ * covers are written to `room`, which has CHAIN_PRUNED_SIZE(count) bytes. */
+#define CHAIN_PRUNED_SIZE(count) (CHAIN_PRUNED_HEAD + (size_t)10 * (count))
+void chain_prune(const struct chain *chain, const struct sluice_host *host, const uint8_t *covers, size_t count,
+                 int64_t before_ns, uint8_t *room, struct sluice_audit_row *row_out);
 
 /* The same, where the store itself adds covers and hash: the row without them. */
 void chain_begin(const struct chain *chain, const struct sluice_host *host, struct sluice_audit_row *row_out);

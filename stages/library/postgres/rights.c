@@ -24,6 +24,8 @@ static const char *const missing[] = {
                                            "('webhook_events', 'INSERT'), ('webhook_audit_trail', 'SELECT'), "
                                            "('webhook_audit_trail', 'INSERT'), "
                                            "('webhook_dead_letters', 'SELECT'), ('webhook_dead_letters', 'INSERT')"),
+	[RIGHTS_PRUNE] =
+		"SELECT format('GRANT DELETE ON %I.%I TO %I', nspname, relname, current_user) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relname = 'webhook_events' AND pg_table_is_visible(c.oid) AND NOT has_table_privilege(c.oid, 'DELETE')",
 };
 
 static bool ask(struct connection *connection, const char *sql, char *answer, size_t room, struct sluice_error *error)

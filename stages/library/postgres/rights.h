@@ -17,6 +17,7 @@ enum rights {
 	RIGHTS_MAKE_TABLES, /* in that schema, which exists */
 	RIGHTS_READ,        /* those tables that exist */
 	RIGHTS_WRITE,       /* likewise */
+	RIGHTS_PRUNE,       /* events */
 };
 
 /* Whether the role has them, asked within a transaction. One that may use some columns of a table counts as having the

@@ -6,6 +6,7 @@
 #include "figures.h"
 #include "letter.h"
 #include "probe.h"
+#include "prune.h"
 #include "reader.h"
 #include "schema.h"
 #include "start.h"
@@ -111,7 +112,7 @@ void store_events(struct sluice_stage *stage, struct sluice_batch *batch)
 	pool_give(&store->pool, connection);
 }
 
-static struct connection *take_for_letter(struct sluice_stage *stage, struct sluice_error *error)
+static struct connection *take_connection(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct store *store = stage->state;
@@ -126,7 +127,7 @@ bool store_dead_letter(struct sluice_stage *stage, struct sluice_event *event, c
                        struct sluice_error *error)
 {
 	struct store *store = stage->state;
-	struct connection *connection = take_for_letter(stage, error);
+	struct connection *connection = take_connection(stage, error);
 	if (!connection)
 		return false;
 	bool ok = letter_keep(connection, event, reason, error);
@@ -171,10 +172,21 @@ static bool scan_letters(struct sluice_stage *stage, int64_t after_id, sluice_le
 static bool drop_letter(struct sluice_stage *stage, int64_t id, struct sluice_error *error)
 {
 	struct store *store = stage->state;
-	struct connection *connection = take_for_letter(stage, error);
+	struct connection *connection = take_connection(stage, error);
 	if (!connection)
 		return false;
 	bool ok = letter_drop(connection, id, error);
+	pool_give(&store->pool, connection);
+	return ok;
+}
+
+static bool prune(struct sluice_stage *stage, struct sluice_pruning *pruning, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	struct connection *connection = take_connection(stage, error);
+	if (!connection)
+		return false;
+	bool ok = prune_events(connection, pruning, error);
 	pool_give(&store->pool, connection);
 	return ok;
 }
@@ -228,8 +240,10 @@ static bool show_figures(struct sluice_stage *stage, struct sluice_observer *obs
 
 static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = show_figures, .drop = drop};
 static const struct sluice_dead_letters dead_letters = {.scan = scan_letters, .drop = drop_letter};
+static const struct sluice_store_retention retention = {.prune = prune};
 const struct sluice_extension store_extensions[] = {
 	{SLUICE_STORE_MAINTENANCE, &maintenance},
 	{SLUICE_DEAD_LETTERS, &dead_letters},
+	{SLUICE_STORE_RETENTION, &retention},
 	SLUICE_EXTENSION_END,
 };

@@ -84,13 +84,29 @@ static enum fault try_statement(struct connection *connection, statement_fn stat
 	return fault;
 }
 
+/* The row that was in its way is gone: pruned, or the event's own has never come to be. */
+static enum sluice_verdict insert_again(struct work *work, struct sluice_event *event)
+{
+	PGresult *inserted = NULL;
+	enum fault fault = try_statement(work->connection, insert_events, &event, 1, &inserted);
+	bool stored = fault == FAULT_NONE && PQntuples(inserted) > 0;
+	PQclear(inserted);
+	if (stored)
+		return SLUICE_PASS;
+	if (fault == FAULT_NONE)
+		return row_vanished(work->connection, event);
+	if (fault == FAULT_REFUSED)
+		return sluice_fail(event, "PostgreSQL refuses this event: %s", work->connection->trouble.text);
+	return sluice_retry(event, 0, "PostgreSQL could not commit: %s", work->connection->trouble.text);
+}
+
 /* The row of what was found, if it is the one for the place. */
 static enum sluice_verdict compare(struct work *work, struct sluice_event *event, const PGresult *found, int line,
                                    size_t place)
 {
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 	if (line == PQntuples(found) || column_int64(found, line, FOUND_PLACE) != (int64_t)place)
-		return row_vanished(work->connection, event);
+		return insert_again(work, event);
 	column_digest(found, line, FOUND_DIGEST, digest);
 	return row_compare(event, digest, column_bytes(found, line, FOUND_REQUEST_ID));
 }

@@ -162,6 +162,12 @@ static bool drop_letter(struct sluice_stage *stage, int64_t id, struct sluice_er
 	return writer_drop_letter(&store->writer, id, error);
 }
 
+static bool prune(struct sluice_stage *stage, struct sluice_pruning *pruning, struct sluice_error *error)
+{
+	struct store *store = stage->state;
+	return writer_prune(&store->writer, pruning, error);
+}
+
 static void observe(struct sluice_stage *stage, struct sluice_observer *observer)
 {
 	struct store *store = stage->state;
@@ -242,9 +248,11 @@ static const struct sluice_persist_ops ops = {
 
 static const struct sluice_store_maintenance maintenance = {.maintain = maintain, .stats = stats, .drop = drop};
 static const struct sluice_dead_letters dead_letters = {.scan = scan_letters, .drop = drop_letter};
+static const struct sluice_store_retention retention = {.prune = prune};
 static const struct sluice_extension extensions[] = {
 	{SLUICE_STORE_MAINTENANCE, &maintenance},
 	{SLUICE_DEAD_LETTERS, &dead_letters},
+	{SLUICE_STORE_RETENTION, &retention},
 	SLUICE_EXTENSION_END,
 };
 

@@ -27,6 +27,9 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 		"SELECT 1 FROM webhook_events WHERE id = ?9 AND message_id IS ?1 AND event_type IS ?2 AND stream IS ?3 AND sequence IS ?4 AND payload = ?5 AND digest = ?6 AND request_id = ?7",
 	[WRITER_TRIGGERS] = (FIND_TRIGGERS),
 	[WRITER_DROP_LETTER] = "DELETE FROM webhook_dead_letters WHERE id = ?1",
+	[WRITER_LOOK_AT_OLD] =
+		"SELECT id, received_at < ?2, digest FROM webhook_events WHERE id > ?1 ORDER BY id LIMIT ?3",
+	[WRITER_PRUNE] = "DELETE FROM webhook_events WHERE id = ?1",
 	[WRITER_DATA_VERSION] = "PRAGMA data_version",
 };
 

@@ -5,13 +5,13 @@
  */
 #include "writer.h"
 
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "real_clock.h"
 #include "statements.h"
+#include "transaction.h"
 
 /* Internal: an event of which this transaction has not yet said anything. No verdict of a persist stage is WAIT. */
 #define UNDECIDED SLUICE_WAIT
@@ -75,19 +75,6 @@ void writer_destroy(struct writer *writer)
 	free(writer->covers);
 }
 
-/* Whoever pauses the writer goes before all who wait for the lock: without that, steady load would never let it in. */
-static void enter(struct writer *writer)
-{
-	(void)pthread_mutex_lock(&writer->lock);
-	while (atomic_load(&writer->pauses) > 0)
-		(void)pthread_cond_wait(&writer->resumed, &writer->lock);
-}
-
-static void leave(struct writer *writer)
-{
-	(void)pthread_mutex_unlock(&writer->lock);
-}
-
 void writer_pause(struct writer *writer)
 {
 	(void)atomic_fetch_add(&writer->pauses, 1);
@@ -99,76 +86,6 @@ void writer_resume(struct writer *writer)
 	(void)atomic_fetch_sub(&writer->pauses, 1);
 	(void)pthread_cond_broadcast(&writer->resumed);
 	(void)pthread_mutex_unlock(&writer->lock);
-}
-
-static void roll_back(struct writer *writer)
-{
-	if (writer->db && !sqlite3_get_autocommit(writer->db)) /* SQLite rolls back by itself after the worst errors */
-		(void)statements_run(writer, WRITER_ROLLBACK);
-}
-
-/* Committed is not yet stored: a sync may have failed, or the log may be gone. */
-static bool commit(struct writer *writer)
-{
-	return statements_run(writer, WRITER_COMMIT) && !disk_is_doubted(writer->disk);
-}
-
-/* Whether what went wrong may be over once all files are opened again. */
-static bool is_about_the_files(int code)
-{
-	switch (code & 0xff) {
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_CANTOPEN:
-	case SQLITE_PROTOCOL:
-		return true;
-	case SQLITE_IOERR:
-		return code != SQLITE_IOERR_WRITE;
-	default:
-		return false;
-	}
-}
-
-/* Why the transaction at hand could not be finished. */
-static void find_cause(struct writer *writer, char cause_out[TROUBLE_SIZE])
-{
-	if (writer->dropped) {
-		(void)snprintf(cause_out, TROUBLE_SIZE, "the database dropped %s without an error (a trigger?)",
-		               writer->dropped);
-		return;
-	}
-	if (!disk_is_doubted(writer->disk)) {
-		int code = sqlite3_extended_errcode(writer->db);
-		trouble_explain(writer->db, cause_out);
-		if (!is_about_the_files(code))
-			return;
-		disk_doubt(writer->disk, cause_out, (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB);
-	}
-	char doubt[DISK_DOUBT_SIZE];
-	disk_get_doubt(writer->disk, doubt);
-	(void)snprintf(cause_out, TROUBLE_SIZE, "%s", doubt);
-}
-
-/* Inside a transaction: whether other connections have committed since the last one. What they have done to the rows,
- * or which rows a restored copy lacks, nobody here can know; which triggers they have made, can be asked. */
-static bool begin(struct writer *writer)
-{
-	writer->dropped = NULL;
-	disk_look_at_index(writer->disk);
-	if (!writer->db || disk_is_doubted(writer->disk) || !statements_run(writer, WRITER_BEGIN))
-		return false;
-	int64_t version, triggers;
-	if (!statements_ask(writer, WRITER_DATA_VERSION, &version))
-		return false;
-	if (version == writer->data_version)
-		return true;
-	if (!statements_ask(writer, WRITER_TRIGGERS, &triggers))
-		return false;
-	if (writer->data_version)
-		trouble_rename_store(writer->trouble, "another connection has changed the database");
-	writer->has_triggers = triggers;
-	writer->data_version = version;
-	return true;
 }
 
 static void bind_text(sqlite3_stmt *statement, int parameter, struct sluice_bytes text)
@@ -213,20 +130,6 @@ static enum progress classify(struct writer *writer, enum writer_statement which
 	default:
 		return BROKEN;
 	}
-}
-
-static bool add_cover(struct writer *writer, int64_t id, const uint8_t *digest)
-{
-	if (writer->cover_count == writer->cover_room) {
-		size_t room = writer->cover_room ? 2 * writer->cover_room : 64;
-		uint8_t *covers = realloc(writer->covers, room * CHAIN_COVER_SIZE);
-		if (!covers)
-			return false;
-		writer->covers = covers;
-		writer->cover_room = room;
-	}
-	chain_cover(writer->covers + writer->cover_count++ * CHAIN_COVER_SIZE, id, digest);
-	return true;
 }
 
 /* The row was not inserted because its message id is there already: DONE, REJECT, or neither. */
@@ -279,7 +182,7 @@ static enum progress insert(struct writer *writer, struct sluice_event *event, e
 		return REFUSED;
 	}
 	*verdict = SLUICE_PASS;
-	return add_cover(writer, id, sluice_digest(event)) ? WENT_WELL : BROKEN;
+	return transaction_cover(writer, id, sluice_digest(event)) ? WENT_WELL : BROKEN;
 }
 
 /* insert() of one row that may be refused: then it is decided, and the transaction is as if it had never been tried. */
@@ -297,22 +200,6 @@ static enum progress insert_carefully(struct writer *writer, struct sluice_event
 	return progress == WENT_WELL && !statements_run(writer, WRITER_RELEASE) ? BROKEN : progress;
 }
 
-static enum progress write_audit_row(struct writer *writer, const struct sluice_audit_row *row)
-{
-	sqlite3_stmt *statement = writer->statements[WRITER_AUDIT];
-	bind_text(statement, 1, row->writer);
-	(void)sqlite3_bind_int64(statement, 2, row->position);
-	(void)sqlite3_bind_int64(statement, 3, row->written_at_ns / 1000);
-	(void)sqlite3_bind_blob64(statement, 4, row->covers.data, row->covers.size, SQLITE_STATIC);
-	(void)sqlite3_bind_blob(statement, 5, row->previous, SLUICE_DIGEST_SIZE, SQLITE_STATIC);
-	(void)sqlite3_bind_blob(statement, 6, row->hash, SLUICE_DIGEST_SIZE, SQLITE_STATIC);
-	if (!statements_run(writer, WRITER_AUDIT))
-		return BROKEN;
-	if (sqlite3_changes(writer->db) == 0)
-		writer->dropped = "an audit row";
-	return writer->dropped ? BROKEN : WENT_WELL;
-}
-
 static enum progress insert_all(struct writer *writer, struct sluice_batch *batch, bool carefully)
 {
 	writer->cover_count = 0;
@@ -327,13 +214,6 @@ static enum progress insert_all(struct writer *writer, struct sluice_batch *batc
 	return WENT_WELL;
 }
 
-static int64_t covered_id(const struct writer *writer, size_t cover)
-{
-	uint64_t id;
-	memcpy(&id, writer->covers + cover * CHAIN_COVER_SIZE, sizeof(id));
-	return (int64_t)be64toh(id);
-}
-
 /* What one event's row or the audit row set off may be at the expense of another's. */
 static enum progress check_all(struct writer *writer, const struct sluice_batch *batch)
 {
@@ -341,7 +221,7 @@ static enum progress check_all(struct writer *writer, const struct sluice_batch 
 	for (size_t i = 0; writer->has_triggers && i < batch->count; i++) {
 		if (batch->verdicts[i] != SLUICE_PASS)
 			continue;
-		if (!stands(writer, batch->events[i], covered_id(writer, cover++)))
+		if (!stands(writer, batch->events[i], chain_covered_id(writer->covers + cover++ * CHAIN_COVER_SIZE)))
 			writer->dropped = "or altered an event";
 	}
 	return writer->dropped ? BROKEN : WENT_WELL;
@@ -354,12 +234,12 @@ static enum progress transact(struct writer *writer, struct sluice_batch *batch,
 	struct sluice_audit_row row;
 	int64_t start_ns = host->now_ns();
 	(void)atomic_fetch_add_explicit(&writer->transactions, 1, memory_order_relaxed);
-	if (!begin(writer))
+	if (!transaction_begin(writer))
 		return BROKEN;
 	enum progress progress = insert_all(writer, batch, carefully);
 	if (progress == WENT_WELL && writer->cover_count > 0) {
 		chain_next(&writer->chain, host, writer->covers, writer->cover_count, &row);
-		progress = write_audit_row(writer, &row);
+		progress = transaction_audit(writer, &row) ? WENT_WELL : BROKEN;
 	}
 	if (progress == WENT_WELL)
 		progress = check_all(writer, batch);
@@ -367,12 +247,12 @@ static enum progress transact(struct writer *writer, struct sluice_batch *batch,
 	sluice_batch_span(writer->stage, batch, SPAN_EXECUTE, executed_ns - start_ns);
 	if (progress != WENT_WELL)
 		return progress;
-	if (!commit(writer))
+	if (!transaction_commit(writer))
 		return BROKEN;
 	sluice_batch_span(writer->stage, batch, SPAN_COMMIT, host->now_ns() - executed_ns);
 	if (writer->cover_count > 0) {
 		chain_advance(&writer->chain, writer->stage, &row);
-		writer->last_id = covered_id(writer, writer->cover_count - 1);
+		writer->last_id = chain_covered_id(writer->covers + (writer->cover_count - 1) * CHAIN_COVER_SIZE);
 	}
 	return WENT_WELL;
 }
@@ -388,7 +268,7 @@ static void conclude(struct sluice_batch *batch)
 static void postpone(struct writer *writer, struct sluice_batch *batch)
 {
 	char cause[TROUBLE_SIZE];
-	find_cause(writer, cause);
+	transaction_find_cause(writer, cause);
 	trouble_begin(writer->trouble, cause);
 	writer->failed_ns = real_now_ns();
 	for (size_t i = 0; i < batch->count; i++) {
@@ -403,10 +283,10 @@ void writer_store(struct writer *writer, struct sluice_batch *batch)
 		(void)sluice_digest(batch->events[i]); /* outside the lock */
 		batch->verdicts[i] = UNDECIDED;
 	}
-	enter(writer);
+	transaction_enter(writer);
 	enum progress progress = transact(writer, batch, false);
 	while (progress == REFUSED) {
-		roll_back(writer);
+		transaction_roll_back(writer);
 		progress = transact(writer, batch, true);
 	}
 	if (progress == WENT_WELL) {
@@ -414,9 +294,9 @@ void writer_store(struct writer *writer, struct sluice_batch *batch)
 		conclude(batch);
 	} else {
 		postpone(writer, batch);
-		roll_back(writer);
+		transaction_roll_back(writer);
 	}
-	leave(writer);
+	transaction_leave(writer);
 }
 
 /* It is there, now or since an earlier time. */
@@ -441,33 +321,34 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 	struct sluice_bytes text = {reason, strlen(reason)};
 	sqlite3_stmt *statement = writer->statements[WRITER_BURY];
 	(void)sluice_digest(event);
-	enter(writer);
+	transaction_enter(writer);
 	bind_event(statement, event);
 	bind_text(statement, PARAMETER_REASON, text);
 	(void)sqlite3_bind_int64(statement, PARAMETER_BURIED_AT, writer->stage->host->wall_ns() / 1000);
-	bool ok = begin(writer) && statements_run(writer, WRITER_BURY) && is_buried(writer, event) && commit(writer);
+	bool ok = transaction_begin(writer) && statements_run(writer, WRITER_BURY) && is_buried(writer, event) &&
+	          transaction_commit(writer);
 	if (!ok) {
 		char cause[TROUBLE_SIZE];
-		find_cause(writer, cause);
+		transaction_find_cause(writer, cause);
 		(void)sluice_error_set(error, "SQLite could not store the dead letter: %s", cause);
-		roll_back(writer);
+		transaction_roll_back(writer);
 	}
-	leave(writer);
+	transaction_leave(writer);
 	return ok;
 }
 
 bool writer_drop_letter(struct writer *writer, int64_t id, struct sluice_error *error)
 {
-	enter(writer);
+	transaction_enter(writer);
 	(void)sqlite3_bind_int64(writer->statements[WRITER_DROP_LETTER], 1, id);
-	bool ok = begin(writer) && statements_run(writer, WRITER_DROP_LETTER) && commit(writer);
+	bool ok = transaction_begin(writer) && statements_run(writer, WRITER_DROP_LETTER) && transaction_commit(writer);
 	if (!ok) {
 		char cause[TROUBLE_SIZE];
-		find_cause(writer, cause);
+		transaction_find_cause(writer, cause);
 		(void)sluice_error_set(error, "SQLite could not forget the dead letter: %s", cause);
-		roll_back(writer);
+		transaction_roll_back(writer);
 	}
-	leave(writer);
+	transaction_leave(writer);
 	return ok;
 }
 
@@ -475,15 +356,15 @@ void writer_probe(struct writer *writer)
 {
 	char cause[TROUBLE_SIZE];
 	bool in_trouble = trouble_get(writer->trouble, cause);
-	enter(writer);
-	bool ok = begin(writer) && statements_compile(writer) &&
-	          (!in_trouble || (database_touch(writer->db) && commit(writer)));
+	transaction_enter(writer);
+	bool ok = transaction_begin(writer) && statements_compile(writer) &&
+	          (!in_trouble || (database_touch(writer->db) && transaction_commit(writer)));
 	if (!ok) {
-		find_cause(writer, cause);
+		transaction_find_cause(writer, cause);
 		trouble_begin(writer->trouble, cause);
 	} else if (real_now_ns() - writer->failed_ns >= PROBE_COUNTS_NS) {
 		trouble_end(writer->trouble);
 	}
-	roll_back(writer);
-	leave(writer);
+	transaction_roll_back(writer);
+	transaction_leave(writer);
 }

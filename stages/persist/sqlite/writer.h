@@ -35,6 +35,8 @@ enum writer_statement {
 	WRITER_STANDS,
 	WRITER_TRIGGERS,
 	WRITER_DROP_LETTER,
+	WRITER_LOOK_AT_OLD,
+	WRITER_PRUNE,
 	WRITER_DATA_VERSION,
 	WRITER_STATEMENTS,
 };
@@ -81,6 +83,9 @@ bool writer_dead_letter(struct writer *writer, struct sluice_event *event, const
 
 /* Forgets the dead letter with that id, if there is one; true once that is durable. */
 bool writer_drop_letter(struct writer *writer, int64_t id, struct sluice_error *error);
+
+/* A step through the events by id; see sluice_store_retention. */
+bool writer_prune(struct writer *writer, struct sluice_pruning *pruning, struct sluice_error *error);
 
 /* Holds all commits, as soon as the one at hand is through, until writer_resume(). From any thread; callers take
  * turns. */
