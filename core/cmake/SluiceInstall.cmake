@@ -13,6 +13,9 @@ set_target_properties(sluice_api PROPERTIES EXPORT_NAME api)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/core/include/sluice" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT sluice-targets NAMESPACE sluice:: DESTINATION "${package_dir}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/pipelines" DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice")
+install(FILES "${PROJECT_SOURCE_DIR}/core/package/grafana/sluice.json" DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice/grafana")
+install(FILES "${PROJECT_SOURCE_DIR}/core/package/prometheus/sluice.rules.yml"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice/prometheus")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/CHANGELOG.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/sluice-config.cmake.in" "${PROJECT_BINARY_DIR}/sluice-config.cmake"

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/abi.h"
 #include "runtime/methods.h"
 #include "runtime/overlay.h"
+#include "runtime/retention.h"
 #include "runtime/settings.h"
 #include "runtime/signed_id.h"
 #include "runtime/unresolved.h"
@@ -161,6 +163,31 @@ static bool check_admin(const struct load *load)
 	if (admin->port && admin->port == listen->port && strcmp(admin->address, listen->address) == 0)
 		return yaml_fail(place_of(load, "admin.port"), error,
 		                 "admin.port: %lld is also listen.port; choose another", (long long)admin->port);
+	return true;
+}
+
+/* The collector's address; how the fields look that are sent along. */
+static bool check_otlp(const struct load *load)
+{
+	const struct observability_config *seen = &load->config->observability;
+	struct sluice_error cause = {0};
+	struct url ignored;
+	if (!seen->otlp_url)
+		return true;
+	if (!url_parse(seen->otlp_url, &load->config->arena, &ignored, &cause))
+		return yaml_fail(place_of(load, "observability.otlp.url"), load->error, "observability.otlp.url: %s",
+		                 cause.text);
+	if (seen->otlp_batch > seen->otlp_queue)
+		return yaml_fail(place_of(load, "observability.otlp.batch"), load->error,
+		                 "observability.otlp.batch: expected at most otlp.queue, %lld",
+		                 (long long)seen->otlp_queue);
+	for (size_t i = 0; i < seen->otlp_headers.count; i++) {
+		const char *header = seen->otlp_headers.items[i];
+		size_t name = strcspn(header, ":");
+		if (name == 0 || !header[name] || strpbrk(header, "\r\n") || strcspn(header, " \t") < name)
+			return yaml_fail(place_of(load, "observability.otlp.headers"), load->error,
+			                 "observability.otlp.headers: expected \"Name: value\" as item %zu", i + 1);
+	}
 	return true;
 }
 
@@ -369,6 +396,30 @@ static bool check_signed_id(struct load *load)
 	return true;
 }
 
+/* Where every request comes from one proxy, all senders would share one limit. */
+static bool check_rate(struct load *load)
+{
+	static const struct {
+		enum sluice_kind kind;
+		const char *name;
+	} needs[] = {[RATE_BY_CREDENTIAL] = {SLUICE_KIND_AUTH, "credential"},
+	             [RATE_BY_STREAM] = {SLUICE_KIND_PARSE, "stream"}};
+	const struct listen_config *listen = &load->config->listen;
+	if (listen->rate_requests == 0)
+		return true;
+	if (listen->rate_by == RATE_BY_CLIENT) {
+		if (listen->proxies.count == 0 && is_loopback(listen->address))
+			warn(load, place_of(load, "listen.rate.requests"),
+			     "listen.rate: all senders behind a proxy count as one client; name the proxy in "
+			     "listen.trusted_proxies, or set listen.rate.by");
+		return true;
+	}
+	return load->config->stages[needs[listen->rate_by].kind].present ||
+	       yaml_fail(place_of(load, "listen.rate.by"), load->error,
+	                 "listen.rate.by: %s requires the stage %s, which tells it: add one, or limit by client",
+	                 needs[listen->rate_by].name, kind_names[needs[listen->rate_by].kind]);
+}
+
 static bool check_retry(const struct load *load)
 {
 	const struct persist_config *persist = &load->config->persist;
@@ -378,6 +429,26 @@ static bool check_retry(const struct load *load)
 	const struct yaml_node *node = bind_get(written->options, "retry");
 	return yaml_fail(node ? node : written->place, load->error, "persist/%s: retry.min: expected at most retry.max",
 	                 load->config->stages[SLUICE_KIND_PERSIST].plugin->ops.name);
+}
+
+static bool check_retention(const struct load *load)
+{
+	const struct config *config = load->config;
+	const struct stage_config *stage = &config->stages[SLUICE_KIND_PERSIST];
+	const int64_t age_ns = config->persist.retention.ns;
+	if (!stage->present || age_ns == 0)
+		return true;
+	const struct yaml_node *place = bind_get(load->unresolved.stages[SLUICE_KIND_PERSIST].options, "retention");
+	place = place ? place : load->unresolved.stages[SLUICE_KIND_PERSIST].place;
+	if (!abi_retention(&stage->plugin->ops))
+		return yaml_fail(place, load->error, "persist/%s: retention: this stage cannot remove events",
+		                 stage->plugin->ops.name);
+	return age_ns >= RETENTION_MIN_NS ||
+	       yaml_fail(
+		       place, load->error,
+		       "persist/%s: retention: expected at least 24h, as senders may try again for days: an event that "
+		       "is no longer stored would be stored twice",
+		       stage->plugin->ops.name);
 }
 
 static bool apply_layers(struct load *load, const struct config_request *request)
@@ -412,7 +483,8 @@ static bool load_all(struct load *load, const struct config_request *request)
 	return file && unresolved_read(&load->unresolved, file, &config->arena, load->error) &&
 	       apply_layers(load, request) && bind_top(load) && bind_sections(load) && read_trusted_proxies(load) &&
 	       read_public_url(load) && check_listen(load) && check_admin(load) && check_events(load) &&
-	       load_stages(load) && check_ack(load) && check_retry(load) && check_signed_id(load);
+	       check_otlp(load) && load_stages(load) && check_ack(load) && check_retry(load) && check_retention(load) &&
+	       check_rate(load) && check_signed_id(load);
 }
 
 static void keep_warnings(struct load *load)

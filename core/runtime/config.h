@@ -21,6 +21,9 @@
 #include "base/url.h"
 #include "runtime/loader.h"
 
+/* Whose rate is limited: that of a client address, of what auth knows the sender by, of a stream. */
+enum rate_by { RATE_BY_CLIENT, RATE_BY_CREDENTIAL, RATE_BY_STREAM };
+
 /* `listen:` — the webhook listener. */
 struct listen_config {
 	const char *address;
@@ -37,6 +40,10 @@ struct listen_config {
 	struct sluice_duration keep_alive;     /* an idle connection is kept this long; 0: closed after each answer */
 	struct sluice_duration retry_after;    /* what a 503 tells the sender to wait, whole seconds, at least 1 */
 	struct sluice_duration drain;          /* how long SIGTERM waits for what is in flight */
+	int64_t rate_requests;                 /* of each sender, on average; 0: no limit … */
+	struct sluice_duration rate_per;       /* … in this time */
+	int64_t rate_burst;                    /* of each sender at once; 0: rate_requests */
+	int rate_by;                           /* enum rate_by */
 	bool compression;
 	uint64_t compression_threshold;
 	int64_t compression_level;
@@ -71,6 +78,15 @@ struct observability_config {
 	int64_t lineage_recent; /* requests kept */
 	int64_t lineage_slowest;
 	struct sluice_duration pool_stats; /* how often db_pool_stats is logged; 0: never */
+	const char *otlp_url;              /* NULL: nothing is traced */
+	struct sluice_strings otlp_headers;
+	const char *otlp_ca_file; /* NULL: the system's certificates */
+	const char *otlp_service; /* NULL: the pipeline's name */
+	double otlp_share;        /* of requests that are traced, unless … */
+	bool otlp_parents;        /* … the sender says */
+	int64_t otlp_queue;       /* requests that wait to be exported */
+	int64_t otlp_batch;       /* that go at once */
+	struct sluice_duration otlp_every, otlp_timeout;
 };
 
 /* What the core itself takes under a stage of kind queue … */
@@ -89,6 +105,7 @@ struct persist_config {
 	uint64_t max_bytes;                          /* of payload, unless one event alone has more */
 	struct sluice_duration linger;               /* how long an incomplete batch waits for more; 0: not at all */
 	struct sluice_duration retry_min, retry_max; /* bounds of the growing, jittered pause between tries */
+	struct sluice_duration retention;            /* how long events are kept; 0: for good */
 };
 
 enum ack { ACK_STORED, ACK_QUEUED };

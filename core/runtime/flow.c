@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/utf8.h"
 #include "runtime/dispatcher.h"
 #include "runtime/methods.h"
@@ -222,16 +223,10 @@ static const char *copy_text(struct sluice_bytes bytes, char text[LOGGED_TEXT + 
  * with a wrong secret, would otherwise fill the log. */
 static void log_trouble(const struct event *event, enum sluice_verdict verdict, unsigned kind, int status)
 {
-	static struct limit {
-		_Atomic int64_t last_ns;
-		_Atomic uint64_t suppressed;
-	} limits[KIND_COUNT][SLUICE_FAIL + 1];
-	struct limit *limit = &limits[kind][verdict];
-	int64_t now = clock_now_ns(), last = atomic_load(&limit->last_ns);
-	if ((last && now - last < NS_PER_S) || !atomic_compare_exchange_strong(&limit->last_ns, &last, now)) {
-		atomic_fetch_add(&limit->suppressed, 1);
+	static struct log_limit limits[KIND_COUNT][SLUICE_FAIL + 1];
+	int64_t suppressed;
+	if (!log_limit_pass(&limits[kind][verdict], &suppressed))
 		return;
-	}
 	bool refused = verdict == SLUICE_REJECT;
 	char id[LOGGED_TEXT + 1], client[LOGGED_TEXT + 1];
 	log_event(refused ? SLUICE_LOG_INFO : SLUICE_LOG_WARN, NULL, refused ? "event_refused" : "event_failed",
@@ -242,7 +237,7 @@ static void log_trouble(const struct event *event, enum sluice_verdict verdict, 
 	                                 : verdict == SLUICE_RETRY ? "retry"
 	                                                           : "fail"),
 	          sluice_int("status", status), sluice_text("reason", event->detail),
-	          sluice_int("suppressed", (int64_t)atomic_exchange(&limit->suppressed, 0)));
+	          sluice_int("suppressed", suppressed));
 }
 
 /* By the stages that have measured them. */
@@ -390,6 +385,24 @@ static void enqueue(struct instance *instance, struct event *event)
 	after_put(event, check_verdict(instance, event, verdict));
 }
 
+/* Behind the stage that tells who the sender is. */
+static enum sluice_verdict check_rate(struct event *event)
+{
+	const struct listen_config *listen = &event->pipeline->config->listen;
+	const bool is_stream = event->at == SLUICE_KIND_PARSE;
+	if (listen->rate_requests == 0 || (!is_stream && event->at != SLUICE_KIND_AUTH))
+		return SLUICE_PASS;
+	int64_t wait_ns = generations_limit(event->pipeline->shared, listen,
+	                                    is_stream ? RATE_BY_STREAM : RATE_BY_CREDENTIAL,
+	                                    is_stream ? event->pub.stream : event->pub.credential);
+	if (wait_ns == 0)
+		return SLUICE_PASS;
+	(void)sluice_reject(&event->pub, STATUS_TOO_MANY, "too many requests from this %s: try again later",
+	                    is_stream ? "stream" : "sender");
+	event->delay_ns = wait_ns;
+	return SLUICE_REJECT;
+}
+
 void flow_advance(struct event *event)
 {
 	for (; event->at < KIND_COUNT; event->at++) {
@@ -414,6 +427,8 @@ void flow_advance(struct event *event)
 		}
 		if (verdict == SLUICE_PASS && event->at == SLUICE_KIND_PARSE)
 			verdict = check_names(instance, event);
+		if (verdict == SLUICE_PASS)
+			verdict = check_rate(event);
 		if (verdict != SLUICE_PASS) {
 			flow_finish(event, verdict);
 			return;
@@ -443,6 +458,8 @@ void flow_carry_on(struct event *event)
 		return;
 	}
 	stamp(event, &event->times.stages[event->at].parked_ns);
+	if (verdict == SLUICE_PASS)
+		verdict = check_rate(event);
 	if (verdict != SLUICE_PASS) {
 		flow_finish(event, verdict);
 		return;

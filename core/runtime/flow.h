@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/rate_limiter.h"
 #include "runtime/dispatcher.h"
 #include "runtime/event.h"
 #include "runtime/generation.h"
@@ -21,6 +22,7 @@
 struct crew;
 struct dispatcher;
 struct span_names;
+struct retention;
 struct ticker;
 struct event_thread;
 
@@ -32,9 +34,12 @@ struct generations {
 	struct event_thread *large_thread;  /* takes large bodies through the stages before the queue */
 	struct store_identity store_identity;
 	struct span_names *span_names;
+	struct rate_limiter rates;
 	struct dispatcher_counts counts;
 	_Atomic uint64_t outcomes[OUTCOME_COUNT];
 	_Atomic uint64_t rejections[KIND_COUNT];
+	_Atomic uint64_t pruned; /* events, since start */
+	atomic_bool retains;     /* see pipeline_retain() */
 
 	/* Each that lives has a slot, which later ones have after it. */
 	struct generation_slot {
@@ -57,6 +62,7 @@ struct pipeline {
 	struct crew *crew;             /* NULL likewise */
 	struct ticker *ticker;         /* NULL: no stage ticks */
 	int64_t published_ns;          /* monotonic */
+	struct retention *retention;   /* NULL: events are kept for good */
 	int64_t number;                /* of the order in which they were published */
 	bool is_open;                  /* its queue's workers have begun */
 	atomic_size_t *pins;           /* of its slot */

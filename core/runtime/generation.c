@@ -12,6 +12,7 @@
 #include "runtime/abi.h"
 #include "runtime/event_thread.h"
 #include "runtime/flow.h"
+#include "runtime/retention.h"
 #include "runtime/span_names.h"
 #include "runtime/ticker.h"
 
@@ -34,6 +35,7 @@ struct generations *generations_create(const struct config *config, struct sluic
 {
 	struct generations *generations = must_calloc(1, sizeof(*generations));
 	store_identity_init(&generations->store_identity);
+	rate_limiter_init(&generations->rates);
 	generations->recorder = recorder_create();
 	generations->pool = event_pool_create(&config->events, largest_event(config));
 	if (!generations->recorder)
@@ -60,9 +62,22 @@ void generations_destroy(struct generations *generations)
 	event_pool_destroy(generations->pool);
 	if (generations->recorder)
 		recorder_destroy(generations->recorder);
+	rate_limiter_finish(&generations->rates);
 	store_identity_finish(&generations->store_identity);
 	span_names_free(&generations->span_names);
 	free(generations);
+}
+
+int64_t generations_limit(struct generations *generations, const struct listen_config *listen, enum rate_by by,
+                          struct sluice_bytes key)
+{
+	if (listen->rate_requests == 0 || listen->rate_by != (int)by)
+		return 0;
+	const struct rate rate = {
+		.interval_ns = listen->rate_per.ns / listen->rate_requests,
+		.burst = listen->rate_burst ? listen->rate_burst : listen->rate_requests,
+	};
+	return rate_limiter_take(&generations->rates, &rate, key.data ? key.data : "", key.size, clock_now_ns());
 }
 
 struct event *generations_receive(struct generations *generations)
@@ -205,10 +220,14 @@ void generations_hand_over(struct generations *generations)
 	struct pipeline *pipeline = generations_current(generations), *previous = generations->replaced;
 	if (previous) {
 		ticker_destroy(previous->ticker);
+		retention_destroy(previous->retention);
 		previous->ticker = NULL;
+		previous->retention = NULL;
 		pipeline_hurry(previous, pipeline);
 	}
 	ticker_start(pipeline->ticker);
+	if (atomic_load(&generations->retains))
+		retention_start(pipeline->retention);
 }
 
 static bool is_shared_dispatcher(const struct generations *generations, const struct pipeline *pipeline)

@@ -31,6 +31,11 @@ struct event *generations_receive(struct generations *generations);
 bool generations_admit(struct generations *generations, struct event *event);
 size_t generations_excess(const struct generations *generations);
 
+/* Counts a request of a sender against listen.rate, where that is by `by`: 0: it may go on; otherwise how long the sender has to
+ * wait, in ns. An absent key is a sender of its own. From any thread. */
+int64_t generations_limit(struct generations *generations, const struct listen_config *listen, enum rate_by by,
+                          struct sluice_bytes key);
+
 /* From here on the pipeline serves. There was room for it. Quick; nobody looks at the recorder meanwhile. */
 void generations_publish(struct generations *generations, struct pipeline *pipeline);
 

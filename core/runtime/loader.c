@@ -191,6 +191,18 @@ static char *find_file(char *const *stage_path, enum sluice_kind kind, const cha
 	return file;
 }
 
+char *loader_find(char *const *stage_path, const char *name)
+{
+	for (size_t i = 0; stage_path[i]; i++) {
+		struct buffer file = {0};
+		buffer_printf(&file, "%s/%s", stage_path[i], name);
+		if (access(file.data, R_OK) == 0)
+			return buffer_take(&file);
+		buffer_finish(&file);
+	}
+	return NULL;
+}
+
 static bool is_file_name(const char *use)
 {
 	size_t size = strlen(use);

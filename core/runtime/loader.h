@@ -40,6 +40,9 @@ bool kind_from_name(const char *name, enum sluice_kind *kind_out);
 char **loader_stage_path(const char *option);
 void loader_free_path(char **path);
 
+/* The first file of that name below a folder of the path, "export/otlp_http.so", for the caller to free; NULL: there is none. */
+char *loader_find(char *const *stage_path, const char *name);
+
 /* Loads implementation `use` of `kind`: with a slash or ending in .so it is a file, else <dir>/<kind>/<use>.so in the
  * first folder that has it. NULL and a sentence if there is none (with a "did you mean") or it does not fit. */
 struct plugin *loader_open(char *const *stage_path, enum sluice_kind kind, const char *use, struct sluice_error *error);

@@ -12,6 +12,7 @@
 #include "runtime/event_thread.h"
 #include "runtime/flow.h"
 #include "runtime/generation.h"
+#include "runtime/retention.h"
 #include "runtime/span_names.h"
 #include "runtime/ticker.h"
 #include "runtime/worker.h"
@@ -157,11 +158,21 @@ static bool create_ticker(struct pipeline *pipeline, struct sluice_error *error)
 	return pipeline->ticker || !cause.text[0] || sluice_error_set(error, "%s", cause.text);
 }
 
+static bool create_retention(struct pipeline *pipeline, struct sluice_error *error)
+{
+	struct instance *persist = pipeline->instances[SLUICE_KIND_PERSIST];
+	struct sluice_error cause = {0};
+	pipeline->retention = retention_create(persist ? &persist->stage : NULL, pipeline->config,
+	                                       &pipeline->shared->pruned, &cause);
+	return pipeline->retention || !cause.text[0] || sluice_error_set(error, "%s", cause.text);
+}
+
 /* Frees what no other generation has. No event is inside. */
 static void release(struct pipeline *pipeline)
 {
 	const struct generations *shared = pipeline->shared;
 	ticker_destroy(pipeline->ticker);
+	retention_destroy(pipeline->retention);
 	if (pipeline->crew && !generations_share_crew(shared, pipeline)) {
 		crew_stop(pipeline->crew);
 		crew_destroy(pipeline->crew);
@@ -181,7 +192,7 @@ static struct pipeline *build(struct generations *shared, const struct config *c
 	pipeline->shared = shared;
 	pipeline->pins = generations_free_pins(shared);
 	if (create_stages(pipeline, previous, error) && start_queue(pipeline, previous, error) &&
-	    create_ticker(pipeline, error)) {
+	    create_ticker(pipeline, error) && create_retention(pipeline, error)) {
 		for (unsigned kind = 0; kind < KIND_COUNT; kind++)
 			if (pipeline->instances[kind])
 				pipeline->instances[kind]->creator = NULL;
@@ -369,6 +380,12 @@ void pipeline_destroy(struct pipeline *pipeline)
 	generations_destroy(shared);
 }
 
+void pipeline_retain(struct pipeline *pipeline)
+{
+	atomic_store(&pipeline->shared->retains, true);
+	retention_start(pipeline->retention);
+}
+
 static size_t queue_depth(const struct generations *shared)
 {
 	const struct dispatcher *counted[GENERATIONS_MAX] = {NULL};
@@ -404,6 +421,7 @@ void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *
 		stats_out->outcomes[i] = atomic_load_explicit(&shared->outcomes[i], memory_order_relaxed);
 	for (size_t i = 0; i < KIND_COUNT; i++)
 		stats_out->rejections[i] = atomic_load_explicit(&shared->rejections[i], memory_order_relaxed);
+	stats_out->pruned = atomic_load_explicit(&shared->pruned, memory_order_relaxed);
 }
 
 double pipeline_worker_utilization(struct pipeline *pipeline, size_t id)

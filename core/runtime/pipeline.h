@@ -86,6 +86,10 @@ size_t pipeline_drain(struct pipeline *pipeline, int64_t until_ns);
  * were not acknowledged. */
 void pipeline_destroy(struct pipeline *pipeline);
 
+/* From here on, in this generation and those to come, what is older than persist.retention is removed: for who serves. Once, on the
+ * thread that builds generations. */
+void pipeline_retain(struct pipeline *pipeline);
+
 /* What is going on, for metrics and health. */
 struct pipeline_stats {
 	size_t in_flight;       /* events admitted and not yet gone */
@@ -98,6 +102,7 @@ struct pipeline_stats {
 	uint64_t rejections[KIND_COUNT];  /* of them rejected and conflict, by the stage that refused */
 	uint64_t retries;                 /* hand-overs that ended in another try */
 	uint64_t dead_letters;
+	uint64_t pruned; /* events removed because they had grown old */
 	struct event_pool_counts pool;
 };
 void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *stats_out);

@@ -13,6 +13,7 @@ struct event;
 
 enum {
 	STATUS_CONFLICT = 422,
+	STATUS_TOO_MANY = 429,
 	RESPONSE_INVALID = -1,           /* as status: a response that no stage may make */
 	RESPONSE_BODY_MAX = 1024 * 1024, /* bytes */
 	RESPONSE_HEADER_BYTES_MAX =

@@ -25,6 +25,9 @@ const struct sluice_option settings_top_options[] = {
 	SLUICE_OPTION_END,
 };
 
+static const char *const rate_bys[] = {
+	[RATE_BY_CLIENT] = "client", [RATE_BY_CREDENTIAL] = "credential", [RATE_BY_STREAM] = "stream", NULL};
+
 static const struct sluice_option listen_options[] = {
 	SLUICE_OPTION_STRING(struct listen_config, address, .name = "address", .fallback = "127.0.0.1", .min = 1,
                              .max = 64, .help = "the IP address to listen on, or localhost"),
@@ -56,6 +59,18 @@ static const struct sluice_option listen_options[] = {
                                .max = HOUR, .help = "the Retry-After of a 503, in whole seconds"),
 	SLUICE_OPTION_DURATION(struct listen_config, drain, .name = "drain", .fallback = "30s", .min = 0, .max = HOUR,
                                .help = "how long a stop waits for events in flight"),
+	SLUICE_OPTION_INT(
+		struct listen_config, rate_requests, .name = "rate.requests", .fallback = "0", .min = 0, .max = 1000000,
+		.unit = "requests",
+		.help = "requests accepted of each sender in rate.per, on average; one more gets 429 and Retry-After; 0: no limit"),
+	SLUICE_OPTION_DURATION(struct listen_config, rate_per, .name = "rate.per", .fallback = "1s", .min = S,
+                               .max = HOUR, .help = "the time that rate.requests are for"),
+	SLUICE_OPTION_INT(struct listen_config, rate_burst, .name = "rate.burst", .fallback = "0", .min = 0,
+                          .max = 1000000, .unit = "requests",
+                          .help = "requests that a sender may send at once; 0: rate.requests"),
+	SLUICE_OPTION_CHOICE(
+		struct listen_config, rate_by, .name = "rate.by", .fallback = "client", .choices = rate_bys,
+		.help = "what a sender is: a client address (behind listen.trusted_proxies), the credential that auth found, or a stream"),
 	SLUICE_OPTION_BOOL(
 		struct listen_config, compression, .name = "compression.enabled", .fallback = "false",
 		.help = "gzip for whoever accepts it, on both listeners; never for responses that stages write"),
@@ -117,6 +132,30 @@ static const struct sluice_option observability_options[] = {
                           .help = "how many of the slowest requests it holds besides"),
 	SLUICE_OPTION_DURATION(struct observability_config, pool_stats, .name = "pool_stats", .fallback = "30s",
                                .min = 0, .max = 24 * HOUR, .help = "how often db_pool_stats is logged; 0s: never"),
+	SLUICE_OPTION_STRING(
+		struct observability_config, otlp_url, .name = "otlp.url", .min = 1, .max = 2048,
+		.help = "where an OpenTelemetry collector takes traces, such as http://127.0.0.1:4318/v1/traces; left out: nothing is traced"),
+	SLUICE_OPTION_STRINGS(struct observability_config, otlp_headers, .name = "otlp.headers",
+                              .flags = SLUICE_OPTION_SECRET,
+                              .help = "header fields to send along, such as \"Authorization: Bearer …\""),
+	SLUICE_OPTION_STRING(struct observability_config, otlp_ca_file, .name = "otlp.ca_file", .min = 1, .max = 4096,
+                             .flags = SLUICE_OPTION_FILE,
+                             .help = "certificates to trust; left out: those of the system"),
+	SLUICE_OPTION_STRING(struct observability_config, otlp_service, .name = "otlp.service", .min = 1, .max = 255,
+                             .help = "the service.name of the traces; left out: the pipeline's name"),
+	SLUICE_OPTION_PERCENT(struct observability_config, otlp_share, .name = "otlp.share", .fallback = "100%",
+                              .help = "the share of requests that are traced where the sender does not say"),
+	SLUICE_OPTION_BOOL(struct observability_config, otlp_parents, .name = "otlp.parents", .fallback = "true",
+                           .help = "a sender's traceparent says whether its request is traced"),
+	SLUICE_OPTION_INT(struct observability_config, otlp_queue, .name = "otlp.queue", .fallback = "2048", .min = 1,
+                          .max = 1000000, .unit = "requests",
+                          .help = "requests that wait to be exported; beyond that they are dropped and counted"),
+	SLUICE_OPTION_INT(struct observability_config, otlp_batch, .name = "otlp.batch", .fallback = "512", .min = 1,
+                          .max = 10000, .unit = "requests", .help = "requests exported at once, at most"),
+	SLUICE_OPTION_DURATION(struct observability_config, otlp_every, .name = "otlp.every", .fallback = "1s",
+                               .min = 10 * MS, .max = HOUR, .help = "how long a request waits for others at most"),
+	SLUICE_OPTION_DURATION(struct observability_config, otlp_timeout, .name = "otlp.timeout", .fallback = "10s",
+                               .min = 10 * MS, .max = 600 * S, .help = "how long one export may take"),
 	SLUICE_OPTION_END,
 };
 
@@ -162,6 +201,10 @@ static const struct sluice_option persist_options[] = {
                                .help = "the first pause before a failed attempt is repeated; it doubles from there"),
 	SLUICE_OPTION_DURATION(struct persist_config, retry_max, .name = "retry.max", .fallback = "2s", .min = MS,
                                .max = HOUR, .help = "the longest pause between attempts"),
+	SLUICE_OPTION_DURATION(
+		struct persist_config, retention, .name = "retention", .fallback = "0s", .min = 0,
+		.max = 36500 * 24 * HOUR,
+		.help = "how long events are kept, at least 24h; older ones are removed, and a duplicate of one is no longer known as such; 0s: for good"),
 	SLUICE_OPTION_END,
 };
 

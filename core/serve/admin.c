@@ -172,7 +172,7 @@ static const struct front_functions functions = {.handle = handle, .finish = fin
 struct admin *admin_start(struct service *service, struct sluice_error *error)
 {
 	const struct admin_config *config = &service->config->admin;
-	int listener = listener_open(config->address, config->port, error);
+	int listener = listener_open("admin", config->address, config->port, error);
 	if (listener < 0)
 		return NULL;
 	if (!config->token && !listener_is_loopback(listener)) {

@@ -11,6 +11,7 @@
 #include "base/json_writer.h"
 #include "serve/health.h"
 #include "serve/metrics.h"
+#include "serve/open_metrics.h"
 #include "yaml/option.h"
 #include "yaml/quantity.h"
 
@@ -23,8 +24,17 @@ void admin_refuse(struct admin_request *request, int status, const char *detail)
 
 static void get_metrics(struct admin_request *request)
 {
+	struct buffer text = {0};
+	const char *accept = MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	request->response.content_type = METRICS_CONTENT_TYPE;
-	metrics_write(request->service, &request->body);
+	if (!open_metrics_is_accepted(accept)) {
+		metrics_write(request->service, &request->body);
+		return;
+	}
+	request->response.content_type = OPEN_METRICS_CONTENT_TYPE;
+	metrics_write(request->service, &text);
+	open_metrics_convert(&text, &request->service->exemplars, &request->body);
+	buffer_finish(&text);
 }
 
 static void get_health(struct admin_request *request)

@@ -32,11 +32,13 @@ static int64_t deadline_after(struct connection_table *table, int64_t timeout_ns
 	return atomic_load_explicit(&table->now_ns, memory_order_relaxed) + timeout_ns + SWEEP_EVERY_MS * NS_PER_MS;
 }
 
-struct connection *connection_open(struct connection_table *table, int fd, int64_t timeout_ns)
+struct connection *connection_open(struct connection_table *table, int fd, const struct ip_address *peer,
+                                   int64_t timeout_ns)
 {
 	struct connection *connection = must_calloc(1, sizeof(*connection));
 	connection->table = table;
 	connection->fd = fd;
+	connection->peer = *peer;
 	atomic_init(&connection->phase, CONNECTION_IDLE);
 	atomic_init(&connection->deadline_ns, deadline_after(table, timeout_ns));
 	atomic_init(&connection->since_ns, atomic_load_explicit(&table->now_ns, memory_order_relaxed));

@@ -54,9 +54,9 @@ struct connection {
 	struct connection *next, *previous; /* under the table's lock */
 	int fd;
 	struct intercept intercept; /* HTTP thread only */
-	struct ip_address peer;     /* HTTP thread only */
-	int64_t remembered_ns;      /* when its sender was last noted as known; HTTP thread only */
-	struct buffer target;       /* of the current request, as its request line has it; HTTP thread only */
+	struct ip_address peer;
+	int64_t remembered_ns; /* when its sender was last noted as known; HTTP thread only */
+	struct buffer target;  /* of the current request, as its request line has it; HTTP thread only */
 	atomic_int phase;
 	_Atomic int64_t deadline_ns, since_ns; /* the end and the beginning of its phase */
 	atomic_size_t held;                    /* bytes of the request that is being received */
@@ -97,7 +97,8 @@ void connection_table_init(struct connection_table *table);
 void connection_table_finish(struct connection_table *table); /* empty again */
 
 /* On the HTTP thread. The first deadline is `timeout_ns` from now. */
-struct connection *connection_open(struct connection_table *table, int fd, int64_t timeout_ns);
+struct connection *connection_open(struct connection_table *table, int fd, const struct ip_address *peer,
+                                   int64_t timeout_ns);
 
 /* On the HTTP thread: more is known of the sender than before. */
 void connection_trust(struct connection *connection, enum connection_trust trust);

@@ -54,6 +54,7 @@ void exchange_reset(struct exchange *exchange)
 	exchange->entry.credential[0] = '\0';
 	exchange->entry.timed_out = false;
 	exchange->entry.times = (struct event_times){0};
+	exchange->entry.trace = (struct trace_context){.is_sampled = false};
 	exchange->delay_ns = 0;
 	exchange->detail[0] = '\0';
 	exchange->is_own = false;

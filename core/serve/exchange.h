@@ -22,6 +22,7 @@
 #include "base/buffer.h"
 #include "runtime/pipeline.h"
 #include "serve/connection.h"
+#include "serve/forwarded.h"
 #include "serve/lineage.h"
 
 enum exchange_state { EXCHANGE_RUNNING, EXCHANGE_SUSPENDED, EXCHANGE_COMPLETE };
@@ -40,8 +41,9 @@ struct exchange {
 	struct event *event; /* NULL: refused, or submitted */
 	char *body;          /* of the event, with room for a NUL */
 	size_t body_size, body_room;
-	uint64_t body_length; /* as announced; UINT64_MAX: chunked */
-	uint64_t discarded;   /* bytes of a refused request's body */
+	uint64_t body_length;       /* as announced; UINT64_MAX: chunked */
+	uint64_t discarded;         /* bytes of a refused request's body */
+	struct forwarded forwarded; /* its authority is borrowed from libmicrohttpd, and gone with the head */
 	const struct refusal *refusal;
 	bool asks_health;
 	bool submitted; /* it goes into the pipeline; set before the connection is BUSY */

@@ -19,13 +19,14 @@
 enum { LINGER_MS = 1000 }; /* for the response that ends a connection to be read */
 
 /* On a socket that libmicrohttpd will write nothing to any more. */
-static void say(struct front *front, int fd, int status, const char *detail)
+static void say(struct front *front, int fd, struct refused *refused)
 {
 	char id[UUID_TEXT_SIZE];
 	digest_uuid7(clock_wall_ns(), id);
-	if (front->functions->count)
-		front->functions->count(front->context, status);
-	http_response_raw(fd, atomic_load(&front->listen), status, detail, id);
+	refused->request_id = id;
+	if (front->functions->refused)
+		front->functions->refused(front->context, refused);
+	http_response_raw(fd, atomic_load(&front->listen), refused->status, refused->detail, id);
 }
 
 /* What has come is no HTTP, or could be read in two ways. */
@@ -38,15 +39,21 @@ static void refuse_framing(void *context, const struct framing_fault *fault)
 	connection->served = true;
 	if (front->functions->abandon)
 		front->functions->abandon(front->context, connection);
-	say(front, connection->fd, fault->status, fault->detail);
+	say(front, connection->fd,
+	    &(struct refused){.reason = REFUSAL_MALFORMED,
+	                      .status = fault->status,
+	                      .detail = fault->detail,
+	                      .client = &connection->peer});
 }
 
 static struct connection *open_connection(struct front *front, struct MHD_Connection *mhd)
 {
 	int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	struct connection *connection = connection_open(&front->table, fd, atomic_load(&front->header_timeout_ns));
+	struct ip_address peer = {{0}};
 	(void)ip_address_from_socket(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-	                             &connection->peer);
+	                             &peer);
+	struct connection *connection = connection_open(&front->table, fd, &peer,
+	                                                atomic_load(&front->header_timeout_ns));
 	admission_recognize(&front->admission, connection);
 	connection->intercept = (struct intercept){.refuse = refuse_framing, .context = connection};
 	(void)intercept_begin(&connection->intercept, fd);
@@ -108,16 +115,16 @@ static bool has_received(int fd)
 
 static void dismiss(void *context, struct connection *connection, bool begun, enum dismissal why)
 {
-	static const struct {
-		int status;
-		const char *detail;
-	} responses[] = {
-		[DISMISSED_LATE] = {MHD_HTTP_REQUEST_TIMEOUT, "the request timed out"},
-		[DISMISSED_FOR_OTHERS] = {MHD_HTTP_SERVICE_UNAVAILABLE,
-	                                  "others needed the place of this slow request: try again later"},
+	static const struct refused refusals[] = {
+		[DISMISSED_LATE] = {REFUSAL_LATE, MHD_HTTP_REQUEST_TIMEOUT, .detail = "the request timed out"},
+		[DISMISSED_FOR_OTHERS] = {REFUSAL_EVICTED, MHD_HTTP_SERVICE_UNAVAILABLE,
+	                                  .detail = "others needed the place of this slow request: try again later"},
 	};
-	if (begun || has_received(connection->fd))
-		say(context, connection->fd, responses[why].status, responses[why].detail);
+	if (!begun && !has_received(connection->fd))
+		return;
+	struct refused refused = refusals[why];
+	refused.client = &connection->peer;
+	say(context, connection->fd, &refused);
 }
 
 static bool has_room(void *context)
@@ -126,13 +133,23 @@ static bool has_room(void *context)
 	return admission_has_room(&front->admission);
 }
 
-static void reject(void *context, int fd)
+/* `peer` NULL: not known. */
+static void turn_down(struct front *front, int fd, const struct ip_address *peer)
 {
 	char ignored[4096];
 	/* Bytes that nobody has read would turn the close into a reset, which can overtake the response. */
 	(void)!recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT);
-	say(context, fd, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections: try again later");
+	say(front, fd,
+	    &(struct refused){.reason = REFUSAL_CONNECTIONS,
+	                      .status = MHD_HTTP_SERVICE_UNAVAILABLE,
+	                      .detail = "too many connections: try again later",
+	                      .client = peer});
 	(void)close(fd);
+}
+
+static void reject(void *context, int fd)
+{
+	turn_down(context, fd, NULL);
 }
 
 static void admit(void *context, int fd, const struct sockaddr *address, socklen_t address_size)
@@ -141,7 +158,7 @@ static void admit(void *context, int fd, const struct sockaddr *address, socklen
 	struct ip_address peer = {{0}};
 	(void)ip_address_from_socket(address, &peer);
 	if (!admission_take(&front->admission, &peer))
-		reject(front, fd);
+		turn_down(front, fd, &peer);
 	else if (MHD_add_connection(front->daemon, fd, address, address_size) != MHD_YES)
 		admission_give_back(&front->admission);
 }

@@ -18,6 +18,7 @@
 #include "serve/admission.h"
 #include "serve/connection.h"
 #include "serve/listener.h"
+#include "serve/refusals.h"
 
 struct generations;
 struct listen_config;
@@ -34,8 +35,8 @@ struct front_functions {
 	void (*close)(void *context, struct connection *connection);
 	/* See connection_table. */
 	bool (*expire)(void *context, struct connection *connection);
-	/* A response was sent past handle(). */
-	void (*count)(void *context, int status);
+	/* A request, or a connection, was refused past handle(). */
+	void (*refused)(void *context, const struct refused *refused);
 };
 
 struct front {

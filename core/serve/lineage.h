@@ -11,10 +11,13 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "otlp/trace_context.h"
 #include "runtime/config.h"
 #include "runtime/event.h"
 #include "serve/credentials.h"
 #include "serve/request.h"
+
+enum { LINEAGE_METHOD_MAX = 15 };
 
 /* One request, from its arrival to its response. */
 struct lineage_entry {
@@ -28,7 +31,24 @@ struct lineage_entry {
 	int64_t sent_ns; /* monotonic: the response was sent */
 	struct event_times times;
 	const char *const *spans[KIND_COUNT]; /* their names, by stage; NULL: none */
+
+	/* Where requests are traced. */
+	struct trace_context trace;
+	char method[LINEAGE_METHOD_MAX + 1];
+	int64_t begun_ns, begun_wall_ns; /* its head was there */
 };
+
+/* A boundary that the request has passed: what it came out of, and when. */
+struct lineage_step {
+	const char *name;
+	int kind; /* enum sluice_kind; -1 for ingress and response */
+	int64_t at_ns;
+};
+
+enum { LINEAGE_STEPS_MAX = KIND_COUNT + 2 };
+
+/* In their order. Returns how many: ingress, the stages that ran, response. */
+size_t lineage_steps(const struct lineage_entry *entry, struct lineage_step steps[LINEAGE_STEPS_MAX]);
 
 struct lineage;
 

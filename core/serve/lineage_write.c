@@ -8,15 +8,6 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 
-/* A boundary the request passed: what it came out of, and when. */
-struct step {
-	const char *name;
-	int kind; /* enum sluice_kind; -1 for ingress and response */
-	int64_t at_ns;
-};
-
-enum { STEPS_MAX = KIND_COUNT + 2 };
-
 static int64_t total_of(const struct lineage_entry *entry)
 {
 	return entry->sent_ns - entry->times.start_ns;
@@ -28,14 +19,14 @@ static int64_t exit_of(const struct event_times *times, int kind)
 	return times->stages[kind].exit_ns ? times->stages[kind].exit_ns : times->ack_ns;
 }
 
-static size_t list_steps(const struct lineage_entry *entry, struct step steps[STEPS_MAX])
+size_t lineage_steps(const struct lineage_entry *entry, struct lineage_step steps[LINEAGE_STEPS_MAX])
 {
 	size_t count = 0;
-	steps[count++] = (struct step){"ingress", -1, entry->times.start_ns};
+	steps[count++] = (struct lineage_step){"ingress", -1, entry->times.start_ns};
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		if (entry->times.stages[kind].ran)
-			steps[count++] = (struct step){kind_names[kind], kind, exit_of(&entry->times, kind)};
-	steps[count++] = (struct step){"response", -1, entry->sent_ns};
+			steps[count++] = (struct lineage_step){kind_names[kind], kind, exit_of(&entry->times, kind)};
+	steps[count++] = (struct lineage_step){"response", -1, entry->sent_ns};
 	return count;
 }
 
@@ -60,8 +51,8 @@ static void write_time(struct buffer *out, const struct lineage_entry *entry, in
 
 void lineage_write_text(const struct lineage_entry *entry, struct buffer *out)
 {
-	struct step steps[STEPS_MAX];
-	size_t count = list_steps(entry, steps);
+	struct lineage_step steps[LINEAGE_STEPS_MAX];
+	size_t count = lineage_steps(entry, steps);
 	buffer_printf(out, "request_id: %s\n", entry->request_id);
 	for (size_t i = 0; i < count; i++) {
 		buffer_printf(out, "  %s %s: ", i + 1 < count ? "├─" : "└─", steps[i].name);
@@ -93,7 +84,7 @@ static void write_spans(struct json_writer *json, const char *const *names, cons
 	jsonw_end_object(json);
 }
 
-static void write_step(struct json_writer *json, const struct step *step, const struct step *before,
+static void write_step(struct json_writer *json, const struct lineage_step *step, const struct lineage_step *before,
                        const struct lineage_entry *entry)
 {
 	char at[CLOCK_TEXT_SIZE];
@@ -115,8 +106,8 @@ static void write_step(struct json_writer *json, const struct step *step, const 
 
 void lineage_write_json(const struct lineage_entry *entry, struct buffer *out)
 {
-	struct step steps[STEPS_MAX];
-	size_t count = list_steps(entry, steps);
+	struct lineage_step steps[LINEAGE_STEPS_MAX];
+	size_t count = lineage_steps(entry, steps);
 	char received[CLOCK_TEXT_SIZE];
 	clock_format_utc(entry->times.wall_ns, received);
 	struct json_writer json = {.out = out};
@@ -126,6 +117,11 @@ void lineage_write_json(const struct lineage_entry *entry, struct buffer *out)
 		jsonw_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
 	if (entry->credential[0])
 		jsonw_text(&json, "credential", entry->credential);
+	if (entry->trace.is_sampled) {
+		char trace_id[TRACE_ID_TEXT_SIZE];
+		trace_context_id(&entry->trace, trace_id);
+		jsonw_text(&json, "trace_id", trace_id);
+	}
 	jsonw_int(&json, "status", entry->status);
 	jsonw_text(&json, "outcome", entry->timed_out ? "timed_out" : event_outcome_names[entry->outcome]);
 	jsonw_text(&json, "received_at", received);
@@ -142,8 +138,8 @@ void lineage_write_json(const struct lineage_entry *entry, struct buffer *out)
 
 void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out)
 {
-	struct step steps[STEPS_MAX];
-	size_t count = list_steps(entry, steps);
+	struct lineage_step steps[LINEAGE_STEPS_MAX];
+	size_t count = lineage_steps(entry, steps);
 	buffer_add_text(out, "LATENCY_PROFILE: ");
 	struct json_writer json = {.out = out};
 	jsonw_object(&json, NULL);

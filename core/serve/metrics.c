@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,11 +13,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory_limit.h"
 #include "serve/observation.h"
-
-/* Upper bounds, ms. */
-static const double bounds[] = {0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 50, 100, 120, 200, 500, 1000, 2000};
-enum { BOUND_COUNT = sizeof(bounds) / sizeof(bounds[0]) };
 
 static void head(struct buffer *out, const char *name, const char *type, const char *help)
 {
@@ -43,11 +41,13 @@ static void write_histogram(struct buffer *out, const char *name, const char *la
                             const struct histogram *histogram)
 {
 	/* Read while others record: the count may be behind its buckets, which must not show. */
-	uint64_t largest = histogram_count_at_most(histogram, (int64_t)(bounds[BOUND_COUNT - 1] * (double)NS_PER_MS));
+	uint64_t largest = histogram_count_at_most(histogram,
+	                                           (int64_t)(exemplar_bounds[EXEMPLAR_BOUNDS - 1] * (double)NS_PER_MS));
 	uint64_t count = histogram->count > largest ? histogram->count : largest;
-	for (size_t i = 0; i < BOUND_COUNT; i++)
-		buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, value, bounds[i],
-		              histogram_count_at_most(histogram, (int64_t)(bounds[i] * (double)NS_PER_MS)));
+	for (size_t i = 0; i < EXEMPLAR_BOUNDS; i++)
+		buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, value,
+		              exemplar_bounds[i],
+		              histogram_count_at_most(histogram, (int64_t)(exemplar_bounds[i] * (double)NS_PER_MS)));
 	buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, label, value, count);
 	buffer_printf(out, "%s_sum{%s=\"%s\"} %.6f\n", name, label, value,
 	              (double)histogram->sum_ns / (double)NS_PER_MS);
@@ -99,14 +99,42 @@ static void write_value(struct buffer *out, const char *name, const char *type, 
 	buffer_printf(out, "%s %.15g\n", name, value);
 }
 
+/* Shown before there are any, so that the first of them counts in a rate. */
+static bool is_watched(int status)
+{
+	return status == MHD_HTTP_ACCEPTED || status == MHD_HTTP_INTERNAL_SERVER_ERROR ||
+	       status == MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
 static void write_responses(struct service *service, struct buffer *out)
 {
 	head(out, "webhook_requests_total", "counter", "Responses of the webhook listener, by HTTP status.");
 	for (int status = 0; status < SERVICE_STATUS_MAX; status++) {
 		uint64_t count = atomic_load_explicit(&service->statuses[status], memory_order_relaxed);
-		if (count > 0)
+		if (count > 0 || is_watched(status))
 			buffer_printf(out, "webhook_requests_total{status=\"%d\"} %" PRIu64 "\n", status, count);
 	}
+}
+
+static void write_refusals(const struct refusals *refusals, struct buffer *out)
+{
+	head(out, "webhook_refusals_total", "counter", "Requests without a 2xx response, by reason.");
+	for (size_t reason = 0; reason < REFUSAL_REASONS; reason++)
+		buffer_printf(out, "webhook_refusals_total{reason=\"%s\"} %" PRIu64 "\n", refusal_names[reason],
+		              atomic_load_explicit(&refusals->reasons[reason].count, memory_order_relaxed));
+}
+
+static void write_exports(const struct exporter *exporter, struct buffer *out)
+{
+	struct exporter_counts counts;
+	if (!exporter)
+		return;
+	exporter_get_counts(exporter, &counts);
+	head(out, "webhook_trace_spans_total", "counter", "Spans handed to the collector, by result.");
+	buffer_printf(out, "webhook_trace_spans_total{result=\"exported\"} %" PRIu64 "\n", counts.exported);
+	buffer_printf(out, "webhook_trace_spans_total{result=\"failed\"} %" PRIu64 "\n", counts.failed);
+	write_value(out, "webhook_traces_dropped_total", "counter",
+	            "Traced requests dropped because too many waited to be exported.", (double)counts.dropped);
 }
 
 static void write_evictions(struct service *service, struct buffer *out)
@@ -153,6 +181,8 @@ static void write_pipeline(struct service *service, struct buffer *out)
 	            (double)now.retries);
 	write_value(out, "webhook_dead_letters_total", "counter",
 	            "Acknowledged events that the store rejected permanently.", (double)now.dead_letters);
+	write_value(out, "webhook_pruned_events_total", "counter", "Events removed because they had grown old.",
+	            (double)now.pruned);
 	write_value(out, "webhook_queue_depth", "gauge", "Queued events not yet taken by a worker.",
 	            (double)now.queue_depth);
 	write_value(out, "webhook_in_flight", "gauge", "Events inside the pipeline.", (double)now.in_flight);
@@ -262,6 +292,9 @@ static void write_process(struct service *service, struct buffer *out)
 	            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
 	write_value(out, "process_resident_memory_bytes", "gauge", "Resident memory, in bytes.",
 	            (double)resident * page);
+	write_value(out, "webhook_memory_limit_bytes", "gauge",
+	            "Memory that the process may use: its control group's limit, or what the machine has, in bytes.",
+	            (double)memory_limit());
 	write_value(out, "process_virtual_memory_bytes", "gauge", "Virtual memory, in bytes.", (double)size * page);
 	write_value(out, "process_open_fds", "gauge", "Open file descriptors.", count_open_files());
 	write_value(out, "process_max_fds", "gauge", "Limit on open file descriptors.", (double)files.rlim_cur);
@@ -277,9 +310,11 @@ void metrics_write(struct service *service, struct buffer *out)
 		write_database(service, out);
 	write_pipeline(service, out);
 	write_responses(service, out);
+	write_refusals(&service->refusals, out);
 	write_evictions(service, out);
 	write_credentials(&service->credentials, out);
 	write_observation(service, out);
+	write_exports(service->exporter, out);
 	write_value(out, "webhook_log_lines_dropped_total", "counter",
 	            "Log lines dropped because nobody read them or the disk was full.", (double)log_dropped());
 	write_info(service, out);

@@ -151,6 +151,35 @@ bool request_path_is(struct sluice_bytes path, const char *wanted)
 	return !*wanted || (strcmp(wanted, "/") == 0 && c != '/');
 }
 
+/* The next character, in lower case; a slash for any number of them, but none at the end; NUL there. */
+static char next_letter(struct sluice_bytes *path)
+{
+	char c = '\0';
+	bool slashes = false;
+	while (path->size) {
+		size_t size = decode(*path, &c);
+		if (c != '/' && slashes)
+			return '/';
+		*path = (struct sluice_bytes){path->data + size, path->size - size};
+		if (c != '/')
+			return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+		slashes = true;
+	}
+	return '\0';
+}
+
+bool request_path_resembles(struct sluice_bytes path, const char *wanted)
+{
+	struct sluice_bytes rest = {wanted, strlen(wanted)};
+	for (;;) {
+		char c = next_letter(&path);
+		if (c != next_letter(&rest))
+			return false;
+		if (!c)
+			return true;
+	}
+}
+
 static struct sluice_bytes copy(char **at, struct sluice_bytes from)
 {
 	if (!from.data)

@@ -46,6 +46,9 @@ bool request_split_target(const char *target, struct request_facts *facts);
 /* Whether a path leads to `wanted`: percent-encoding and a slash at the end make no difference. */
 bool request_path_is(struct sluice_bytes path, const char *wanted);
 
+/* Whether a path differs from `wanted` only in upper and lower case, in doubled slashes and those at the end. */
+bool request_path_resembles(struct sluice_bytes path, const char *wanted);
+
 /* Whether the body is sent as it is. */
 bool request_is_identity(const struct request_head *head);
 

@@ -3,11 +3,11 @@
  */
 #include "serve/request_reader.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "runtime/methods.h"
-#include "serve/forwarded.h"
 #include "serve/request.h"
 #include "serve/service.h"
 
@@ -18,10 +18,11 @@ enum {
 
 #define LENGTH_UNKNOWN UINT64_MAX
 #define HEALTH_PATH "/api/health"
+#define DEFAULT_PATH "/webhooks"
 
-static const struct refusal not_found = {MHD_HTTP_NOT_FOUND, "no such path", NULL, false};
+static const struct refusal not_found = {REFUSAL_PATH, MHD_HTTP_NOT_FOUND, "no such path", NULL, false};
 /* By the methods besides POST that the auth stage answers. */
-#define NOT_ALLOWED(methods, allow) [methods] = {MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", allow, false}
+#define NOT_ALLOWED(methods, allow) [methods] = {REFUSAL_METHOD, MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", allow, false}
 static const struct refusal not_allowed[METHODS_BESIDES] = {
 	NOT_ALLOWED(0, "POST"),
 	NOT_ALLOWED(METHOD_GET, "POST, GET"),
@@ -34,19 +35,22 @@ static const struct refusal not_allowed[METHODS_BESIDES] = {
 };
 #undef NOT_ALLOWED
 
-static const struct refusal not_get = {MHD_HTTP_METHOD_NOT_ALLOWED, "use GET", "GET, HEAD", false};
-static const struct refusal no_length = {MHD_HTTP_LENGTH_REQUIRED,
+static const struct refusal not_get = {REFUSAL_METHOD, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET", "GET, HEAD", false};
+static const struct refusal no_length = {REFUSAL_LENGTH, MHD_HTTP_LENGTH_REQUIRED,
                                          "Content-Length or Transfer-Encoding: chunked is required", NULL, false};
-static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large", NULL, false};
-static const struct refusal encoded = {MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not supported", NULL,
-                                       false};
-static const struct refusal large_headers = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+static const struct refusal too_large = {REFUSAL_BODY_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large", NULL,
+                                         false};
+static const struct refusal encoded = {REFUSAL_ENCODING, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                       "Content-Encoding is not supported", NULL, false};
+static const struct refusal large_headers = {REFUSAL_HEADERS, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                                              "the header fields are too large", NULL, true};
-static const struct refusal full = {MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests in flight: try again later", NULL,
-                                    false};
-static const struct refusal leaving = {MHD_HTTP_SERVICE_UNAVAILABLE, "the server is shutting down: try again later",
-                                       NULL, false};
-static const struct refusal not_checked = {MHD_HTTP_INTERNAL_SERVER_ERROR,
+static const struct refusal full = {REFUSAL_FULL, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                    "too many requests in flight: try again later", NULL, false};
+static const struct refusal too_many = {REFUSAL_RATE, MHD_HTTP_TOO_MANY_REQUESTS,
+                                        "too many requests from this client: try again later", NULL, false};
+static const struct refusal leaving = {REFUSAL_LEAVING, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                       "the server is shutting down: try again later", NULL, false};
+static const struct refusal not_checked = {REFUSAL_INTERNAL, MHD_HTTP_INTERNAL_SERVER_ERROR,
                                            "this libmicrohttpd cannot be used: it bypasses the check of the framing",
                                            NULL, true};
 
@@ -79,6 +83,38 @@ static void choose_request_id(struct exchange *exchange, struct sluice_bytes sen
 	}
 }
 
+/* A path may be kept secret, so it is told only to who has all but hit it, unless it is the one in the manual. */
+static const struct refusal *refuse_path(struct exchange *exchange, struct sluice_bytes path)
+{
+	const char *served = service_listen(exchange->service)->path;
+	if (strcmp(served, DEFAULT_PATH) == 0 || request_path_resembles(path, served))
+		(void)snprintf(exchange->detail, sizeof(exchange->detail), "no such path: webhooks go to %s", served);
+	return &not_found;
+}
+
+static bool may_send(struct exchange *exchange)
+{
+	struct sluice_bytes key = {NULL, 0};
+	const struct ip_address network = ip_address_network(&exchange->forwarded.client);
+	if (exchange->forwarded.has_client)
+		key = bytes_of((const char *)network.bytes, sizeof(network.bytes));
+	exchange->delay_ns = generations_limit(exchange->service->generations, service_listen(exchange->service),
+	                                       RATE_BY_CLIENT, key);
+	return exchange->delay_ns == 0;
+}
+
+/* The trace that the request belongs to. */
+static void begin_trace(struct exchange *exchange, const struct request_head *head, const char *method)
+{
+	struct lineage_entry *entry = &exchange->entry;
+	if (!exchange->service->exporter)
+		return;
+	trace_context_begin(&entry->trace, head->traceparent, &exchange->service->sampling);
+	(void)snprintf(entry->method, sizeof(entry->method), "%s", method);
+	entry->begun_ns = clock_now_ns();
+	entry->begun_wall_ns = clock_wall_ns();
+}
+
 /* What is refused by the head alone, in the order of what would be read first. */
 static const struct refusal *screen(struct exchange *exchange, const struct request_head *head,
                                     struct request_facts *facts, const char *method)
@@ -93,11 +129,13 @@ static const struct refusal *screen(struct exchange *exchange, const struct requ
 		return exchange->asks_health ? NULL : &not_get;
 	}
 	if (!request_path_is(facts->path, listen->path))
-		return &not_found;
+		return refuse_path(exchange, facts->path);
 	const unsigned methods = atomic_load_explicit(&exchange->service->methods, memory_order_relaxed);
 	const bool is_post = strcmp(method, "POST") == 0;
 	if (!is_post && !methods_have(methods, method))
 		return &not_allowed[methods % METHODS_BESIDES];
+	if (!may_send(exchange))
+		return &too_many;
 	if (is_post && !(methods & METHOD_POST) && !head->has_length && !head->chunked)
 		return &no_length;
 	if (head->has_length && head->length > listen->max_body)
@@ -127,10 +165,8 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
 static bool describe(struct exchange *exchange, const struct request_head *head, struct request_facts *facts)
 {
 	const struct listen_config *listen = service_listen(exchange->service);
-	const struct connection *connection = exchange->connection;
 	struct sluice_event *event = &exchange->event->pub;
-	struct forwarded forwarded = forwarded_read(head->headers, head->header_count, &connection->peer,
-	                                            &listen->proxies);
+	const struct forwarded forwarded = exchange->forwarded;
 	char client[IP_ADDRESS_TEXT_SIZE];
 	if (forwarded.has_client) {
 		ip_address_format(&forwarded.client, client);
@@ -165,10 +201,14 @@ bool request_reader_begin(struct exchange *exchange, const char *method)
 	request_head_init(&head);
 	(void)MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, add_header, &head);
 	choose_request_id(exchange, head.request_id);
+	begin_trace(exchange, &head, method);
 	struct request_facts facts = {
 		.request_id = bytes_of_text(exchange->entry.request_id),
 		.method = bytes_of_text(method),
 	};
+	exchange->forwarded = forwarded_read(
+		head.headers, head.header_count < REQUEST_HEADERS_MAX ? head.header_count : REQUEST_HEADERS_MAX,
+		&exchange->connection->peer, &service_listen(exchange->service)->proxies);
 	exchange->body_length = head.has_length ? head.length : head.chunked ? LENGTH_UNKNOWN : 0;
 	exchange->refusal = intercept_passed(&exchange->connection->intercept) ? screen(exchange, &head, &facts, method)
 	                                                                       : &not_checked;

@@ -11,13 +11,15 @@
 #include <stddef.h>
 
 #include "serve/exchange.h"
+#include "serve/refusals.h"
 
 /* Why a request does not reach the pipeline. */
 struct refusal {
+	enum refusal_reason reason;
 	int status;
-	const char *detail;
-	const char *allow; /* 405: the methods there are; NULL otherwise */
-	bool closes;       /* the connection ends with the response */
+	const char *detail; /* for the operator, and for the sender unless the exchange has a detail of its own */
+	const char *allow;  /* 405: the methods there are; NULL otherwise */
+	bool closes;        /* the connection ends with the response */
 };
 
 /* The headers are there: fills the exchange's event, or its refusal. False: the response has to go out now. */

@@ -23,6 +23,16 @@ static const struct {
 	{"admin", NULL},
 	{"observability", "lineage.recent"},
 	{"observability", "lineage.slowest"},
+	{"observability", "otlp.url"},
+	{"observability", "otlp.headers"},
+	{"observability", "otlp.ca_file"},
+	{"observability", "otlp.service"},
+	{"observability", "otlp.share"},
+	{"observability", "otlp.parents"},
+	{"observability", "otlp.queue"},
+	{"observability", "otlp.batch"},
+	{"observability", "otlp.every"},
+	{"observability", "otlp.timeout"},
 };
 
 typedef void (*each_fn)(void *context, const char *name);

@@ -52,7 +52,7 @@ static enum MHD_Result refuse_at_once(struct connection *connection)
 	entry->status = exchange->refusal->status;
 	http_response_raw(connection->fd, service_listen(exchange->service), entry->status, exchange->refusal->detail,
 	                  entry->request_id);
-	service_count(exchange->service, entry->status);
+	webhook_response_count(exchange);
 	exchange->responded = true;
 	return MHD_NO;
 }
@@ -161,10 +161,10 @@ static bool expire(void *context, struct connection *connection)
 	return exchange_time_out(connection->exchange);
 }
 
-static void count(void *context, int status)
+static void refused(void *context, const struct refused *refused)
 {
 	const struct server *server = context;
-	service_count(server->service, status);
+	service_refuse(server->service, refused);
 }
 
 static const struct front_functions functions = {
@@ -173,13 +173,13 @@ static const struct front_functions functions = {
 	.abandon = abandon,
 	.close = close_connection,
 	.expire = expire,
-	.count = count,
+	.refused = refused,
 };
 
 struct server *server_start(struct service *service, struct sluice_error *error)
 {
 	const struct listen_config *listen = service_listen(service);
-	int listener = listener_open(listen->address, listen->port, error);
+	int listener = listener_open("listen", listen->address, listen->port, error);
 	if (listener < 0)
 		return NULL;
 	struct server *server = must_calloc(1, sizeof(*server));

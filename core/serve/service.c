@@ -7,6 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/spans.h"
+
+enum { LAST_SPANS_MS = 2000 /* that the last spans may take to be exported */ };
 
 /* Who reads takes it once; else a stream of readers would keep a change out. */
 static void init_lock(pthread_rwlock_t *lock)
@@ -30,6 +33,7 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 	                                  (size_t)config->observability.lineage_slowest);
 	service->stats = stats_create(pipeline);
 	credentials_init(&service->credentials);
+	exemplars_init(&service->exemplars);
 	service->trace = trace;
 	service->started_ns = clock_now_ns();
 	service->started_wall_ns = clock_wall_ns();
@@ -38,11 +42,50 @@ void service_init(struct service *service, struct pipeline *pipeline, struct tra
 
 void service_finish(struct service *service)
 {
+	exporter_destroy(service->exporter, LAST_SPANS_MS * NS_PER_MS);
+	exemplars_finish(&service->exemplars);
 	credentials_finish(&service->credentials);
 	stats_destroy(service->stats);
 	lineage_destroy(service->lineage);
 	listen_settings_finish(&service->listen_settings);
 	(void)pthread_rwlock_destroy(&service->lock);
+}
+
+static size_t write_spans(void *context, const void *item, struct json_writer *json)
+{
+	return spans_write(item, service_listen(context)->path, json);
+}
+
+bool service_export(struct service *service, const struct config *config, const char *module,
+                    struct sluice_error *error)
+{
+	const struct observability_config *seen = &config->observability;
+	digest_uuid7(clock_wall_ns(), service->instance);
+	const struct exporter_setup setup = {
+		.module = module,
+		.target = {.url = seen->otlp_url,
+	                   .ca_file = seen->otlp_ca_file,
+	                   .headers = seen->otlp_headers,
+	                   .timeout_ns = seen->otlp_timeout.ns},
+		.resource = {.service = seen->otlp_service ? seen->otlp_service : config->name,
+	                     .version = SLUICE_VERSION,
+	                     .instance = service->instance},
+		.item_size = sizeof(struct lineage_entry),
+		.queue = (size_t)seen->otlp_queue,
+		.batch = (size_t)seen->otlp_batch,
+		.every_ns = seen->otlp_every.ns,
+		.write = write_spans,
+		.context = service,
+	};
+	service->sampling = (struct trace_sampling){.by_parent = seen->otlp_parents, .share = seen->otlp_share};
+	service->exporter = exporter_create(&setup, error);
+	return service->exporter;
+}
+
+static void export_spans(struct service *service, const struct lineage_entry *entry)
+{
+	if (service->exporter && entry->trace.is_sampled)
+		exporter_add(service->exporter, entry);
 }
 
 void service_follow(struct service *service, struct pipeline *pipeline)
@@ -68,6 +111,12 @@ void service_log_generation(const struct service *service)
 	          sluice_text("pipeline", config->name), sluice_text("version", SLUICE_VERSION),
 	          sluice_text("optimizations", optimizations.data), sluice_text("sha256", config->sha256));
 	buffer_finish(&optimizations);
+}
+
+void service_refuse(struct service *service, const struct refused *refused)
+{
+	service_count(service, refused->status);
+	refusals_note(&service->refusals, refused);
 }
 
 static void write_profile(const struct lineage_entry *entry)
@@ -120,10 +169,14 @@ void service_record(struct service *service, const struct lineage_entry *entry)
 		write_profile(entry);
 	if (service->trace)
 		write_trace(service, entry);
+	export_spans(service, entry);
+	if (entry->trace.is_sampled)
+		exemplars_add(&service->exemplars, entry);
 }
 
 void service_record_refusal(struct service *service, const struct lineage_entry *entry)
 {
+	export_spans(service, entry);
 	if (!service->trace)
 		return;
 	struct lineage_entry refusal = *entry;

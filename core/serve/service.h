@@ -10,12 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "otlp/exporter.h"
 #include "runtime/generation.h"
 #include "runtime/pipeline.h"
 #include "serve/credentials.h"
+#include "serve/exemplars.h"
 #include "serve/history.h"
 #include "serve/lineage.h"
 #include "serve/listen_settings.h"
+#include "serve/refusals.h"
 #include "serve/reload.h"
 #include "serve/stats.h"
 #include "trace/trace.h"
@@ -32,6 +35,10 @@ struct service {
 	struct lineage *lineage;
 	struct credentials credentials;
 	struct trace_writer *trace; /* NULL: none is written */
+	struct exporter *exporter;  /* NULL: nothing is traced; see service_export() */
+	struct trace_sampling sampling;
+	char instance[UUID_TEXT_SIZE]; /* of this process, in traces */
+	struct exemplars exemplars;
 	bool keeps_lineage;
 	int64_t started_ns, started_wall_ns;
 	_Atomic(struct reloader *) reloader; /* NULL: the pipeline stays as it is */
@@ -52,11 +59,17 @@ struct service {
 	atomic_bool refusing;                          /* nothing goes into the pipeline any more */
 	_Atomic uint64_t evicted;                      /* connections ended because others needed their place */
 	_Atomic uint64_t statuses[SERVICE_STATUS_MAX]; /* responses of the webhook listener, by HTTP status */
+	struct refusals refusals;                      /* likewise, by reason */
 };
 
 /* The pipeline and the trace (may be NULL) stay the caller's. */
 void service_init(struct service *service, struct pipeline *pipeline, struct trace_writer *trace);
 void service_finish(struct service *service);
+
+/* Requests are traced, and exported as observability.otlp says, by the module in that file. Before there are any. What `config` says
+ * lives until service_finish(). */
+bool service_export(struct service *service, const struct config *config, const char *module,
+                    struct sluice_error *error);
 
 /* From here on this pipeline is what is shown, and its settings are in use. With the lock, to write. */
 void service_follow(struct service *service, struct pipeline *pipeline);
@@ -75,6 +88,9 @@ static inline void service_count(struct service *service, int status)
 	if (status > 0 && status < SERVICE_STATUS_MAX)
 		atomic_fetch_add_explicit(&service->statuses[status], 1, memory_order_relaxed);
 }
+
+/* The listener has refused a request: counts its response and its reason, and logs it. */
+void service_refuse(struct service *service, const struct refused *refused);
 
 /* A request of the pipeline is over: its lineage, its trace record, its profile line and the series `respond` and `total`.
  */

@@ -75,7 +75,7 @@ static void take_refusal(struct exchange *exchange, struct http_response *respon
 	exchange->entry.status = refusal->status;
 	exchange->entry.outcome = refusal->status < 500 ? OUTCOME_REJECTED : OUTCOME_FAILED;
 	http_response_header(response, MHD_HTTP_HEADER_ALLOW, refusal->allow);
-	if (refusal->detail[0])
+	if (!exchange->detail[0])
 		(void)snprintf(exchange->detail, sizeof(exchange->detail), "%s", refusal->detail);
 }
 
@@ -88,6 +88,29 @@ static int write_health(struct exchange *exchange)
 	return status;
 }
 
+void webhook_response_count(struct exchange *exchange)
+{
+	struct service *service = exchange->service;
+	const struct lineage_entry *entry = &exchange->entry;
+	service_count(service, entry->status);
+	if (exchange->asks_health || entry->status / 100 == 2)
+		return;
+	if (!exchange->refusal && !entry->timed_out) {
+		refusals_count(&service->refusals, entry->status, entry->outcome);
+		return;
+	}
+	const struct refused refused = {
+		.reason = exchange->refusal ? exchange->refusal->reason : REFUSAL_DEADLINE,
+		.status = entry->status,
+		.detail = exchange->detail[0] ? exchange->detail : exchange->refusal->detail,
+		.request_id = entry->request_id,
+		.client = exchange->forwarded.has_client ? &exchange->forwarded.client : NULL,
+		.target = exchange->connection->target.data,
+		.served = service_listen(service)->path,
+	};
+	refusals_note(&service->refusals, &refused);
+}
+
 enum MHD_Result webhook_response_send(struct exchange *exchange)
 {
 	struct service *service = exchange->service;
@@ -96,7 +119,7 @@ enum MHD_Result webhook_response_send(struct exchange *exchange)
 	struct http_response response = {.content_type = HTTP_TYPE_PROBLEM,
 	                                 .body = &exchange->response_body,
 	                                 .more = &exchange->response_headers};
-	char timing[TIMING_SIZE], seconds[RETRY_AFTER_SIZE];
+	char timing[TIMING_SIZE], seconds[RETRY_AFTER_SIZE], traced[TRACEPARENT_SIZE];
 	if (exchange->refusal)
 		take_refusal(exchange, &response);
 	else if (exchange->asks_health)
@@ -115,18 +138,23 @@ enum MHD_Result webhook_response_send(struct exchange *exchange)
 	}
 	response.status = entry->status;
 	http_response_header(&response, "X-Request-Id", entry->request_id);
-	if (entry->status == MHD_HTTP_SERVICE_UNAVAILABLE &&
+	if ((entry->status == MHD_HTTP_SERVICE_UNAVAILABLE || entry->status == MHD_HTTP_TOO_MANY_REQUESTS) &&
 	    !http_response_has_more(&response, MHD_HTTP_HEADER_RETRY_AFTER))
 		http_response_header(&response, MHD_HTTP_HEADER_RETRY_AFTER,
 		                     http_response_retry_after(listen, exchange->delay_ns, seconds));
 	if (entry->status == MHD_HTTP_UNAUTHORIZED &&
 	    !http_response_has_more(&response, MHD_HTTP_HEADER_WWW_AUTHENTICATE))
 		http_response_header(&response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);
+	if (service->exporter) {
+		trace_context_format(&entry->trace, traced);
+		http_response_header(&response, "traceparent", traced);
+		http_response_header(&response, "traceresponse", traced);
+	}
 	if (listen->server_timing && entry->times.ack_ns)
 		http_response_header(&response, "Server-Timing", write_timing(&entry->times, timing));
 	if (listen->keep_alive.ns == 0 || atomic_load_explicit(&service->draining, memory_order_relaxed))
 		http_response_header(&response, MHD_HTTP_HEADER_CONNECTION, "close");
 	exchange->responded = true;
-	service_count(service, entry->status);
+	webhook_response_count(exchange);
 	return http_response_queue(exchange->mhd, &response, listen);
 }

@@ -11,4 +11,7 @@
 /* Queues the response of an exchange that is complete or refused. */
 enum MHD_Result webhook_response_send(struct exchange *exchange);
 
+/* Counts the response of an exchange, whose entry is complete, and logs why the listener refused it. */
+void webhook_response_count(struct exchange *exchange);
+
 #endif

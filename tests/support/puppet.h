@@ -29,6 +29,7 @@ struct pipeline {
 	struct recorder *recorder;
 	struct arena_budget budget;
 	atomic_int fate;
+	_Atomic int64_t limited_ns; /* how long senders are told to wait; 0: they may send */
 	atomic_size_t inside, receiving, submitted, discarded, excess;
 	struct event_answer answer; /* its outcome, status, detail, delay and response */
 	const char *unhealthy;
@@ -90,6 +91,13 @@ bool generations_admit(struct generations *generations, struct event *event)
 size_t generations_excess(const struct generations *generations)
 {
 	return atomic_load(&((const struct pipeline *)generations)->excess);
+}
+
+int64_t generations_limit(struct generations *generations, const struct listen_config *listen, enum rate_by by,
+                          struct sluice_bytes key)
+{
+	(void)listen, (void)by, (void)key;
+	return atomic_load(&((const struct pipeline *)generations)->limited_ns);
 }
 
 static inline void free_event(struct event *event)

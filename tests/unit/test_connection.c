@@ -17,6 +17,7 @@ static struct connection_table table;
 static int sockets[PAIRS][2];
 static struct connection *connections[PAIRS];
 static int told, expired;
+static const struct ip_address nobody;
 
 static bool expire(void *context, struct connection *connection)
 {
@@ -38,7 +39,7 @@ static void open_all(void)
 	connection_table_init(&table);
 	for (int i = 0; i < PAIRS; i++) {
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets[i]), 0);
-		connections[i] = connection_open(&table, sockets[i][0], NS_PER_S);
+		connections[i] = connection_open(&table, sockets[i][0], &nobody, NS_PER_S);
 	}
 }
 
@@ -147,7 +148,7 @@ static void open_and_close(void *context, struct connection *connection, bool be
 	(void)context, (void)begun, (void)why;
 	told++;
 	ck_assert_uint_eq(connection_table_count_in(&table, CONNECTION_HELD), 1);
-	struct connection *other = connection_open(&table, -1, NS_PER_S);
+	struct connection *other = connection_open(&table, -1, &nobody, NS_PER_S);
 	connection_close(other);
 	for (int i = 0; i < PAIRS; i++) {
 		if (connections[i] == connection || told > 1)

@@ -14,6 +14,7 @@
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "runtime/backlog.h"
+#include "runtime/loader.h"
 #include "serve/admin.h"
 #include "serve/history.h"
 #include "serve/notify.h"
@@ -35,6 +36,7 @@ struct run {
 	struct trace_writer *trace;
 	struct pipeline *pipeline;
 	struct service service;
+	char *exporter_module; /* NULL: nothing is exported */
 	struct admin *admin;
 	struct reloader *reloader;
 	struct server *server;
@@ -120,6 +122,21 @@ static void remember(struct run *run)
 		log_event(SLUICE_LOG_WARN, NULL, "history_not_written", sluice_text("reason", error.text));
 }
 
+/* The exporter is a module beside the stages. */
+static bool start_export(struct run *run, struct sluice_error *error)
+{
+	char **folders = loader_stage_path(run->request->stage_path);
+	struct sluice_error cause = {0};
+	run->exporter_module = loader_find(folders, "export/otlp_http.so");
+	loader_free_path(folders);
+	if (!run->exporter_module)
+		return sluice_error_set(
+			error,
+			"observability.otlp: export/otlp_http.so is not on the stage path: build it, or install it");
+	return service_export(&run->service, run->config, run->exporter_module, &cause) ||
+	       sluice_error_set(error, "observability.otlp: %s", cause.text);
+}
+
 static bool start(struct run *run, struct sluice_error *error)
 {
 	if (run->trace_file && !(run->trace = create_trace(run->config, run->trace_file, error)))
@@ -129,6 +146,8 @@ static bool start(struct run *run, struct sluice_error *error)
 		return false;
 	service_init(&run->service, run->pipeline, run->trace);
 	run->service.generation = history_next(run->history);
+	if (run->config->observability.otlp_url && !start_export(run, error))
+		return false;
 	service_log_generation(&run->service);
 	if (run->config->admin.enabled && !(run->admin = admin_start(&run->service, error)))
 		return false;
@@ -137,6 +156,7 @@ static bool start(struct run *run, struct sluice_error *error)
 		error);
 	if (!run->reloader || !(run->server = server_start(&run->service, error)))
 		return false;
+	pipeline_retain(run->pipeline);
 	remember(run);
 	reloader_begin(run->reloader, run->server);
 	print_urls(run);
@@ -206,6 +226,7 @@ static void finish(struct run *run, bool clean)
 		pipeline_destroy(run->service.pipeline);
 		service_finish(&run->service);
 	}
+	free(run->exporter_module);
 	if (run->server)
 		server_free(run->server);
 	if (!trace_close(run->trace, &error))
