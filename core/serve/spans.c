@@ -10,7 +10,7 @@
 #include "otlp/span.h"
 #include "serve/lineage.h"
 
-enum { NAME_SIZE = 1100, STATUS_TEXT_SIZE = 8 };
+enum { NAME_SIZE = 1100, STATUS_TEXT_SIZE = 8, PARTS = 3, OWN_NAME_SIZE = 64 };
 
 /* A moment of the request on the wall clock. */
 static int64_t wall_of(const struct lineage_entry *entry, int64_t at_ns)
@@ -59,6 +59,20 @@ static void write_request(const struct lineage_entry *entry, const char *path, b
 	span_write(json, &span);
 }
 
+/* What the stage has measured of itself. */
+static size_t add_own_spans(const struct lineage_entry *entry, int kind, char names[SLUICE_SPANS_MAX][OWN_NAME_SIZE],
+                            struct span_attribute *attributes)
+{
+	const char *const *own = kind < 0 ? NULL : entry->spans[kind];
+	size_t count = 0;
+	for (; own && count < SLUICE_SPANS_MAX && own[count]; count++) {
+		(void)snprintf(names[count], OWN_NAME_SIZE, "sluice.%s_ns", own[count]);
+		attributes[count] = (struct span_attribute){
+			.name = names[count], .number = entry->times.stages[kind].spans_ns[count]};
+	}
+	return count;
+}
+
 static void write_step(const struct lineage_entry *entry, const struct lineage_step *before,
                        const struct lineage_step *step, struct json_writer *json)
 {
@@ -66,11 +80,13 @@ static void write_step(const struct lineage_entry *entry, const struct lineage_s
 	const struct stage_times *times = step->kind < 0 ? &none : &entry->times.stages[step->kind];
 	uint8_t id[SPAN_ID_SIZE];
 	digest_random(id, sizeof(id));
-	const struct span_attribute attributes[] = {
+	char names[SLUICE_SPANS_MAX][OWN_NAME_SIZE];
+	struct span_attribute attributes[PARTS + SLUICE_SPANS_MAX] = {
 		{.name = "sluice.work_ns", .number = times->work_ns},
 		{.name = "sluice.wait_ns", .number = times->wait_ns, .is_absent = !times->wait_ns},
 		{.name = "sluice.parked_ns", .number = times->parked_ns, .is_absent = !times->parked_ns},
 	};
+	const size_t own = add_own_spans(entry, step->kind, names, attributes + PARTS);
 	const struct span span = {
 		.trace = &entry->trace,
 		.span_id = id,
@@ -80,7 +96,7 @@ static void write_step(const struct lineage_entry *entry, const struct lineage_s
 		.start_ns = wall_of(entry, before->at_ns),
 		.end_ns = wall_of(entry, step->at_ns),
 		.attributes = attributes,
-		.attribute_count = step->kind < 0 ? 0 : sizeof(attributes) / sizeof(attributes[0]),
+		.attribute_count = step->kind < 0 ? 0 : PARTS + own,
 	};
 	span_write(json, &span);
 }

@@ -30,6 +30,7 @@ _sluice() {
 	local values= each choices= head=
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		COMPREPLY=($(compgen -W "run check stages schema status reload rollback lineage dead listen providers new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run check stages schema status reload rollback lineage dead prune new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
 		return
 	fi
 	! declare -F "_sluice_${COMP_WORDS[1]}" >/dev/null || "_sluice_${COMP_WORDS[1]}"
@@ -72,6 +73,7 @@ _sluice_lineage() { flags="--admin --json --log-level --log-format --help" takes
 _sluice_dead() { flags="--enable --disable --set --stage-path --json --log-level --log-format --help" takes="--enable --disable --set --stage-path --log-level --log-format" values="--enable=OVERLAYS --disable=OVERLAYS|all --log-level=debug|info|warn|error --log-format=text|json" operands="list show replay drop" files='*.yaml'; }
 _sluice_listen() { flags="--output --log-level --log-format --help" takes="--output --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_providers() { flags="--handshakes --json --log-level --log-format --help" takes="--log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
+_sluice_prune() { flags="--older --dry-run --enable --disable --set --stage-path --json --log-level --log-format --help" takes="--older --enable --disable --set --stage-path --log-level --log-format" values="--enable=OVERLAYS --disable=OVERLAYS|all --log-level=debug|info|warn|error --log-format=text|json" files='*.yaml'; }
 _sluice_new-stage() { flags="--log-level --log-format --help" takes="--log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json" operands="auth parse idempotency queue persist"; }
 _sluice_manual() { flags="--stage-path --log-level --log-format --help" takes="--stage-path --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_generate() { flags="--count --seed --duplicates --conflicts --bad-signatures --malformed --streams --size --corpus --output --log-level --log-format --help" takes="--count --seed --duplicates --conflicts --bad-signatures --malformed --streams --size --corpus --output --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }

@@ -128,6 +128,10 @@ test('a trace has the stages of the lineage, with the same times', async (t) => 
     if (step.work_ms !== undefined)
       near(BigInt(attributes(children[i])['sluice.work_ns']), BigInt(Math.round(step.work_ms * 1e6)), `the work of ${step.stage}`);
   }
+  const stored = attributes(children.find(({ name }) => name === 'persist'));
+  const { spans } = steps.find(({ stage }) => stage === 'persist');
+  for (const [name, ms] of Object.entries(spans))
+    near(BigInt(stored[`sluice.${name}_ns`]), BigInt(Math.round(ms * 1e6)), `the part ${name} of persist`);
   assert.equal(children.at(-1).endTimeUnixNano, root.endTimeUnixNano);
 });
 
