@@ -29,8 +29,7 @@ _sluice() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags= takes= operands= files=
 	local values= each choices= head=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run check stages schema status reload rollback lineage dead listen providers new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
-		COMPREPLY=($(compgen -W "run check stages schema status reload rollback lineage dead prune new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run check stages schema status reload rollback lineage dead listen providers prune new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
 		return
 	fi
 	! declare -F "_sluice_${COMP_WORDS[1]}" >/dev/null || "_sluice_${COMP_WORDS[1]}"
