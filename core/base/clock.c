@@ -27,6 +27,11 @@ int64_t clock_wall_ns(void)
 	return wall_source ? wall_source() : read_clock(CLOCK_REALTIME);
 }
 
+int64_t clock_thread_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_replace(int64_t (*now_ns)(void), int64_t (*wall_ns)(void))
 {
 	now_source = now_ns;

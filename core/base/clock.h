@@ -14,6 +14,9 @@
 int64_t clock_now_ns(void);  /* monotonic */
 int64_t clock_wall_ns(void); /* since the Unix epoch */
 
+/* The processor time of the calling thread: a system call, so not for every request unless somebody asked. Never replaced. */
+int64_t clock_thread_ns(void);
+
 /* From now on both clocks return what these return; NULL: the real one again. Not while other threads read the clocks.
  */
 void clock_replace(int64_t (*now_ns)(void), int64_t (*wall_ns)(void));

@@ -75,6 +75,7 @@ struct events_config {
 /* `observability:` — what is kept and written for people. */
 struct observability_config {
 	bool latency_profile;   /* the LATENCY_PROFILE log; ENABLE_LATENCY_PROFILING overrides */
+	bool processor_time;    /* measured per stage; the profile log measures it, too */
 	int64_t lineage_recent; /* requests kept */
 	int64_t lineage_slowest;
 	struct sluice_duration pool_stats; /* how often db_pool_stats is logged; 0: never */
@@ -160,6 +161,12 @@ struct config_request {
  * otherwise; `error` may then hold several lines, the first is the cause. */
 struct config *config_load(const struct config_request *request, struct sluice_error *error);
 void config_free(struct config *config); /* also closes the stages' files; NULL is allowed */
+
+/* Whether the processor time of each stage is measured. */
+static inline bool config_measures_cpu(const struct config *config)
+{
+	return config->observability.processor_time || config->observability.latency_profile;
+}
 
 /* Holds it once more: config_free() then has to be called once more. One thread at a time. */
 struct config *config_share(const struct config *config);

@@ -24,7 +24,8 @@ static bool same_core_options(const struct config *config, const struct config *
 
 bool config_same_workers(const struct config *config, const struct config *other)
 {
-	return same_core_options(config, other, SLUICE_KIND_QUEUE) &&
+	return config_measures_cpu(config) == config_measures_cpu(other) &&
+	       same_core_options(config, other, SLUICE_KIND_QUEUE) &&
 	       same_core_options(config, other, SLUICE_KIND_PERSIST);
 }
 

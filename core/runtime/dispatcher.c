@@ -49,6 +49,7 @@ struct crew {
 	void (*store)(struct instance *persist, struct sluice_batch *batch);
 	struct lane_limit limit; /* of a batch */
 	int64_t linger_ns, retry_min_ns, retry_max_ns;
+	bool measures_cpu;
 	bool open, stopping; /* under the dispatcher's lock */
 	struct workers *workers;
 };
@@ -180,12 +181,14 @@ static void stamp_start(struct sluice_batch *batch, const struct crew *crew, int
 	}
 }
 
-static void stamp_end(struct sluice_batch *batch, int64_t now)
+static void stamp_end(struct sluice_batch *batch, int64_t now, bool has_cpu, int64_t cpu_ns)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct event *event = event_of(batch->events[i]);
 		struct stage_times *persist = &event->times.stages[SLUICE_KIND_PERSIST];
 		persist->work_ns += now - event->entered_ns;
+		persist->cpu_ns += cpu_ns;
+		persist->has_cpu |= has_cpu;
 		persist->exit_ns = now;
 		event->entered_ns = now;
 	}
@@ -308,9 +311,11 @@ static bool work_batch(void *context, struct job *job, size_t count)
 	struct crew *crew = context;
 	struct sluice_batch batch = {
 		.events = job->events, .verdicts = job->verdicts, .count = count, .worker = &job->pub};
+	bool has_cpu = crew->measures_cpu;
 	stamp_start(&batch, crew, clock_now_ns());
+	int64_t cpu_ns = has_cpu ? clock_thread_ns() : 0;
 	crew->store(crew->persist, &batch);
-	stamp_end(&batch, clock_now_ns());
+	stamp_end(&batch, clock_now_ns(), has_cpu, has_cpu ? clock_thread_ns() - cpu_ns : 0);
 	size_t retries = 0;
 	for (size_t i = 0; i < count; i++)
 		retries += job->verdicts[i] == SLUICE_RETRY;
@@ -373,6 +378,7 @@ struct crew *crew_create(const struct crew_setup *setup, struct sluice_error *er
 		.linger_ns = config->linger.ns,
 		.retry_min_ns = config->retry_min.ns,
 		.retry_max_ns = config->retry_max.ns,
+		.measures_cpu = config_measures_cpu(setup->config),
 	};
 	crew->workers = workers_create(
 		&(struct workers_setup){.config = setup->config,

@@ -30,10 +30,12 @@ struct event_times {
 	int64_t ack_ns;   /* monotonic: ack point or failure; 0 before */
 	struct stage_times {
 		bool ran;
+		bool has_cpu;      /* cpu_ns is measured; never of the queue: when put() ends, others have the event */
 		int64_t exit_ns;   /* monotonic, when it was last left */
 		int64_t work_ns;   /* inside the stage, all tries */
 		int64_t wait_ns;   /* before it, in the queue or between tries */
 		int64_t parked_ns; /* WAIT until resumed */
+		int64_t cpu_ns; /* of work_ns, what its thread was on a processor; of a batch's store(), as of all of it */
 		int64_t spans_ns[SLUICE_SPANS_MAX];
 	} stages[KIND_COUNT];
 	uint32_t batch_size; /* events in the batch it was last in; 0: none */

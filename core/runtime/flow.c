@@ -27,6 +27,24 @@ static void stamp(struct event *event, int64_t *spent)
 	event->times.stages[event->at].exit_ns = now;
 }
 
+/* Of the thread; 0 where it is not measured. */
+static int64_t begin_cpu(const struct event *event)
+{
+	return event->pipeline->measures_cpu ? clock_thread_ns() : 0;
+}
+
+/* The same for processor time: one reading ends a stage and begins the next. Returns it. */
+static int64_t stamp_cpu(struct event *event, int64_t from_ns)
+{
+	if (!event->pipeline->measures_cpu)
+		return 0;
+	int64_t now_ns = clock_thread_ns();
+	struct stage_times *stage = &event->times.stages[event->at];
+	stage->cpu_ns += now_ns - from_ns;
+	stage->has_cpu = true;
+	return now_ns;
+}
+
 static enum sluice_verdict broken_promise(struct instance *instance, struct event *event, enum sluice_verdict verdict)
 {
 	log_event(SLUICE_LOG_ERROR, instance->label, "stage_broke_contract", sluice_int("verdict", (int)verdict),
@@ -405,6 +423,7 @@ static enum sluice_verdict check_rate(struct event *event)
 
 void flow_advance(struct event *event)
 {
+	int64_t cpu_ns = begin_cpu(event);
 	for (; event->at < KIND_COUNT; event->at++) {
 		struct instance *instance = event->pipeline->instances[event->at];
 		if (!instance)
@@ -420,6 +439,7 @@ void flow_advance(struct event *event)
 		resume_expect(event);
 		enum sluice_verdict verdict = process(instance, event);
 		stamp(event, &event->times.stages[event->at].work_ns);
+		cpu_ns = stamp_cpu(event, cpu_ns);
 		if (verdict == SLUICE_WAIT) {
 			if (resume_park(event))
 				return;

@@ -65,6 +65,7 @@ struct pipeline {
 	struct retention *retention;   /* NULL: events are kept for good */
 	int64_t number;                /* of the order in which they were published */
 	bool is_open;                  /* its queue's workers have begun */
+	bool measures_cpu;             /* processor time per stage */
 	atomic_size_t *pins;           /* of its slot */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
 };

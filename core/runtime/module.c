@@ -71,10 +71,19 @@ static int file_open(const char *path, size_t *size_out, struct sluice_error *er
 }
 
 /* An empty memory file, called like the stage in /proc/PID/maps. */
+void module_name(const char *path, char name[MODULE_NAME_SIZE])
+{
+	const char *file = strrchr(path, '/'), *folder = file;
+	while (folder && folder > path && folder[-1] != '/')
+		folder--;
+	(void)snprintf(name, MODULE_NAME_SIZE, "%.*s%s%s", file ? (int)(file - folder) : 0, file ? folder : "",
+	               file ? "-" : "", file ? file + 1 : path);
+}
+
 static int memory_file(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
+	char name[MODULE_NAME_SIZE];
+	module_name(path, name);
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_EXEC);
 	if (fd < 0 && errno == EINVAL) /* an older kernel */
 		fd = memfd_create(name, MFD_CLOEXEC);

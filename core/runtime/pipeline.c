@@ -189,6 +189,7 @@ static struct pipeline *build(struct generations *shared, const struct config *c
 {
 	struct pipeline *pipeline = must_calloc(1, sizeof(*pipeline));
 	pipeline->config = config_share(config);
+	pipeline->measures_cpu = config_measures_cpu(config);
 	pipeline->shared = shared;
 	pipeline->pins = generations_free_pins(shared);
 	if (create_stages(pipeline, previous, error) && start_queue(pipeline, previous, error) &&

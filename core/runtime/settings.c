@@ -124,6 +124,9 @@ static const struct sluice_option events_options[] = {
 static const struct sluice_option observability_options[] = {
 	SLUICE_OPTION_BOOL(struct observability_config, latency_profile, .name = "latency_profile", .fallback = "false",
                            .help = "log a LATENCY_PROFILE line per request"),
+	SLUICE_OPTION_BOOL(
+		struct observability_config, processor_time, .name = "processor_time", .fallback = "false",
+		.help = "measure the processor time of each stage, for traces, lineage and profile log; the latter implies it"),
 	SLUICE_OPTION_INT(struct observability_config, lineage_recent, .name = "lineage.recent", .fallback = "10000",
                           .min = 0, .max = 10000000, .unit = "requests",
                           .help = "how many of the last requests the lineage holds"),

@@ -99,6 +99,8 @@ static void write_step(struct json_writer *json, const struct lineage_step *step
 		write_ms(json, "work_ms", times->work_ns);
 		write_ms(json, "wait_ms", times->wait_ns);
 		write_ms(json, "parked_ms", times->parked_ns);
+		if (times->has_cpu)
+			write_ms(json, "cpu_ms", times->cpu_ns);
 		write_spans(json, entry->spans[step->kind], times);
 	}
 	jsonw_end_object(json);
@@ -136,6 +138,21 @@ void lineage_write_json(const struct lineage_entry *entry, struct buffer *out)
 	buffer_add_text(out, "\n");
 }
 
+/* Where it was measured. */
+static void write_cpu(struct json_writer *json, const struct event_times *times)
+{
+	bool any = false;
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		any |= times->stages[kind].has_cpu;
+	if (!any)
+		return;
+	jsonw_object(json, "processor");
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (times->stages[kind].has_cpu)
+			write_ms(json, kind_names[kind], times->stages[kind].cpu_ns);
+	jsonw_end_object(json);
+}
+
 void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out)
 {
 	struct lineage_step steps[LINEAGE_STEPS_MAX];
@@ -152,6 +169,7 @@ void lineage_write_profile(const struct lineage_entry *entry, struct buffer *out
 	for (size_t i = 1; i < count; i++)
 		write_ms(&json, steps[i].name, steps[i].at_ns - steps[i - 1].at_ns);
 	jsonw_end_object(&json);
+	write_cpu(&json, &entry->times);
 	write_ms(&json, "total", total_of(entry));
 	jsonw_end_object(&json);
 }

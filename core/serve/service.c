@@ -136,6 +136,8 @@ static void fill_stages(struct trace_record *record, const struct event_times *t
 			continue;
 		*to = (struct trace_stage){from->work_ns, from->wait_ns, from->parked_ns, {0}};
 		memcpy(to->spans_ns, from->spans_ns, sizeof(to->spans_ns));
+		if (from->has_cpu)
+			record->cpu_ns[kind] = from->cpu_ns;
 	}
 }
 

@@ -27,7 +27,7 @@ static const char *const kept_endings[] = {
 /* RFC 9110 wants a challenge beside 401, whatever the stage says; a signature has no registered scheme. */
 static const char challenge[] = "Signature";
 
-enum { TIMING_SIZE = 48 * (KIND_COUNT + 1) };
+enum { TIMING_SIZE = 96 * (KIND_COUNT + 1) };
 
 static void write_text(struct buffer *out, const char *data, size_t size)
 {
@@ -60,9 +60,14 @@ static const char *write_timing(const struct event_times *times, char text[TIMIN
 	int size = 0;
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		const struct stage_times *stage = &times->stages[kind];
-		if (stage->ran)
-			size += snprintf(text + size, (size_t)(TIMING_SIZE - size), "%s;dur=%.3f, ", kind_names[kind],
-			                 ms(stage->work_ns + stage->wait_ns + stage->parked_ns));
+		if (!stage->ran)
+			continue;
+		size += snprintf(text + size, (size_t)(TIMING_SIZE - size), "%s;dur=%.3f", kind_names[kind],
+		                 ms(stage->work_ns + stage->wait_ns + stage->parked_ns));
+		if (stage->has_cpu)
+			size += snprintf(text + size, (size_t)(TIMING_SIZE - size), ";desc=\"processor %.3f ms\"",
+			                 ms(stage->cpu_ns));
+		size += snprintf(text + size, (size_t)(TIMING_SIZE - size), ", ");
 	}
 	(void)snprintf(text + size, (size_t)(TIMING_SIZE - size), "total;dur=%.3f",
 	               ms(times->ack_ns - times->start_ns));

@@ -57,6 +57,8 @@ void trace_record_init(struct trace_record *record)
 	                                .replied_ns = -1};
 	for (size_t i = 0; i < SLUICE_KIND_SLOTS; i++)
 		record->stages[i].work_ns = -1;
+	for (size_t i = 0; i < TRACE_CPU_KINDS; i++)
+		record->cpu_ns[i] = -1;
 }
 
 static void put(struct trace_writer *writer, const void *data, size_t size)
@@ -216,7 +218,8 @@ static bool is_sound(const struct trace_record *record)
 {
 	const int64_t times[] = {record->intended_ns, record->sent_ns,     record->answered_ns, record->respond_ns,
 	                         record->ready_ns,    record->received_ns, record->replied_ns};
-	bool sound = are_times(times, sizeof(times) / sizeof(times[0])) && record->status <= STATUS_MAX;
+	bool sound = are_times(times, sizeof(times) / sizeof(times[0])) && are_times(record->cpu_ns, TRACE_CPU_KINDS) &&
+	             record->status <= STATUS_MAX;
 	for (size_t kind = 0; kind < SLUICE_KIND_SLOTS; kind++) {
 		const struct trace_stage *stage = &record->stages[kind];
 		const int64_t spent[] = {stage->work_ns, stage->wait_ns, stage->parked_ns};

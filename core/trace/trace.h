@@ -5,10 +5,10 @@
  * The file is the two structs below, little-endian, without anything between or behind them:
  *
  *     offset 0      struct trace_header, 1088 bytes
- *     offset 1088   struct trace_record, 544 bytes each, to the end of the file, in the order the answers were complete
+ *     offset 1088   struct trace_record, 584 bytes each, to the end of the file, in the order the answers were complete
  *
  * Both sizes stand in the header: a reader takes header_size bytes of header and record_size bytes per record and looks
- * at as many of them as it knows, so both may grow at their ends (a header once was 64 bytes, a record 512). A record
+ * at as many of them as it knows, so both may grow at their ends (a header once was 64 bytes, a record 512, then 544). A record
  * that is cut (the writer was killed) is not read. A new `version` means that what is known has changed its meaning; a
  * reader refuses a version above its own.
  */
@@ -23,7 +23,10 @@
 #include <sluice/event.h>
 #include <sluice/stage.h>
 
-enum { TRACE_VERSION = 1 };
+enum {
+	TRACE_VERSION = 1,
+	TRACE_CPU_KINDS = SLUICE_KIND_PERSIST + 1,
+};
 
 /* Times and durations of a record lie within three years, either way: sums and differences of a few of them fit. */
 #define TRACE_TIME_MAX_NS INT64_C(100000000000000000)
@@ -80,10 +83,12 @@ struct trace_record {
 	uint8_t connected;   /* of the sender: 1 if a connection had to be made for it */
 	uint8_t reserved[2]; /* zero */
 	uint32_t number;     /* of a sender: the request's id is the run's request_prefix and this */
+	int64_t cpu_ns
+		[TRACE_CPU_KINDS]; /* by enum sluice_kind: of work_ns, what the thread was on a processor; -1: not measured */
 };
 
 _Static_assert(sizeof(struct trace_header) == 1088, "the layout of a trace file is fixed");
-_Static_assert(sizeof(struct trace_record) == 544, "the layout of a trace file is fixed");
+_Static_assert(sizeof(struct trace_record) == 584, "the layout of a trace file is fixed");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "trace files are little-endian");
 
 /* FNV-1a, 64 bits: the same in every process and language. */

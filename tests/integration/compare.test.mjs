@@ -28,6 +28,9 @@ async function prepare(t, pipeline = around(sqlite, { optimizations })) {
   return { directory, pipeline: await writePipeline(directory, pipeline), run: join(directory, 'run') };
 }
 
+/** A stage of the tree with a delay in it: benchmarks/trust/planted.c. */
+const planted = (kind, name) => join(build, 'benchmarks/stages', kind, `planted-${name}.so`);
+
 const compare = (args, options) => sluice(['compare', ...args], { seconds: 120, ...options });
 
 /** Runs one that must come to a verdict, whichever it is; gives compare.json. */
@@ -152,7 +155,7 @@ test('Ctrl-C ends it after the pair, with a verdict on the pairs that are comple
 });
 
 // Of a stage that takes 100 ms, give or take 20, an overlay makes that many percent more.
-const planted = (percent) => {
+const slower = (percent) => {
   const ms = (base) => `${Math.round(base * 1000 * (1 + percent / 100))}us`;
   return { about: 'A planted effect', stages: { auth: { delay: ms(100), spread: ms(20) } } };
 };
@@ -171,7 +174,7 @@ test('a planted effect', async (t) => {
   const auth = { auth: fixture('auth', 'delay'), delay: '100ms', spread: '20ms' };
   const effects = { 'plus-20': 20, 'minus-20': -20, 'plus-2': 2 };
   const expected = { 'plus-20': ['worse'], 'minus-20': ['better'], 'plus-2': ['inconclusive', 'equivalent'] };
-  const overlays = Object.fromEntries(Object.entries(effects).map(([name, percent]) => [name, planted(percent)]));
+  const overlays = Object.fromEntries(Object.entries(effects).map(([name, percent]) => [name, slower(percent)]));
   const { directory, pipeline } = await prepare(
     t,
     around(sqlite, { auth, listen: { threads: 32 }, optimizations: overlays }),
@@ -205,8 +208,101 @@ test('--each compares every overlay alone, the enabled ones, and these less one 
     assert.deepEqual(await labels(name), arms);
     assert.match(stdout, new RegExp(`^${name} +(${Object.keys(verdicts).join('|')}) `, 'm'));
   }
-  assert.deepEqual((await readdir(run)).sort(), Object.keys(expected).sort());
+  const pairs = (await readdir(run)).filter((name) => name.includes('+')); // where chance had it that both made a difference
+  assert.deepEqual((await readdir(run)).sort(), [...Object.keys(expected), ...pairs, 'each.json'].sort());
   assert.deepEqual(await leftovers(directory), []);
+});
+
+// A request waits 40 ms in each of two stages. Without one of them it takes half of the time, without both nearly none, where two
+// halves of a half are expected.
+test('--each finds which overlays help each other, and recommends a set', async (t) => {
+  const delays = (auth, persist) => ({
+    stages: { ...(auth && { auth: { delay: auth } }), ...(persist && { persist: { delay: persist } }) },
+  });
+  const store = { persist: planted('persist', 'sqlite'), path: 'never-used.db', delay: '40ms' };
+  const { directory, pipeline, run } = await prepare(
+    t,
+    around(store, {
+      auth: { auth: planted('auth', 'none'), delay: '40ms' },
+      listen: { threads: 16 },
+      queue: { workers: 16 },
+      optimizations: {
+        early: { about: 'no delay before the queue', ...delays('0ms') },
+        late: { about: 'none behind it', ...delays(undefined, '0ms') },
+        other: { about: 'excludes the first', excludes: ['early'], ...delays('1ms') },
+      },
+    }),
+  );
+  const load = ['--pairs', '4', '--block', '500ms', '--rate', '100', '--concurrency', '16'];
+  const { code, stdout, stderr } = await compare([pipeline, '--each', ...load, '--output', run], { seconds: 240 });
+  assert.equal(code, 0, stdout + stderr);
+  const { sets, pairs, not_together: apart, recommended } = await json(run, 'each.json');
+  assert.deepEqual(
+    sets.map(({ overlays, outcome }) => [overlays.join('+'), outcome]),
+    [
+      ['early', 'better'],
+      ['late', 'better'],
+      ['other', 'better'],
+      ['early+late', 'better'],
+      ['late+other', 'better'],
+    ],
+  );
+  assert.deepEqual(apart.map(({ overlays }) => overlays), [['early', 'other']]);
+  assert.match(apart[0].reason, /exclude/);
+  const [{ alone, expected, together, word }] = pairs;
+  for (const change of alone) assert.ok(change < -0.35 && change > -0.6, `${change}`);
+  assert.ok(Math.abs(expected - ((1 + alone[0]) * (1 + alone[1]) - 1)) < 1e-9);
+  assert.ok(together < -0.8, `${together}`);
+  assert.equal(word, 'help');
+  assert.deepEqual(recommended, ['early', 'late']);
+  assert.match(stdout, /^early \+ late +−.*  help$/m);
+  assert.match(stdout, /^Keep early,late: P95 −/m);
+});
+
+test('--profile', async (t) => {
+  const auth = { auth: fixture('auth', 'delay'), delay: '4ms' };
+  const { directory, pipeline, run } = await prepare(
+    t,
+    around(sqlite, { auth, optimizations: { busy: { about: 'computes', stages: { auth: { busy: true } } } } }),
+  );
+
+  await t.test('is refused where there is no perf, before anything is made', async () => {
+    const empty = { PATH: directory };
+    const { code, stderr } = await compare([pipeline, '--b', 'busy', '--profile', '--output', run], { env: empty });
+    assert.equal(code, 2);
+    assert.match(stderr, /perf is not in PATH: install it/);
+    assert.ok(!existsSync(run));
+  });
+
+  const perf = await execute('perf', ['stat', '-e', 'cpu-clock', 'true']).catch(() => ({ code: 1 }));
+  if (perf.code !== 0) return t.diagnostic('perf cannot count here');
+  await judge(run, [pipeline, '--b', 'busy', '--profile', '--pairs', '2', '--block', '1s', '--rate', '100', '--concurrency', '4']);
+
+  await t.test('tells a stage that computes from one that waits', async () => {
+    const { stages } = await json(run, 'compare.json');
+    const [a, b] = stages.find(({ stage }) => stage === 'auth').processor;
+    assert.ok(a.body_work_ms > 4 && a.body_cpu_ms < 1, JSON.stringify(a));
+    assert.ok(b.body_work_ms > 4 && b.body_cpu_ms > 3, JSON.stringify(b));
+  });
+
+  await t.test('finds the function that computes, in the arm where it does', async () => {
+    const samplesOf = async (letter) =>
+      (await readFile(join(run, `stacks-${letter}.folded`), 'utf8'))
+        .split('\n')
+        .filter((line) => /;process/.test(line))
+        .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    const [a, b] = [await samplesOf('a'), await samplesOf('b')];
+    assert.ok(b > 50 && b > 5 * a, `A ${a}, B ${b} samples`);
+    assert.match(await readFile(join(run, 'report.html'), 'utf8'), /"flame":\["all",/);
+  });
+
+  await t.test('leaves nothing of perf, and a bundle that can be verified', async () => {
+    assert.ok(!(await readdir(run)).includes('.perf'));
+    assert.deepEqual(await leftovers(directory), []);
+    await sluice(['evidence', 'pack', run]);
+    const { stdout } = await sluice(['evidence', 'verify', run]);
+    assert.doesNotMatch(stdout, /stacks|report\.html/);
+  });
 });
 
 const smoke = 'gate: quick\noutcome: smoke\ncriteria: { p95: 30s, violations: 0 }\n';

@@ -13,6 +13,11 @@ import { sluice } from './support/sluice.mjs';
 
 const compared = () => ({ 'run.json': makeRun(), 'compare.json': makeComparison(), 'gate.json': makeGate() });
 
+const stacks = {
+  'stacks-a.folded': 'http;parse 200\nworker;store;insert 300\nworker;store;commit;fdatasync 500\n',
+  'stacks-b.folded': 'http;parse 210\nworker;store;insert 290\nworker;store;commit;fdatasync 100\nworker;store;checksum 250\n',
+};
+
 let browser;
 
 async function report(t, documents) {
@@ -87,6 +92,26 @@ test('in a browser', async (t) => {
       await keep(`${name}.png`, await page.screenshot());
     });
   }
+
+  await t.test('stacks of both arms are one flame graph, which shows what became more', async (t) => {
+    for (const look of [{ width: 1100 }, { width: 1100, scheme: 'dark' }, { width: 360, height: 780, scale: 2, mobile: true }]) {
+      const page = await open(t, { ...compared(), ...stacks }, look);
+      assert.deepEqual(page.complaints(), []);
+      assert.deepEqual(await page.evaluate(overflowing), []);
+      assert.equal(await page.evaluate(unnamed), 0);
+      assert.equal(await page.evaluate(impossible), 0);
+      assert.ok((await page.evaluate(shownCharts)).includes('flame'));
+      const fillOf = (name) =>
+        `[...document.querySelectorAll('.frame')].find((frame) => frame.querySelector('title').textContent.startsWith('${name}:')).querySelector('rect').getAttribute('style')`;
+      assert.match(await page.evaluate(fillOf('fdatasync')), /--a\)/);
+      assert.match(await page.evaluate(fillOf('checksum')), /--b\)/);
+      assert.match(await page.evaluate(fillOf('insert')), /--margin\)/);
+      assert.match(await page.evaluate(`document.querySelector('[data-chart=flame] table').innerText`), /fdatasync[\s\S]*checksum/);
+      await keep(`flame-${look.scheme ?? 'light'}-${look.width}.png`, await page.screenshot());
+      await page.evaluate(`[...document.querySelectorAll('.frame')].find((frame) => frame.textContent.includes('worker')).dispatchEvent(new Event('click'))`);
+      assert.equal(await page.evaluate(`document.querySelectorAll('.frame title')[0].textContent.split(':')[0]`), 'worker');
+    }
+  });
 
   await t.test('the charts are drawn anew when the window becomes another', async (t) => {
     const page = await open(t, compared());

@@ -295,6 +295,35 @@ START_TEST(test_persist_is_split_into_its_spans)
 }
 END_TEST
 
+START_TEST(test_what_a_stage_works_of_its_time_is_told_from_what_it_waits)
+{
+	struct shape slow = plain;
+	struct buffer text = {0};
+	slow.persist = 104 * MS;
+	build(&plain, &slow);
+	analyze();
+	ck_assert_uint_eq(result.cpu[PART_PERSIST].count, 0);
+	breakdown_write_text(&result, &text);
+	ck_assert_ptr_null(strstr(text.data, "processor"));
+	for (size_t i = 0; i < REQUESTS; i++) {
+		records[i].cpu_ns[SLUICE_KIND_AUTH] = MS;
+		records[i].cpu_ns[SLUICE_KIND_PERSIST] = i % 20 == 7 ? 26 * MS : 4 * MS;
+	}
+	analyze();
+	const struct analyze_cpu *persist = &result.cpu[PART_PERSIST];
+	ck_assert_uint_eq(persist->count, REQUESTS);
+	assert_near(persist->tail_work_ns / MS, 104);
+	assert_near(persist->tail_cpu_ns / MS, 26);
+	assert_near(persist->body_work_ns / MS, 5);
+	assert_near(persist->body_cpu_ns / MS, 4);
+	ck_assert_uint_eq(result.cpu[PART_PARSE].count, 0);
+	buffer_empty(&text);
+	breakdown_write_text(&result, &text);
+	ck_assert_ptr_nonnull(strstr(text.data, "  80.0 %      104.0       26.0   25.0 %\n"));
+	buffer_finish(&text);
+}
+END_TEST
+
 START_TEST(test_growth_is_seen_only_beyond_what_scatters)
 {
 	for (size_t i = 0; i < REQUESTS; i++) {
@@ -779,6 +808,7 @@ static Suite *suite(void)
 	tcase_add_test(figures, test_steps_follow_each_other_and_end_with_the_answer);
 	tcase_add_test(figures, test_requests_without_a_time_are_counted_and_left_out);
 	tcase_add_test(figures, test_persist_is_split_into_its_spans);
+	tcase_add_test(figures, test_what_a_stage_works_of_its_time_is_told_from_what_it_waits);
 	tcase_add_test(figures, test_growth_is_seen_only_beyond_what_scatters);
 	tcase_add_test(figures, test_an_empty_run_and_one_request_are_no_trouble);
 	tcase_add_test(figures, test_block_begins_with_the_line_people_know_and_marks_one_hotspot);

@@ -124,7 +124,7 @@ static size_t count_char(const char *text, char c)
 START_TEST(test_csv_has_a_header_and_a_row_of_as_many_cells_per_request)
 {
 	char *csv = must_export(EXPORT_CSV, 2);
-	size_t columns = column_named(csv, "persist_execute_ms") + 1;
+	size_t columns = column_named(csv, "persist_processor_ms") + 1;
 	ck_assert_uint_eq(count_char(csv, '\n'), 1 + 2 * REQUESTS);
 	ck_assert_uint_eq(count_char(csv, ','), (columns - 1) * (1 + 2 * REQUESTS));
 	assert_cell(csv, 8, "number", "7");

@@ -827,6 +827,57 @@ START_TEST(test_times_of_all_stages_add_up)
 }
 END_TEST
 
+static enum sluice_verdict compute(struct sluice_stage *stage, struct sluice_event *event)
+{
+	int64_t until_ns = clock_thread_ns() + 5 * NS_PER_MS;
+	while (clock_thread_ns() < until_ns)
+		;
+	return pass(stage, event);
+}
+
+static enum sluice_verdict block(struct sluice_stage *stage, struct sluice_event *event)
+{
+	const struct timespec time = {.tv_nsec = 20 * NS_PER_MS};
+	(void)nanosleep(&time, NULL);
+	return pass(stage, event);
+}
+
+START_TEST(test_processor_time_tells_work_from_waiting)
+{
+	struct bench *bench = new_bench();
+	bench->config.observability.processor_time = true;
+	add_stage(bench, simple(SLUICE_KIND_AUTH, compute));
+	add_stage(bench, simple(SLUICE_KIND_PARSE, block));
+	add_real(bench, SLUICE_KIND_QUEUE, "memory");
+	start(bench);
+	struct sender sender;
+	submit(bench, &sender, "1", NULL, "{}");
+	ck_assert_int_eq(outcome(&sender), OUTCOME_ACCEPTED);
+	const struct stage_times *stages = sender.times.stages;
+	ck_assert_int_ge(stages[SLUICE_KIND_AUTH].cpu_ns, 5 * NS_PER_MS);
+	ck_assert_int_lt(stages[SLUICE_KIND_PARSE].cpu_ns, 10 * NS_PER_MS);
+	ck_assert_int_ge(stages[SLUICE_KIND_PARSE].work_ns, 20 * NS_PER_MS);
+	ck_assert(stages[SLUICE_KIND_AUTH].has_cpu && stages[SLUICE_KIND_PARSE].has_cpu);
+	ck_assert(stages[SLUICE_KIND_PERSIST].has_cpu && stages[SLUICE_KIND_PERSIST].cpu_ns > 0);
+	ck_assert(!stages[SLUICE_KIND_QUEUE].has_cpu); /* others have the event when put() ends */
+	stop(bench);
+}
+END_TEST
+
+START_TEST(test_processor_time_is_not_measured_unless_somebody_asked)
+{
+	struct bench *bench = new_bench();
+	add_stage(bench, simple(SLUICE_KIND_AUTH, compute));
+	start(bench);
+	struct sender sender;
+	submit(bench, &sender, "1", NULL, "{}");
+	ck_assert_int_eq(outcome(&sender), OUTCOME_ACCEPTED);
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		ck_assert(!sender.times.stages[kind].has_cpu && sender.times.stages[kind].cpu_ns == 0);
+	stop(bench);
+}
+END_TEST
+
 START_TEST(test_destroy_answers_what_still_waits)
 {
 	struct bench *bench = new_bench();
@@ -1244,6 +1295,8 @@ static Suite *make_suite(void)
 	tcase_add_test(all, test_what_is_being_received_has_no_place_and_half_of_the_bytes);
 	tcase_add_test(all, test_the_pool_is_bounded);
 	tcase_add_test(all, test_times_of_all_stages_add_up);
+	tcase_add_test(all, test_processor_time_tells_work_from_waiting);
+	tcase_add_test(all, test_processor_time_is_not_measured_unless_somebody_asked);
 	tcase_add_test(all, test_destroy_answers_what_still_waits);
 	tcase_add_loop_test(all, test_ack_queued_answers_before_the_store_and_keeps_what_it_refuses_as_dead_letters, 0,
 	                    2);

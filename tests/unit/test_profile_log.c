@@ -78,6 +78,19 @@ START_TEST(test_time_in_the_queue_is_waiting_and_response_is_respond)
 }
 END_TEST
 
+START_TEST(test_processor_time_of_the_stages_is_read_where_it_is_there)
+{
+	write_log(
+		"LATENCY_PROFILE: {\"stages\":{\"auth\":5},\"processor\":{\"auth\":0.25,\"persist\":2},\"total\":10}\n" PROFILE(
+			"3.75"));
+	ck_assert(profile_log_read(path, &log_read, NULL));
+	ck_assert_int_eq(log_read.records[0].cpu_ns[SLUICE_KIND_AUTH], 250000);
+	ck_assert_int_eq(log_read.records[0].cpu_ns[SLUICE_KIND_PERSIST], 2000000);
+	ck_assert_int_eq(log_read.records[0].cpu_ns[SLUICE_KIND_PARSE], -1);
+	ck_assert_int_eq(log_read.records[1].cpu_ns[SLUICE_KIND_AUTH], -1);
+}
+END_TEST
+
 START_TEST(test_rounding_leaves_nothing_unaccounted_for)
 {
 	write_log("LATENCY_PROFILE: {\"stages\":{\"auth\":0.001,\"parse\":0.001},\"total\":0.003}\n"
@@ -169,6 +182,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, test_profile_is_read_wherever_it_stands_in_a_line, 0,
 	                    sizeof(good_lines) / sizeof(good_lines[0]));
 	tcase_add_test(tc, test_time_in_the_queue_is_waiting_and_response_is_respond);
+	tcase_add_test(tc, test_processor_time_of_the_stages_is_read_where_it_is_there);
 	tcase_add_test(tc, test_rounding_leaves_nothing_unaccounted_for);
 	tcase_add_loop_test(tc, test_broken_line_is_passed_over_counted_and_named, 0,
 	                    sizeof(broken_lines) / sizeof(broken_lines[0]));

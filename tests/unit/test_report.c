@@ -313,6 +313,58 @@ START_TEST(test_page_allows_its_own_script_and_nothing_else)
 }
 END_TEST
 
+START_TEST(test_what_works_and_what_waits_is_shown_where_it_was_measured)
+{
+	report_all();
+	expect_not("Working or waiting");
+	free(page);
+	write_document(RUN_COMPARE,
+	               "{'arms': [{'label': 'none'}, {'label': 'b'}], 'stages': [{'stage': 'auth', 'title': 'auth', "
+	               "'body_ms': [1, 1], 'tail_ms': [1, 1]}, {'stage': 'persist', 'title': 'persist', "
+	               "'body_ms': [1, 1], 'tail_ms': [80, 60], 'processor': [{'body_work_ms': 1, 'body_cpu_ms': 1, "
+	               "'tail_work_ms': 80, 'tail_cpu_ms': 20}, null]}]}");
+	report();
+	expect("Working or waiting");
+	expect("<th scope=\"row\">persist</th><td data-label=\"A\">80.0\u00a0ms</td><td data-label=\"processor\">20.0\u00a0ms</td>"
+	       "<td data-label=\"works\">25.00\u00a0%</td><td data-label=\"B\">–</td>");
+	expect_not("<th scope=\"row\">auth</th>");
+	expect_well_formed();
+}
+END_TEST
+
+START_TEST(test_stacks_of_both_arms_become_one_tree)
+{
+	write_document(RUN_STACKS("a"), "worker;main;store 30\nworker;main;parse 70\n");
+	write_document(RUN_STACKS("b"), "worker;main;store 90\nworker;main;parse 70\nworker;<b>\xc3\xa9</b> 40\n");
+	report_all();
+	expect("\"flame\":[\"all\",100.0,200.0,[[\"worker\",100.0,200.0,"
+	       "[[\"\\u003cb>\\u00E9\\u003c/b>\",0.0,40.0,[]],[\"main\",100.0,160.0,"
+	       "[[\"parse\",70.0,70.0,[]],[\"store\",30.0,90.0,[]]]]]]]]");
+	expect_well_formed();
+}
+END_TEST
+
+/* Whatever it is, it is no stack: without a number, with one that is none, not text; or too many, too deep. */
+START_TEST(test_stacks_of_strangers_are_bounded)
+{
+	struct buffer text = {0};
+	buffer_add_text(
+		&text,
+		"worker;main\nworker;main 0\nworker;main -3\nworker;main nan\nworker;main 1e300\n \n;;; 1\n\xff 5\n");
+	for (size_t i = 0; i < 10000; i++)
+		buffer_add_text(&text, "deep;");
+	buffer_add_text(&text, "deep 400000\n");
+	for (size_t i = 0; i < 100000; i++)
+		buffer_printf(&text, "f%zu 1\n", i);
+	write_document(RUN_STACKS("a"), text.data);
+	buffer_finish(&text);
+	report_all();
+	ck_assert_uint_eq(count("[\"deep\",400000.0,0.0"), 100);
+	expect("\"flame\":[\"all\",500001.0,0.0,");
+	ck_assert_uint_lt(strlen(page), 150000);
+}
+END_TEST
+
 START_TEST(test_document_that_cannot_be_read_is_named_and_the_old_report_stays)
 {
 	struct sluice_error error = {0};
@@ -360,6 +412,9 @@ static Suite *make_suite(void)
 	tcase_add_test(reports, test_texts_cannot_become_markup);
 	tcase_add_test(reports, test_data_for_the_charts_is_what_was_read);
 	tcase_add_test(reports, test_page_allows_its_own_script_and_nothing_else);
+	tcase_add_test(reports, test_what_works_and_what_waits_is_shown_where_it_was_measured);
+	tcase_add_test(reports, test_stacks_of_both_arms_become_one_tree);
+	tcase_add_test(reports, test_stacks_of_strangers_are_bounded);
 	tcase_add_test(reports, test_document_that_cannot_be_read_is_named_and_the_old_report_stays);
 	tcase_add_test(reports, test_directory_without_a_run_is_refused);
 	tcase_add_test(reports, test_html_escapes_what_is_filled_in_and_only_that);

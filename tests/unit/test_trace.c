@@ -37,6 +37,7 @@ static struct trace_record sample(uint32_t input)
 	record.input = input;
 	record.status = 202;
 	record.stages[SLUICE_KIND_PERSIST] = (struct trace_stage){1, 2, 3, {4, 5, 6, 7}};
+	record.cpu_ns[SLUICE_KIND_PERSIST] = 9;
 	return record;
 }
 
@@ -75,18 +76,20 @@ END_TEST
 
 START_TEST(test_layout_is_the_documented_one)
 {
-	enum { HEADER = 1088, RECORD = 544 };
+	enum { HEADER = 1088, RECORD = 584 };
 	unsigned char bytes[HEADER + RECORD];
 	write_samples(1);
 	FILE *file = fopen(path, "rb");
 	ck_assert_uint_eq(fread(bytes, 1, sizeof(bytes), file), sizeof(bytes));
 	ck_assert_int_eq(fgetc(file), EOF);
 	(void)fclose(file);
-	ck_assert_mem_eq(bytes, "SLUICETR\1\0\0\0\x40\4\0\0\x20\2\0\0\2\0\0\0", 24);
+	ck_assert_mem_eq(bytes, "SLUICETR\1\0\0\0\x40\4\0\0\x48\2\0\0\2\0\0\0", 24);
 	ck_assert_uint_eq(bytes[HEADER + 8], 1);                /* sent_ns */
 	ck_assert_uint_eq(bytes[HEADER + 48], 202);             /* status */
 	ck_assert_uint_eq(bytes[HEADER + 64], 0xff);            /* stages[0].work_ns: did not run */
 	ck_assert_uint_eq(bytes[HEADER + 64 + 4 * 56 + 24], 4); /* stages[4].spans_ns[0] */
+	ck_assert_uint_eq(bytes[HEADER + 544], 0xff);           /* cpu_ns[0]: not measured */
+	ck_assert_uint_eq(bytes[HEADER + 544 + 4 * 8], 9);      /* cpu_ns[4] */
 }
 END_TEST
 
@@ -145,6 +148,18 @@ START_TEST(test_what_an_earlier_writer_did_not_know_is_unknown)
 	ck_assert_int_eq(record.stages[SLUICE_KIND_PERSIST].work_ns, -1);
 	ck_assert_int_eq(record.received_ns, -1);
 	ck_assert_str_eq(trace_get_header(reader)->names[SLUICE_KIND_PERSIST].use, "");
+	trace_free(reader);
+}
+END_TEST
+
+START_TEST(test_processor_time_that_an_earlier_writer_did_not_measure_is_unknown)
+{
+	struct trace_record record;
+	write_file(TRACE_VERSION, sizeof(struct trace_header), 544, 1);
+	struct trace_reader *reader = trace_open(path, NULL);
+	ck_assert(trace_read(reader, &record, NULL));
+	ck_assert_int_eq(record.stages[SLUICE_KIND_PERSIST].work_ns, 1);
+	ck_assert_int_eq(record.cpu_ns[SLUICE_KIND_PERSIST], -1);
 	trace_free(reader);
 }
 END_TEST
@@ -247,6 +262,7 @@ static Suite *make_suite(void)
 	tcase_add_test(files, test_cut_record_is_not_read);
 	tcase_add_test(files, test_longer_header_and_records_of_a_later_writer_are_read);
 	tcase_add_test(files, test_what_an_earlier_writer_did_not_know_is_unknown);
+	tcase_add_test(files, test_processor_time_that_an_earlier_writer_did_not_measure_is_unknown);
 	tcase_add_test(files, test_a_trace_names_its_stages_and_spans);
 	tcase_add_test(files, test_other_files_are_refused_with_a_sentence);
 	tcase_add_test(files, test_full_disk_shows_at_close);

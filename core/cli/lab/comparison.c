@@ -20,7 +20,11 @@
 #include "lab/report/report.h"
 #include "lab/run/estimate.h"
 #include "lab/run/run.h"
+#include "lab/trial/profiler.h"
 #include "lab/trial/recording.h"
+
+static const char *const together_names[] = {
+	[TOGETHER_SOME] = "some", [TOGETHER_ALL] = "all", [TOGETHER_NONE] = "none", NULL};
 
 const struct sluice_option comparison_options[] = {
 	SLUICE_OPTION_STRING(
@@ -41,6 +45,9 @@ const struct sluice_option comparison_options[] = {
                            .help = "compare A with itself: a difference that is found is a false one"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, each, .name = "each",
                            .help = "every overlay alone, then the enabled set, then the set less one each"),
+	SLUICE_OPTION_CHOICE(
+		struct comparison_settings, together, .name = "together", .fallback = "some", .choices = together_names,
+		.help = "with --each, which pairs of overlays to compare as well: of those that made a difference alone"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, duet, .name = "duet",
                            .help = "both at once, each webhook to one of them by coin"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, single, .name = "single",
@@ -90,6 +97,9 @@ const struct sluice_option comparison_options[] = {
                            .help = "afterwards, start B with the kill switch and prove that it is the base again"),
 	SLUICE_OPTION_BOOL(struct comparison_settings, keep_stores, .name = "keep-stores",
                            .help = "leave the arms' tables where they are"),
+	SLUICE_OPTION_BOOL(
+		struct comparison_settings, profile, .name = "profile",
+		.help = "measure each stage's processor time and sample the servers by perf, for a flame graph of both"),
 	SLUICE_OPTION_END,
 };
 
@@ -133,6 +143,8 @@ bool comparison_request_init(struct comparison_request *request_out, const struc
 		return sluice_error_set(error, "expected a pipeline, or a --scenario that names one");
 	if (!settings->output)
 		return sluice_error_set(error, "something is missing: --output RUN/");
+	if (settings->profile && !profiler_is_there(error))
+		return false;
 	if (settings->alpha < VERDICT_ALPHA_MIN)
 		return sluice_error_set(
 			error, "--alpha must be above 0 %%: an interval that leaves nothing to chance is infinite");
@@ -211,6 +223,7 @@ static bool fill_plan(const struct comparison_settings *settings, const struct c
 		.alpha = settings->alpha,
 		.rollback = settings->rollback,
 		.keep_stores = settings->keep_stores,
+		.profile = settings->profile,
 	};
 	return generate_sizes_parse(settings->size, &plan->recipe.sizes, &cause) ||
 	       sluice_error_set(error, "--size: %s", cause.text);

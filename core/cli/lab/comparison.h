@@ -11,6 +11,9 @@
 #include "cli/arguments.h"
 #include "lab/trial/compare.h"
 
+/* Of --each: which pairs of overlays. */
+enum together { TOGETHER_SOME, TOGETHER_ALL, TOGETHER_NONE };
+
 struct comparison_settings {
 	const char *scenario, *about;
 	const char *pipeline, *pipeline_b;
@@ -20,8 +23,8 @@ struct comparison_settings {
 	int64_t pairs, lives, rate, concurrency, streams, seed;
 	struct sluice_duration block, timeout;
 	double duplicates, margin, alpha;
-	int arrivals;
-	bool duet, single, aa, each, sequential, rollback, keep_stores;
+	int arrivals, together;
+	bool duet, single, aa, each, sequential, rollback, keep_stores, profile;
 };
 extern const struct sluice_option comparison_options[];
 

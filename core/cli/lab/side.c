@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "runtime/module.h"
 
 /* Where a scenario's file is; that is where its commands run. NULL: here. */
 static const char *folder_of(const char *scenario, struct arena *arena)
@@ -211,6 +212,8 @@ bool side_load(const struct comparison_request *request, struct side *side, size
 	for (size_t i = 0; sets && sets[i]; i++)
 		if (!add_set(side, sets[i], error))
 			return false;
+	if (settings->profile && !add_set(side, "observability.processor_time=true", error))
+		return false;
 	side->config = load(request, side, error);
 	if (!side->config)
 		return false;
@@ -219,6 +222,32 @@ bool side_load(const struct comparison_request *request, struct side *side, size
 	if (number == 1 && settings->aa)
 		side->plan.label = arena_printf(&request->arguments->arena, "%s again", side->plan.label);
 	return true;
+}
+
+bool side_fits(const struct comparison_request *request, const char *names, struct sluice_error *error)
+{
+	struct config_request asked = request->arguments->request;
+	asked.file = request->pipelines[0];
+	asked.optimizations = optimizations_of(names);
+	asked.optimizations_from = "--each";
+	struct config *config = config_load(&asked, error);
+	config_free(config);
+	return config != NULL;
+}
+
+static void list_stage_files(struct side *side, struct arena *arena)
+{
+	size_t count = 0;
+	for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+		if (!side->config->stages[kind].present)
+			continue;
+		const char *path = side->config->stages[kind].plugin->path;
+		char name[MODULE_NAME_SIZE];
+		module_name(path, name);
+		side->stage_files[count++] = (struct arm_file){path, arena_printf(arena, "memfd:%s (deleted)", name)};
+	}
+	side->stage_files[count] = (struct arm_file){NULL, NULL};
+	side->plan.stage_files = side->stage_files;
 }
 
 bool side_separate(const struct comparison_request *request, struct side *side, const char *mark,
@@ -230,6 +259,7 @@ bool side_separate(const struct comparison_request *request, struct side *side, 
 	config_free(side->config);
 	side->config = own;
 	fill_flags(request, side);
+	list_stage_files(side, &request->arguments->arena);
 	side->plan.store = store_of(side);
 	return true;
 }

@@ -13,7 +13,13 @@
 #define TAIL_FRACTION 0.05
 #define CONFIDENCE 0.95
 
-enum { COLUMN_TOTAL = PARTS, COLUMN_RAW, COLUMN_SPAN, COLUMNS = COLUMN_SPAN + ANALYZE_SPANS };
+enum {
+	COLUMN_TOTAL = PARTS,
+	COLUMN_RAW,
+	COLUMN_SPAN,
+	COLUMN_CPU = COLUMN_SPAN + ANALYZE_SPANS, /* of each part */
+	COLUMNS = COLUMN_CPU + PARTS,
+};
 
 struct table {
 	size_t count;
@@ -60,8 +66,10 @@ static int64_t span_of(const struct trace_record *record, const struct parts *pa
 static void table_add(struct table *table, const struct trace_record *record, const struct parts *parts)
 {
 	size_t at = table->count++;
-	for (size_t i = 0; i < PARTS; i++)
+	for (size_t i = 0; i < PARTS; i++) {
 		table->columns[i][at] = parts->ns[i];
+		table->columns[COLUMN_CPU + i][at] = parts->cpu_ns[i];
+	}
 	table->columns[COLUMN_TOTAL][at] = parts->total_ns;
 	table->columns[COLUMN_RAW][at] = parts_is_of_sender(record) ? parts->raw_ns : -1;
 	for (size_t i = 0; i < ANALYZE_SPANS; i++)
@@ -211,6 +219,30 @@ static void measure_row(const struct table *table, size_t column_at, bool of_ser
 	row->ceiling_ns = ceiling(table, column, row->p50_ns);
 }
 
+/* The mean of both columns over the requests of the tail, or of the body, that have both. */
+static size_t measure_cpu_of(const struct table *table, size_t part, bool of_tail, double *work_out, double *cpu_out)
+{
+	size_t count = 0;
+	double work_ns = 0, cpu_ns = 0;
+	for (size_t i = 0; i < table->count; i++) {
+		int64_t work = table->columns[part][i], cpu = table->columns[COLUMN_CPU + part][i];
+		if (table->in_tail[i] != of_tail || work < 0 || cpu < 0)
+			continue;
+		count++;
+		work_ns += (double)work;
+		cpu_ns += (double)cpu;
+	}
+	*work_out = fraction(work_ns, (double)count);
+	*cpu_out = fraction(cpu_ns, (double)count);
+	return count;
+}
+
+static void measure_cpu(const struct table *table, size_t part, struct analyze_cpu *cpu)
+{
+	cpu->count = measure_cpu_of(table, part, false, &cpu->body_work_ns, &cpu->body_cpu_ns) +
+	             measure_cpu_of(table, part, true, &cpu->tail_work_ns, &cpu->tail_cpu_ns);
+}
+
 static size_t largest_part(const struct table *table, size_t at)
 {
 	size_t largest = 0;
@@ -290,6 +322,8 @@ static void measure(struct table *table, struct analyze_result *result)
 		measure_row(table, COLUMN_SPAN + i, true, &result->spans[i]);
 	measure_times(table, COLUMN_TOTAL, &result->total);
 	measure_times(table, COLUMN_RAW, &result->raw);
+	for (size_t i = 0; i < PARTS; i++)
+		measure_cpu(table, i, &result->cpu[i]);
 	measure_dominance(table, result);
 	find_hotspot(result);
 	measure_growth(table, column_of_execute(result), &result->persist_growth);

@@ -31,6 +31,12 @@ struct analyze_row {
 	int64_t ceiling_ns;  /* the total's P95 if this never took longer than its P50 */
 };
 
+/* What a stage worked of its time: means per request of those whose processor time is known, ns. */
+struct analyze_cpu {
+	size_t count; /* requests; 0: not measured */
+	double body_work_ns, body_cpu_ns, tail_work_ns, tail_cpu_ns;
+};
+
 /* From the first to the last third of the run, in the order of the records: estimate_shift(). */
 struct analyze_growth {
 	bool known; /* there were enough requests to tell */
@@ -51,6 +57,7 @@ struct analyze_result {
 	int64_t tail_from_ns; /* the total of the tail's quickest request */
 	bool of_sender, has_stages;
 	struct analyze_row parts[PARTS];
+	struct analyze_cpu cpu[PARTS];
 	struct analyze_row total, raw; /* times only; raw, from the sending, is of a sender's records only */
 	struct analyze_row spans[ANALYZE_SPANS];
 	struct trace_names names[SLUICE_KIND_SLOTS];

@@ -89,6 +89,22 @@ static struct trace_record *select_arm(const struct run *run, size_t arm, size_t
 	return selected;
 }
 
+static json_t *describe_cpu(const struct analyze_cpu *cpu)
+{
+	if (cpu->count == 0)
+		return json_null();
+	return json_pack("{s:f, s:f, s:f, s:f}", "body_work_ms", cpu->body_work_ns / 1e6, "body_cpu_ms",
+	                 cpu->body_cpu_ns / 1e6, "tail_work_ms", cpu->tail_work_ns / 1e6, "tail_cpu_ms",
+	                 cpu->tail_cpu_ns / 1e6);
+}
+
+/* A and B, where the servers measured it. */
+static void add_cpu(json_t *row, const struct analyze_cpu *a, const struct analyze_cpu *b)
+{
+	if (a->count > 0 || b->count > 0)
+		(void)json_object_set_new(row, "processor", json_pack("[oo]", describe_cpu(a), describe_cpu(b)));
+}
+
 json_t *verdict_list_stages(const struct run *run)
 {
 	struct analyze_result results[PAIRS_ARMS];
@@ -103,11 +119,12 @@ json_t *verdict_list_stages(const struct run *run)
 		const struct analyze_row *a = &results[0].parts[part], *b = &results[1].parts[part];
 		if (a->count == 0 && b->count == 0)
 			continue;
-		(void)json_array_append_new(
-			list, json_pack("{s:s, s:s, s:[ff], s:[ff]}", "stage", part_words[part].name, "title",
+		json_t *row = json_pack("{s:s, s:s, s:[ff], s:[ff]}", "stage", part_words[part].name, "title",
 		                        part_words[part].title, "body_ms", (double)a->body_mean_ns / 1e6,
 		                        (double)b->body_mean_ns / 1e6, "tail_ms", (double)a->tail_mean_ns / 1e6,
-		                        (double)b->tail_mean_ns / 1e6));
+		                        (double)b->tail_mean_ns / 1e6);
+		add_cpu(row, &results[0].cpu[part], &results[1].cpu[part]);
+		(void)json_array_append_new(list, row);
 	}
 	return list;
 }

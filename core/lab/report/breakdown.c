@@ -133,6 +133,35 @@ static void write_spans(const struct analyze_result *result, struct buffer *out)
 	buffer_add_text(out, "\n");
 }
 
+static void write_share_of_work(struct buffer *out, double work_ns, double cpu_ns)
+{
+	write_ms(out, (int64_t)work_ns);
+	write_ms(out, (int64_t)cpu_ns);
+	buffer_printf(out, " %6.1f %%", work_ns > 0 ? percent(cpu_ns / work_ns) : 0);
+}
+
+/* What it says is whether a stage that takes long has much to do or waits for something. */
+static void write_cpu(const struct analyze_result *result, struct buffer *out)
+{
+	bool any = false;
+	for (size_t i = 0; i < PARTS; i++) {
+		const struct analyze_cpu *cpu = &result->cpu[i];
+		if (cpu->count == 0)
+			continue;
+		if (!any)
+			buffer_printf(out, "%-*s %10s %10s %8s %10s %10s %8s\n", NAME_WIDTH, "ms, mean of a request",
+			              "body: time", "processor", "works", "tail: time", "processor", "works");
+		any = true;
+		buffer_printf(out, "%-*s", NAME_WIDTH + 1, part_words[i].title);
+		write_share_of_work(out, cpu->body_work_ns, cpu->body_cpu_ns);
+		write_share_of_work(out, cpu->tail_work_ns, cpu->tail_cpu_ns);
+		buffer_add_text(out, "\n");
+	}
+	if (any)
+		buffer_add_text(out, "  What a stage does not work it waits: for the disk, a lock, another process, a "
+		                     "processor. Of a batch, both are the batch's.\n\n");
+}
+
 static void write_counts(const struct analyze_result *result, struct buffer *out)
 {
 	buffer_printf(out, "requests %zu, answered %zu", result->requests, result->requests - result->unanswered);
@@ -159,6 +188,7 @@ void breakdown_write_text(const struct analyze_result *result, struct buffer *ou
 	write_block(result, out);
 	write_table(result, out);
 	write_spans(result, out);
+	write_cpu(result, out);
 	write_counts(result, out);
 }
 
@@ -180,11 +210,20 @@ static json_t *row_to_json(const char *name, const struct analyze_row *row)
 	return object;
 }
 
-static json_t *part_to_json(enum part part, const struct analyze_row *row)
+static json_t *cpu_to_json(const struct analyze_cpu *cpu)
+{
+	return json_pack("{s:I, s:f, s:f, s:f, s:f}", "count", (json_int_t)cpu->count, "body_work_ms",
+	                 cpu->body_work_ns / NS_PER_MS, "body_cpu_ms", cpu->body_cpu_ns / NS_PER_MS, "tail_work_ms",
+	                 cpu->tail_work_ns / NS_PER_MS, "tail_cpu_ms", cpu->tail_cpu_ns / NS_PER_MS);
+}
+
+static json_t *part_to_json(enum part part, const struct analyze_row *row, const struct analyze_cpu *cpu)
 {
 	json_t *object = row_to_json(part_words[part].name, row);
 	(void)json_object_update_new(object, json_pack("{s:s, s:s, s:f}", "title", part_words[part].title, "kind",
 	                                               kind_of(part), "dominant", row->dominant));
+	if (cpu->count > 0)
+		(void)json_object_set_new(object, "processor", cpu_to_json(cpu));
 	return object;
 }
 
@@ -193,7 +232,8 @@ static json_t *parts_to_json(const struct analyze_result *result)
 	json_t *array = json_array();
 	for (int i = 0; i < PARTS; i++)
 		if (result->parts[i].count > 0)
-			(void)json_array_append_new(array, part_to_json((enum part)i, &result->parts[i]));
+			(void)json_array_append_new(array,
+			                            part_to_json((enum part)i, &result->parts[i], &result->cpu[i]));
 	return array;
 }
 

@@ -39,7 +39,7 @@ struct cell {
 	int64_t ns;
 };
 
-enum { CELLS_MAX = 16 + PARTS + EXPORT_SPANS_MAX };
+enum { CELLS_MAX = 16 + 2 * PARTS + EXPORT_SPANS_MAX };
 
 struct row {
 	struct cell cells[CELLS_MAX];
@@ -108,6 +108,16 @@ static void add_span(struct row *row, const char *span, const struct trace_recor
 	add_time(row, name, known ? persist->spans_ns[at] : 0, known);
 }
 
+/* Of the parts that are stages. */
+static void add_processor(struct row *row, enum part part, int64_t ns)
+{
+	char name[40];
+	if (part != PART_AUTH && part != PART_PARSE && part != PART_IDEMPOTENCY && part != PART_PERSIST)
+		return;
+	(void)snprintf(name, sizeof(name), "%s_processor", part_words[part].name);
+	add_time(row, name, ns, ns >= 0);
+}
+
 static void fill_row(struct row *row, const struct export *export, const struct sample_arm *arm, size_t at)
 {
 	const struct trace_record *record = &arm->records[at];
@@ -132,6 +142,8 @@ static void fill_row(struct row *row, const struct export *export, const struct 
 		add_time(row, part_words[i].name, parts.ns[i], known && parts.ns[i] >= 0);
 	for (size_t i = 0; i < export->span_count; i++)
 		add_span(row, export->spans[i], record, &arm->names[SLUICE_KIND_PERSIST]);
+	for (size_t i = 0; i < PARTS; i++)
+		add_processor(row, (enum part)i, known ? parts.cpu_ns[i] : -1);
 }
 
 static void write_csv_cell(struct buffer *out, const struct cell *cell)

@@ -17,6 +17,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/template.h"
+#include "lab/report/flame.h"
 #include "lab/report/report_parts.h"
 #include "lab/run/run.h"
 
@@ -32,12 +33,20 @@ static bool read_document(const char *directory, const char *name, json_t **docu
 	return !is_there || *document_out;
 }
 
+static bool read_flame(const char *directory, struct report_documents *documents, struct sluice_error *error)
+{
+	struct sluice_error cause = {0};
+	documents->flame = flame_read(directory, &cause);
+	return !cause.text[0] || sluice_error_set(error, "%s", cause.text);
+}
+
 static bool read_documents(const char *directory, struct report_documents *documents, struct sluice_error *error)
 {
 	documents->run = run_read_json(directory, RUN_ABOUT, error);
 	return documents->run && read_document(directory, RUN_COMPARE, &documents->compare, error) &&
 	       read_document(directory, RUN_GATE, &documents->gate, error) &&
-	       read_document(directory, RUN_VERIFY, &documents->verify, error);
+	       read_document(directory, RUN_VERIFY, &documents->verify, error) &&
+	       read_flame(directory, documents, error);
 }
 
 static void free_documents(struct report_documents *documents)
@@ -46,6 +55,7 @@ static void free_documents(struct report_documents *documents)
 	json_decref(documents->compare);
 	json_decref(documents->gate);
 	json_decref(documents->verify);
+	json_decref(documents->flame);
 }
 
 static void put_style(const struct report_documents *documents, struct buffer *out)
@@ -57,19 +67,23 @@ static void put_style(const struct report_documents *documents, struct buffer *o
 
 static void put_script(const struct report_documents *documents, struct buffer *out)
 {
+	static const char *const names[] = {"report.js", "flame.js"};
 	(void)documents;
-	const struct template_file *script = template_find(report_files, "report.js");
-	buffer_add(out, script->data, script->size);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct template_file *script = template_find(report_files, names[i]);
+		buffer_add(out, script->data, script->size);
+	}
 }
 
 /* As Content-Security-Policy wants it: the digest of what stands between the tags. */
 static void put_script_hash(const struct report_documents *documents, struct buffer *out)
 {
-	(void)documents;
-	const struct template_file *script = template_find(report_files, "report.js");
+	struct buffer script = {0};
 	uint8_t digest[SLUICE_DIGEST_SIZE];
 	unsigned char text[SLUICE_DIGEST_SIZE * 2];
-	digest_bytes(script->data, script->size, digest);
+	put_script(documents, &script);
+	digest_bytes(script.data, script.size, digest);
+	buffer_finish(&script);
 	(void)EVP_EncodeBlock(text, digest, sizeof(digest));
 	buffer_printf(out, "sha256-%s", (const char *)text);
 }
@@ -78,9 +92,10 @@ static void put_script_hash(const struct report_documents *documents, struct buf
  * written in another way. What is not ASCII is escaped too, U+2028 among it. */
 static void put_data(const struct report_documents *documents, struct buffer *out)
 {
-	json_t *all = json_pack("{s:{s:O?,s:O?},s:O?,s:O?}", "run", "arms", json_object_get(documents->run, "arms"),
-	                        "results", json_object_get(documents->run, "results"), "compare", documents->compare,
-	                        "gate", documents->gate);
+	json_t *all = json_pack("{s:{s:O?,s:O?},s:O?,s:O?,s:O?}", "run", "arms",
+	                        json_object_get(documents->run, "arms"), "results",
+	                        json_object_get(documents->run, "results"), "compare", documents->compare, "gate",
+	                        documents->gate, "flame", documents->flame);
 	char *text = json_dumps(all, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
 	for (const char *at = text; *at;) {
 		size_t plain = strcspn(at, "<");
@@ -98,10 +113,19 @@ static const struct part {
 	const char *word;
 	void (*put)(const struct report_documents *documents, struct buffer *out);
 } parts[] = {
-	{"TITLE", report_put_title},     {"VERDICT", report_put_verdict},  {"ABOUT", report_put_about},
-	{"METRICS", report_put_metrics}, {"GATE", report_put_gate},        {"CORRECTNESS", report_put_correctness},
-	{"METHOD", report_put_method},   {"FOOTER", report_put_footer},    {"STYLE", put_style},
-	{"SCRIPT", put_script},          {"SCRIPT_HASH", put_script_hash}, {"DATA", put_data},
+	{"TITLE", report_put_title},
+	{"VERDICT", report_put_verdict},
+	{"ABOUT", report_put_about},
+	{"METRICS", report_put_metrics},
+	{"GATE", report_put_gate},
+	{"CORRECTNESS", report_put_correctness},
+	{"PROCESSOR", report_put_processor},
+	{"METHOD", report_put_method},
+	{"FOOTER", report_put_footer},
+	{"STYLE", put_style},
+	{"SCRIPT", put_script},
+	{"SCRIPT_HASH", put_script_hash},
+	{"DATA", put_data},
 };
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 

@@ -11,6 +11,7 @@
 /* The documents of a run directory as they were read; NULL: it is not there. */
 struct report_documents {
 	json_t *run, *compare, *gate, *verify;
+	json_t *flame; /* see flame.h */
 };
 
 /* A member of a member, "schedule.rate"; NULL where it is not there. Of `document` NULL: NULL. */
@@ -31,6 +32,7 @@ void report_put_title(const struct report_documents *documents, struct buffer *o
 void report_put_verdict(const struct report_documents *documents, struct buffer *out);
 void report_put_about(const struct report_documents *documents, struct buffer *out);
 void report_put_metrics(const struct report_documents *documents, struct buffer *out);
+void report_put_processor(const struct report_documents *documents, struct buffer *out);
 void report_put_gate(const struct report_documents *documents, struct buffer *out);
 void report_put_correctness(const struct report_documents *documents, struct buffer *out);
 void report_put_method(const struct report_documents *documents, struct buffer *out);

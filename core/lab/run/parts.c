@@ -84,8 +84,10 @@ static void take_server(const struct trace_record *record, struct parts *parts)
 		{PART_IDEMPOTENCY, SLUICE_KIND_IDEMPOTENCY},
 		{PART_PERSIST, SLUICE_KIND_PERSIST},
 	};
-	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
 		parts->ns[works[i].part] = record->stages[works[i].kind].work_ns;
+		parts->cpu_ns[works[i].part] = record->cpu_ns[works[i].kind];
+	}
 	parts->ns[PART_RESPOND] = record->respond_ns;
 	take_delays(record, parts);
 	take_spans(record, parts);
@@ -125,7 +127,7 @@ enum parts_verdict parts_of(const struct trace_record *record, struct parts *par
 	if (!parts_is_of_sender(record) && parts_out->total_ns <= 0 && !any_stage_ran(record))
 		return PARTS_REFUSED;
 	for (size_t i = 0; i < PARTS; i++)
-		parts_out->ns[i] = -1;
+		parts_out->ns[i] = parts_out->cpu_ns[i] = -1;
 	take_sender(record, parts_out);
 	take_server(record, parts_out);
 	take_rest(record, parts_out);

@@ -39,10 +39,11 @@ extern const struct part_words part_words[PARTS];
 
 /* One request, ns. */
 struct parts {
-	int64_t total_ns;     /* from the intended time (of a server: from the complete request) to the answer */
-	int64_t raw_ns;       /* from the sending to the answer */
-	int64_t ns[PARTS];    /* -1: did not happen, or is not known */
-	int64_t unspanned_ns; /* of persist's work, what none of its spans has; -1: there are no spans */
+	int64_t total_ns;      /* from the intended time (of a server: from the complete request) to the answer */
+	int64_t raw_ns;        /* from the sending to the answer */
+	int64_t ns[PARTS];     /* -1: did not happen, or is not known */
+	int64_t cpu_ns[PARTS]; /* of a stage's work, what its thread was on a processor; -1: not measured */
+	int64_t unspanned_ns;  /* of persist's work, what none of its spans has; -1: there are no spans */
 };
 
 enum parts_verdict {

@@ -29,8 +29,8 @@ static int64_t *wait_in_queue(struct trace_record *record)
 	return &record->stages[SLUICE_KIND_QUEUE].wait_ns;
 }
 
-/* Where the time of a stage goes; NULL: nowhere. */
-static int64_t *place_of(struct trace_record *record, const char *stage)
+/* The kind of a stage that works; false: it is none. */
+static bool find_kind(const char *stage, enum sluice_kind *kind_out)
 {
 	static const struct {
 		const char *name;
@@ -44,9 +44,20 @@ static int64_t *place_of(struct trace_record *record, const char *stage)
 		{"db_batch", SLUICE_KIND_PERSIST},
 		{"database", SLUICE_KIND_PERSIST},
 	};
-	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
+		*kind_out = works[i].kind;
 		if (strcmp(stage, works[i].name) == 0)
-			return work_of(record, works[i].kind);
+			return true;
+	}
+	return false;
+}
+
+/* Where the time of a stage goes; NULL: nowhere. */
+static int64_t *place_of(struct trace_record *record, const char *stage)
+{
+	enum sluice_kind kind;
+	if (find_kind(stage, &kind))
+		return work_of(record, kind);
 	if (strcmp(stage, "queue") == 0)
 		return wait_in_queue(record);
 	if (strcmp(stage, "response") == 0 || strcmp(stage, "respond") == 0) {
@@ -83,6 +94,18 @@ static bool read_stages(json_t *stages, struct trace_record *record, struct slui
 	return true;
 }
 
+/* Absent where the server does not measure it. */
+static bool read_cpu(json_t *processor, struct trace_record *record, struct sluice_error *error)
+{
+	const char *name;
+	json_t *value;
+	enum sluice_kind kind;
+	json_object_foreach (processor, name, value)
+		if (find_kind(name, &kind) && !read_ms(value, "processor.", name, &record->cpu_ns[kind], error))
+			return false;
+	return true;
+}
+
 static uint64_t key_of(const json_t *text)
 {
 	return json_is_string(text) ? trace_key(json_string_value(text), json_string_length(text)) : 0;
@@ -107,7 +130,7 @@ static bool read_profile(const json_t *profile, struct trace_record *record, str
 	record->request = key_of(json_object_get(profile, "requestId"));
 	record->message = key_of(json_object_get(profile, "messageId"));
 	if (!read_ms(json_object_get(profile, "total"), "", "total", &record->answered_ns, error) ||
-	    !read_stages(stages, record, error))
+	    !read_stages(stages, record, error) || !read_cpu(json_object_get(profile, "processor"), record, error))
 		return false;
 	settle_rounding(record, json_object_size(stages));
 	return true;

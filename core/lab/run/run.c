@@ -241,6 +241,7 @@ static bool join_record(struct join *join, const struct trace_record *server)
 		return false;
 	struct trace_record *record = &join->records[number - 1];
 	memcpy(record->stages, server->stages, sizeof(record->stages));
+	memcpy(record->cpu_ns, server->cpu_ns, sizeof(record->cpu_ns));
 	record->attempts = server->attempts;
 	record->batch_size = server->batch_size;
 	record->respond_ns = server->respond_ns;

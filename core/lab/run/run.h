@@ -36,6 +36,7 @@ enum { RUN_RULES = 3 };
 #define RUN_HOST "host.jsonl"
 #define RUN_ROLLBACK "rollback.json"
 #define RUN_REPORT "report.html"
+#define RUN_STACKS(letter) "stacks-" letter ".folded"
 #define RUN_MANIFEST "MANIFEST.sha256"
 #define RUN_SIGNATURE RUN_MANIFEST ".sig"
 

@@ -27,6 +27,11 @@ struct arm_store {
 	void *context;
 };
 
+/* A file that the server runs from a copy in memory, and what the system calls that copy. */
+struct arm_file {
+	const char *path, *mapped_as;
+};
+
 /* How to run one. All is borrowed for the arm's life. */
 struct arm_plan {
 	const char *program;       /* the file of `sluice` */
@@ -38,8 +43,9 @@ struct arm_plan {
 	const char *const *flags;  /* for `sluice run`: --stage-path, --set …; NULL-terminated */
 	const char *
 		location; /* where its store keeps its rows; what SLUICE_LOCATION says to `prepare` and to the server */
-	const char *prepare;    /* a shell command, run once its tables exist; NULL: none */
-	const char *prepare_in; /* the directory it runs in; NULL: where the laboratory does */
+	const char *prepare;                /* a shell command, run once its tables exist; NULL: none */
+	const char *prepare_in;             /* the directory it runs in; NULL: where the laboratory does */
+	const struct arm_file *stage_files; /* for a profiler; the last has a NULL path */
 	struct arm_store store;
 };
 

@@ -76,10 +76,11 @@ static void describe(struct comparison *comparison)
 	recording_put(recording, "retries", json_integer(0));
 	recording_put(recording, "interrupted", json_boolean(comparison->stopping));
 	recording_put(recording, "comparison",
-	              json_pack("{s:f, s:f, s:f, s:I, s:b, s:I, s:I}", "alpha", plan->alpha, "margin", plan->margin,
-	                        "timeout_ms", (double)plan->timeout_ns / 1e6, "seed", (json_int_t)plan->seed,
-	                        "sequential", plan->sequential, "pairs", (json_int_t)plan->pairs, "lives",
-	                        (json_int_t)(plan->lives > 1 ? plan->lives : 1)));
+	              json_pack("{s:f, s:f, s:f, s:I, s:b, s:I, s:I, s:b}", "alpha", plan->alpha, "margin",
+	                        plan->margin, "timeout_ms", (double)plan->timeout_ns / 1e6, "seed",
+	                        (json_int_t)plan->seed, "sequential", plan->sequential, "pairs",
+	                        (json_int_t)plan->pairs, "lives", (json_int_t)(plan->lives > 1 ? plan->lives : 1),
+	                        "profile", plan->profile));
 	recording_put(recording, "arms", json_incref(comparison->abouts));
 	recording_put(recording, "blocks", json_incref(comparison->blocks));
 	recording_put(recording, "generator",
@@ -176,6 +177,7 @@ static bool conclude(struct comparison *comparison, struct sluice_error *error)
 static void finish(struct comparison *comparison, bool is_complete)
 {
 	struct sluice_error absent = {0};
+	profiler_abandon(comparison->profiler);
 	for (size_t i = 0; i < comparison->arm_count; i++)
 		arm_finish(&comparison->arms[i]);
 	if (!is_complete)

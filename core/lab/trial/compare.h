@@ -49,6 +49,7 @@ struct compare_plan {
 	double alpha;  /* of the intervals */
 	bool rollback; /* afterwards, prove that there is a way back: lab/rollback.h */
 	bool keep_stores;
+	bool profile;  /* sample where the servers spend their processor time: lab/trial/profiler.h */
 	json_t *about; /* more members for run.json, borrowed; NULL: none */
 
 	/* Gives the arms fresh stores for another life; those of all lives are scanned and dropped by the new plans' stores. Of more than one

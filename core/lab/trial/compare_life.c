@@ -118,14 +118,31 @@ static bool run_pairs(struct comparison *comparison, struct sluice_error *error)
 	return true;
 }
 
+/* One life says where the time goes. */
+static bool start_profiler(struct comparison *comparison, struct sluice_error *error)
+{
+	if (!comparison->plan->profile || comparison->life > 0)
+		return true;
+	comparison->profiler = profiler_start(comparison->arms, comparison->arm_count, comparison->plan->directory,
+	                                      error);
+	return comparison->profiler != NULL;
+}
+
+static bool stop_profiler(struct comparison *comparison, struct sluice_error *error)
+{
+	bool ok = profiler_stop(comparison->profiler, error);
+	comparison->profiler = NULL;
+	return ok;
+}
+
 static bool run_sampled(struct comparison *comparison, struct sluice_error *error)
 {
 	comparison->sampler = sampler_start(comparison->arms, comparison->arm_count, comparison->plan->directory,
 	                                    recording_origin_ns(comparison->recording), error);
-	bool ok = comparison->sampler && run_pairs(comparison, error);
+	bool ok = comparison->sampler && start_profiler(comparison, error) && run_pairs(comparison, error);
 	bool sampled = sampler_stop(comparison->sampler, error);
 	comparison->sampler = NULL;
-	return ok && sampled;
+	return ok && sampled && stop_profiler(comparison, error);
 }
 
 static bool keep_figures(struct comparison *comparison, const char *key, struct sluice_error *error)

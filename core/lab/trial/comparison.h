@@ -12,6 +12,7 @@
 #include "lab/load/input.h"
 #include "lab/trial/compare.h"
 #include "lab/trial/host_meter.h"
+#include "lab/trial/profiler.h"
 #include "lab/trial/recording.h"
 #include "lab/trial/sampler.h"
 
@@ -26,6 +27,7 @@ struct comparison {
 	json_t *pipelines,
 		*abouts; /* what each arm's server says of itself, and what run.json says of it; of the first life */
 	struct sampler *sampler;
+	struct profiler *profiler; /* NULL: none was asked for, or this is not the first life */
 	struct host_meter *meter;
 	struct host_span idle;
 	struct input input, warm_up; /* blocks of block_count, of warm_up_count lines */

@@ -258,8 +258,10 @@ export const makeGate = () => ({
   ],
 });
 
-/** Writes {"run.json": …} into the directory. */
+/** Writes {"run.json": …} into the directory; texts as they are. */
 export const writeDocuments = (directory, documents) =>
   Promise.all(
-    Object.entries(documents).map(([name, document]) => writeFile(join(directory, name), JSON.stringify(document))),
+    Object.entries(documents).map(([name, document]) =>
+      writeFile(join(directory, name), typeof document === 'string' ? document : JSON.stringify(document)),
+    ),
   );
