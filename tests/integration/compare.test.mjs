@@ -213,19 +213,19 @@ test('--each compares every overlay alone, the enabled ones, and these less one 
   assert.deepEqual(await leftovers(directory), []);
 });
 
-// A request waits 40 ms in each of two stages. Without one of them it takes half of the time, without both nearly none, where two
+// A request waits 300 ms in each of two stages. Without one of them it takes half of the time, without both nearly none, where two
 // halves of a half are expected.
 test('--each finds which overlays help each other, and recommends a set', async (t) => {
   const delays = (auth, persist) => ({
     stages: { ...(auth && { auth: { delay: auth } }), ...(persist && { persist: { delay: persist } }) },
   });
-  const store = { persist: planted('persist', 'sqlite'), path: 'never-used.db', delay: '40ms' };
+  const store = { persist: planted('persist', 'sqlite'), path: 'never-used.db', delay: '300ms' };
   const { directory, pipeline, run } = await prepare(
     t,
     around(store, {
-      auth: { auth: planted('auth', 'none'), delay: '40ms' },
-      listen: { threads: 16 },
-      queue: { workers: 16 },
+      auth: { auth: planted('auth', 'none'), delay: '300ms' },
+      listen: { threads: 32 },
+      queue: { workers: 32 },
       optimizations: {
         early: { about: 'no delay before the queue', ...delays('0ms') },
         late: { about: 'none behind it', ...delays(undefined, '0ms') },
@@ -233,7 +233,7 @@ test('--each finds which overlays help each other, and recommends a set', async 
       },
     }),
   );
-  const load = ['--pairs', '4', '--block', '500ms', '--rate', '100', '--concurrency', '16'];
+  const load = ['--pairs', '3', '--block', '600ms', '--rate', '40', '--concurrency', '32'];
   const { code, stdout, stderr } = await compare([pipeline, '--each', ...load, '--output', run], { seconds: 240 });
   assert.equal(code, 0, stdout + stderr);
   const { sets, pairs, not_together: apart, recommended } = await json(run, 'each.json');
@@ -252,7 +252,7 @@ test('--each finds which overlays help each other, and recommends a set', async 
   const [{ alone, expected, together, word }] = pairs;
   for (const change of alone) assert.ok(change < -0.35 && change > -0.6, `${change}`);
   assert.ok(Math.abs(expected - ((1 + alone[0]) * (1 + alone[1]) - 1)) < 1e-9);
-  assert.ok(together < -0.8, `${together}`);
+  assert.ok(together < -0.75, `${together}`);
   assert.equal(word, 'help');
   assert.deepEqual(recommended, ['early', 'late']);
   assert.match(stdout, /^early \+ late +−.*  help$/m);
@@ -281,8 +281,9 @@ test('--profile', async (t) => {
   await t.test('tells a stage that computes from one that waits', async () => {
     const { stages } = await json(run, 'compare.json');
     const [a, b] = stages.find(({ stage }) => stage === 'auth').processor;
-    assert.ok(a.body_work_ms > 4 && a.body_cpu_ms < 1, JSON.stringify(a));
-    assert.ok(b.body_work_ms > 4 && b.body_cpu_ms > 3, JSON.stringify(b));
+    // Where others want the processors, the 4 ms of the one that computes are not all its own.
+    assert.ok(a.body_work_ms > 4 && a.body_cpu_ms < 0.4, JSON.stringify(a));
+    assert.ok(b.body_work_ms > 4 && b.body_cpu_ms > 0.8, JSON.stringify(b));
   });
 
   await t.test('finds the function that computes, in the arm where it does', async () => {
