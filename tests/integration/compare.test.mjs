@@ -234,9 +234,16 @@ test('--each finds which overlays help each other, and recommends a set', async 
     }),
   );
   const load = ['--pairs', '3', '--block', '600ms', '--rate', '40', '--concurrency', '32'];
-  const { code, stdout, stderr } = await compare([pipeline, '--each', ...load, '--output', run], { seconds: 240 });
+  // On a busy machine a comparison may be invalid, or settle nothing: then all are made again.
+  const runEach = async (attempt) => {
+    const output = `${run}-${attempt}`;
+    const result = await compare([pipeline, '--each', ...load, '--output', output], { seconds: 240 });
+    if (attempt < 4 && / (invalid|inconclusive) /.test(result.stdout)) return runEach(attempt + 1);
+    return { ...result, document: await json(output, 'each.json') };
+  };
+  const { code, stdout, stderr, document } = await runEach(1);
   assert.equal(code, 0, stdout + stderr);
-  const { sets, pairs, not_together: apart, recommended } = await json(run, 'each.json');
+  const { sets, pairs, not_together: apart, recommended } = document;
   assert.deepEqual(
     sets.map(({ overlays, outcome }) => [overlays.join('+'), outcome]),
     [

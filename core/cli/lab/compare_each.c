@@ -162,13 +162,16 @@ static void learn(struct each *each, const struct trial *trial, const json_t *do
 
 static void print_trial(const struct each *each, const struct trial *trial, const json_t *document)
 {
-	const json_t *row = comparison_p95(document);
+	const json_t *row = comparison_p95(document); /* NULL: no pair counts */
 	if (each->as_json)
 		return;
 	(void)printf("%-34s %-12s", trial->name, verdict_outcomes[outcome_of(document)].name);
-	print_change(row);
-	(void)printf("  %s → %s\n", figure_of(json_number_value(json_object_get(row, "a")), "ms").text,
-	             figure_of(json_number_value(json_object_get(row, "b")), "ms").text);
+	if (row) {
+		print_change(row);
+		(void)printf("  %s → %s", figure_of(json_number_value(json_object_get(row, "a")), "ms").text,
+		             figure_of(json_number_value(json_object_get(row, "b")), "ms").text);
+	}
+	(void)printf("\n");
 	(void)fflush(stdout);
 }
 
