@@ -3,6 +3,8 @@
  */
 #include "base/utf8.h"
 
+#include <string.h>
+
 static const struct {
 	unsigned char first_low, first_high, second_low, second_high, length;
 } forms[] = {
@@ -50,4 +52,10 @@ bool utf8_valid(const char *data, size_t size)
 		size -= length;
 	}
 	return true;
+}
+
+size_t utf8_mark_size(const char *text, size_t size)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	return size >= sizeof(mark) - 1 && memcmp(text, mark, sizeof(mark) - 1) == 0 ? sizeof(mark) - 1 : 0;
 }

@@ -16,4 +16,7 @@ uint32_t utf8_decode(const char *data, size_t length);
 
 bool utf8_valid(const char *data, size_t size);
 
+/* The bytes of the byte order mark at the start of a file, which some editors write; 0: there is none. */
+size_t utf8_mark_size(const char *text, size_t size);
+
 #endif

@@ -126,6 +126,16 @@ START_TEST(test_a_body_alone_is_a_new_event_that_nobody_knows)
 }
 END_TEST
 
+START_TEST(test_a_byte_order_mark_is_passed_over)
+{
+	ck_assert(read_text("\xef\xbb\xbf{\"body\":\"xyz\"}\r\n\r\n{\"body\":\"abc\"}", NULL));
+	ck_assert_uint_eq(input.count, 2);
+	assert_bytes(input.events[0].body, "xyz");
+	struct sluice_error error = {0};
+	ck_assert(!read_text("{\"body\":\"xyz\"}\n\xef\xbb\xbf{}", &error));
+}
+END_TEST
+
 START_TEST(test_the_hash_is_that_of_the_file)
 {
 	uint8_t digest[SLUICE_DIGEST_SIZE];
@@ -224,6 +234,7 @@ static Suite *make_suite(void)
 	tcase_add_test(cases, test_an_event_comes_back_as_written);
 	tcase_add_test(cases, test_any_bytes_can_be_a_body);
 	tcase_add_test(cases, test_a_body_alone_is_a_new_event_that_nobody_knows);
+	tcase_add_test(cases, test_a_byte_order_mark_is_passed_over);
 	tcase_add_test(cases, test_the_hash_is_that_of_the_file);
 	tcase_add_loop_test(cases, test_a_fault_is_named_by_file_line_and_member, 0,
 	                    (int)(sizeof(faults) / sizeof(faults[0])));

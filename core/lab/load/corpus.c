@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 enum { BLOCK_SIZE = 1 << 20 };
 
 static bool is_space(char c)
@@ -54,7 +56,8 @@ static bool read_lines(struct corpus *corpus, FILE *file, const char *path, stru
 	ssize_t size;
 	bool good = true;
 	for (size_t number = 1; good && (size = getline(&line, &line_room, file)) >= 0; number++) {
-		struct sluice_bytes text = trimmed(line, (size_t)size);
+		size_t mark = number == 1 ? utf8_mark_size(line, (size_t)size) : 0;
+		struct sluice_bytes text = trimmed(line + mark, (size_t)size - mark);
 		struct sluice_error cause = {0};
 		if (text.size == 0)
 			continue;

@@ -311,11 +311,12 @@ static bool read_lines(struct input *input, FILE *file, const char *path, EVP_MD
 	bool good = true;
 	for (size_t number = 1; good && read_line(file, &line); number++) {
 		struct sluice_error cause = {0};
+		size_t mark = number == 1 ? utf8_mark_size(line.data, line.size) : 0;
 		(void)EVP_DigestUpdate(hash, line.data, line.size);
 		if (line.size > LINE_MAX_SIZE)
 			(void)sluice_error_set(&cause, "expected a line of at most %d MiB", LINE_MAX_SIZE >> 20);
-		else if (!is_blank(line.data, line.size))
-			(void)take_line(input, line.data, line.size, &cause);
+		else if (!is_blank(line.data + mark, line.size - mark))
+			(void)take_line(input, line.data + mark, line.size - mark, &cause);
 		if (cause.text[0])
 			good = sluice_error_set(error, "%s:%zu: %s", path, number, cause.text);
 	}

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ bool replay_target_from_url(const char *url, struct replay_target *target_out, s
 	static const char scheme[] = "http://";
 	const char *at = url + strlen(scheme);
 	*target_out = (struct replay_target){.port = "80", .path = "/webhooks", .id_prefix = ""};
-	if (strncmp(url, scheme, strlen(scheme)) == 0 && take_host(&at, target_out) && take_port(&at, target_out) &&
+	if (strncasecmp(url, scheme, strlen(scheme)) == 0 && take_host(&at, target_out) && take_port(&at, target_out) &&
 	    take_path(&at, target_out) && *at == '\0')
 		return true;
 	return sluice_error_set(error, "expected a URL such as http://127.0.0.1:5000/webhooks, got \"%s\"", url);
