@@ -77,6 +77,11 @@ const char *bench_detail(const struct sluice_event *event);
 int64_t bench_delay_ns(const struct sluice_event *event);
 int64_t bench_span_ns(const struct sluice_event *event, unsigned span);
 
+/* The events that the stage has made of the request (SLUICE_PARTS): how many, and each, to be processed and freed by the
+ * caller, before the request's own. */
+size_t bench_parts(const struct sluice_event *event);
+struct sluice_event *bench_part(const struct sluice_event *event, size_t number);
+
 /* Whether sluice_resume() was called for it, with what, and how often in all. */
 bool bench_wait_resumed(struct sluice_event *event, int64_t timeout_ns, enum sluice_verdict *verdict_out);
 unsigned bench_resumes(const struct sluice_event *event);

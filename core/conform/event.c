@@ -37,6 +37,9 @@ struct own_event {
 
 	unsigned resumes;
 	enum sluice_verdict resumed_with;
+
+	struct sluice_event **parts; /* that the stage has made of it */
+	size_t part_count;
 };
 
 /* One for all events: it outlives each of them, whoever lets go of one last. */
@@ -48,12 +51,12 @@ static struct own_event *own_of(const struct sluice_event *event)
 	return (struct own_event *)(void *)event;
 }
 
-static struct sluice_event *event_new(const struct sluice_stage *stage)
+static struct sluice_event *event_new(enum sluice_kind kind)
 {
 	struct pages pages = {0};
 	struct own_event *own = pages_alloc(&pages, sizeof(*own));
 	own->pages = pages;
-	own->kind = stage->ops->kind;
+	own->kind = kind;
 	own->pub.host = &bench_host;
 	own->pub.received_at_ns = bench_wall_ns();
 	own->pub.deadline_ns = bench_now_ns() + 10 * NS_PER_S;
@@ -104,7 +107,7 @@ static struct sluice_bytes keep_bytes(struct sluice_event *event, struct sluice_
 
 struct sluice_event *bench_event(struct bench *bench)
 {
-	struct sluice_event *event = event_new(&bench->stage);
+	struct sluice_event *event = event_new(bench->stage.ops->kind);
 	char id[UUID_TEXT_SIZE];
 	digest_uuid7(event->received_at_ns, id);
 	event->request_id = keep_text(event, id);
@@ -369,7 +372,7 @@ void bench_event_span(struct sluice_stage *stage, struct sluice_event *const *ev
 
 struct sluice_event *bench_event_restore(struct sluice_stage *stage, const struct sluice_record *record)
 {
-	struct sluice_event *event = event_new(stage);
+	struct sluice_event *event = event_new(stage->ops->kind);
 	struct own_event *own = own_of(event);
 	event->acknowledged = true;
 	event->received_at_ns = record->received_at_ns;
@@ -383,4 +386,50 @@ struct sluice_event *bench_event_restore(struct sluice_stage *stage, const struc
 	memcpy(own->digest, record->digest, sizeof(own->digest));
 	own->digest_known = true;
 	return event;
+}
+
+static bool is_whole_body(const struct sluice_event *event, struct sluice_bytes element)
+{
+	return element.data == event->body.data && element.size == event->body.size;
+}
+
+static struct sluice_event *make_part(const struct sluice_event *event, uint32_t part, uint32_t parts,
+                                      struct sluice_bytes element)
+{
+	struct sluice_event *made = event_new(own_of(event)->kind);
+	*made = *event;
+	made->part = part;
+	made->parts = parts;
+	made->payload = element;
+	memset(made->local, 0, sizeof(made->local));
+	return made;
+}
+
+enum sluice_verdict bench_event_split(struct sluice_event *event, const struct sluice_bytes *elements, size_t count)
+{
+	struct own_event *own = own_of(event);
+	if (own->kind != SLUICE_KIND_PARSE)
+		bench_breach("only a parse stage may split a request: see SLUICE_PARTS");
+	if (own->part_count || event->parts > 1 || count == 0)
+		bench_breach("a request is split once, into one event or more: see SLUICE_PARTS");
+	if (own->starved)
+		return sluice_retry(event, 0, "the bound on events in flight is reached");
+	own->parts = pages_alloc(&own->pages, count * sizeof(*own->parts));
+	for (size_t i = 0; i < count; i++) {
+		if (!elements[i].data || is_whole_body(event, elements[i]))
+			bench_breach("event %zu of a request: expected a part of its body", i + 1);
+		own->parts[i] = make_part(event, (uint32_t)i, (uint32_t)count, elements[i]);
+	}
+	own->part_count = count;
+	return SLUICE_PASS;
+}
+
+size_t bench_parts(const struct sluice_event *event)
+{
+	return own_of(event)->part_count;
+}
+
+struct sluice_event *bench_part(const struct sluice_event *event, size_t number)
+{
+	return own_of(event)->parts[number];
 }

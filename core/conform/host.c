@@ -166,10 +166,12 @@ static uint64_t bench_hash(const void *data, size_t size)
 	return digest_hash(data, size);
 }
 
-static const void *no_extension(const char *id)
+static const struct sluice_parts parts = {.split = bench_event_split};
+static const struct sluice_extension extensions[] = {{SLUICE_PARTS, &parts}, SLUICE_EXTENSION_END};
+
+static const void *extension(const char *id)
 {
-	(void)id;
-	return NULL;
+	return sluice_extension_find(extensions, id);
 }
 
 const struct sluice_host bench_host = {
@@ -192,5 +194,5 @@ const struct sluice_host bench_host = {
 	.record_digest = digest_record,
 	.announce_store = bench_announce_store,
 	.store_epoch = bench_store_epoch,
-	.extension = no_extension,
+	.extension = extension,
 };

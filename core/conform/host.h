@@ -24,6 +24,7 @@ void bench_event_explain(struct sluice_event *event, int status, int64_t delay_n
 void bench_event_conflict(struct sluice_event *event, const char *text, size_t size);
 bool bench_event_set_header(struct sluice_event *event, const char *name, const char *value);
 bool bench_event_respond(struct sluice_event *event, int status, const char *type, const void *body, size_t size);
+enum sluice_verdict bench_event_split(struct sluice_event *event, const struct sluice_bytes *elements, size_t count);
 void bench_event_resume(struct sluice_event *event, enum sluice_verdict verdict);
 void bench_event_span(struct sluice_stage *stage, struct sluice_event *const *events, size_t count, unsigned span,
                       int64_t ns);

@@ -25,12 +25,15 @@
 enum rate_by { RATE_BY_CLIENT, RATE_BY_CREDENTIAL, RATE_BY_STREAM };
 
 /* `listen:` — the webhook listener. */
+enum inflate { INFLATE_NEVER, INFLATE_AFTER_AUTH, INFLATE_BEFORE_AUTH };
+
 struct listen_config {
 	const char *address;
 	int64_t port; /* 0: any free one */
 	int64_t threads;
 	const char *path; /* of the webhook route, "/webhooks" */
-	uint64_t max_body;
+	uint64_t max_body; /* as sent, and inflated */
+	int inflate;       /* enum inflate */
 	uint64_t max_header; /* all headers together */
 	int64_t max_connections;
 	struct sluice_duration header_timeout; /* total, from the request's first byte (or the connection's start) to

@@ -15,6 +15,7 @@
 #include "runtime/abi.h"
 #include "runtime/flow.h"
 #include "runtime/lane.h"
+#include "runtime/parts.h"
 #include "runtime/worker.h"
 
 enum { TAKE_CHUNK = 256, STARVED_NS = 20 * 1000 * 1000 };
@@ -230,7 +231,8 @@ static int64_t pause_ns(const struct crew *crew, const struct event *event)
 
 static bool may_try_again(const struct event *event, int64_t at_ns)
 {
-	return event->pub.acknowledged || event->pub.deadline_ns == 0 || at_ns < event->pub.deadline_ns;
+	return event->pub.acknowledged || event->pub.deadline_ns == 0 || at_ns < event->pub.deadline_ns ||
+	       !parts_may_reject(event);
 }
 
 static void finish_all(const struct dispatcher *dispatcher, struct event_list *list, const char *why)
@@ -303,7 +305,7 @@ static void conclude_lane(const struct crew *crew, const struct job *job, size_t
 		dispatcher->setup.finish(event, SLUICE_RETRY);
 	for (const struct event *event = behind.first; event; event = event->next)
 		atomic_fetch_sub_explicit(&dispatcher->depth, 1, memory_order_relaxed);
-	finish_all(dispatcher, &behind, "an earlier event of the stream could not be stored");
+	finish_all(dispatcher, &behind, flow_behind_lost);
 }
 
 static bool work_batch(void *context, struct job *job, size_t count)

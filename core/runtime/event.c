@@ -188,6 +188,7 @@ void event_release(struct event *event)
 		return;
 	struct event_pool *pool = event->pool;
 	atomic_size_t *pins = event->pins;
+	struct event *carrier = event->carrier;
 	if (event->arena.charged > event->arena.block_size)
 		(void)atomic_fetch_add_explicit(&pool->growths, 1, memory_order_relaxed);
 	arena_empty(&event->arena);
@@ -210,6 +211,8 @@ void event_release(struct event *event)
 		free_event(event);
 	if (pins)
 		(void)atomic_fetch_sub(pins, 1);
+	if (carrier)
+		event_release(carrier);
 }
 
 size_t event_pool_in_flight(const struct event_pool *pool)

@@ -55,8 +55,16 @@ struct event_answer {
 	const struct event_times *times;
 	const char *const *spans[KIND_COUNT]; /* their names, by stage; they outlive the pipeline's generation */
 	const struct response *response;      /* what the stages add; its status is 0 unless it replaces the rest */
+	/* Of a request that carried several events, whose fate this sums up: what became of each, in order. */
+	const struct event_answer *parts;
+	size_t part_count;
 };
 typedef void (*event_answer_fn)(void *context, const struct event_answer *answer);
+
+struct parts;
+
+/* How a body was compressed for its way. */
+enum content_coding { CODING_IDENTITY, CODING_GZIP, CODING_DEFLATE, CODING_UNKNOWN };
 
 struct event {
 	struct sluice_event pub; /* must be first */
@@ -75,6 +83,11 @@ struct event {
 	event_answer_fn answer;
 	void *answer_context;
 
+	/* Likewise; see inflate.h. */
+	enum content_coding coding; /* of the body, until it is inflated */
+	bool inflates_first;        /* before the auth stage, not behind it */
+	size_t inflated_max;        /* bytes */
+
 	/* Where it is. */
 	unsigned at;        /* kind of the stage that has it */
 	bool was_put;       /* set before put(), then left alone: `at` and `in_queue` are the worker's from there on */
@@ -86,6 +99,10 @@ struct event {
 	atomic_int parking;
 	enum sluice_verdict resumed_with;
 	struct event *next_given; /* see event_thread.h; an event resumed in put() is in another list as well */
+
+	/* See parts.h. */
+	struct parts *parts;   /* of its request; NULL: it carries this event alone */
+	struct event *carrier; /* of one that was made of a request: what has the request's memory */
 
 	bool digest_known;
 	uint8_t digest[SLUICE_DIGEST_SIZE];

@@ -10,8 +10,12 @@
 #include "base/log_limit.h"
 #include "base/utf8.h"
 #include "runtime/dispatcher.h"
+#include "runtime/inflate.h"
 #include "runtime/methods.h"
+#include "runtime/parts.h"
 #include "runtime/resume.h"
+
+const char flow_behind_lost[] = "an earlier event of the stream could not be stored";
 
 static bool is_kept(enum sluice_verdict verdict)
 {
@@ -349,7 +353,54 @@ void flow_finish(struct event *event, enum sluice_verdict verdict)
 		answer(event, &event->times, verdict, last);
 	}
 	let_go_of_store(event);
+	parts_decide(event, verdict);
 	event_release(event);
+}
+
+/* Behind the stage that tells who the sender is. */
+static enum sluice_verdict check_rate(struct event *event)
+{
+	const struct listen_config *listen = &event->pipeline->config->listen;
+	const bool is_stream = event->at == SLUICE_KIND_PARSE;
+	if (listen->rate_requests == 0 || (!is_stream && event->at != SLUICE_KIND_AUTH))
+		return SLUICE_PASS;
+	int64_t wait_ns = generations_limit(event->pipeline->shared, listen,
+	                                    is_stream ? RATE_BY_STREAM : RATE_BY_CREDENTIAL,
+	                                    is_stream ? event->pub.stream : event->pub.credential);
+	if (wait_ns == 0)
+		return SLUICE_PASS;
+	(void)sluice_reject(&event->pub, STATUS_TOO_MANY, "too many requests from this %s: try again later",
+	                    is_stream ? "stream" : "sender");
+	event->delay_ns = wait_ns;
+	return SLUICE_REJECT;
+}
+
+enum sluice_verdict flow_parse(struct event *part)
+{
+	struct instance *parse = part->pipeline->instances[SLUICE_KIND_PARSE];
+	stamp(part, &part->times.stages[SLUICE_KIND_PARSE].wait_ns); /* for those before it */
+	enum sluice_verdict verdict = process(parse, part);
+	stamp(part, &part->times.stages[SLUICE_KIND_PARSE].work_ns);
+	if (verdict == SLUICE_WAIT || part->response.status)
+		return broken_promise(parse, part, verdict);
+	verdict = verdict == SLUICE_PASS ? check_names(parse, part) : verdict;
+	return verdict == SLUICE_PASS ? check_rate(part) : verdict;
+}
+
+void flow_await_part(struct event *part)
+{
+	stamp(part, &part->times.stages[SLUICE_KIND_PARSE].parked_ns);
+}
+
+void flow_finish_carrier(struct event *carrier, const struct event_answer *summary)
+{
+	recorder_record_stages(carrier->pipeline->shared->recorder, &carrier->times, 0, SLUICE_KIND_PARSE);
+	for (unsigned kind = SLUICE_KIND_PARSE + 1; kind-- > 0;)
+		if (carrier->pipeline->settle[kind] && carrier->times.stages[kind].ran)
+			carrier->pipeline->settle[kind](&carrier->pipeline->instances[kind]->stage, &carrier->pub,
+			                                summary->verdict);
+	if (carrier->answer)
+		carrier->answer(carrier->answer_context, summary);
 }
 
 /* After PASS the event may be in other hands already: what is touched then is written by nobody else any more. The
@@ -363,6 +414,7 @@ static void after_put(struct event *event, enum sluice_verdict verdict)
 		dispatcher_wake(pipeline->dispatcher);
 		if (event->times_at_put)
 			acknowledge(event);
+		parts_decide(event, SLUICE_PASS);
 		event_release(event);
 		return;
 	}
@@ -403,22 +455,25 @@ static void enqueue(struct instance *instance, struct event *event)
 	after_put(event, check_verdict(instance, event, verdict));
 }
 
-/* Behind the stage that tells who the sender is. */
-static enum sluice_verdict check_rate(struct event *event)
+/* What comes of the verdict of a stage before the queue; false: the event is in other hands. */
+static bool goes_on(struct event *event, enum sluice_verdict verdict)
 {
-	const struct listen_config *listen = &event->pipeline->config->listen;
-	const bool is_stream = event->at == SLUICE_KIND_PARSE;
-	if (listen->rate_requests == 0 || (!is_stream && event->at != SLUICE_KIND_AUTH))
-		return SLUICE_PASS;
-	int64_t wait_ns = generations_limit(event->pipeline->shared, listen,
-	                                    is_stream ? RATE_BY_STREAM : RATE_BY_CREDENTIAL,
-	                                    is_stream ? event->pub.stream : event->pub.credential);
-	if (wait_ns == 0)
-		return SLUICE_PASS;
-	(void)sluice_reject(&event->pub, STATUS_TOO_MANY, "too many requests from this %s: try again later",
-	                    is_stream ? "stream" : "sender");
-	event->delay_ns = wait_ns;
-	return SLUICE_REJECT;
+	bool is_split = parts_is_carrier(event);
+	if (verdict == SLUICE_PASS && !is_split)
+		return true;
+	if (verdict == SLUICE_PASS) {
+		parts_send(event);
+		return false;
+	}
+	if (is_split)
+		parts_abandon(event);
+	flow_finish(event, verdict);
+	return false;
+}
+
+static bool is_to_be_inflated(const struct event *event)
+{
+	return event->coding != CODING_IDENTITY && (event->at > SLUICE_KIND_AUTH || event->inflates_first);
 }
 
 void flow_advance(struct event *event)
@@ -430,6 +485,11 @@ void flow_advance(struct event *event)
 			continue;
 		if (atomic_load_explicit(&event->pipeline->closing, memory_order_relaxed)) {
 			flow_finish(event, sluice_retry(&event->pub, 0, "shutting down"));
+			return;
+		}
+		enum sluice_verdict inflated = is_to_be_inflated(event) ? inflate_body(event) : SLUICE_PASS;
+		if (inflated != SLUICE_PASS) {
+			flow_finish(event, inflated);
 			return;
 		}
 		if (event->at == SLUICE_KIND_QUEUE) {
@@ -447,12 +507,10 @@ void flow_advance(struct event *event)
 		}
 		if (verdict == SLUICE_PASS && event->at == SLUICE_KIND_PARSE)
 			verdict = check_names(instance, event);
-		if (verdict == SLUICE_PASS)
+		if (verdict == SLUICE_PASS && !parts_is_carrier(event))
 			verdict = check_rate(event);
-		if (verdict != SLUICE_PASS) {
-			flow_finish(event, verdict);
+		if (!goes_on(event, verdict))
 			return;
-		}
 	}
 	flow_finish(event, SLUICE_PASS);
 }
@@ -478,12 +536,10 @@ void flow_carry_on(struct event *event)
 		return;
 	}
 	stamp(event, &event->times.stages[event->at].parked_ns);
-	if (verdict == SLUICE_PASS)
+	if (verdict == SLUICE_PASS && !parts_is_carrier(event))
 		verdict = check_rate(event);
-	if (verdict != SLUICE_PASS) {
-		flow_finish(event, verdict);
+	if (!goes_on(event, verdict))
 		return;
-	}
 	event->at++;
 	flow_advance(event);
 }

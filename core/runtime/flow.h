@@ -63,6 +63,7 @@ struct pipeline {
 	struct ticker *ticker;         /* NULL: no stage ticks */
 	int64_t published_ns;          /* monotonic */
 	struct retention *retention;   /* NULL: events are kept for good */
+	const struct sluice_sameness *sameness; /* of the parse stage; NULL: all of the content counts */
 	int64_t number;                /* of the order in which they were published */
 	bool is_open;                  /* its queue's workers have begun */
 	bool measures_cpu;             /* processor time per stage */
@@ -100,6 +101,17 @@ void flow_enter_store(struct event *event, struct instance *persist);
  * or it leaves that stage for good. */
 void flow_hold_store(struct event *event);
 void flow_leave_store(struct event *event);
+/* Runs the parse stage on a part of a request (parts.h). */
+enum sluice_verdict flow_parse(struct event *part);
+
+/* It has waited behind the parse stage until now. */
+void flow_await_part(struct event *part);
+
+/* The end of an event that was split: settles the stages that it went through, and answers its sender. */
+void flow_finish_carrier(struct event *carrier, const struct event_answer *answer);
+
+/* Why an event goes no further: one before it did not. */
+extern const char flow_behind_lost[];
 
 /* The end of an event: settles its stages, answers its sender, frees its place in the queue and its memory. */
 void flow_finish(struct event *event, enum sluice_verdict verdict);

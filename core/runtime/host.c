@@ -11,6 +11,7 @@
 #include "runtime/dispatcher.h"
 #include "runtime/event.h"
 #include "runtime/flow.h"
+#include "runtime/parts.h"
 #include "runtime/recorder.h"
 #include "runtime/resume.h"
 #include "runtime/store_identity.h"
@@ -115,11 +116,27 @@ static bool is_stopped(struct sluice_stage *stage)
 	return dispatcher && dispatcher_is_stopped(dispatcher);
 }
 
+static bool may_be_same(const struct sluice_event *event)
+{
+	return ((const struct event *)(const void *)event)->pipeline->sameness != NULL;
+}
+
+static bool is_same(struct sluice_event *event, const struct sluice_record *stored)
+{
+	const struct pipeline *pipeline = event_of(event)->pipeline;
+	return pipeline->sameness &&
+	       pipeline->sameness->is_same(&pipeline->instances[SLUICE_KIND_PARSE]->stage, event, stored);
+}
+
 static const struct sluice_acknowledged acknowledged = {.tell = tell_acknowledged};
 static const struct sluice_stopped stopped = {.is_stopped = is_stopped};
+static const struct sluice_same_content same_content = {.may_be_same = may_be_same, .is_same = is_same};
+static const struct sluice_parts parts = {.split = parts_split};
 static const struct sluice_extension extensions[] = {
 	{SLUICE_ACKNOWLEDGED, &acknowledged},
 	{SLUICE_STOPPED, &stopped},
+	{SLUICE_PARTS, &parts},
+	{SLUICE_SAME_CONTENT, &same_content},
 	SLUICE_EXTENSION_END,
 };
 

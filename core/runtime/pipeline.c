@@ -13,11 +13,12 @@
 #include "runtime/flow.h"
 #include "runtime/generation.h"
 #include "runtime/retention.h"
+#include "runtime/sameness.h"
 #include "runtime/span_names.h"
 #include "runtime/ticker.h"
 #include "runtime/worker.h"
 
-/* From this size on a body is checked, hashed and parsed (up to 10 ns a byte) on a thread of its own, so that small ones
+/* From this size on, and of any size where it has to be inflated, a body is checked, hashed and parsed (up to 10 ns a byte) on a thread of its own, so that small ones
  * do not wait for it. The hop costs about 60 µs. */
 enum { LARGE_BODY = 64 * 1024 };
 
@@ -103,6 +104,8 @@ static bool create_stages(struct pipeline *pipeline, const struct pipeline *prev
 		if (instance->creator == pipeline)
 			equip(instance);
 	}
+	const struct instance *parse = pipeline->instances[SLUICE_KIND_PARSE];
+	pipeline->sameness = parse ? stage_sameness_of(&parse->stage) : NULL;
 	return true;
 }
 
@@ -229,6 +232,12 @@ void pipeline_retire(struct pipeline *pipeline)
 	release(pipeline);
 }
 
+struct sluice_stage *pipeline_open_stage(const struct config *config, enum sluice_kind kind, struct sluice_error *error)
+{
+	struct instance *instance = create_instance(config, kind, NULL, error);
+	return instance ? &instance->stage : NULL;
+}
+
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error)
 {
 	if (!config->stages[SLUICE_KIND_PERSIST].present) {
@@ -236,8 +245,7 @@ struct sluice_stage *pipeline_open_store(const struct config *config, struct slu
 		                 config->file);
 		return NULL;
 	}
-	struct instance *instance = create_instance(config, SLUICE_KIND_PERSIST, NULL, error);
-	return instance ? &instance->stage : NULL;
+	return pipeline_open_stage(config, SLUICE_KIND_PERSIST, error);
 }
 
 void pipeline_close_store(struct sluice_stage *stage)
@@ -245,10 +253,11 @@ void pipeline_close_store(struct sluice_stage *stage)
 	destroy_instance(instance_of(stage));
 }
 
+/* The parse stage stays: by what it was told two events are the same. */
 static void forget_stages_before(struct config *config, unsigned first)
 {
 	for (unsigned kind = 0; kind < first; kind++)
-		config->stages[kind].present = false;
+		config->stages[kind].present &= kind == SLUICE_KIND_PARSE;
 }
 
 struct pipeline *pipeline_create_delivery(struct config *config, struct sluice_error *error)
@@ -318,7 +327,7 @@ void pipeline_submit(struct event *event)
 		event->pub.payload = event->pub.body;
 	event->times.start_ns = event->entered_ns = clock_now_ns();
 	event->times.wall_ns = event->pub.received_at_ns;
-	if (event->pub.body.size >= LARGE_BODY)
+	if (event->pub.body.size >= LARGE_BODY || event->coding != CODING_IDENTITY)
 		event_thread_give(event->pipeline->shared->large_thread, event);
 	else
 		flow_advance(event);

@@ -27,6 +27,7 @@ const struct sluice_option settings_top_options[] = {
 
 static const char *const rate_bys[] = {
 	[RATE_BY_CLIENT] = "client", [RATE_BY_CREDENTIAL] = "credential", [RATE_BY_STREAM] = "stream", NULL};
+static const char *const inflate_names[] = {"never", "after_auth", "before_auth", NULL};
 
 static const struct sluice_option listen_options[] = {
 	SLUICE_OPTION_STRING(struct listen_config, address, .name = "address", .fallback = "127.0.0.1", .min = 1,
@@ -39,7 +40,11 @@ static const struct sluice_option listen_options[] = {
 	SLUICE_OPTION_STRING(struct listen_config, path, .name = "path", .fallback = "/webhooks", .min = 1, .max = 1024,
                              .help = "where webhooks are posted to"),
 	SLUICE_OPTION_SIZE(struct listen_config, max_body, .name = "max_body", .fallback = "1MiB", .min = 1, .max = GIB,
-                           .help = "the largest body accepted; a larger one gets 413"),
+                           .help = "the largest body accepted, as sent and inflated; a larger one gets 413"),
+	SLUICE_OPTION_CHOICE(
+		struct listen_config, inflate, .name = "inflate", .fallback = "after_auth", .choices = inflate_names,
+		.help = "when a body with Content-Encoding gzip or deflate is inflated: after the auth stage, for senders that "
+			"sign the bytes they send; before it, for those that sign what they compress; never: it gets 415"),
 	SLUICE_OPTION_SIZE(struct listen_config, max_header, .name = "max_header", .fallback = "16KiB", .min = KIB,
                            .max = MIB, .help = "the largest total size of a request's headers; more gets 431"),
 	SLUICE_OPTION_INT(

@@ -19,7 +19,7 @@ void admin_refuse(struct admin_request *request, int status, const char *detail)
 {
 	request->response.status = status;
 	request->response.content_type = HTTP_TYPE_PROBLEM;
-	http_response_write_problem(&request->body, status, detail, request->request_id);
+	http_response_write_problem(&request->body, status, detail, request->request_id, NULL);
 }
 
 static void get_metrics(struct admin_request *request)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/json_writer.h"
 #include "serve/service.h"
 #include "serve/wakeup.h"
 
@@ -33,11 +34,20 @@ void exchange_pool_destroy(struct exchange_pool *pool)
 		struct exchange *exchange = pool->resting;
 		pool->resting = exchange->next;
 		buffer_finish(&exchange->response_headers);
+		buffer_finish(&exchange->events);
 		buffer_finish(&exchange->response_body);
 		free(exchange);
 	}
 	(void)pthread_mutex_destroy(&pool->lock);
 	free(pool);
+}
+
+/* A large response leaves no large buffer behind. */
+static void empty(struct buffer *buffer)
+{
+	if (buffer->room > RESPONSE_ROOM_KEPT)
+		buffer_finish(buffer);
+	buffer_empty(buffer);
 }
 
 void exchange_reset(struct exchange *exchange)
@@ -53,16 +63,15 @@ void exchange_reset(struct exchange *exchange)
 	exchange->entry.message_id_size = 0;
 	exchange->entry.credential[0] = '\0';
 	exchange->entry.timed_out = false;
+	exchange->entry.part = exchange->entry.parts = 0;
 	exchange->entry.times = (struct event_times){0};
 	exchange->entry.trace = (struct trace_context){.is_sampled = false};
 	exchange->delay_ns = 0;
 	exchange->detail[0] = '\0';
 	exchange->is_own = false;
 	buffer_empty(&exchange->response_headers);
-	/* A large response of a stage leaves no large buffer behind. */
-	if (exchange->response_body.room > RESPONSE_ROOM_KEPT)
-		buffer_finish(&exchange->response_body);
-	buffer_empty(&exchange->response_body);
+	empty(&exchange->events);
+	empty(&exchange->response_body);
 }
 
 struct exchange *exchange_take(struct exchange_pool *pool)
@@ -117,6 +126,8 @@ static void copy_answer(struct lineage_entry *entry, const struct event_answer *
 	entry->outcome = answer->outcome;
 	entry->times = *answer->times;
 	memcpy(entry->spans, answer->spans, sizeof(entry->spans));
+	entry->part = answer->event->part;
+	entry->parts = answer->part_count ? (uint32_t)answer->part_count : answer->event->parts;
 	if (answer->event->credential.data)
 		credential_label(answer->event->credential, entry->credential);
 	entry->message_id_size = (uint16_t)(id.size <= sizeof(entry->message_id) ? id.size : 0);
@@ -142,6 +153,41 @@ static void copy_response(struct exchange *exchange, const struct response *resp
 	buffer_add(&exchange->response_body, response->body.data, response->body.size);
 }
 
+/* The event may be gone when the response goes out, and so may those that it carried. */
+static void copy_events(struct buffer *out, const struct event_answer *answer)
+{
+	struct json_writer json = {.out = out};
+	if (!answer->part_count)
+		return;
+	jsonw_array(&json, NULL);
+	for (size_t i = 0; i < answer->part_count; i++) {
+		const struct event_answer *part = &answer->parts[i];
+		struct sluice_bytes id = part->event->message_id;
+		jsonw_object(&json, NULL);
+		jsonw_text(&json, "status", event_outcome_names[part->outcome]);
+		if (id.size)
+			jsonw_bytes(&json, "message_id", id.data, id.size);
+		if (part->detail[0])
+			jsonw_text(&json, "detail", part->detail);
+		jsonw_end_object(&json);
+	}
+	jsonw_end_array(&json);
+}
+
+/* One request, several events: each is found by its message id. */
+static void record_events(struct service *service, const struct event_answer *answer)
+{
+	struct sluice_bytes request_id = answer->event->request_id;
+	for (size_t i = 0; service->keeps_lineage && i < answer->part_count; i++) {
+		const struct event_answer *part = &answer->parts[i];
+		struct lineage_entry entry = {.sent_ns = part->times->ack_ns};
+		copy_answer(&entry, part);
+		memcpy(entry.request_id, request_id.data,
+		       request_id.size < sizeof(entry.request_id) ? request_id.size : 0);
+		lineage_add(service->lineage, &entry);
+	}
+}
+
 /* The sender has gone with a 503, but where the time went is worth knowing. */
 static void record_late(struct exchange *exchange, const struct event_answer *answer)
 {
@@ -159,6 +205,7 @@ static void take_answer(void *context, const struct event_answer *answer)
 	struct exchange *exchange = context;
 	if (answer->event->credential.data)
 		credentials_add(&exchange->service->credentials, answer->event->credential);
+	record_events(exchange->service, answer);
 	if (claim(exchange)) {
 		copy_answer(&exchange->entry, answer);
 		exchange->ack = answer->ack;
@@ -167,6 +214,7 @@ static void take_answer(void *context, const struct event_answer *answer)
 		memcpy(exchange->detail, answer->detail, size);
 		exchange->detail[size] = '\0';
 		copy_response(exchange, answer->response);
+		copy_events(&exchange->events, answer);
 		complete(exchange);
 	} else {
 		record_late(exchange, answer);

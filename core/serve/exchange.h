@@ -44,6 +44,7 @@ struct exchange {
 	uint64_t body_length;       /* as announced; UINT64_MAX: chunked */
 	uint64_t discarded;         /* bytes of a refused request's body */
 	struct forwarded forwarded; /* its authority is borrowed from libmicrohttpd, and gone with the head */
+	enum content_coding coding; /* of the body */
 	const struct refusal *refusal;
 	bool asks_health;
 	bool submitted; /* it goes into the pipeline; set before the connection is BUSY */
@@ -60,6 +61,7 @@ struct exchange {
 	int64_t delay_ns;
 	char detail[SLUICE_DETAIL_MAX];
 	struct buffer response_headers; /* that stages add: name, NUL, value, NUL, … */
+	struct buffer events;           /* of a request that carried several: what became of each, as a list of JSON */
 	bool is_own; /* a stage's own response: `response_body` is its body, `response_headers` have its type */
 
 	struct buffer response_body;

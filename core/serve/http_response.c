@@ -147,7 +147,16 @@ enum MHD_Result http_response_queue(struct MHD_Connection *connection, const str
 	return queued;
 }
 
-void http_response_write_problem(struct buffer *out, int status, const char *detail, const char *request_id)
+void http_response_write_events(struct buffer *out, const struct buffer *events)
+{
+	if (!events || !events->size)
+		return;
+	buffer_add_text(out, ",\"events\":");
+	buffer_add(out, events->data, events->size);
+}
+
+void http_response_write_problem(struct buffer *out, int status, const char *detail, const char *request_id,
+                                 const struct buffer *events)
 {
 	struct json_writer json = {.out = out};
 	jsonw_object(&json, NULL);
@@ -157,6 +166,7 @@ void http_response_write_problem(struct buffer *out, int status, const char *det
 	if (detail[0])
 		jsonw_text(&json, "detail", detail);
 	jsonw_text(&json, "request_id", request_id);
+	http_response_write_events(out, events);
 	jsonw_end_object(&json);
 }
 
@@ -165,7 +175,7 @@ void http_response_raw(int fd, const struct listen_config *listen, int status, c
 {
 	struct buffer body = {0}, message = {0};
 	char seconds[RETRY_AFTER_SIZE];
-	http_response_write_problem(&body, status, detail, request_id);
+	http_response_write_problem(&body, status, detail, request_id, NULL);
 	buffer_printf(&message,
 	              "HTTP/1.1 %d %s\r\nContent-Type: " HTTP_TYPE_PROBLEM
 	              "\r\nContent-Length: %zu\r\nConnection: close\r\nX-Request-Id: %s\r\n",

@@ -45,8 +45,13 @@ const char *http_response_retry_after(const struct listen_config *listen, int64_
 enum MHD_Result http_response_queue(struct MHD_Connection *connection, const struct http_response *response,
                                     const struct listen_config *listen);
 
-/* Writes a problem document. `detail` may be "". */
-void http_response_write_problem(struct buffer *out, int status, const char *detail, const char *request_id);
+/* Writes a problem document. `detail` may be "". `events`: see below. */
+void http_response_write_problem(struct buffer *out, int status, const char *detail, const char *request_id,
+                                 const struct buffer *events);
+
+/* Inside of an object of JSON that has members: what became of the events of one request, as a list of JSON. NULL or empty:
+ * writes nothing. */
+void http_response_write_events(struct buffer *out, const struct buffer *events);
 
 /* Says it on a socket that libmicrohttpd will write nothing to any more, without waiting; the connection is over after
  * it. */

@@ -54,6 +54,10 @@ void lineage_write_text(const struct lineage_entry *entry, struct buffer *out)
 	struct lineage_step steps[LINEAGE_STEPS_MAX];
 	size_t count = lineage_steps(entry, steps);
 	buffer_printf(out, "request_id: %s\n", entry->request_id);
+	if (entry->parts > 1 && entry->message_id_size)
+		buffer_printf(out, "event: %u of %u\n", entry->part + 1, entry->parts);
+	else if (entry->parts > 1)
+		buffer_printf(out, "events: %u\n", entry->parts);
 	for (size_t i = 0; i < count; i++) {
 		buffer_printf(out, "  %s %s: ", i + 1 < count ? "├─" : "└─", steps[i].name);
 		write_time(out, entry, steps[i].at_ns);
@@ -117,6 +121,10 @@ void lineage_write_json(const struct lineage_entry *entry, struct buffer *out)
 	jsonw_text(&json, "request_id", entry->request_id);
 	if (entry->message_id_size)
 		jsonw_bytes(&json, "message_id", entry->message_id, entry->message_id_size);
+	if (entry->parts > 1 && entry->message_id_size)
+		jsonw_int(&json, "event", entry->part + 1);
+	if (entry->parts > 1)
+		jsonw_int(&json, "events", entry->parts);
 	if (entry->credential[0])
 		jsonw_text(&json, "credential", entry->credential);
 	if (entry->trace.is_sampled) {

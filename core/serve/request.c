@@ -37,7 +37,8 @@ static void read_traceparent(struct request_head *head, struct sluice_bytes valu
 
 static void read_encoding(struct request_head *head, struct sluice_bytes value)
 {
-	head->content_encoding = value;
+	static const struct sluice_bytes several = {"several", 7};
+	head->content_encoding = head->content_encoding.data ? several : value;
 }
 
 static void read_host(struct request_head *head, struct sluice_bytes value)
@@ -75,10 +76,23 @@ void request_add_header(struct request_head *head, struct sluice_bytes name, str
 			fields[i].read(head, value);
 }
 
-bool request_is_identity(const struct request_head *head)
+enum content_coding request_coding(const struct request_head *head)
 {
-	struct sluice_bytes encoding = head->content_encoding;
-	return encoding.size == 0 || (encoding.size == 8 && strncasecmp(encoding.data, "identity", 8) == 0);
+	/* RFC 9110, section 8.4.1.3: x-gzip is gzip. */
+	static const struct {
+		const char *name;
+		enum content_coding coding;
+	} codings[] = {{"", CODING_IDENTITY},
+	               {"identity", CODING_IDENTITY},
+	               {"gzip", CODING_GZIP},
+	               {"x-gzip", CODING_GZIP},
+	               {"deflate", CODING_DEFLATE}};
+	struct sluice_bytes name = head->content_encoding;
+	for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++)
+		if (name.size == strlen(codings[i].name) &&
+		    (name.size == 0 || strncasecmp(name.data, codings[i].name, name.size) == 0))
+			return codings[i].coding;
+	return CODING_UNKNOWN;
 }
 
 bool request_id_is_usable(struct sluice_bytes id)

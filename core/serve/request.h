@@ -49,8 +49,8 @@ bool request_path_is(struct sluice_bytes path, const char *wanted);
 /* Whether a path differs from `wanted` only in upper and lower case, in doubled slashes and those at the end. */
 bool request_path_resembles(struct sluice_bytes path, const char *wanted);
 
-/* Whether the body is sent as it is. */
-bool request_is_identity(const struct request_head *head);
+/* How the body is compressed. More than one coding is none that is known. */
+enum content_coding request_coding(const struct request_head *head);
 
 /* Whether the sender's own request id is taken: 1–128 printable ASCII characters. */
 bool request_id_is_usable(struct sluice_bytes id);

@@ -20,9 +20,10 @@ enum {
 #define HEALTH_PATH "/api/health"
 #define DEFAULT_PATH "/webhooks"
 
-static const struct refusal not_found = {REFUSAL_PATH, MHD_HTTP_NOT_FOUND, "no such path", NULL, false};
+static const struct refusal not_found = {REFUSAL_PATH, MHD_HTTP_NOT_FOUND, "no such path", NULL, NULL, false};
 /* By the methods besides POST that the auth stage answers. */
-#define NOT_ALLOWED(methods, allow) [methods] = {REFUSAL_METHOD, MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", allow, false}
+#define NOT_ALLOWED(methods, allow)                                                                                    \
+	[methods] = {REFUSAL_METHOD, MHD_HTTP_METHOD_NOT_ALLOWED, "use POST", allow, NULL, false}
 static const struct refusal not_allowed[METHODS_BESIDES] = {
 	NOT_ALLOWED(0, "POST"),
 	NOT_ALLOWED(METHOD_GET, "POST, GET"),
@@ -35,24 +36,47 @@ static const struct refusal not_allowed[METHODS_BESIDES] = {
 };
 #undef NOT_ALLOWED
 
-static const struct refusal not_get = {REFUSAL_METHOD, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET", "GET, HEAD", false};
-static const struct refusal no_length = {REFUSAL_LENGTH, MHD_HTTP_LENGTH_REQUIRED,
-                                         "Content-Length or Transfer-Encoding: chunked is required", NULL, false};
-static const struct refusal too_large = {REFUSAL_BODY_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large", NULL,
+static const struct refusal not_get = {REFUSAL_METHOD, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET", "GET, HEAD", NULL,
+                                       false};
+static const struct refusal no_length = {REFUSAL_LENGTH,
+                                         MHD_HTTP_LENGTH_REQUIRED,
+                                         "Content-Length or Transfer-Encoding: chunked is required",
+                                         NULL,
+                                         NULL,
                                          false};
-static const struct refusal encoded = {REFUSAL_ENCODING, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                       "Content-Encoding is not supported", NULL, false};
-static const struct refusal large_headers = {REFUSAL_HEADERS, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
-                                             "the header fields are too large", NULL, true};
-static const struct refusal full = {REFUSAL_FULL, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                    "too many requests in flight: try again later", NULL, false};
-static const struct refusal too_many = {REFUSAL_RATE, MHD_HTTP_TOO_MANY_REQUESTS,
-                                        "too many requests from this client: try again later", NULL, false};
-static const struct refusal leaving = {REFUSAL_LEAVING, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                       "the server is shutting down: try again later", NULL, false};
-static const struct refusal not_checked = {REFUSAL_INTERNAL, MHD_HTTP_INTERNAL_SERVER_ERROR,
+static const struct refusal too_large = {
+	REFUSAL_BODY_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large", NULL, NULL, false};
+static const struct refusal encoded = {REFUSAL_ENCODING,
+                                       MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                       "Content-Encoding: expected none (listen.inflate is never)",
+                                       NULL,
+                                       "identity",
+                                       false};
+static const struct refusal coding_unknown = {REFUSAL_ENCODING,
+                                              MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                              "Content-Encoding: expected gzip, deflate or none",
+                                              NULL,
+                                              "gzip, deflate",
+                                              false};
+static const struct refusal large_headers = {
+	REFUSAL_HEADERS, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the header fields are too large", NULL, NULL, true};
+static const struct refusal full = {
+	REFUSAL_FULL, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests in flight: try again later", NULL, NULL, false};
+static const struct refusal too_many = {
+	REFUSAL_RATE, MHD_HTTP_TOO_MANY_REQUESTS, "too many requests from this client: try again later", NULL, NULL,
+	false};
+static const struct refusal leaving = {REFUSAL_LEAVING,
+                                       MHD_HTTP_SERVICE_UNAVAILABLE,
+                                       "the server is shutting down: try again later",
+                                       NULL,
+                                       NULL,
+                                       false};
+static const struct refusal not_checked = {REFUSAL_INTERNAL,
+                                           MHD_HTTP_INTERNAL_SERVER_ERROR,
                                            "this libmicrohttpd cannot be used: it bypasses the check of the framing",
-                                           NULL, true};
+                                           NULL,
+                                           NULL,
+                                           true};
 
 static struct sluice_bytes bytes_of(const char *data, size_t size)
 {
@@ -140,7 +164,12 @@ static const struct refusal *screen(struct exchange *exchange, const struct requ
 		return &no_length;
 	if (head->has_length && head->length > listen->max_body)
 		return &too_large;
-	return request_is_identity(head) ? NULL : &encoded;
+	exchange->coding = request_coding(head);
+	if (exchange->coding == CODING_IDENTITY)
+		return NULL;
+	if (listen->inflate == INFLATE_NEVER)
+		return &encoded;
+	return exchange->coding == CODING_UNKNOWN ? &coding_unknown : NULL;
 }
 
 static bool make_room(struct exchange *exchange, size_t room)
@@ -268,6 +297,9 @@ bool request_reader_finish(struct exchange *exchange)
 	exchange->body[exchange->body_size] = '\0';
 	event->pub.body = bytes_of(exchange->body, exchange->body_size);
 	event->pub.received_at_ns = clock_wall_ns();
+	event->coding = exchange->coding;
+	event->inflates_first = service_listen(exchange->service)->inflate == INFLATE_BEFORE_AUTH;
+	event->inflated_max = (size_t)service_listen(exchange->service)->max_body;
 	return true;
 }
 

@@ -19,7 +19,8 @@ struct refusal {
 	int status;
 	const char *detail; /* for the operator, and for the sender unless the exchange has a detail of its own */
 	const char *allow;  /* 405: the methods there are; NULL otherwise */
-	bool closes;        /* the connection ends with the response */
+	const char *accept_encoding; /* 415: the codings there are; NULL otherwise */
+	bool closes;                 /* the connection ends with the response */
 };
 
 /* The headers are there: fills the exchange's event, or its refusal. False: the response has to go out now. */

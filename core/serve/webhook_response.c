@@ -46,6 +46,7 @@ static void write_kept(struct exchange *exchange)
 		buffer_add_text(out, ",\"message_id\":");
 		write_text(out, entry->message_id, entry->message_id_size);
 	}
+	http_response_write_events(out, &exchange->events);
 	buffer_add_text(out, kept_endings[exchange->ack]);
 }
 
@@ -80,6 +81,7 @@ static void take_refusal(struct exchange *exchange, struct http_response *respon
 	exchange->entry.status = refusal->status;
 	exchange->entry.outcome = refusal->status < 500 ? OUTCOME_REJECTED : OUTCOME_FAILED;
 	http_response_header(response, MHD_HTTP_HEADER_ALLOW, refusal->allow);
+	http_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, refusal->accept_encoding);
 	if (!exchange->detail[0])
 		(void)snprintf(exchange->detail, sizeof(exchange->detail), "%s", refusal->detail);
 }
@@ -138,8 +140,8 @@ enum MHD_Result webhook_response_send(struct exchange *exchange)
 		response.content_type = HTTP_TYPE_JSON;
 		write_kept(exchange);
 	} else {
-		http_response_write_problem(&exchange->response_body, entry->status, exchange->detail,
-		                            entry->request_id);
+		http_response_write_problem(&exchange->response_body, entry->status, exchange->detail, entry->request_id,
+		                            &exchange->events);
 	}
 	response.status = entry->status;
 	http_response_header(&response, "X-Request-Id", entry->request_id);

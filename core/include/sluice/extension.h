@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "event.h"
 #include "record.h"
 
 #ifdef __cplusplus
@@ -173,6 +174,48 @@ struct sluice_acknowledged {
 
 struct sluice_stopped {
 	bool (*is_stopped)(struct sluice_stage *stage);
+};
+
+/*
+ * host: what a parse stage calls for a request that carries several events. Each becomes an event of its own, with an id, a
+ * stream and a verdict; the sender's answer is a success when all of them are stored.
+ */
+#define SLUICE_PARTS "sluice.parts/1"
+
+struct sluice_parts {
+	/* In process() of a parse stage, at most once, for an event whose payload is its body. Makes `count` events, 1 or more,
+	 * which have what the request has, their `part` and `parts`, and for a payload elements[part], other bytes than the
+	 * body, in the memory of the event or its body. process() is then called for each of them, in that order, may set
+	 * what a parse stage sets, and may neither wait nor respond itself; the event given here goes no further. Those of one stream
+	 * stay in that order: none is stored when one before it has to be tried again. Returns what process() returns:
+	 * SLUICE_PASS, or a refusal when there are more than the pipeline has room for. */
+	enum sluice_verdict (*split)(struct sluice_event *event, const struct sluice_bytes *elements, size_t count);
+};
+
+/*
+ * parse: what makes two events with one message id the same where not all of their content does. Some senders count their
+ * attempts in the body.
+ */
+#define SLUICE_SAMENESS "sluice.sameness/1"
+
+struct sluice_sameness {
+	/* Whether the stage was told to compare less than all. Without a stage: `config` has passed check(). */
+	bool (*is_partial)(const void *config);
+	/* Whether the event counts as the one that is stored, though their digests differ. From any thread that holds the event;
+	 * what the event's memory has no room for is not the same. */
+	bool (*is_same)(struct sluice_stage *stage, struct sluice_event *event, const struct sluice_record *stored);
+};
+
+/*
+ * host: the same for the stages behind. One that knows an earlier event by its digest alone, and finds another, lets an event
+ * pass for which may_be_same() holds: the store decides. And the store, before it says sluice_conflict(), asks is_same(), with
+ * type, stream, sequence, payload and payload_rewritten of the record.
+ */
+#define SLUICE_SAME_CONTENT "sluice.same-content/1"
+
+struct sluice_same_content {
+	bool (*may_be_same)(const struct sluice_event *event);
+	bool (*is_same)(struct sluice_event *event, const struct sluice_record *stored);
 };
 
 /* How the name of a location (SLUICE_OPTION_LOCATION) begins that a laboratory made and may drop. */
