@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/lab/store.h"
 #include "lab/judge/verify.h"
+#include "runtime/sameness.h"
 
 enum { EXAMPLES_SHOWN = 20 };
 
@@ -80,6 +81,20 @@ static bool read_arm(const char *text, int *arm)
 	return false;
 }
 
+static bool counts_as_same(void *stage, const struct sluice_record *stored, const struct sluice_record *sent)
+{
+	return stage_sameness_holds(stage, stored, sent);
+}
+
+/* A retry may differ from what it repeats, where the pipeline says so. */
+static bool verify_opened(struct verify_plan *plan, const struct store *store, struct verify_result *result,
+                          struct sluice_error *error)
+{
+	plan->is_same = store->sameness ? counts_as_same : NULL;
+	plan->same_context = store->sameness;
+	return verify_store(plan, &store->source, result, error);
+}
+
 static bool verify(const struct arguments *arguments, const struct run *run, const char *input_path, int arm,
                    struct verify_result *result, struct sluice_error *error)
 {
@@ -91,7 +106,7 @@ static bool verify(const struct arguments *arguments, const struct run *run, con
 	input_init(&input);
 	bool good = verify_read_input(run, input_path, &input, error) &&
 	            verify_plan_init(&plan, run, arm, &input, error) && store_open(&store, &request, error) &&
-	            verify_store(&plan, &store.source, result, error) && verify_save(run->path, result, error);
+	            verify_opened(&plan, &store, result, error) && verify_save(run->path, result, error);
 	store_close(&store);
 	input_finish(&input);
 	return good;

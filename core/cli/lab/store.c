@@ -4,6 +4,7 @@
 #include "cli/lab/store.h"
 
 #include "runtime/pipeline.h"
+#include "runtime/sameness.h"
 
 static bool scan(void *store, int64_t after_id, sluice_record_fn each, void *context, struct sluice_error *error)
 {
@@ -36,12 +37,16 @@ bool store_open(struct store *store_out, const struct config_request *request, s
 	                            {.scan = scan,
 	                             .audit_scan = has_trail ? audit_scan : NULL,
 	                             .letter_scan = has_letters ? letter_scan : NULL,
-	                             .store = stage}};
-	return stage != NULL;
+	                             .store = stage},
+	                            NULL};
+	struct sluice_error cause = {0};
+	store_out->sameness = stage ? stage_sameness_open(config, &cause) : NULL;
+	return stage && (!cause.text[0] || sluice_error_set(error, "%s", cause.text));
 }
 
 void store_close(struct store *store)
 {
+	stage_sameness_close(store->sameness);
 	if (store->stage)
 		pipeline_close_store(store->stage);
 	config_free(store->config);

@@ -15,6 +15,7 @@ struct store {
 	struct config *config;
 	struct sluice_stage *stage; /* persist */
 	struct audit_source source;
+	struct sluice_stage *sameness; /* what the parse stage counts as the same; NULL: what is the same in all */
 };
 
 /* False and a sentence if the pipeline is wrong, has no store or cannot reach it. Closed in either case. */

@@ -224,14 +224,27 @@ static const char *describe_difference(struct verifier *verifier, const struct m
 	return kept;
 }
 
+/* By the pipeline's own word. */
+static bool counts_as_same(struct verifier *verifier, const struct input_event *event, const struct sluice_record *stored)
+{
+	const struct verify_plan *plan = verifier->plan;
+	const struct sluice_record sent = {.event_type = event->event_type,
+	                                   .stream = event->stream,
+	                                   .sequence = event->sequence,
+	                                   .has_sequence = event->has_sequence,
+	                                   .payload = sent_payload(verifier, event)};
+	return plan->is_same && plan->is_same(plan->same_context, stored, &sent);
+}
+
 /* Of a message that is stored as one of its requests sent it, the others may not have had a success with something
  * else. */
-static void check_others(struct verifier *verifier, const struct message *message,
+static void check_others(struct verifier *verifier, const struct message *message, const struct sluice_record *record,
                          const uint8_t digest[SLUICE_DIGEST_SIZE])
 {
 	for (size_t i = message->first_send; i != NAMES_NONE; i = verifier->sends[i].next) {
 		const struct send *send = &verifier->sends[i];
-		if (is_success(send) && !send->is_dead && !is_same_digest(verifier, send->event, digest))
+		if (is_success(send) && !send->is_dead && !is_same_digest(verifier, send->event, digest) &&
+		    !counts_as_same(verifier, send->event, record))
 			report(verifier, VERIFY_LOST, message,
 			       arena_printf(&verifier->result->arena,
 			                    "answered %d, and stored under its id is what another request sent",
@@ -252,7 +265,7 @@ static void check_content(struct verifier *verifier, const struct message *messa
 		fits = can_have_made(message, send) && is_same_digest(verifier, send->event, digest);
 	}
 	if (fits)
-		check_others(verifier, message, digest);
+		check_others(verifier, message, record, digest);
 	else
 		report(verifier, VERIFY_ALTERED, message, describe_difference(verifier, message, record));
 }

@@ -47,6 +47,9 @@ struct verify_plan {
 	size_t count;
 	uint8_t arm;
 	const char *id_prefix; /* what the arm put before each message id */
+	/* Whether what was sent counts as what is stored, though the content differs; NULL: it never does. */
+	bool (*is_same)(void *context, const struct sluice_record *stored, const struct sluice_record *sent);
+	void *same_context;
 };
 
 /* What does not agree, and how. */

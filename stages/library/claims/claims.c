@@ -184,10 +184,20 @@ static void expire(struct claims *claims, int64_t now)
 		forget_oldest(claims);
 }
 
+/* What counts as the same is for the parse stage to say, and what is stored for the store: the digest alone tells only of
+ * what is the same in all. */
+static bool may_be_same(const struct sluice_event *event)
+{
+	const struct sluice_same_content *content = event->host->extension(SLUICE_SAME_CONTENT);
+	return content && content->may_be_same(event);
+}
+
 enum sluice_verdict claims_judge(struct sluice_event *event, const uint8_t digest[SLUICE_DIGEST_SIZE])
 {
 	if (memcmp(sluice_digest(event), digest, SLUICE_DIGEST_SIZE) == 0)
 		return SLUICE_DONE;
+	if (may_be_same(event))
+		return SLUICE_PASS;
 	return sluice_conflict(event, "an event with this message id and different content is already stored");
 }
 
@@ -201,11 +211,11 @@ static void wait_for(struct claims *claims, struct entry *entry, struct waiter *
 	claims->waiting++;
 }
 
-enum sluice_verdict claims_process(struct claims *claims, struct sluice_stage *stage, struct sluice_event *event)
+/* `believes`: what is remembered of an id counts. */
+static enum sluice_verdict claim_id(struct claims *claims, struct sluice_stage *stage, struct sluice_event *event,
+                                   bool believes)
 {
 	struct sluice_bytes id = event->message_id;
-	if (!id.data)
-		return sluice_fail(event, "the event has no message id; idempotency needs a parse stage before it");
 	struct waiter *waiter = sluice_alloc(event, sizeof(*waiter));
 	if (!waiter)
 		return sluice_retry(event, 0, "the bound on bytes in flight is reached");
@@ -222,7 +232,7 @@ enum sluice_verdict claims_process(struct claims *claims, struct sluice_stage *s
 		entry = claim(claims, hash, id);
 		*sluice_local(stage, event) = entry;
 		found = entry ? NEW : NO_MEMORY;
-	} else if (entry->kept && (entry->expires_ns <= now || entry->epoch < epoch)) {
+	} else if (entry->kept && (!believes || entry->expires_ns <= now || entry->epoch < epoch)) {
 		claim_again(claims, entry);
 		*sluice_local(stage, event) = entry;
 		found = NEW;
@@ -250,12 +260,28 @@ enum sluice_verdict claims_process(struct claims *claims, struct sluice_stage *s
 	}
 }
 
-/* The claim's event is kept, and so the fate of those that waited for it is known. */
-static void answer_waiters(struct waiter *waiter, const uint8_t *digest)
+enum sluice_verdict claims_process(struct claims *claims, struct sluice_stage *stage, struct sluice_event *event)
+{
+	if (!event->message_id.data)
+		return sluice_fail(event, "the event has no message id; idempotency needs a parse stage before it");
+	enum sluice_verdict verdict = claim_id(claims, stage, event, true);
+	if (verdict == SLUICE_PASS && !*sluice_local(stage, event)) /* the store decides: the event needs the claim for that */
+		return claim_id(claims, stage, event, false);
+	return verdict;
+}
+
+/* The claim's event is kept, and so the fate of those that waited for it is known. For those of which the store has to
+ * decide, the claim is free again. */
+static void answer_waiters(struct claims *claims, struct sluice_stage *stage, struct waiter *waiter,
+                           const uint8_t *digest)
 {
 	while (waiter) {
 		struct waiter *next = waiter->next; /* gone with its event */
-		sluice_resume(waiter->event, claims_judge(waiter->event, digest));
+		enum sluice_verdict verdict = claims_judge(waiter->event, digest);
+		if (verdict == SLUICE_PASS)
+			verdict = claim_id(claims, stage, waiter->event, false);
+		if (verdict != SLUICE_WAIT)
+			sluice_resume(waiter->event, verdict);
 		waiter = next;
 	}
 }
@@ -292,7 +318,7 @@ void claims_settle(struct claims *claims, struct sluice_stage *stage, struct slu
 	(void)pthread_mutex_unlock(&claims->lock);
 
 	if (kept)
-		answer_waiters(waiter, digest);
+		answer_waiters(claims, stage, waiter, digest);
 	else if (heir)
 		sluice_resume(heir, SLUICE_PASS);
 }

@@ -30,7 +30,7 @@ enum sluice_verdict claims_process(struct claims *claims, struct sluice_stage *s
 void claims_settle(struct claims *claims, struct sluice_stage *stage, struct sluice_event *event,
                    enum sluice_verdict verdict);
 
-/* DONE, or a conflict, of an event whose id is stored with that digest. */
+/* DONE, or a conflict, of an event whose id is stored with that digest; PASS: the store has to decide. */
 enum sluice_verdict claims_judge(struct sluice_event *event, const uint8_t digest[SLUICE_DIGEST_SIZE]);
 
 /* As a stage's tick(), which frees the memory of what has expired, also while no event comes, and observe(). */

@@ -1,6 +1,9 @@
 /* Looks for events by their message ids. */
 #include "find.h"
 
+#include <stdio.h>
+
+#include "payload.h"
 #include "row.h"
 #include "transaction.h"
 
@@ -31,5 +34,23 @@ enum fault find_events(struct connection *connection, struct sluice_event *const
 	array_free(&ids);
 	if (transaction_cannot_keep(connection, fault))
 		transaction_explain_cannot_keep(connection);
+	return fault;
+}
+
+enum fault find_content(struct connection *connection, struct sluice_event *event, PGresult **result_out)
+{
+	const struct config *config = connection->stage->config;
+	struct parameters parameters = {0};
+	char sql[160];
+	*result_out = NULL;
+	(void)snprintf(sql, sizeof(sql),
+	               "SELECT event_type, stream, sequence, %s FROM webhook_events WHERE message_id = $1",
+	               payload_forms[config->payload_type].read_as);
+	parameters_text(&parameters, event->message_id);
+	if (!transaction_begin(connection, TRANSACTION_READS))
+		return FAULT_LATER;
+	*result_out = connection_query(connection, sql, &parameters);
+	enum fault fault = connection_judge(connection, *result_out);
+	transaction_roll_back(connection);
 	return fault;
 }

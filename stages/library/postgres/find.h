@@ -15,4 +15,10 @@ enum { FOUND_PLACE, FOUND_DIGEST, FOUND_REQUEST_ID };
 enum fault find_events(struct connection *connection, struct sluice_event *const *events, size_t count,
                        PGresult **result_out);
 
+/* Columns of the content of one. */
+enum { CONTENT_EVENT_TYPE, CONTENT_STREAM, CONTENT_SEQUENCE, CONTENT_PAYLOAD };
+
+/* What is stored with the message id of the event, which is known to be durable: a line, or none. As above. */
+enum fault find_content(struct connection *connection, struct sluice_event *event, PGresult **result_out);
+
 #endif

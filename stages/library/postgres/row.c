@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "find.h"
+#include "payload.h"
+
 #define PAYLOAD_MAX ((size_t)1000000000) /* what PostgreSQL keeps in a field, with room for its own */
 
 /* In the order of ROW_COLUMNS. */
@@ -125,6 +128,30 @@ enum sluice_verdict row_compare(struct sluice_event *event, const uint8_t digest
 	if (memcmp(digest, sluice_digest(event), SLUICE_DIGEST_SIZE) != 0)
 		return sluice_conflict(event, "this message id is stored with a different content");
 	return ours ? SLUICE_PASS : SLUICE_DONE;
+}
+
+bool row_may_be_same(const struct sluice_event *event)
+{
+	const struct sluice_same_content *content = event->host->extension(SLUICE_SAME_CONTENT);
+	return content && content->may_be_same(event);
+}
+
+enum sluice_verdict row_compare_content(struct connection *connection, struct sluice_event *event, const PGresult *row)
+{
+	const struct config *config = connection->stage->config;
+	const struct sluice_same_content *content = event->host->extension(SLUICE_SAME_CONTENT);
+	if (PQntuples(row) == 0)
+		return row_vanished(connection, event);
+	const struct sluice_record stored = {
+		.event_type = column_bytes(row, 0, CONTENT_EVENT_TYPE),
+		.stream = column_bytes(row, 0, CONTENT_STREAM),
+		.has_sequence = !PQgetisnull(row, 0, CONTENT_SEQUENCE),
+		.sequence = column_int64(row, 0, CONTENT_SEQUENCE),
+		.payload = or_empty(column_bytes(row, 0, CONTENT_PAYLOAD)),
+		.payload_rewritten = !payload_forms[config->payload_type].exact,
+	};
+	return content->is_same(event, &stored) ? SLUICE_DONE
+	                                        : sluice_conflict(event, "this message id is stored with a different content");
 }
 
 enum sluice_verdict row_vanished(struct connection *connection, struct sluice_event *event)

@@ -36,6 +36,12 @@ bool row_fits(struct sluice_event *event);
 enum sluice_verdict row_compare(struct sluice_event *event, const uint8_t digest[SLUICE_DIGEST_SIZE],
                                 struct sluice_bytes request_id);
 
+/* Whether row_compare() is worth a look at the content: it says that there is a conflict, and the digests alone need not. */
+bool row_may_be_same(const struct sluice_event *event);
+
+/* The verdict on an event whose digest is another than that of the row with its message id, a line of find_content(). */
+enum sluice_verdict row_compare_content(struct connection *connection, struct sluice_event *event, const PGresult *row);
+
 /* The verdict on an event that was not inserted, and whose message id is not stored. */
 enum sluice_verdict row_vanished(struct connection *connection, struct sluice_event *event);
 

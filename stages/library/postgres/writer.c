@@ -124,6 +124,23 @@ static void compare_all(struct work *work, const struct part *part, const PGresu
 	}
 }
 
+/* For the parse stage other content may be the same. */
+static void look_at_conflicts(struct work *work, const struct part *part)
+{
+	for (size_t i = 0; i < part->count; i++) {
+		struct sluice_event *event = part->events[i];
+		if (part->verdicts[i] != SLUICE_REJECT || !row_may_be_same(event))
+			continue;
+		PGresult *row = NULL;
+		if (find_content(work->connection, event, &row) == FAULT_NONE)
+			part->verdicts[i] = row_compare_content(work->connection, event, row);
+		else
+			part->verdicts[i] = sluice_retry(event, 0, "PostgreSQL could not be asked for the content: %s",
+			                                 work->connection->trouble.text);
+		PQclear(row);
+	}
+}
+
 /* The others are stored and stay so, whatever comes of this. */
 static void look_up_undecided(struct work *work, const struct part *part)
 {
@@ -138,10 +155,12 @@ static void look_up_undecided(struct work *work, const struct part *part)
 		fault = try_statement(work->connection, find_events, events, count, &found);
 	else
 		fault_say(&work->connection->trouble, "out of memory");
-	if (fault == FAULT_NONE)
+	if (fault == FAULT_NONE) {
 		compare_all(work, part, found);
-	else
+		look_at_conflicts(work, part);
+	} else {
 		give_up(work, part, UNDECIDED);
+	}
 	PQclear(found);
 	free(events);
 }

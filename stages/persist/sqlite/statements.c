@@ -17,6 +17,7 @@ static const char *const statement_texts[WRITER_STATEMENTS] = {
 	[WRITER_INSERT] =
 		"INSERT INTO webhook_events (message_id, event_type, stream, sequence, payload, digest, request_id, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (message_id) DO NOTHING RETURNING id",
 	[WRITER_LOOKUP] = "SELECT digest FROM webhook_events WHERE message_id = ?1",
+	[WRITER_CONTENT] = "SELECT event_type, stream, sequence, payload FROM webhook_events WHERE message_id = ?1",
 	[WRITER_AUDIT] =
 		"INSERT INTO webhook_audit_trail (writer, position, written_at, covers, previous, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[WRITER_BURY] =

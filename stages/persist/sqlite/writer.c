@@ -132,6 +132,36 @@ static enum progress classify(struct writer *writer, enum writer_statement which
 	}
 }
 
+static struct sluice_bytes text_column(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+	return (struct sluice_bytes){text, text ? (size_t)sqlite3_column_bytes(statement, column) : 0};
+}
+
+/* Whether the event counts as what is stored with its message id, though their digests differ. */
+static bool is_same_content(struct writer *writer, struct sluice_event *event)
+{
+	const struct sluice_same_content *content = event->host->extension(SLUICE_SAME_CONTENT);
+	if (!content || !content->may_be_same(event))
+		return false;
+	sqlite3_stmt *statement = writer->statements[WRITER_CONTENT];
+	bind_text(statement, 1, event->message_id);
+	bool is_same = false;
+	if (sqlite3_step(statement) == SQLITE_ROW) {
+		const void *payload = sqlite3_column_blob(statement, 3);
+		const struct sluice_record stored = {
+			.event_type = text_column(statement, 0),
+			.stream = text_column(statement, 1),
+			.has_sequence = sqlite3_column_type(statement, 2) != SQLITE_NULL,
+			.sequence = sqlite3_column_int64(statement, 2),
+			.payload = {payload ? payload : "", (size_t)sqlite3_column_bytes(statement, 3)},
+		};
+		is_same = content->is_same(event, &stored);
+	}
+	(void)sqlite3_reset(statement);
+	return is_same;
+}
+
 /* The row was not inserted because its message id is there already: DONE, REJECT, or neither. */
 static enum progress look_up(struct writer *writer, struct sluice_event *event, enum sluice_verdict *verdict)
 {
@@ -143,7 +173,7 @@ static enum progress look_up(struct writer *writer, struct sluice_event *event, 
 		const void *digest = sqlite3_column_blob(statement, 0);
 		bool same = sqlite3_column_bytes(statement, 0) == SLUICE_DIGEST_SIZE &&
 		            memcmp(digest, sluice_digest(event), SLUICE_DIGEST_SIZE) == 0;
-		*verdict = same ? SLUICE_DONE : SLUICE_REJECT;
+		*verdict = same || is_same_content(writer, event) ? SLUICE_DONE : SLUICE_REJECT;
 	} else if (result == SQLITE_DONE) {
 		*verdict = sluice_fail(
 			event, "the database dropped the event without an error (a trigger with RAISE(IGNORE)?)");
