@@ -93,7 +93,7 @@ static struct outcome scan_with(struct parse_pair *pair, const struct kernel *ke
 {
 	struct outcome outcome = {.fault = SCAN_NO_FAULT};
 	struct paths paths = {.sources = pair->sources, .source_count = POINTERS, .spans = outcome.spans};
-	paths_init(&paths, event);
+	paths_init(&paths, event, event->body);
 	struct scan scan = {.text = event->body, .max_depth = MAX_DEPTH, .paths = &paths};
 	bool taken = kernel ? kernel_scan(kernel, &scan) : scan_json(&scan);
 	outcome.fault = scan.fault;
@@ -166,7 +166,7 @@ const char *parse_pair_declines(struct parse_pair *pair, const void *text, size_
 	const char *declining = NULL;
 	for (const struct kernel *kernel = kernels; !declining && kernel->name; kernel++) {
 		struct scan scan = {.text = event->body, .max_depth = MAX_DEPTH, .paths = &paths};
-		paths_init(&paths, event);
+		paths_init(&paths, event, event->body);
 		if (kernel->scan && kernel->is_supported() && kernel->scan(&scan, scan.text.data) != KERNEL_TAKEN)
 			declining = kernel->name;
 	}

@@ -57,17 +57,17 @@ bool keys_add(struct keys *keys, struct sluice_bytes key)
 	struct key *chunk = chunk_of(keys, keys->count, &at);
 	if (!chunk || !hash_text(keys->event, span_inside(key), &chunk[at].hash))
 		return false;
-	chunk[at].start = (uint32_t)(key.data - keys->event->body.data);
+	chunk[at].start = (uint32_t)(key.data - keys->text.data);
 	keys->count++;
 	return true;
 }
 
 static bool same(const struct keys *keys, const struct key *a, const struct key *b)
 {
-	struct sluice_bytes body = keys->event->body;
+	struct sluice_bytes text = keys->text;
 	return a->hash == b->hash &&
-	       span_same_string((struct sluice_bytes){body.data + a->start, body.size - a->start},
-	                        (struct sluice_bytes){body.data + b->start, body.size - b->start});
+	       span_same_string((struct sluice_bytes){text.data + a->start, text.size - a->start},
+	                        (struct sluice_bytes){text.data + b->start, text.size - b->start});
 }
 
 /* `slots` are zeroed; each holds the number of a key, counted from 1. */

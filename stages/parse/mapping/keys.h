@@ -16,11 +16,12 @@
 enum { KEYS_INLINE = 64, KEYS_CHUNKS = 24 };
 
 struct keys {
-	struct sluice_event *event; /* keys are parts of its body */
+	struct sluice_event *event; /* in whose memory they are compared */
+	struct sluice_bytes text;   /* keys are parts of it */
 	size_t count;
 	struct key {
 		uint32_t hash;
-		uint32_t start;                   /* of the key in the body, at its quote */
+		uint32_t start;                   /* of the key in the text, at its quote */
 	} first[KEYS_INLINE], *more[KEYS_CHUNKS]; /* each of the further chunks doubles the room */
 };
 

@@ -12,9 +12,10 @@ static struct level *innermost(struct paths *paths)
 	return &paths->levels[paths->depth - 1];
 }
 
-void paths_init(struct paths *paths, struct sluice_event *event)
+void paths_init(struct paths *paths, struct sluice_event *event, struct sluice_bytes text)
 {
 	paths->keys.event = event;
+	paths->keys.text = text;
 	memset(paths->keys.more, 0, sizeof(paths->keys.more));
 	paths_begin(paths);
 }

@@ -31,8 +31,8 @@ struct paths {
 	} levels[POINTER_TOKENS_MAX];
 };
 
-/* The sources and their spans are set. The event's body is the text; keys are compared in its memory. */
-void paths_init(struct paths *paths, struct sluice_event *event);
+/* The sources and their spans are set. Keys of the text are compared in the event's memory. */
+void paths_init(struct paths *paths, struct sluice_event *event, struct sluice_bytes text);
 
 /* Begins again with the same text. */
 void paths_begin(struct paths *paths);

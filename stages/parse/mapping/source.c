@@ -10,7 +10,7 @@
 
 enum { TOKEN_MAX = 255 };
 
-static const char header_mark[] = "header:", signed_id[] = "auth:id";
+static const char header_mark[] = "header:", form_mark[] = "form:", signed_id[] = "auth:id", part[] = "part";
 
 static bool is_header_name(const char *name)
 {
@@ -82,38 +82,63 @@ static bool parse_pointer(struct pointer *pointer, const char *text, struct slui
 	return true;
 }
 
-static char *label_of(const char *text)
+static bool begins_with(const char *text, const char *mark)
+{
+	return strncmp(text, mark, strlen(mark)) == 0;
+}
+
+static char *label_of(const struct source *source)
 {
 	char *label = NULL;
+	const char *text = source->text;
 	int size;
-	if (!*text)
-		size = asprintf(&label, "the body");
-	else if (strcmp(text, signed_id) == 0)
+	if (source->kind == SOURCE_HEADER)
+		size = asprintf(&label, "the header %s", source->name);
+	else if (source->kind == SOURCE_FORM_FIELD)
+		size = asprintf(&label, "the field %s", source->name);
+	else if (source->kind == SOURCE_SIGNED_ID)
 		size = asprintf(&label, "the signed id");
-	else if (strncmp(text, header_mark, strlen(header_mark)) == 0)
-		size = asprintf(&label, "the header %s", text + strlen(header_mark));
+	else if (source->kind == SOURCE_PART)
+		size = asprintf(&label, "the number of the event");
+	else if (!*text)
+		size = asprintf(&label, "the body");
 	else
 		size = asprintf(&label, "%s", strchr(text + 1, '/') ? text : text + 1);
 	return size < 0 ? NULL : label;
 }
 
+/* Of a text that is in the source. */
+static void parse(struct source *source, struct sluice_error *error)
+{
+	const char *text = source->text;
+	if (strcmp(text, signed_id) == 0) {
+		source->kind = SOURCE_SIGNED_ID;
+	} else if (strcmp(text, part) == 0) {
+		source->kind = SOURCE_PART;
+	} else if (begins_with(text, header_mark)) {
+		source->kind = SOURCE_HEADER;
+		source->name = text + strlen(header_mark);
+		if (!is_header_name(source->name))
+			sluice_error_set(error, "expected the name of a header after \"header:\"");
+	} else if (begins_with(text, form_mark)) {
+		source->kind = SOURCE_FORM_FIELD;
+		source->name = text + strlen(form_mark);
+		if (!*source->name)
+			sluice_error_set(error, "expected the name of a form's field after \"form:\"");
+	} else if (*text && *text != '/') {
+		sluice_error_set(error, "expected a JSON Pointer such as /%s, header:NAME or auth:id", text);
+	} else {
+		parse_pointer(&source->pointer, text, error);
+	}
+}
+
 bool source_parse(struct source *source_out, const char *text, struct sluice_error *error)
 {
-	struct source source = {SOURCE_POINTER, NULL, {NULL, NULL, 0}, NULL};
+	struct source source = {.kind = SOURCE_POINTER, .text = strdup(text)};
 	struct sluice_error cause = {0};
-	if (strcmp(text, signed_id) == 0) {
-		source.kind = SOURCE_SIGNED_ID;
-	} else if (strncmp(text, header_mark, strlen(header_mark)) == 0) {
-		source.kind = SOURCE_HEADER;
-		source.header = text + strlen(header_mark);
-		if (!is_header_name(source.header))
-			sluice_error_set(&cause, "expected the name of a header after \"header:\"");
-	} else if (*text && *text != '/') {
-		sluice_error_set(&cause, "expected a JSON Pointer such as /%s, header:NAME or auth:id", text);
-	} else {
-		parse_pointer(&source.pointer, text, &cause);
-	}
-	source.label = label_of(text);
+	if (source.text)
+		parse(&source, &cause);
+	source.label = source.text ? label_of(&source) : NULL;
 	if (!cause.text[0] && source.label) {
 		*source_out = source;
 		return true;
@@ -125,5 +150,6 @@ bool source_parse(struct source *source_out, const char *text, struct sluice_err
 void source_finish(struct source *source)
 {
 	free(source->pointer.tokens);
+	free(source->text);
 	free(source->label);
 }

@@ -1,5 +1,6 @@
 /*
- * Where a field of an event comes from: a JSON Pointer into the body, a header, or what the auth stage has verified.
+ * Where a field of an event comes from: a JSON Pointer into the body, a header, a field of a form, or what the auth stage
+ * has verified.
  */
 #ifndef MAPPING_SOURCE_H
 #define MAPPING_SOURCE_H
@@ -20,16 +21,18 @@ struct pointer {
 	size_t count;
 };
 
-enum source_kind { SOURCE_POINTER, SOURCE_HEADER, SOURCE_SIGNED_ID };
+enum source_kind { SOURCE_POINTER, SOURCE_HEADER, SOURCE_FORM_FIELD, SOURCE_SIGNED_ID, SOURCE_PART };
 
 struct source {
 	enum source_kind kind;
-	const char *header;     /* its name */
+	const char *name;       /* of a header or of a form's field */
 	struct pointer pointer; /* empty for other kinds */
+	char *text;             /* as it is written */
 	char *label;            /* how the sender would call it: "messageId", "/data/id", "the header X-Id" */
 };
 
-/* Reads "/data/id", "" (the whole body), "header:X-Id" or "auth:id". `text` must outlive the source. */
+/* Reads "/data/id", "" (the whole body), "header:X-Id", "form:id", "auth:id" or "part" (which of the request's events it
+ * is). */
 bool source_parse(struct source *source_out, const char *text, struct sluice_error *error);
 void source_finish(struct source *source);
 

@@ -37,6 +37,41 @@ enum span_type span_type(struct sluice_bytes span)
 	return SPAN_INTEGER;
 }
 
+/* Of the string at the start of the text, with its quotes. */
+static size_t string_size(struct sluice_bytes text)
+{
+	size_t end = 1;
+	while (end < text.size && text.data[end] != '"')
+		end += text.data[end] == '\\' ? 2 : 1;
+	return end < text.size ? end + 1 : text.size;
+}
+
+static size_t scalar_size(struct sluice_bytes text)
+{
+	size_t size = 1;
+	while (size < text.size && !memchr(",]} \t\r\n", text.data[size], 7))
+		size++;
+	return size;
+}
+
+size_t span_size(struct sluice_bytes text)
+{
+	size_t at = 0, depth = 0;
+	do {
+		char c = text.data[at];
+		if (c == '"')
+			at += string_size((struct sluice_bytes){text.data + at, text.size - at}) - 1;
+		else if (c == '{' || c == '[')
+			depth++;
+		else if (c == '}' || c == ']')
+			depth--;
+		else if (depth == 0)
+			at += scalar_size((struct sluice_bytes){text.data + at, text.size - at}) - 1;
+		at++;
+	} while (depth && at < text.size);
+	return at;
+}
+
 struct sluice_bytes span_inside(struct sluice_bytes string)
 {
 	return (struct sluice_bytes){string.data + 1, string.size - 2};
@@ -123,10 +158,7 @@ bool span_key_is(struct sluice_bytes key, struct sluice_bytes token)
 /* What follows the opening quote of the string at the start of `text`, up to its closing one. */
 static struct sluice_bytes first_inside(struct sluice_bytes text)
 {
-	size_t end = 1;
-	while (end < text.size && text.data[end] != '"')
-		end += text.data[end] == '\\' ? 2 : 1;
-	return (struct sluice_bytes){text.data + 1, (end < text.size ? end : text.size) - 1};
+	return span_inside((struct sluice_bytes){text.data, string_size(text)});
 }
 
 /* The bytes that a string stands for, one at a time. */

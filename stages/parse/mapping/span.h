@@ -30,6 +30,9 @@ bool span_same_string(struct sluice_bytes a, struct sluice_bytes b);
 
 enum span_type span_type(struct sluice_bytes span);
 
+/* The size of the value at the start of the text, which has its end. */
+size_t span_size(struct sluice_bytes text);
+
 /* What is between the quotes of a string, with its escapes. */
 struct sluice_bytes span_inside(struct sluice_bytes string);
 
