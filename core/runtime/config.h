@@ -31,9 +31,9 @@ struct listen_config {
 	const char *address;
 	int64_t port; /* 0: any free one */
 	int64_t threads;
-	const char *path; /* of the webhook route, "/webhooks" */
-	uint64_t max_body; /* as sent, and inflated */
-	int inflate;       /* enum inflate */
+	const char *path;    /* of the webhook route, "/webhooks" */
+	uint64_t max_body;   /* as sent, and inflated */
+	int inflate;         /* enum inflate */
 	uint64_t max_header; /* all headers together */
 	int64_t max_connections;
 	struct sluice_duration header_timeout; /* total, from the request's first byte (or the connection's start) to

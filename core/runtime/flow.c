@@ -392,13 +392,17 @@ void flow_await_part(struct event *part)
 	stamp(part, &part->times.stages[SLUICE_KIND_PARSE].parked_ns);
 }
 
-void flow_finish_carrier(struct event *carrier, const struct event_answer *summary)
+void flow_finish_carrier(struct event *carrier, struct event_answer *summary)
 {
-	recorder_record_stages(carrier->pipeline->shared->recorder, &carrier->times, 0, SLUICE_KIND_PARSE);
-	for (unsigned kind = SLUICE_KIND_PARSE + 1; kind-- > 0;)
-		if (carrier->pipeline->settle[kind] && carrier->times.stages[kind].ran)
-			carrier->pipeline->settle[kind](&carrier->pipeline->instances[kind]->stage, &carrier->pub,
-			                                summary->verdict);
+	const struct pipeline *pipeline = carrier->pipeline;
+	recorder_record_stages(pipeline->shared->recorder, &carrier->times, 0, SLUICE_KIND_PARSE);
+	for (unsigned kind = SLUICE_KIND_PARSE + 1; kind-- > 0;) {
+		if (!carrier->times.stages[kind].ran)
+			continue;
+		summary->spans[kind] = pipeline->instances[kind]->spans;
+		if (pipeline->settle[kind])
+			pipeline->settle[kind](&pipeline->instances[kind]->stage, &carrier->pub, summary->verdict);
+	}
 	if (carrier->answer)
 		carrier->answer(carrier->answer_context, summary);
 }

@@ -108,7 +108,7 @@ enum sluice_verdict flow_parse(struct event *part);
 void flow_await_part(struct event *part);
 
 /* The end of an event that was split: settles the stages that it went through, and answers its sender. */
-void flow_finish_carrier(struct event *carrier, const struct event_answer *answer);
+void flow_finish_carrier(struct event *carrier, struct event_answer *summary);
 
 /* Why an event goes no further: one before it did not. */
 extern const char flow_behind_lost[];

@@ -133,11 +133,8 @@ static const struct sluice_stopped stopped = {.is_stopped = is_stopped};
 static const struct sluice_same_content same_content = {.may_be_same = may_be_same, .is_same = is_same};
 static const struct sluice_parts parts = {.split = parts_split};
 static const struct sluice_extension extensions[] = {
-	{SLUICE_ACKNOWLEDGED, &acknowledged},
-	{SLUICE_STOPPED, &stopped},
-	{SLUICE_PARTS, &parts},
-	{SLUICE_SAME_CONTENT, &same_content},
-	SLUICE_EXTENSION_END,
+	{SLUICE_ACKNOWLEDGED, &acknowledged}, {SLUICE_STOPPED, &stopped}, {SLUICE_PARTS, &parts},
+	{SLUICE_SAME_CONTENT, &same_content}, SLUICE_EXTENSION_END,
 };
 
 static const void *extension(const char *id)

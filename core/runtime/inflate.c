@@ -33,7 +33,8 @@ static bool grow(struct inflater *inflater)
 	size_t most = inflater->event->inflated_max + 1;
 	size_t room = inflater->room ? GROWTH * inflater->room : FIRST_ROOM;
 	room = room < most ? room : most;
-	char *body = arena_grow(&inflater->event->arena, inflater->body, inflater->room ? inflater->room + 1 : 0, room + 1);
+	char *body = arena_grow(&inflater->event->arena, inflater->body, inflater->room ? inflater->room + 1 : 0,
+	                        room + 1);
 	if (!body)
 		return false;
 	inflater->body = body;
@@ -43,7 +44,8 @@ static bool grow(struct inflater *inflater)
 
 static enum sluice_verdict refuse(struct inflater *inflater, const char *found)
 {
-	return sluice_reject(&inflater->event->pub, 400, "the body: expected what Content-Encoding says, got %s", found);
+	return sluice_reject(&inflater->event->pub, 400, "the body: expected what Content-Encoding says, got %s",
+	                     found);
 }
 
 /* A file of gzip may have several members (RFC 1952, section 2.2). */
@@ -65,9 +67,10 @@ static enum sluice_verdict inflate_all(struct inflater *inflater)
 		int result = inflate(stream, Z_NO_FLUSH);
 		inflater->size = inflater->room - stream->avail_out;
 		if (inflater->size > inflater->event->inflated_max)
-			return sluice_reject(pub, 413,
-			                     "the body: expected at most %zu bytes when inflated (listen.max_body), got more",
-			                     inflater->event->inflated_max);
+			return sluice_reject(
+				pub, 413,
+				"the body: expected at most %zu bytes when inflated (listen.max_body), got more",
+				inflater->event->inflated_max);
 		if (result == Z_MEM_ERROR)
 			return sluice_retry(pub, 0, "out of memory");
 		if (result == Z_STREAM_END && !begins_again(inflater))
@@ -82,9 +85,8 @@ static enum sluice_verdict inflate_all(struct inflater *inflater)
 enum sluice_verdict inflate_body(struct event *event)
 {
 	struct sluice_bytes sent = event->pub.body;
-	struct inflater inflater = {
-		.event = event,
-		.stream = {.next_in = (Bytef *)(uintptr_t)sent.data, .avail_in = (uInt)sent.size}};
+	struct inflater inflater = {.event = event,
+	                            .stream = {.next_in = (Bytef *)(uintptr_t)sent.data, .avail_in = (uInt)sent.size}};
 	if (inflateInit2(&inflater.stream, window_bits(event)) != Z_OK)
 		return sluice_retry(&event->pub, 0, "out of memory");
 	enum sluice_verdict verdict = inflate_all(&inflater);

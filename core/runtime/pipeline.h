@@ -41,7 +41,8 @@ bool pipeline_shares_stage(const struct pipeline *pipeline, const struct pipelin
 void pipeline_retire(struct pipeline *pipeline);
 
 /* Creates one stage of the config alone, read_only; NULL and a sentence if it cannot be created. Closed as a store is. */
-struct sluice_stage *pipeline_open_stage(const struct config *config, enum sluice_kind kind, struct sluice_error *error);
+struct sluice_stage *pipeline_open_stage(const struct config *config, enum sluice_kind kind,
+                                         struct sluice_error *error);
 
 /* Creates the persist stage alone, to be read: for verify and audit. NULL in *stage_out's place if there is none. */
 struct sluice_stage *pipeline_open_store(const struct config *config, struct sluice_error *error);

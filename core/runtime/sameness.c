@@ -34,7 +34,8 @@ void stage_sameness_close(struct sluice_stage *stage)
 		pipeline_close_store(stage);
 }
 
-bool stage_sameness_holds(struct sluice_stage *stage, const struct sluice_record *stored, const struct sluice_record *sent)
+bool stage_sameness_holds(struct sluice_stage *stage, const struct sluice_record *stored,
+                          const struct sluice_record *sent)
 {
 	struct event event = {.pub = {.host = &host_table,
 	                              .parts = 1,

@@ -16,7 +16,8 @@ struct sluice_stage *stage_sameness_open(const struct config *config, struct slu
 void stage_sameness_close(struct sluice_stage *stage); /* may be NULL */
 
 /* Whether what was sent counts as what is stored. */
-bool stage_sameness_holds(struct sluice_stage *stage, const struct sluice_record *stored, const struct sluice_record *sent);
+bool stage_sameness_holds(struct sluice_stage *stage, const struct sluice_record *stored,
+                          const struct sluice_record *sent);
 
 /* The table of a created parse stage that was told to compare less than all; else NULL. */
 const struct sluice_sameness *stage_sameness_of(const struct sluice_stage *parse);

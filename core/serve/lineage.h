@@ -27,7 +27,8 @@ struct lineage_entry {
 	char credential[CREDENTIAL_LABEL_MAX + 1]; /* that authenticated it; "": no stage has said */
 	int status;                                /* of HTTP */
 	enum event_outcome outcome;
-	uint32_t part, parts; /* with a message id: which event of its request, and of how many; else only how many it carried */
+	uint32_t part,
+		parts; /* with a message id: which event of its request, and of how many; else only how many it carried */
 	bool timed_out;  /* the sender's deadline came first: the event went on without a response to give */
 	int64_t sent_ns; /* monotonic: the response was sent */
 	struct event_times times;

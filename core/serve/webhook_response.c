@@ -140,8 +140,8 @@ enum MHD_Result webhook_response_send(struct exchange *exchange)
 		response.content_type = HTTP_TYPE_JSON;
 		write_kept(exchange);
 	} else {
-		http_response_write_problem(&exchange->response_body, entry->status, exchange->detail, entry->request_id,
-		                            &exchange->events);
+		http_response_write_problem(&exchange->response_body, entry->status, exchange->detail,
+		                            entry->request_id, &exchange->events);
 	}
 	response.status = entry->status;
 	http_response_header(&response, "X-Request-Id", entry->request_id);

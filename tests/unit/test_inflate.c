@@ -123,7 +123,8 @@ START_TEST(test_what_is_not_of_its_coding_is_refused)
 	size_t size = pack(plain, 1000, GZIP_BITS, packed);
 	expect_refused("{\"a\":1}", 7, CODING_GZIP, 1000, 400,
 	               "the body: expected what Content-Encoding says, got other data");
-	expect_refused("", 0, CODING_GZIP, 1000, 400, "the body: expected what Content-Encoding says, got an early end");
+	expect_refused("", 0, CODING_GZIP, 1000, 400,
+	               "the body: expected what Content-Encoding says, got an early end");
 	for (size_t cut = 1; cut < size; cut += 13)
 		expect_refused(packed, cut, CODING_GZIP, 1000, 400,
 		               "the body: expected what Content-Encoding says, got an early end");

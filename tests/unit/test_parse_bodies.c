@@ -70,23 +70,66 @@ static void expect_all(const char *use, const char *const *options, const struct
 
 START_TEST(test_a_field_of_a_form_is_json)
 {
-	static const char *const options[] = {"form_json=payload", "message_id=header:X-Id, /id", "event_type=/type, form:kind",
-	                                      "payload=", NULL};
+	static const char *const options[] = {"form_json=payload", "message_id=header:X-Id, /id",
+	                                      "event_type=/type, form:kind", "payload=", NULL};
 	static const struct request requests[] = {
-		{FORM, "payload=%7B%22id%22%3A%22a+b%2Bc%22%2C%22type%22%3A%22push%22%7D", {NULL}, 0, "a b+c", "push",
+		{FORM,
+	         "payload=%7B%22id%22%3A%22a+b%2Bc%22%2C%22type%22%3A%22push%22%7D",
+	         {NULL},
+	         0,
+	         "a b+c",
+	         "push",
 	         "{\"id\":\"a b+c\",\"type\":\"push\"}"},
-		{FORM "; charset=utf-8", "kind=x%20y&payload={\"id\":\"1\"}&more", {NULL}, 0, "1", "x y", "{\"id\":\"1\"}"},
+		{FORM "; charset=utf-8",
+	         "kind=x%20y&payload={\"id\":\"1\"}&more",
+	         {NULL},
+	         0,
+	         "1",
+	         "x y",
+	         "{\"id\":\"1\"}"},
 		{FORM, "p%61yload=%7B%7D&kind=t", {"X-Id", "h"}, 0, "h", "t", "{}"},
-		{"application/json", "{\"id\":\"1\",\"type\":\"t\"}", {NULL}, 0, "1", "t", "{\"id\":\"1\",\"type\":\"t\"}"},
+		{"application/json",
+	         "{\"id\":\"1\",\"type\":\"t\"}",
+	         {NULL},
+	         0,
+	         "1",
+	         "t",
+	         "{\"id\":\"1\",\"type\":\"t\"}"},
 		{FORM, " {\"id\":\"1\",\"type\":\"t\"}", {NULL}, 0, "1", "t", " {\"id\":\"1\",\"type\":\"t\"}"},
-		{FORM, "other=1", {NULL}, 400, "the field payload: expected it once in the form, got nothing", NULL, NULL},
-		{FORM, "payload={}&payload={}", {NULL}, 400, "the field payload: expected it once in the form, got it again",
-	         NULL, NULL},
-		{FORM, "payload=%7B%22id%22", {NULL}, 400,
-	         "the field payload: expected JSON, got an early end at byte 5", NULL, NULL},
-		{FORM, "payload={\"a\":1,\"a\":2}", {NULL}, 400,
-	         "the field payload: expected each key once in the outermost object, got a duplicate", NULL, NULL},
-		{FORM, "payload={\"id\":\"1\"}&kind=%ff", {NULL}, 400, "the field kind: expected UTF-8, got other bytes", NULL,
+		{FORM,
+	         "other=1",
+	         {NULL},
+	         400,
+	         "the field payload: expected it once in the form, got nothing",
+	         NULL,
+	         NULL},
+		{FORM,
+	         "payload={}&payload={}",
+	         {NULL},
+	         400,
+	         "the field payload: expected it once in the form, got it again",
+	         NULL,
+	         NULL},
+		{FORM,
+	         "payload=%7B%22id%22",
+	         {NULL},
+	         400,
+	         "the field payload: expected JSON, got an early end at byte 5",
+	         NULL,
+	         NULL},
+		{FORM,
+	         "payload={\"a\":1,\"a\":2}",
+	         {NULL},
+	         400,
+	         "the field payload: expected each key once in the outermost object, got a duplicate",
+	         NULL,
+	         NULL},
+		{FORM,
+	         "payload={\"id\":\"1\"}&kind=%ff",
+	         {NULL},
+	         400,
+	         "the field kind: expected UTF-8, got other bytes",
+	         NULL,
 	         NULL},
 	};
 	EXPECT("form", options, requests);
@@ -95,23 +138,50 @@ END_TEST
 
 START_TEST(test_fields_of_a_form_are_sources)
 {
-	static const char *const options[] = {"message_id=form:trigger_id, form:id", "event_type=form:command", "payload=",
-	                                      "stream=form:team id", "sequence=form:n", NULL};
+	static const char *const options[] = {"message_id=form:trigger_id, form:id",
+	                                      "event_type=form:command",
+	                                      "payload=",
+	                                      "stream=form:team id",
+	                                      "sequence=form:n",
+	                                      NULL};
 	static const struct request requests[] = {
-		{FORM, "command=%2Fweather&trigger_id=1.2&text=94070", {NULL}, 0, "1.2", "/weather",
+		{FORM,
+	         "command=%2Fweather&trigger_id=1.2&text=94070",
+	         {NULL},
+	         0,
+	         "1.2",
+	         "/weather",
 	         "command=%2Fweather&trigger_id=1.2&text=94070"},
 		{FORM, "command=c&id=%zz%4", {NULL}, 0, "%zz%4", "c", "command=c&id=%zz%4"},
 		{FORM, "command=&id=1", {NULL}, 400, "the field command: expected a string, got nothing", NULL, NULL},
 		{FORM, "command=c&&=&id=1", {NULL}, 0, "1", "c", "command=c&&=&id=1"},
-		{FORM, "command=c", {NULL}, 400,
-	         "message_id: expected a non-empty string in one of the field trigger_id, the field id, got nothing", NULL,
+		{FORM,
+	         "command=c",
+	         {NULL},
+	         400,
+	         "message_id: expected a non-empty string in one of the field trigger_id, the field id, got nothing",
+	         NULL,
 	         NULL},
-		{FORM, "command=c&id=1&id=1", {NULL}, 400, "the field id: expected it once in the form, got it again", NULL,
+		{FORM,
+	         "command=c&id=1&id=1",
+	         {NULL},
+	         400,
+	         "the field id: expected it once in the form, got it again",
+	         NULL,
 	         NULL},
-		{FORM, "command=c&id=1&n=x", {NULL}, 400, "the field n: expected a 64-bit integer, got something else", NULL,
+		{FORM,
+	         "command=c&id=1&n=x",
+	         {NULL},
+	         400,
+	         "the field n: expected a 64-bit integer, got something else",
+	         NULL,
 	         NULL},
-		{FORM, "", {NULL}, 400,
-	         "message_id: expected a non-empty string in one of the field trigger_id, the field id, got nothing", NULL,
+		{FORM,
+	         "",
+	         {NULL},
+	         400,
+	         "message_id: expected a non-empty string in one of the field trigger_id, the field id, got nothing",
+	         NULL,
 	         NULL},
 	};
 	EXPECT("form", options, requests);
@@ -132,14 +202,22 @@ START_TEST(test_a_form_elsewhere_names_the_stage_that_takes_it)
 {
 	static const char *const none[] = {NULL};
 	static const struct request requests[] = {
-		{FORM, "payload=%7B%7D", {NULL}, 415,
+		{FORM,
+	         "payload=%7B%7D",
+	         {NULL},
+	         415,
 	         "Content-Type: expected application/json, got a form (" FORM
 	         "): let the sender send JSON, or take forms with parse: form",
-	         NULL, NULL},
-		{"text/plain; a=b", "{}", {NULL}, 415,
+	         NULL,
+	         NULL},
+		{"text/plain; a=b",
+	         "{}",
+	         {NULL},
+	         415,
 	         "Content-Type: expected application/json or a type ending in +json, got text/plain: let the sender send "
 	         "that, or set parse.media_types",
-	         NULL, NULL},
+	         NULL,
+	         NULL},
 	};
 	EXPECT("json", none, requests);
 	EXPECT("scan", none, requests);
@@ -164,10 +242,14 @@ START_TEST(test_further_media_types_are_json)
 		{"text/x-json", EVENT, {NULL}, 0, "m", "t", "1"},
 		{"application/reports+json", EVENT, {NULL}, 0, "m", "t", "1"},
 		{"text/plain", "no", {NULL}, 400, "the body: expected JSON, got a syntax error at byte 1", NULL, NULL},
-		{"text/plainer", EVENT, {NULL}, 415,
+		{"text/plainer",
+	         EVENT,
+	         {NULL},
+	         415,
 	         "Content-Type: expected application/json or a type ending in +json, got text/plainer: let the sender send "
 	         "that, or set parse.media_types",
-	         NULL, NULL},
+	         NULL,
+	         NULL},
 	};
 	EXPECT("json", options, requests);
 	EXPECT("scan", options, requests);
@@ -177,19 +259,35 @@ END_TEST
 
 START_TEST(test_opaque_bodies_are_not_looked_into)
 {
-	static const char *const options[] = {"media_types.opaque=text/*, application/xml", "message_id=header:X-Id, digest:",
-	                                      "event_type=header:X-Type, /eventType", "payload=", NULL};
+	static const char *const options[] = {"media_types.opaque=text/*, application/xml",
+	                                      "message_id=header:X-Id, digest:", "event_type=header:X-Type, /eventType",
+	                                      "payload=", NULL};
 	static const struct request requests[] = {
 		{"text/xml", "<a/>", {"X-Id", "1", "X-Type", "t"}, 0, "1", "t", "<a/>"},
 		{"text/plain", "\x80 not UTF-8", {"X-Id", "1", "X-Type", "t"}, 0, "1", "t", "\x80 not UTF-8"},
 		/* printf abc | sha256sum */
-		{"text/plain", "abc", {"X-Type", "t"}, 0,
-	         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "t", "abc"},
-		{"text/plain", "{\"eventType\":\"t\"}", {"X-Id", "1"}, 400,
-	         "event_type: expected a string in one of the header X-Type, eventType, got nothing", NULL, NULL},
+		{"text/plain",
+	         "abc",
+	         {"X-Type", "t"},
+	         0,
+	         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+	         "t",
+	         "abc"},
+		{"text/plain",
+	         "{\"eventType\":\"t\"}",
+	         {"X-Id", "1"},
+	         400,
+	         "event_type: expected a string in one of the header X-Type, eventType, got nothing",
+	         NULL,
+	         NULL},
 		{"application/json", "{\"eventType\":\"t\"}", {"X-Id", "1"}, 0, "1", "t", "{\"eventType\":\"t\"}"},
-		{"application/json", "", {"X-Id", "1", "X-Type", "t"}, 400, "the body: expected JSON, got an early end at byte 0",
-	         NULL, NULL},
+		{"application/json",
+	         "",
+	         {"X-Id", "1", "X-Type", "t"},
+	         400,
+	         "the body: expected JSON, got an early end at byte 0",
+	         NULL,
+	         NULL},
 	};
 	EXPECT("json", options, requests);
 	static const char *const any[] = {"media_types.opaque=*", "message_id=header:X-Id", "event_type=header:X-Type",
@@ -198,8 +296,13 @@ START_TEST(test_opaque_bodies_are_not_looked_into)
 		{"image/png", "\x89PNG", {"X-Id", "1", "X-Type", "t"}, 0, "1", "t", "\x89PNG"},
 		{"application/json", "", {"X-Id", "1", "X-Type", "t"}, 0, "1", "t", ""},
 		{NULL, "", {"X-Id", "1", "X-Type", "t"}, 0, "1", "t", ""},
-		{"application/json", "{", {"X-Id", "1", "X-Type", "t"}, 400,
-	         "the body: expected JSON, got an early end at byte 1", NULL, NULL},
+		{"application/json",
+	         "{",
+	         {"X-Id", "1", "X-Type", "t"},
+	         400,
+	         "the body: expected JSON, got an early end at byte 1",
+	         NULL,
+	         NULL},
 	};
 	EXPECT("json", any, anything);
 }
@@ -211,29 +314,76 @@ START_TEST(test_ids_are_joined_from_several_sources)
 	                                      "event_type=v:{/kind}", "payload=", NULL};
 	static const struct request requests[] = {
 		{NULL, "{\"kind\":\"k\"}", {"ce-source", "/a", "ce-id", "1"}, 0, "/a 1", "v:k", "{\"kind\":\"k\"}"},
-		{NULL, "{\"kind\":\"k\",\"source\":\"/b\",\"id\":\"2\"}", {"ce-id", "1"}, 0, "/b 2", "v:k",
+		{NULL,
+	         "{\"kind\":\"k\",\"source\":\"/b\",\"id\":\"2\"}",
+	         {"ce-id", "1"},
+	         0,
+	         "/b 2",
+	         "v:k",
 	         "{\"kind\":\"k\",\"source\":\"/b\",\"id\":\"2\"}"},
-		{NULL, "{\"kind\":\"%k\"}", {"ce-source", "a%20b", "ce-id", "c d"}, 0, "a%2520b c%20d", "v:%k",
+		{NULL,
+	         "{\"kind\":\"%k\"}",
+	         {"ce-source", "a%20b", "ce-id", "c d"},
+	         0,
+	         "a%2520b c%20d",
+	         "v:%k",
 	         "{\"kind\":\"%k\"}"},
-		{NULL, "{\"kind\":\"k\",\"source\":\"a b\",\"id\":\"\\u00e9\"}", {NULL}, 0, "a%20b \xc3\xa9", "v:k",
+		{NULL,
+	         "{\"kind\":\"k\",\"source\":\"a b\",\"id\":\"\\u00e9\"}",
+	         {NULL},
+	         0,
+	         "a%20b \xc3\xa9",
+	         "v:k",
 	         "{\"kind\":\"k\",\"source\":\"a b\",\"id\":\"\\u00e9\"}"},
-		{NULL, "{\"kind\":\"k\",\"source\":\"s\",\"id\":null}", {NULL}, 400,
+		{NULL,
+	         "{\"kind\":\"k\",\"source\":\"s\",\"id\":null}",
+	         {NULL},
+	         400,
 	         "message_id: expected a non-empty string in one of {header:ce-source} {header:ce-id}, {/source} {/id}, got "
 	         "nothing",
-	         NULL, NULL},
-		{NULL, "{\"kind\":\"k\",\"source\":\"s\",\"id\":7}", {NULL}, 400, "id: expected a non-empty string, got a number",
-	         NULL, NULL},
-		{NULL, "{\"kind\":[],\"source\":\"s\",\"id\":\"1\"}", {NULL}, 400, "kind: expected a string, got an array", NULL,
+	         NULL,
+	         NULL},
+		{NULL,
+	         "{\"kind\":\"k\",\"source\":\"s\",\"id\":7}",
+	         {NULL},
+	         400,
+	         "id: expected a non-empty string, got a number",
+	         NULL,
+	         NULL},
+		{NULL,
+	         "{\"kind\":[],\"source\":\"s\",\"id\":\"1\"}",
+	         {NULL},
+	         400,
+	         "kind: expected a string, got an array",
+	         NULL,
 	         NULL},
 	};
 	EXPECT("json", options, requests);
 	EXPECT("scan", options, requests);
-	static const char *const numbers[] = {"message_id={/source}/{/id}", "event_type=/t", "payload=", "integer_texts=true",
-	                                      NULL};
+	static const char *const numbers[] = {"message_id={/source}/{/id}", "event_type=/t",
+	                                      "payload=", "integer_texts=true", NULL};
 	static const struct request numbered[] = {
-		{NULL, "{\"source\":12,\"id\":-3,\"t\":\"\"}", {NULL}, 0, "12/-3", "", "{\"source\":12,\"id\":-3,\"t\":\"\"}"},
-		{NULL, "{\"source\":\"1/2\",\"id\":3,\"t\":\"\"}", {NULL}, 0, "1%2F2/3", "", "{\"source\":\"1/2\",\"id\":3,\"t\":\"\"}"},
-		{NULL, "{\"source\":1.5,\"id\":3,\"t\":\"\"}", {NULL}, 400, "source: expected a non-empty string, got a number", NULL, NULL},
+		{NULL,
+	         "{\"source\":12,\"id\":-3,\"t\":\"\"}",
+	         {NULL},
+	         0,
+	         "12/-3",
+	         "",
+	         "{\"source\":12,\"id\":-3,\"t\":\"\"}"},
+		{NULL,
+	         "{\"source\":\"1/2\",\"id\":3,\"t\":\"\"}",
+	         {NULL},
+	         0,
+	         "1%2F2/3",
+	         "",
+	         "{\"source\":\"1/2\",\"id\":3,\"t\":\"\"}"},
+		{NULL,
+	         "{\"source\":1.5,\"id\":3,\"t\":\"\"}",
+	         {NULL},
+	         400,
+	         "source: expected a non-empty string, got a number",
+	         NULL,
+	         NULL},
 	};
 	EXPECT("json", numbers, numbered);
 }
@@ -242,7 +392,8 @@ END_TEST
 /* Whatever two pairs are joined, the same text means the same pair. */
 START_TEST(test_different_values_never_join_to_one_text)
 {
-	static const char *const values[] = {"", "a", " ", "a ", " a", "a a", "%", "%20", "% ", "a%20", "%25", "%2520", "20"};
+	static const char *const values[] = {"",    "a",  " ",    "a ",  " a",    "a a", "%",
+	                                     "%20", "% ", "a%20", "%25", "%2520", "20"};
 	enum { VALUES = sizeof(values) / sizeof(values[0]) };
 	struct harness *h = harness_open(SLUICE_KIND_PARSE, "json",
 	                                 (const char *[]){"message_id={/a} {/b}", "payload=", NULL});
@@ -251,7 +402,8 @@ START_TEST(test_different_values_never_join_to_one_text)
 	for (size_t i = 0; i < VALUES; i++) {
 		for (size_t j = 0; j < VALUES; j++) {
 			char body[100];
-			(void)snprintf(body, sizeof(body), "{\"a\":\"%s\",\"b\":\"%s\",\"eventType\":\"\"}", values[i], values[j]);
+			(void)snprintf(body, sizeof(body), "{\"a\":\"%s\",\"b\":\"%s\",\"eventType\":\"\"}", values[i],
+			               values[j]);
 			const struct request request = {NULL, body, {NULL}, 0, NULL, NULL, NULL};
 			enum sluice_verdict verdict;
 			struct sluice_event *event = send(h, &request, &verdict);
@@ -270,20 +422,55 @@ END_TEST
 
 START_TEST(test_an_id_may_be_a_digest)
 {
-	static const char *const options[] = {"message_id=/id, digest:{/a} {/b}, digest:/data, digest:", "event_type=/t",
-	                                      "payload=", NULL};
+	static const char *const options[] = {
+		"message_id=/id, digest:{/a} {/b}, digest:/data, digest:", "event_type=/t", "payload=", NULL};
 	static const struct request requests[] = {
-		{NULL, "{\"t\":\"\",\"id\":\"1\",\"data\":2}", {NULL}, 0, "1", "", "{\"t\":\"\",\"id\":\"1\",\"data\":2}"},
+		{NULL,
+	         "{\"t\":\"\",\"id\":\"1\",\"data\":2}",
+	         {NULL},
+	         0,
+	         "1",
+	         "",
+	         "{\"t\":\"\",\"id\":\"1\",\"data\":2}"},
 		/* printf 'x {"n":1}' | sha256sum */
-		{NULL, "{\"t\":\"\",\"a\":\"x\",\"b\":{\"n\":1}}", {NULL}, 0, "f9e1c067f1f23e3ed0a19fa2122387cf21ed2d6a65a963ec69199ba801676387", "", "{\"t\":\"\",\"a\":\"x\",\"b\":{\"n\":1}}"},
+		{NULL,
+	         "{\"t\":\"\",\"a\":\"x\",\"b\":{\"n\":1}}",
+	         {NULL},
+	         0,
+	         "f9e1c067f1f23e3ed0a19fa2122387cf21ed2d6a65a963ec69199ba801676387",
+	         "",
+	         "{\"t\":\"\",\"a\":\"x\",\"b\":{\"n\":1}}"},
 		/* printf abc | sha256sum: of a string its characters count, however they are written … */
-		{NULL, "{\"t\":\"\",\"data\":\"abc\"}", {NULL}, 0, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "", "{\"t\":\"\",\"data\":\"abc\"}"},
-		{NULL, "{\"t\":\"\",\"data\":\"\\u0061bc\"}", {NULL}, 0, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "",
+		{NULL,
+	         "{\"t\":\"\",\"data\":\"abc\"}",
+	         {NULL},
+	         0,
+	         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+	         "",
+	         "{\"t\":\"\",\"data\":\"abc\"}"},
+		{NULL,
+	         "{\"t\":\"\",\"data\":\"\\u0061bc\"}",
+	         {NULL},
+	         0,
+	         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+	         "",
 	         "{\"t\":\"\",\"data\":\"\\u0061bc\"}"},
 		/* printf '[1, 2]' | sha256sum: … and of anything else the bytes as they were sent */
-		{NULL, "{\"t\":\"\",\"data\":[1, 2]}", {NULL}, 0, "3a316d6d3226f84c1e46e4447fa8d5fd800bff4a1bc6498152523cd4a602b69b", "", "{\"t\":\"\",\"data\":[1, 2]}"},
+		{NULL,
+	         "{\"t\":\"\",\"data\":[1, 2]}",
+	         {NULL},
+	         0,
+	         "3a316d6d3226f84c1e46e4447fa8d5fd800bff4a1bc6498152523cd4a602b69b",
+	         "",
+	         "{\"t\":\"\",\"data\":[1, 2]}"},
 		/* printf '{"t":""}' | sha256sum */
-		{NULL, "{\"t\":\"\"}", {NULL}, 0, "2a2a6105198815abb3f68d14cf57efd5496f8db37f22c8767c81b17c1602440f", "", "{\"t\":\"\"}"},
+		{NULL,
+	         "{\"t\":\"\"}",
+	         {NULL},
+	         0,
+	         "2a2a6105198815abb3f68d14cf57efd5496f8db37f22c8767c81b17c1602440f",
+	         "",
+	         "{\"t\":\"\"}"},
 	};
 	EXPECT("json", options, requests);
 	EXPECT("scan", options, requests);
@@ -295,24 +482,30 @@ START_TEST(test_recipes_that_are_none_are_refused)
 	static const struct {
 		const char *option, *sentence;
 	} cases[] = {
-		{"message_id={/a}{/b}", "message_id: expected a space or a punctuation mark other than % behind each } that "
-	                                "another { follows, got \"{/a}{/b}\""},
-		{"message_id={/a}%{/b}", "message_id: expected a space or a punctuation mark other than % behind each } that "
-	                                 "another { follows, got \"{/a}%{/b}\""},
-		{"message_id={/a}x{/b}", "message_id: expected a space or a punctuation mark other than % behind each } that "
-	                                 "another { follows, got \"{/a}x{/b}\""},
+		{"message_id={/a}{/b}",
+	         "message_id: expected a space or a punctuation mark other than % behind each } that "
+	         "another { follows, got \"{/a}{/b}\""},
+		{"message_id={/a}%{/b}",
+	         "message_id: expected a space or a punctuation mark other than % behind each } that "
+	         "another { follows, got \"{/a}%{/b}\""},
+		{"message_id={/a}x{/b}",
+	         "message_id: expected a space or a punctuation mark other than % behind each } that "
+	         "another { follows, got \"{/a}x{/b}\""},
 		{"message_id={/a", "message_id: expected each source between { and }, got \"{/a\""},
 		{"message_id={/a} }", "message_id: expected each source between { and }, got \"{/a} }\""},
-		{"message_id={id}", "message_id: expected a JSON Pointer such as /id, header:NAME or auth:id, got \"id\""},
-		{"message_id=part", "message_id: expected the number of an event together with others, as in \"{header:X-Id} "
-	                            "{part}\", got \"part\""},
+		{"message_id={id}",
+	         "message_id: expected a JSON Pointer such as /id, header:NAME or auth:id, got \"id\""},
+		{"message_id=part",
+	         "message_id: expected the number of an event together with others, as in \"{header:X-Id} "
+	         "{part}\", got \"part\""},
 		{"message_id=form:a", "message_id: \"form:a\" is a field of a form, which parse: form takes"},
 		{"payload=digest:", "payload: expected a JSON Pointer, got \"digest:\""},
 		{"payload={/a} {/b}", "payload: expected a JSON Pointer, got \"{/a} {/b}\""},
 		{"batch=header:X", "batch: expected a JSON Pointer, got \"header:X\""},
 		{"media_types.json=json", "media_types.json: expected a media type such as text/plain, got \"json\""},
-		{"sameness=first-wins, /a", "sameness: expected a JSON Pointer such as /first-wins, header:NAME or auth:id, got "
-	                                    "\"first-wins\""},
+		{"sameness=first-wins, /a",
+	         "sameness: expected a JSON Pointer such as /first-wins, header:NAME or auth:id, got "
+	         "\"first-wins\""},
 		{"sameness=header:A", "sameness: expected JSON Pointers into the payload, got \"header:A\""},
 		{"message_id={/a} {/a} {/a} {/a} {/a} {/a} {/a} {/a} {/a}",
 	         "message_id: expected at most 8 sources joined, got \"{/a} {/a} {/a} {/a} {/a} {/a} {/a} {/a} {/a}\""},
@@ -383,18 +576,37 @@ START_TEST(test_each_element_of_an_array_is_an_event)
 {
 	static const char *const options[] = {"batch=", "message_id=/id", "event_type=/t", "payload=", NULL};
 	static const struct request requests[] = {
-		{NULL, " [ {\"id\":\"1\",\"t\":\"a\"} ,\n{\"id\":\"2\",\"t\":\"[,]\\\"}\"}]", {NULL}, 0,
-	         "1 a {\"id\":\"1\",\"t\":\"a\"};2 [,]\"} {\"id\":\"2\",\"t\":\"[,]\\\"}\"};", NULL, NULL},
-		{"application/cloudevents-batch+json", "[{\"id\":\"1\",\"t\":\"a\"}]", {NULL}, 0,
-	         "1 a {\"id\":\"1\",\"t\":\"a\"};", NULL, NULL},
-		{NULL, "[{\"id\":\"1\",\"t\":\"a\"},2,[{\"id\":\"3\"}],{\"id\":\"4\",\"t\":\"d\"},\"5\",null,true,-1.5e3]", {NULL}, 0,
+		{NULL,
+	         " [ {\"id\":\"1\",\"t\":\"a\"} ,\n{\"id\":\"2\",\"t\":\"[,]\\\"}\"}]",
+	         {NULL},
+	         0,
+	         "1 a {\"id\":\"1\",\"t\":\"a\"};2 [,]\"} {\"id\":\"2\",\"t\":\"[,]\\\"}\"};",
+	         NULL,
+	         NULL},
+		{"application/cloudevents-batch+json",
+	         "[{\"id\":\"1\",\"t\":\"a\"}]",
+	         {NULL},
+	         0,
+	         "1 a {\"id\":\"1\",\"t\":\"a\"};",
+	         NULL,
+	         NULL},
+		{NULL,
+	         "[{\"id\":\"1\",\"t\":\"a\"},2,[{\"id\":\"3\"}],{\"id\":\"4\",\"t\":\"d\"},\"5\",null,true,-1.5e3]",
+	         {NULL},
+	         0,
 	         "1 a {\"id\":\"1\",\"t\":\"a\"};400 id: expected a non-empty string, got nothing;400 id: expected a "
 	         "non-empty string, got nothing;4 d {\"id\":\"4\",\"t\":\"d\"};400 id: expected a non-empty string, got "
 	         "nothing;400 id: expected a non-empty string, got nothing;400 id: expected a non-empty string, got "
 	         "nothing;400 id: expected a non-empty string, got nothing;",
-	         NULL, NULL},
-		{NULL, "[{\"id\":\"1\",\"t\":\"a\",\"t\":\"b\"}]", {NULL}, 0,
-	         "400 the event: expected each key once in the outermost object, got a duplicate;", NULL, NULL},
+	         NULL,
+	         NULL},
+		{NULL,
+	         "[{\"id\":\"1\",\"t\":\"a\",\"t\":\"b\"}]",
+	         {NULL},
+	         0,
+	         "400 the event: expected each key once in the outermost object, got a duplicate;",
+	         NULL,
+	         NULL},
 	};
 	EXPECT_PARTS(options, requests);
 }
@@ -404,8 +616,13 @@ START_TEST(test_the_array_may_be_a_member)
 {
 	static const char *const options[] = {"batch=/value", "message_id=/id", "event_type=/t", "payload=/p", NULL};
 	static const struct request requests[] = {
-		{NULL, "{\"more\":[1],\"value\":[{\"id\":\"1\",\"t\":\"a\",\"p\":[7]},{\"id\":\"2\",\"t\":\"b\",\"p\":{}}]}", {NULL}, 0,
-	         "1 a [7];2 b {};", NULL, NULL},
+		{NULL,
+	         "{\"more\":[1],\"value\":[{\"id\":\"1\",\"t\":\"a\",\"p\":[7]},{\"id\":\"2\",\"t\":\"b\",\"p\":{}}]}",
+	         {NULL},
+	         0,
+	         "1 a [7];2 b {};",
+	         NULL,
+	         NULL},
 	};
 	EXPECT_PARTS(options, requests);
 	static const struct request alone[] = {
@@ -421,16 +638,27 @@ START_TEST(test_events_of_a_request_do_not_share_an_id)
 	static const char *const options[] = {"batch=", "message_id=header:X-Id, /id, {header:X-Id}#{part}",
 	                                      "event_type=header:X-Type", "payload=", NULL};
 	static const struct request requests[] = {
-		{NULL, "[{\"id\":\"1\"},{}]", {"X-Id", "h", "X-Type", "t"}, 0, "1 t {\"id\":\"1\"};h#1 t {};", NULL, NULL},
+		{NULL,
+	         "[{\"id\":\"1\"},{}]",
+	         {"X-Id", "h", "X-Type", "t"},
+	         0,
+	         "1 t {\"id\":\"1\"};h#1 t {};",
+	         NULL,
+	         NULL},
 		{NULL, "[{}]", {"X-Id", "h", "X-Type", "t"}, 0, "h#0 t {};", NULL, NULL},
 	};
 	EXPECT_PARTS(options, requests);
-	static const char *const header[] = {"batch=", "message_id=header:X-Id", "event_type=header:X-Type", "payload=", NULL};
+	static const char *const header[] = {"batch=", "message_id=header:X-Id", "event_type=header:X-Type",
+	                                     "payload=", NULL};
 	static const struct request refused[] = {
-		{NULL, "[{},{}]", {"X-Id", "h", "X-Type", "t"}, 0,
+		{NULL,
+	         "[{},{}]",
+	         {"X-Id", "h", "X-Type", "t"},
+	         0,
 	         "400 the header X-Id: expected a non-empty string, got nothing;400 the header X-Id: expected a non-empty "
 	         "string, got nothing;",
-	         NULL, NULL},
+	         NULL,
+	         NULL},
 	};
 	EXPECT_PARTS(header, refused);
 }
@@ -438,11 +666,17 @@ END_TEST
 
 START_TEST(test_batches_have_a_bound_and_may_be_empty)
 {
-	static const char *const options[] = {"batch=", "batch_max=2", "message_id=/id", "media_types.batch=application/json",
-	                                      NULL};
+	static const char *const options[] = {"batch=", "batch_max=2", "message_id=/id",
+	                                      "media_types.batch=application/json", NULL};
 	static const struct request requests[] = {
 		{"application/json", "[1,2,3]", {NULL}, 413, "the body: expected at most 2 events, got 3", NULL, NULL},
-		{"application/json", "[1,2,", {NULL}, 400, "the body: expected JSON, got an early end at byte 5", NULL, NULL},
+		{"application/json",
+	         "[1,2,",
+	         {NULL},
+	         400,
+	         "the body: expected JSON, got an early end at byte 5",
+	         NULL,
+	         NULL},
 		{"application/x+json", "[1]", {NULL}, 400, "id: expected a non-empty string, got nothing", NULL, NULL},
 	};
 	EXPECT(implementation, options, requests);
@@ -463,11 +697,16 @@ END_TEST
 
 START_TEST(test_a_field_of_a_form_may_be_a_batch)
 {
-	static const char *const options[] = {"batch=", "form_json=mandrill_events", "message_id=/_id", "event_type=/event",
-	                                      "payload=", NULL};
+	static const char *const options[] = {
+		"batch=", "form_json=mandrill_events", "message_id=/_id", "event_type=/event", "payload=", NULL};
 	static const struct request requests[] = {
-		{FORM, "mandrill_events=%5B%7B%22_id%22%3A%221%22%2C%22event%22%3A%22open%22%7D%2C%7B%22_id%22%3A%222%22%2C%22event%22%3A%22click%22%7D%5D",
-	         {NULL}, 0, "1 open {\"_id\":\"1\",\"event\":\"open\"};2 click {\"_id\":\"2\",\"event\":\"click\"};", NULL, NULL},
+		{FORM,
+	         "mandrill_events=%5B%7B%22_id%22%3A%221%22%2C%22event%22%3A%22open%22%7D%2C%7B%22_id%22%3A%222%22%2C%22event%22%3A%22click%22%7D%5D",
+	         {NULL},
+	         0,
+	         "1 open {\"_id\":\"1\",\"event\":\"open\"};2 click {\"_id\":\"2\",\"event\":\"click\"};",
+	         NULL,
+	         NULL},
 	};
 	implementation = "form";
 	EXPECT_PARTS(options, requests);

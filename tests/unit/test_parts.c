@@ -152,7 +152,8 @@ static void start(size_t places, bool has_queue)
 	static const struct sluice_persist_ops persist = {.store = store_all};
 	struct sluice_error error = {0};
 	arena_init(&config.arena, 4096, NULL);
-	config.events = (struct events_config){.max = (int64_t)places, .max_bytes = 64 << 20, .arena = 4096, .pool_count = 16};
+	config.events = (struct events_config){
+		.max = (int64_t)places, .max_bytes = 64 << 20, .arena = 4096, .pool_count = 16};
 	config.queue = (struct queue_config){.workers = 8, .jobs = 1};
 	config.persist = (struct persist_config){
 		.max_batch = 256, .max_bytes = 1 << 20, .retry_min.ns = NS_PER_MS, .retry_max.ns = 5 * NS_PER_MS};
@@ -297,12 +298,14 @@ END_TEST
 START_TEST(test_one_that_fails_does_so_alone_and_the_whole_is_sent_again)
 {
 	start(100, _i);
-	expect("a@s fail@s b@s", "500 failed: accepted failed accepted; 1 of 3 events not stored; event 2: a constraint");
+	expect("a@s fail@s b@s",
+	       "500 failed: accepted failed accepted; 1 of 3 events not stored; event 2: a constraint");
 	expect("bad c bad", "400 rejected: rejected accepted rejected; 2 of 3 events not stored; event 1: a bad word");
 	expect("bad1 fail2 d", "500 failed: rejected failed accepted; 2 of 3 events not stored; event 2: a constraint");
 	expect("a@s b@s c d", "200 duplicate: duplicate duplicate duplicate duplicate");
-	expect("a@r e", "422 conflict: conflict accepted; 1 of 2 events not stored; event 1: an event with this message id "
-	                "and different content is already stored");
+	expect("a@r e",
+	       "422 conflict: conflict accepted; 1 of 2 events not stored; event 1: an event with this message id "
+	       "and different content is already stored");
 	stop();
 }
 END_TEST
@@ -310,8 +313,9 @@ END_TEST
 START_TEST(test_nothing_of_its_stream_is_stored_behind_one_that_is_to_be_sent_again)
 {
 	start(100, true);
-	expect("a@s never@s b@s c@r d", "503 failed: accepted failed failed accepted accepted; 2 of 5 events not stored; "
-	                                "event 2: away");
+	expect("a@s never@s b@s c@r d",
+	       "503 failed: accepted failed failed accepted accepted; 2 of 5 events not stored; "
+	       "event 2: away");
 	ck_assert(is_stored("a") && is_stored("c") && is_stored("d") && !is_stored("b"));
 	expect("e short f", "503 failed: accepted failed failed; 2 of 3 events not stored; event 2: no memory");
 	ck_assert(is_stored("e") && !is_stored("f"));
@@ -333,9 +337,10 @@ START_TEST(test_a_part_waits_for_the_one_before_it_in_its_stream)
 	ck_assert(!is_stored("a") && !is_stored("b"));
 	close_gate(false);
 	ck_assert_str_eq(answer_of(&first), "202 accepted: accepted");
-	ck_assert_str_eq(answer_of(&second),
-	                 "422 conflict: conflict accepted accepted accepted accepted; 1 of 5 events not stored; event 1: an "
-	                 "event with this message id and different content is already stored");
+	ck_assert_str_eq(
+		answer_of(&second),
+		"422 conflict: conflict accepted accepted accepted accepted; 1 of 5 events not stored; event 1: an "
+		"event with this message id and different content is already stored");
 	ck_assert(position_of("slow") < position_of("a") && position_of("a") < position_of("b"));
 	stop();
 }
@@ -365,7 +370,8 @@ START_TEST(test_none_is_rejected_while_one_of_its_request_is_undecided)
 	ck_assert_int_eq(second.answers, 0);
 	close_gate(false);
 	ck_assert_str_eq(answer_of(&first), "202 accepted: accepted");
-	ck_assert_str_eq(answer_of(&second), "503 failed: failed conflict failed; 3 of 3 events not stored; event 1: away");
+	ck_assert_str_eq(answer_of(&second),
+	                 "503 failed: failed conflict failed; 3 of 3 events not stored; event 1: away");
 	ck_assert(!is_stored("a"));
 	stop();
 }

@@ -76,7 +76,8 @@ struct sluice_event {
 	int64_t deadline_ns;    /* monotonic clock of the host: the sender is answered 503 then; 0: nobody waits */
 	uint32_t attempt;       /* 1 on the first hand-over to the stages behind the queue, then 2, 3 …; else 0 */
 	bool acknowledged;      /* the sender has its 2xx: nothing may be refused any more */
-	uint32_t part, parts; /* which event of its request this is, from 0, and how many the request carries: 0 of 1, but for
+	uint32_t part,
+		parts; /* which event of its request this is, from 0, and how many the request carries: 0 of 1, but for
 	                       * those that a parse stage has made of one; see SLUICE_PARTS in extension.h */
 
 	/* Written by the auth stage; both absent unless it knows them. */

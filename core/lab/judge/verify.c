@@ -225,7 +225,8 @@ static const char *describe_difference(struct verifier *verifier, const struct m
 }
 
 /* By the pipeline's own word. */
-static bool counts_as_same(struct verifier *verifier, const struct input_event *event, const struct sluice_record *stored)
+static bool counts_as_same(struct verifier *verifier, const struct input_event *event,
+                           const struct sluice_record *stored)
 {
 	const struct verify_plan *plan = verifier->plan;
 	const struct sluice_record sent = {.event_type = event->event_type,

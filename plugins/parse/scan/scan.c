@@ -28,5 +28,4 @@ static const struct sluice_parse_ops ops = {.process = process};
 SLUICE_STAGE(parse, ops, .name = "scan", .version = SLUICE_VERSION,
              .summary = "as parse/json, a body 64 bytes at a time: a body is scanned 64 bytes at a time",
              .options = mapping_options, .config_size = sizeof(struct mapping_config), .check = mapping_check,
-             .create = mapping_create, .destroy = mapping_destroy,
-             .extensions = mapping_extensions);
+             .create = mapping_create, .destroy = mapping_destroy, .extensions = mapping_extensions);

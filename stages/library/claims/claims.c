@@ -213,7 +213,7 @@ static void wait_for(struct claims *claims, struct entry *entry, struct waiter *
 
 /* `believes`: what is remembered of an id counts. */
 static enum sluice_verdict claim_id(struct claims *claims, struct sluice_stage *stage, struct sluice_event *event,
-                                   bool believes)
+                                    bool believes)
 {
 	struct sluice_bytes id = event->message_id;
 	struct waiter *waiter = sluice_alloc(event, sizeof(*waiter));
@@ -265,7 +265,8 @@ enum sluice_verdict claims_process(struct claims *claims, struct sluice_stage *s
 	if (!event->message_id.data)
 		return sluice_fail(event, "the event has no message id; idempotency needs a parse stage before it");
 	enum sluice_verdict verdict = claim_id(claims, stage, event, true);
-	if (verdict == SLUICE_PASS && !*sluice_local(stage, event)) /* the store decides: the event needs the claim for that */
+	if (verdict == SLUICE_PASS &&
+	    !*sluice_local(stage, event)) /* the store decides: the event needs the claim for that */
 		return claim_id(claims, stage, event, false);
 	return verdict;
 }

@@ -150,8 +150,9 @@ enum sluice_verdict row_compare_content(struct connection *connection, struct sl
 		.payload = or_empty(column_bytes(row, 0, CONTENT_PAYLOAD)),
 		.payload_rewritten = !payload_forms[config->payload_type].exact,
 	};
-	return content->is_same(event, &stored) ? SLUICE_DONE
-	                                        : sluice_conflict(event, "this message id is stored with a different content");
+	return content->is_same(event, &stored)
+	               ? SLUICE_DONE
+	               : sluice_conflict(event, "this message id is stored with a different content");
 }
 
 enum sluice_verdict row_vanished(struct connection *connection, struct sluice_event *event)

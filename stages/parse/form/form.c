@@ -14,9 +14,10 @@ static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_eve
 
 static const struct sluice_option options[] = {
 	MAPPING_OPTIONS,
-	SLUICE_OPTION_STRING(struct mapping_config, form_json, .name = "form_json", .min = 1, .max = 255,
-                             .help = "the field of a form that holds JSON, which JSON Pointers then lead into: payload at "
-                                     "GitHub and Slack"),
+	SLUICE_OPTION_STRING(
+		struct mapping_config, form_json, .name = "form_json", .min = 1, .max = 255,
+		.help = "the field of a form that holds JSON, which JSON Pointers then lead into: payload at "
+			"GitHub and Slack"),
 	SLUICE_OPTION_END,
 };
 
@@ -25,5 +26,4 @@ static const struct sluice_parse_ops ops = {.process = process, .flags = SLUICE_
 SLUICE_STAGE(parse, ops, .name = "form", .version = SLUICE_VERSION,
              .summary = "extracts the fields of an event from a form, or from a JSON body as parse/json does",
              .options = options, .config_size = sizeof(struct mapping_config), .check = mapping_check_forms,
-             .create = mapping_create, .destroy = mapping_destroy,
-             .extensions = mapping_extensions);
+             .create = mapping_create, .destroy = mapping_destroy, .extensions = mapping_extensions);

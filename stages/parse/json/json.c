@@ -17,5 +17,4 @@ static const struct sluice_parse_ops ops = {.process = process};
 SLUICE_STAGE(parse, ops, .name = "json", .version = SLUICE_VERSION,
              .summary = "extracts the fields of an event from a JSON body and keeps the payload's exact bytes",
              .options = mapping_options, .config_size = sizeof(struct mapping_config), .check = mapping_check,
-             .create = mapping_create, .destroy = mapping_destroy,
-             .extensions = mapping_extensions);
+             .create = mapping_create, .destroy = mapping_destroy, .extensions = mapping_extensions);

@@ -65,7 +65,8 @@ static bool check_sources(const struct fields *fields, const struct recipe *reci
 {
 	for (size_t i = recipe->first; i < recipe->first + recipe->count; i++)
 		if (fields->list.items[i].kind == SOURCE_FORM_FIELD && !takes_forms)
-			return sluice_error_set(error, "\"%s\" is a field of a form, which parse: form takes", recipe->text);
+			return sluice_error_set(error, "\"%s\" is a field of a form, which parse: form takes",
+			                        recipe->text);
 	return true;
 }
 

@@ -120,9 +120,8 @@ static enum sluice_verdict refuse_text(const struct scan *scan, const char *what
 	if (scan->fault == SCAN_NO_MEMORY)
 		return sluice_retry(event, 0, "out of memory for the keys of the body");
 	if (scan->fault == SCAN_DEPTH)
-		return sluice_reject(event, 400,
-		                     "%s: expected at most %zu levels of arrays and objects, got more", what,
-		                     scan->max_depth);
+		return sluice_reject(event, 400, "%s: expected at most %zu levels of arrays and objects, got more",
+		                     what, scan->max_depth);
 	return sluice_reject(event, 400, "%s: expected JSON, got %s at byte %zu", what, found[scan->fault],
 	                     scan->position);
 }
@@ -131,8 +130,7 @@ static enum sluice_verdict refuse_keys(enum keys_verdict verdict, const char *wh
 {
 	if (verdict == KEYS_NO_MEMORY)
 		return sluice_retry(event, 0, "out of memory for the keys of the body");
-	return sluice_reject(event, 400, "%s: expected each key once in the outermost object, got a duplicate",
-	                     what);
+	return sluice_reject(event, 400, "%s: expected each key once in the outermost object, got a duplicate", what);
 }
 
 /* Sets the spans of the sources; PASS: the text is JSON as the contract has it. `what`: how the sender would call it. */
@@ -173,8 +171,8 @@ static enum sluice_verdict read_form(const struct mapping_config *config, struct
 	if (!form_find(reading->form, config->form_json, event, &reading->whole, &is_repeated))
 		return sluice_retry(event, 0, "out of memory for the event's fields");
 	if (!reading->whole.data || is_repeated)
-		return sluice_reject(event, 400, "the field %s: expected it once in the form, got %s", config->form_json,
-		                     is_repeated ? "it again" : "nothing");
+		return sluice_reject(event, 400, "the field %s: expected it once in the form, got %s",
+		                     config->form_json, is_repeated ? "it again" : "nothing");
 	char what[SLUICE_DETAIL_MAX];
 	(void)snprintf(what, sizeof(what), "the field %.100s", config->form_json);
 	return find_spans(config, reading, what, scan);
@@ -201,7 +199,8 @@ static enum sluice_verdict read_body(const struct sluice_stage *stage, struct re
 /* Of a batch that was split before: its payload is that element, which never is the whole body. */
 static bool is_element(const struct sluice_event *event)
 {
-	return event->payload.data && (event->payload.data != event->body.data || event->payload.size != event->body.size);
+	return event->payload.data &&
+	       (event->payload.data != event->body.data || event->payload.size != event->body.size);
 }
 
 enum sluice_verdict mapping_process(struct sluice_stage *stage, struct sluice_event *event,
@@ -221,7 +220,8 @@ enum sluice_verdict mapping_process(struct sluice_stage *stage, struct sluice_ev
 	                                      : read_body(stage, &reading, scan);
 	if (verdict != SLUICE_PASS)
 		return verdict;
-	if (state->takes_batches && !is_part && media_may_be_batch(&config->media, event) && span_type(reading.spans[state->batch]) == SPAN_ARRAY)
+	if (state->takes_batches && !is_part && media_may_be_batch(&config->media, event) &&
+	    span_type(reading.spans[state->batch]) == SPAN_ARRAY)
 		return batch_split(&reading, reading.spans[state->batch], (size_t)config->batch_max);
 	return fields_set(&state->fields, &reading);
 }

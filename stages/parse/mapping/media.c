@@ -54,7 +54,8 @@ static bool check_list(const struct sluice_strings *list, const char *name, stru
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (strcmp(list->items[i], "*") != 0 && !strchr(list->items[i], '/'))
-			return sluice_error_set(error, "media_types.%s: expected a media type such as text/plain, got \"%s\"",
+			return sluice_error_set(error,
+			                        "media_types.%s: expected a media type such as text/plain, got \"%s\"",
 			                        name, list->items[i]);
 	return true;
 }

@@ -55,7 +55,8 @@ static bool parse_joined(struct recipe *recipe, const char *at, struct source_li
 		at += size;
 		const char *end = *at == '{' ? strchr(at, '}') : NULL;
 		if (*at && !end)
-			return sluice_error_set(error, "expected each source between { and }, got \"%s\"", recipe->text);
+			return sluice_error_set(error, "expected each source between { and }, got \"%s\"",
+			                        recipe->text);
 		if (!*at)
 			return check_divisions(recipe, error);
 		if (recipe->count == RECIPE_SOURCES_MAX)
@@ -207,7 +208,8 @@ static struct value digest(const struct recipe *recipe, struct sluice_bytes text
 	struct value value = {.label = recipe->text, .type = SPAN_STRING};
 	unsigned char hash[SLUICE_DIGEST_SIZE];
 	char *hex = sluice_alloc(event, DIGEST_HEX_SIZE + 1);
-	value.has_no_memory = !hex || EVP_Digest(text.data ? text.data : "", text.size, hash, NULL, EVP_sha256(), NULL) != 1;
+	value.has_no_memory = !hex ||
+	                      EVP_Digest(text.data ? text.data : "", text.size, hash, NULL, EVP_sha256(), NULL) != 1;
 	if (value.has_no_memory)
 		return value;
 	for (size_t i = 0; i < sizeof(hash); i++)
