@@ -30,6 +30,7 @@ int cmd_status(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
+int cmd_canary(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_new_stage(int argc, char **argv);
 int cmd_conform(int argc, char **argv);

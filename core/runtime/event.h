@@ -21,6 +21,7 @@ struct pipeline;
 struct event;
 struct instance;
 struct lane;
+struct split_bucket;
 
 /* Where the time of an event went, in ns. Working, waiting and being parked are three figures. A stage that did not run
  * has `ran` unset. Together with the gap before the answer they add up to the total. */
@@ -54,6 +55,7 @@ struct event_answer {
 	const struct sluice_event *event;
 	const struct event_times *times;
 	const char *const *spans[KIND_COUNT]; /* their names, by stage; they outlive the pipeline's generation */
+	const char *arm;                      /* of a canary: "baseline" or "canary"; NULL: there was none */
 	const struct response *response;      /* what the stages add; its status is 0 unless it replaces the rest */
 	/* Of a request that carried several events, whose fate this sums up: what became of each, in order. */
 	const struct event_answer *parts;
@@ -114,11 +116,15 @@ struct event {
 	char detail[SLUICE_DETAIL_MAX];
 	struct response response;
 
-	struct lane *lane; /* of its stream, while behind the queue */
-	struct instance
-		*store;     /* behind the queue: the persist stage that knows it, of whatever generation; NULL: none */
-	bool holds_store;   /* which therefore stays; see flow_hold_store() */
-	struct event *next; /* in whatever list has it */
+	struct lane *lane;      /* of its stream, while behind the queue */
+	struct instance *store; /* the persist stage that knows it, behind a queue; NULL: none */
+	bool holds_store;       /* which therefore stays; see flow_hold_store() */
+	struct event *next;     /* in whatever list has it */
+
+	/* Of a canary, see split.h. */
+	struct split_bucket *bucket; /* NULL: its arm was not chosen */
+	unsigned arm;                /* enum arm */
+	bool awaits_bucket, has_awaited_bucket;
 };
 
 static inline struct event *event_of(struct sluice_event *pub)

@@ -14,6 +14,7 @@
 #include "runtime/methods.h"
 #include "runtime/parts.h"
 #include "runtime/resume.h"
+#include "runtime/split.h"
 
 const char flow_behind_lost[] = "an earlier event of the stream could not be stored";
 
@@ -251,15 +252,21 @@ static void log_trouble(const struct event *event, enum sluice_verdict verdict, 
 		return;
 	bool refused = verdict == SLUICE_REJECT;
 	char id[LOGGED_TEXT + 1], client[LOGGED_TEXT + 1];
-	log_event(refused ? SLUICE_LOG_INFO : SLUICE_LOG_WARN, NULL, refused ? "event_refused" : "event_failed",
-	          sluice_text("request_id", copy_text(event->pub.request_id, id)),
-	          sluice_text("client", copy_text(event->pub.client_address, client)),
-	          sluice_text("stage", kind_names[kind]),
-	          sluice_text("verdict", refused                   ? "reject"
-	                                 : verdict == SLUICE_RETRY ? "retry"
-	                                                           : "fail"),
-	          sluice_int("status", status), sluice_text("reason", event->detail),
-	          sluice_int("suppressed", suppressed));
+	const struct sluice_field fields[] = {
+		sluice_text("request_id", copy_text(event->pub.request_id, id)),
+		sluice_text("client", copy_text(event->pub.client_address, client)),
+		sluice_text("stage", kind_names[kind]),
+		sluice_text("verdict", refused                   ? "reject"
+	                               : verdict == SLUICE_RETRY ? "retry"
+	                                                         : "fail"),
+		sluice_int("status", status),
+		sluice_text("reason", event->detail),
+		sluice_int("suppressed", suppressed),
+		sluice_text("arm", event->bucket ? arm_names[event->arm] : ""),
+	};
+	const size_t count = sizeof(fields) / sizeof(fields[0]);
+	log_fields(refused ? SLUICE_LOG_INFO : SLUICE_LOG_WARN, NULL, refused ? "event_refused" : "event_failed",
+	           fields, event->bucket ? count : count - 1);
 }
 
 /* By the stages that have measured them. */
@@ -292,6 +299,7 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		.times = times,
 		.response = &event->response,
 	};
+	answer.arm = event->bucket ? arm_names[event->arm] : NULL;
 	name_spans(event, times, answer.spans);
 	if (!is_kept(verdict)) {
 		/* A stage may explain one thing and return another; a refusal never goes out as a success. */
@@ -311,6 +319,8 @@ static void answer(struct event *event, const struct event_times *times, enum sl
 		atomic_fetch_add_explicit(&pipeline->shared->rejections[kind], 1, memory_order_relaxed);
 	if (verdict == SLUICE_REJECT || verdict == SLUICE_RETRY || verdict == SLUICE_FAIL)
 		log_trouble(event, verdict, kind, answer.status);
+	if (event->bucket)
+		split_note_response(pipeline->shared->split, event, answer.status, times->ack_ns - times->start_ns);
 	if (event->answer)
 		event->answer(event->answer_context, &answer);
 }
@@ -354,6 +364,8 @@ void flow_finish(struct event *event, enum sluice_verdict verdict)
 	}
 	let_go_of_store(event);
 	parts_decide(event, verdict);
+	if (event->bucket)
+		split_leave(pipeline->shared->split, event, verdict);
 	event_release(event);
 }
 
@@ -480,10 +492,19 @@ static bool is_to_be_inflated(const struct event *event)
 	return event->coding != CODING_IDENTITY && (event->at > SLUICE_KIND_AUTH || event->inflates_first);
 }
 
+/* Behind the parse stage. False: it waits for its arm. */
+static bool choose_arm(struct event *event)
+{
+	struct split *split = event->pipeline->shared->split;
+	return event->bucket || !split_is_on(split) || split_enter(split, event);
+}
+
 void flow_advance(struct event *event)
 {
 	int64_t cpu_ns = begin_cpu(event);
 	for (; event->at < KIND_COUNT; event->at++) {
+		if (event->at == SLUICE_KIND_IDEMPOTENCY && !choose_arm(event))
+			return;
 		struct instance *instance = event->pipeline->instances[event->at];
 		if (!instance)
 			continue;
@@ -530,8 +551,24 @@ void flow_begin(struct event *event)
 	flow_advance(event);
 }
 
+static void go_on_in_arm(struct event *event)
+{
+	struct split *split = event->pipeline->shared->split;
+	struct split_bucket *bucket = event->bucket;
+	int64_t now_ns = clock_now_ns();
+	event->times.stages[event->at].wait_ns += now_ns - event->entered_ns;
+	event->entered_ns = now_ns;
+	split_resume(event);
+	flow_advance(event);
+	split_resumed(split, bucket);
+}
+
 void flow_carry_on(struct event *event)
 {
+	if (event->awaits_bucket) {
+		go_on_in_arm(event);
+		return;
+	}
 	/* Others may have an event that was put already, so that `at` says nothing about where it was parked. */
 	unsigned parked_at = event->was_put ? SLUICE_KIND_QUEUE : event->at;
 	enum sluice_verdict verdict = check_resumed(event->pipeline->instances[parked_at], event, event->resumed_with);

@@ -23,6 +23,7 @@ struct crew;
 struct dispatcher;
 struct span_names;
 struct retention;
+struct split;
 struct ticker;
 struct event_thread;
 
@@ -31,6 +32,7 @@ struct generations {
 	struct recorder *recorder;
 	struct event_pool *pool;
 	struct event_thread *resume_thread; /* goes on with events that were parked */
+	struct split *split;                /* between the arms of a canary */
 	struct event_thread *large_thread;  /* takes large bodies through the stages before the queue */
 	struct store_identity store_identity;
 	struct span_names *span_names;
@@ -43,7 +45,8 @@ struct generations {
 
 	/* Each that lives has a slot, which later ones have after it. */
 	struct generation_slot {
-		atomic_size_t pins;        /* its events in flight, and who looks at it */
+		atomic_size_t pins;        /* its events in flight, and who looks at it … */
+		atomic_size_t counted;     /* … but for those admitted while a split counts them in buckets */
 		struct pipeline *pipeline; /* NULL: the slot is free */
 	} slots[GENERATIONS_MAX];
 	atomic_uint current;       /* slot */
@@ -67,7 +70,9 @@ struct pipeline {
 	int64_t number;                /* of the order in which they were published */
 	bool is_open;                  /* its queue's workers have begun */
 	bool measures_cpu;             /* processor time per stage */
-	atomic_size_t *pins;           /* of its slot */
+	atomic_size_t *pins, *counted; /* of its slot */
+	bool is_candidate;             /* the arm of a canary beside the one that serves */
+	struct ticker *own_ticker;     /* of a candidate: for the stages that it has alone; NULL: none ticks */
 	atomic_bool closing;           /* what is inside is rejected with RETRY */
 };
 

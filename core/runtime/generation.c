@@ -14,6 +14,7 @@
 #include "runtime/flow.h"
 #include "runtime/retention.h"
 #include "runtime/span_names.h"
+#include "runtime/split.h"
 #include "runtime/ticker.h"
 
 /* How long workers may wait for an earlier generation before health says so. */
@@ -41,8 +42,10 @@ struct generations *generations_create(const struct config *config, struct sluic
 	if (!generations->recorder)
 		sluice_error_set(error, "out of thread-specific keys for the histograms");
 	else if ((generations->resume_thread = event_thread_create("sluice-resume", flow_carry_on, is_quick, error)) &&
-	         (generations->large_thread = event_thread_create("sluice-large", flow_begin, NULL, error)))
+	         (generations->large_thread = event_thread_create("sluice-large", flow_begin, NULL, error))) {
+		generations->split = split_create(generations->resume_thread);
 		return generations;
+	}
 	generations_destroy(generations);
 	return NULL;
 }
@@ -65,6 +68,8 @@ void generations_destroy(struct generations *generations)
 	rate_limiter_finish(&generations->rates);
 	store_identity_finish(&generations->store_identity);
 	span_names_free(&generations->span_names);
+	if (generations->split)
+		split_destroy(generations->split);
 	free(generations);
 }
 
@@ -91,15 +96,19 @@ size_t generations_excess(const struct generations *generations)
 }
 
 /* A slot that is current after its pins were counted stays what it is until they are gone. */
-static struct generation_slot *pin_current(struct generations *generations)
+static void pin_current(struct generations *generations, struct event *event)
 {
 	for (;;) {
 		unsigned current = atomic_load(&generations->current);
 		struct generation_slot *slot = &generations->slots[current];
-		(void)atomic_fetch_add(&slot->pins, 1);
-		if (atomic_load(&generations->current) == current)
-			return slot;
-		(void)atomic_fetch_sub(&slot->pins, 1);
+		atomic_size_t *pins = split_is_on(generations->split) ? &slot->counted : &slot->pins;
+		(void)atomic_fetch_add(pins, 1);
+		if (atomic_load(&generations->current) == current) {
+			event->pipeline = slot->pipeline;
+			event->pins = pins;
+			return;
+		}
+		(void)atomic_fetch_sub(pins, 1);
 	}
 }
 
@@ -107,9 +116,7 @@ bool generations_admit(struct generations *generations, struct event *event)
 {
 	if (!event_pool_admit(generations->pool, event))
 		return false;
-	struct generation_slot *slot = pin_current(generations);
-	event->pipeline = slot->pipeline;
-	event->pins = &slot->pins;
+	pin_current(generations, event);
 	return true;
 }
 
@@ -126,9 +133,11 @@ bool generations_have_room(const struct generations *generations)
 	return generations_live(generations) < GENERATIONS_MAX;
 }
 
-atomic_size_t *generations_free_pins(struct generations *generations)
+void generations_lend_slot(struct generations *generations, struct pipeline *pipeline)
 {
-	return &free_slot(generations)->pins;
+	struct generation_slot *slot = free_slot(generations);
+	pipeline->pins = &slot->pins;
+	pipeline->counted = &slot->counted;
 }
 
 struct pipeline *generations_current(const struct generations *generations)
@@ -144,12 +153,13 @@ size_t generations_live(const struct generations *generations)
 	return count;
 }
 
-/* Whether one that came before it has another queue: its events go first. */
+/* Whether one that came before it has another queue: its events go first. Between the arms of a canary buckets see to that. */
 static bool has_to_wait(const struct generations *generations, const struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
 		const struct pipeline *other = generations->slots[i].pipeline;
-		if (other && other->number < pipeline->number && other->dispatcher != pipeline->dispatcher)
+		if (other && !other->is_candidate && !pipeline->is_candidate && other->number < pipeline->number &&
+		    other->dispatcher != pipeline->dispatcher)
 			return true;
 	}
 	return false;
@@ -193,6 +203,73 @@ static void restart_spans(const struct pipeline *pipeline, const struct pipeline
 			if (!same_text(span_name(pipeline, kind, span), span_name(previous, kind, span)))
 				recorder_restart(pipeline->shared->recorder,
 				                 series_of((enum sluice_kind)kind, PART_SPAN + span));
+}
+
+static struct generation_slot *slot_of(struct generations *generations, const struct pipeline *pipeline)
+{
+	struct generation_slot *slot = generations->slots;
+	while (slot->pipeline != pipeline)
+		slot++;
+	return slot;
+}
+
+struct split *generations_split(struct generations *generations)
+{
+	return generations->split;
+}
+
+struct pipeline *generations_candidate(const struct generations *generations)
+{
+	for (size_t i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->slots[i].pipeline && generations->slots[i].pipeline->is_candidate)
+			return generations->slots[i].pipeline;
+	return NULL;
+}
+
+bool generations_may_split(const struct generations *generations)
+{
+	return atomic_load(generations_current(generations)->counted) == 0;
+}
+
+bool generations_may_move(const struct generations *generations)
+{
+	return atomic_load(generations_current(generations)->pins) == 0;
+}
+
+/* Its queue is its own, and buckets keep the order: so its workers begin at once. */
+void generations_try(struct generations *generations, struct pipeline *candidate)
+{
+	candidate->number = generations_current(generations)->number + 1;
+	candidate->published_ns = clock_now_ns();
+	candidate->is_candidate = true;
+	free_slot(generations)->pipeline = candidate;
+	open_queues(generations);
+	ticker_start(candidate->own_ticker);
+	split_begin(generations->split, candidate);
+}
+
+static void stop_own_ticks(struct pipeline *candidate)
+{
+	ticker_destroy(candidate->own_ticker);
+	candidate->own_ticker = NULL;
+}
+
+void generations_promote(struct generations *generations)
+{
+	struct pipeline *candidate = generations_candidate(generations);
+	struct pipeline *previous = generations_current(generations);
+	candidate->is_candidate = false;
+	stop_own_ticks(candidate);
+	restart_spans(candidate, previous);
+	atomic_store(&generations->current, (unsigned)(slot_of(generations, candidate) - generations->slots));
+	generations->replaced = previous;
+}
+
+void generations_dismiss(struct generations *generations)
+{
+	struct pipeline *candidate = generations_candidate(generations);
+	candidate->is_candidate = false;
+	stop_own_ticks(candidate);
 }
 
 void generations_publish(struct generations *generations, struct pipeline *pipeline)
@@ -264,7 +341,8 @@ static size_t larger(size_t a, size_t b)
 static size_t count_left(const struct generations *generations, const struct pipeline *pipeline)
 {
 	size_t backlog = backlog_count(generations, pipeline);
-	return larger(larger(backlog, held_count(generations, pipeline)), atomic_load(pipeline->pins));
+	return larger(larger(backlog, held_count(generations, pipeline)),
+	              atomic_load(pipeline->pins) + atomic_load(pipeline->counted));
 }
 
 size_t generations_left(const struct generations *generations)
@@ -321,7 +399,8 @@ static struct generation_slot *find_retired(struct generations *generations)
 	const struct pipeline *current = generations_current(generations);
 	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
 		const struct pipeline *pipeline = generations->slots[i].pipeline;
-		if (pipeline && pipeline != current && count_left(generations, pipeline) == 0)
+		if (pipeline && pipeline != current && !pipeline->is_candidate &&
+		    count_left(generations, pipeline) == 0)
 			return &generations->slots[i];
 	}
 	return NULL;

@@ -54,12 +54,27 @@ size_t generations_live(const struct generations *generations);
 void generations_observe(const struct generations *generations, struct sluice_observer *observer);
 bool generations_have_room(const struct generations *generations);
 
+/*
+ * A canary: a candidate takes a share of the traffic (runtime/split.h), made by pipeline_create_candidate().
+ *
+ *     generations_may_split() → generations_try() → generations_may_move() → split_set_share() …
+ *     split_is_settled() → generations_promote(), as generations_publish(), or generations_dismiss(); then generations_hand_over()
+ *     of the former → split_end() when only one generation is left, or at once after the latter
+ */
+struct split *generations_split(struct generations *generations);
+struct pipeline *generations_candidate(const struct generations *generations); /* NULL: there is none */
+bool generations_may_split(const struct generations *generations); /* the last split counts no event any more */
+void generations_try(struct generations *generations, struct pipeline *candidate);
+bool generations_may_move(const struct generations *generations); /* all events in flight are counted */
+void generations_promote(struct generations *generations);
+void generations_dismiss(struct generations *generations); /* retired like others when its last event is through */
+
 /* For the pipeline alone. */
 struct generations *generations_create(const struct config *config, struct sluice_error *error);
 void generations_stop_threads(struct generations *generations);
 void generations_destroy(struct generations *generations);
 struct pipeline *generations_current(const struct generations *generations);
-atomic_size_t *generations_free_pins(struct generations *generations); /* of the slot that the next one gets */
+void generations_lend_slot(struct generations *generations, struct pipeline *pipeline); /* the one that it gets */
 /* Whether another generation has the same stage of that kind, or the same workers. */
 bool generations_share(const struct generations *generations, const struct pipeline *pipeline, unsigned kind);
 bool generations_share_crew(const struct generations *generations, const struct pipeline *pipeline);

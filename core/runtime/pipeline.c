@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/candidate.h"
 #include "runtime/dispatcher.h"
 #include "runtime/event_thread.h"
 #include "runtime/flow.h"
@@ -81,6 +82,8 @@ static bool may_take_over(const struct pipeline *pipeline, const struct pipeline
 {
 	if (!previous || !config_same_stage(pipeline->config, previous->config, (enum sluice_kind)kind))
 		return false;
+	if (pipeline->is_candidate) /* both arms are above one store */
+		return kind != SLUICE_KIND_QUEUE;
 	if (kind == SLUICE_KIND_IDEMPOTENCY)
 		return pipeline->instances[SLUICE_KIND_QUEUE] == previous->instances[SLUICE_KIND_QUEUE] &&
 		       pipeline->instances[SLUICE_KIND_PERSIST] == previous->instances[SLUICE_KIND_PERSIST];
@@ -151,14 +154,24 @@ static bool start_queue(struct pipeline *pipeline, const struct pipeline *previo
 	return pipeline->crew != NULL;
 }
 
-static bool create_ticker(struct pipeline *pipeline, struct sluice_error *error)
+/* For all stages, or for those that the pipeline has alone. */
+static bool create_ticker(const struct pipeline *pipeline, bool own, struct ticker **ticker_out,
+                          struct sluice_error *error)
 {
 	struct sluice_stage *stages[KIND_COUNT] = {NULL};
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		stages[kind] = pipeline->instances[kind] ? &pipeline->instances[kind]->stage : NULL;
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		struct instance *instance = pipeline->instances[kind];
+		stages[kind] = instance && (!own || instance->creator == pipeline) ? &instance->stage : NULL;
+	}
 	struct sluice_error cause = {0};
-	pipeline->ticker = ticker_create(stages, &cause);
-	return pipeline->ticker || !cause.text[0] || sluice_error_set(error, "%s", cause.text);
+	*ticker_out = ticker_create(stages, &cause);
+	return *ticker_out || !cause.text[0] || sluice_error_set(error, "%s", cause.text);
+}
+
+static bool create_tickers(struct pipeline *pipeline, struct sluice_error *error)
+{
+	return create_ticker(pipeline, false, &pipeline->ticker, error) &&
+	       (!pipeline->is_candidate || create_ticker(pipeline, true, &pipeline->own_ticker, error));
 }
 
 static bool create_retention(struct pipeline *pipeline, struct sluice_error *error)
@@ -174,6 +187,7 @@ static bool create_retention(struct pipeline *pipeline, struct sluice_error *err
 static void release(struct pipeline *pipeline)
 {
 	const struct generations *shared = pipeline->shared;
+	ticker_destroy(pipeline->own_ticker);
 	ticker_destroy(pipeline->ticker);
 	retention_destroy(pipeline->retention);
 	if (pipeline->crew && !generations_share_crew(shared, pipeline)) {
@@ -188,15 +202,16 @@ static void release(struct pipeline *pipeline)
 }
 
 static struct pipeline *build(struct generations *shared, const struct config *config, struct pipeline *previous,
-                              struct sluice_error *error)
+                              bool is_candidate, struct sluice_error *error)
 {
 	struct pipeline *pipeline = must_calloc(1, sizeof(*pipeline));
 	pipeline->config = config_share(config);
 	pipeline->measures_cpu = config_measures_cpu(config);
 	pipeline->shared = shared;
-	pipeline->pins = generations_free_pins(shared);
+	pipeline->is_candidate = is_candidate;
+	generations_lend_slot(shared, pipeline);
 	if (create_stages(pipeline, previous, error) && start_queue(pipeline, previous, error) &&
-	    create_ticker(pipeline, error) && create_retention(pipeline, error)) {
+	    create_tickers(pipeline, error) && create_retention(pipeline, error)) {
 		for (unsigned kind = 0; kind < KIND_COUNT; kind++)
 			if (pipeline->instances[kind])
 				pipeline->instances[kind]->creator = NULL;
@@ -211,7 +226,7 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 	struct generations *shared = generations_create(config, error);
 	if (!shared)
 		return NULL;
-	struct pipeline *pipeline = build(shared, config, NULL, error);
+	struct pipeline *pipeline = build(shared, config, NULL, false, error);
 	if (!pipeline) {
 		generations_destroy(shared);
 		return NULL;
@@ -224,7 +239,14 @@ struct pipeline *pipeline_create(const struct config *config, struct sluice_erro
 struct pipeline *pipeline_create_next(const struct config *config, struct pipeline *previous,
                                       struct sluice_error *error)
 {
-	return build(previous->shared, config, previous, error);
+	return build(previous->shared, config, previous, false, error);
+}
+
+struct pipeline *pipeline_create_candidate(const struct config *config, struct pipeline *baseline,
+                                           struct sluice_error *error)
+{
+	return candidate_check(config, baseline->config, error) ? build(baseline->shared, config, baseline, true, error)
+	                                                        : NULL;
 }
 
 void pipeline_retire(struct pipeline *pipeline)

@@ -32,6 +32,11 @@ struct pipeline *pipeline_create_next(const struct config *config, struct pipeli
                                       struct sluice_error *error);
 struct generations *pipeline_generations(struct pipeline *pipeline);
 
+/* One that is to take a part of the traffic of `baseline`, for generations_try(). It has a queue of its own and shares what
+ * else is the same. Refuses what would lose the order or the ids of events, or cannot be tried on a part of the traffic. */
+struct pipeline *pipeline_create_candidate(const struct config *config, struct pipeline *baseline,
+                                           struct sluice_error *error);
+
 int64_t pipeline_number(const struct pipeline *pipeline); /* of those published in this process, from 1 */
 
 /* Whether both have the same stage of that kind, with all it knows. */

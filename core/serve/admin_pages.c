@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "serve/canary.h"
 #include "serve/health.h"
 #include "serve/metrics.h"
 #include "serve/open_metrics.h"
@@ -288,49 +289,146 @@ static void post_rollback(struct admin_request *request)
 	begin_change(request, job);
 }
 
+static void get_canary(struct admin_request *request)
+{
+	if (!atomic_load(&request->service->reloader)) {
+		post_not_implemented(request);
+		return;
+	}
+	struct json_writer json = {.out = &request->body};
+	jsonw_object(&json, NULL);
+	canary_write(request->service->canary, &json);
+	jsonw_end_object(&json);
+	buffer_add_text(&request->body, "\n");
+}
+
+struct canary_arguments {
+	struct admin_request *request;
+	const char *weight, *action;
+	bool is_unknown;
+};
+
+static enum MHD_Result take_canary_argument(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct canary_arguments *arguments = context;
+	struct canary_request *canary = &arguments->request->canary;
+	(void)kind;
+	const struct {
+		const char *name, **place;
+	} known[] = {{"do", &arguments->action},
+	             {"weight", &arguments->weight},
+	             {"file", &canary->file},
+	             {"enable", &canary->enable},
+	             {"disable", &canary->disable}};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(name, known[i].name) != 0)
+			continue;
+		arguments->is_unknown |= *known[i].place || !value || !*value;
+		*known[i].place = value;
+		return MHD_YES;
+	}
+	arguments->is_unknown = true;
+	return MHD_YES;
+}
+
+/* Whoever misspells an argument means something else than the page does without it. */
+static const char *refuse_canary(const struct canary_arguments *arguments, struct reload_job *job)
+{
+	static const struct {
+		const char *name;
+		enum reload_kind kind;
+		bool has_weight, has_file;
+	} actions[] = {{"start", RELOAD_CANARY_START, true, true},
+	               {"step", RELOAD_CANARY_STEP, true, false},
+	               {"promote", RELOAD_CANARY_PROMOTE, false, false},
+	               {"abort", RELOAD_CANARY_ABORT, false, false}};
+	const struct canary_request *canary = &arguments->request->canary;
+	const bool has_file = canary->file || canary->enable || canary->disable;
+	if (arguments->is_unknown)
+		return "expected do, weight, file, enable and disable, each with a value and once";
+	if (arguments->weight &&
+	    (!quantity_parse_percent(arguments->weight, &job->weight) || job->weight <= 0 || job->weight >= 1))
+		return "weight: expected a share of the traffic between 0% and 100%, such as 5%";
+	for (size_t i = 0; arguments->action && i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(arguments->action, actions[i].name) != 0)
+			continue;
+		job->kind = actions[i].kind;
+		return (arguments->weight && !actions[i].has_weight) || (has_file && !actions[i].has_file)
+		               ? "do: this takes no weight, file, enable or disable"
+		               : NULL;
+	}
+	return "do: expected start, step, promote or abort";
+}
+
+/* ?do=start&weight=5%&enable=NAME, and so on. */
+static void post_canary(struct admin_request *request)
+{
+	struct canary_arguments arguments = {.request = request};
+	struct reload_job job = {.canary = &request->canary};
+	(void)MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, take_canary_argument, &arguments);
+	const char *refusal = refuse_canary(&arguments, &job);
+	if (refusal)
+		admin_refuse(request, MHD_HTTP_BAD_REQUEST, refusal);
+	else
+		begin_change(request, job);
+}
+
 /* A path that ends in a slash stands for all that begin with it. */
 static const struct route {
 	const char *method, *path;
 	void (*serve)(struct admin_request *request);
 } routes[] = {
-	{"GET", "/metrics", get_metrics},
-	{"GET", "/api/health", get_health},
-	{"GET", "/api/stats", get_stats},
-	{"GET", "/api/pipeline", get_pipeline},
-	{"GET", "/api/lineage/", get_lineage},
-	{"POST", "/api/reload", post_reload},
-	{"POST", "/api/canary", post_not_implemented},
+	{"GET", "/metrics", get_metrics},         {"GET", "/api/health", get_health},
+	{"GET", "/api/stats", get_stats},         {"GET", "/api/pipeline", get_pipeline},
+	{"GET", "/api/lineage/", get_lineage},    {"POST", "/api/reload", post_reload},
+	{"GET", "/api/canary", get_canary},       {"POST", "/api/canary", post_canary},
 	{"POST", "/api/rollback", post_rollback},
 };
-
-static const struct route *find_route(const char *path, const char **rest_out)
-{
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		size_t length = strlen(routes[i].path);
-		bool is_prefix = routes[i].path[length - 1] == '/';
-		if (strncmp(path, routes[i].path, length) != 0 || (is_prefix ? !path[length] : path[length] != '\0'))
-			continue;
-		*rest_out = path + length;
-		return &routes[i];
-	}
-	return NULL;
-}
 
 static bool method_fits(const char *method, const char *wanted)
 {
 	return strcmp(method, wanted) == 0 || (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
+static bool path_fits(const char *path, const char *wanted)
+{
+	const size_t length = strlen(wanted);
+	const bool is_prefix = wanted[length - 1] == '/';
+	return strncmp(path, wanted, length) == 0 && (is_prefix ? path[length] : !path[length]);
+}
+
+/* Of those with that path one with that method, if there is one. */
+static const struct route *find_route(const char *path, const char *method)
+{
+	const struct route *found = NULL;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (path_fits(path, routes[i].path) && (!found || method_fits(method, routes[i].method)))
+			found = &routes[i];
+	return found;
+}
+
+static void allow_methods(struct admin_request *request, const char *path)
+{
+	static const char *const methods[][2] = {{"POST", "POST"}, {"GET", "GET, HEAD"}};
+	const char *allowed = "";
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		const struct route *route = find_route(path, methods[i][0]);
+		if (method_fits(methods[i][0], route->method))
+			allowed = allowed[0] ? "GET, HEAD, POST" : methods[i][1];
+	}
+	http_response_header(&request->response, MHD_HTTP_HEADER_ALLOW, allowed);
+}
+
 void admin_serve(struct admin_request *request, const char *path, const char *method)
 {
-	const struct route *route = find_route(path, &request->rest);
+	const struct route *route = find_route(path, method);
 	if (!route) {
 		admin_refuse(request, MHD_HTTP_NOT_FOUND, "no such path");
 	} else if (!method_fits(method, route->method)) {
-		http_response_header(&request->response, MHD_HTTP_HEADER_ALLOW,
-		                     strcmp(route->method, "GET") == 0 ? "GET, HEAD" : "POST");
+		allow_methods(request, path);
 		admin_refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed");
 	} else {
+		request->rest = path + strlen(route->path);
 		(void)pthread_rwlock_rdlock(&request->service->lock);
 		route->serve(request);
 		(void)pthread_rwlock_unlock(&request->service->lock);

@@ -18,7 +18,8 @@ struct admin_request {
 	struct http_response response;
 	struct buffer body;
 	char request_id[UUID_TEXT_SIZE];
-	struct reload_job job; /* what is left to do before there is a response; RELOAD_NOTHING: it is there */
+	struct canary_request canary; /* of the job */
+	struct reload_job job;        /* what is left to do before there is a response; RELOAD_NOTHING: it is there */
 };
 
 /* Fills the response: the page of that path, or why there is none. */

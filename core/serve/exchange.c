@@ -64,6 +64,7 @@ void exchange_reset(struct exchange *exchange)
 	exchange->entry.credential[0] = '\0';
 	exchange->entry.timed_out = false;
 	exchange->entry.part = exchange->entry.parts = 0;
+	exchange->entry.arm = NULL;
 	exchange->entry.times = (struct event_times){0};
 	exchange->entry.trace = (struct trace_context){.is_sampled = false};
 	exchange->delay_ns = 0;
@@ -128,6 +129,7 @@ static void copy_answer(struct lineage_entry *entry, const struct event_answer *
 	memcpy(entry->spans, answer->spans, sizeof(entry->spans));
 	entry->part = answer->event->part;
 	entry->parts = answer->part_count ? (uint32_t)answer->part_count : answer->event->parts;
+	entry->arm = answer->arm;
 	if (answer->event->credential.data)
 		credential_label(answer->event->credential, entry->credential);
 	entry->message_id_size = (uint16_t)(id.size <= sizeof(entry->message_id) ? id.size : 0);

@@ -26,7 +26,7 @@ struct history {
 	const struct config_request *request;
 	struct state_folder folder; /* all zeros: none */
 	struct history_image now;
-	bool crashed, is_saved;
+	bool crashed, had_canary, is_saved;
 	bool was_latched;                  /* before the last history_go_back() … */
 	struct history_latch latch_before; /* … and by what */
 	struct config *baseline;           /* NULL: no overlay is on, or it cannot be loaded */
@@ -104,6 +104,7 @@ static bool read_state(struct history *history, struct sluice_error *error)
 		const struct yaml_node *latch = yaml_get(top, "rolled_back");
 		history->now.next = number_of(top, "next");
 		history->crashed = is_true(top, "running");
+		history->had_canary = is_true(top, "canary");
 		history->now.is_latched = latch != NULL;
 		history->now.latch.left = number_of(latch, "left");
 		history->now.latch.at_ms = number_of(latch, "at_ms");
@@ -225,6 +226,27 @@ bool history_is_durable(const struct history *history)
 const struct history_latch *history_latch(const struct history *history)
 {
 	return history->now.is_latched ? &history->now.latch : NULL;
+}
+
+bool history_stop(struct history *history, const struct history_latch *latch, struct sluice_error *error)
+{
+	history->now.is_latched = true;
+	history->now.latch = *latch;
+	note_change(history);
+	return history_save(history, BACK_PATIENCE_NS, error);
+}
+
+void history_set_canary(struct history *history, bool is_on)
+{
+	if (history->now.canary == is_on)
+		return;
+	history->now.canary = is_on;
+	note_change(history);
+}
+
+bool history_had_canary(const struct history *history)
+{
+	return history->had_canary;
 }
 
 bool history_crashed(const struct history *history)

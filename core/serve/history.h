@@ -70,6 +70,15 @@ bool history_go_back(struct history *history, int64_t number, const struct confi
 /* All is as it was before history_go_back(), but for the oldest generation, if it had to make room. */
 bool history_withdraw(struct history *history, int64_t number, struct sluice_error *error);
 
+/* Latched without a change: what was tried beside the newest generation was left. False and a sentence if that cannot be
+ * written. */
+bool history_stop(struct history *history, const struct history_latch *latch, struct sluice_error *error);
+
+/* Whether something is tried beside the newest generation; to be saved. A process that starts after a crash meanwhile does not
+ * read the pipeline file. */
+void history_set_canary(struct history *history, bool is_on);
+bool history_had_canary(const struct history *history); /* the last process */
+
 /* Nothing is latched once the next generation is added, and the folder says so from then on. */
 void history_lift(struct history *history);
 

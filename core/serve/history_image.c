@@ -54,6 +54,8 @@ static bool write_state(const struct history_image *image, struct sluice_error *
 	struct json_writer json = {.out = &text};
 	jsonw_object(&json, NULL);
 	jsonw_bool(&json, "running", image->running);
+	if (image->canary)
+		jsonw_bool(&json, "canary", true);
 	jsonw_int(&json, "next", image->next);
 	if (image->is_latched)
 		write_latch(&json, &image->latch);

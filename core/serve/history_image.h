@@ -28,6 +28,7 @@ struct history_entry {
 struct history_image {
 	const struct state_folder *folder;
 	bool running; /* the process that it is of has not ended because it was told to */
+	bool canary;  /* something is tried beside the newest generation */
 	int64_t next; /* number of the generation to come */
 	bool is_latched;
 	struct history_latch latch;

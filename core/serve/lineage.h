@@ -33,6 +33,7 @@ struct lineage_entry {
 	int64_t sent_ns; /* monotonic: the response was sent */
 	struct event_times times;
 	const char *const *spans[KIND_COUNT]; /* their names, by stage; NULL: none */
+	const char *arm;                      /* of a canary; NULL: there was none */
 
 	/* Where requests are traced. */
 	struct trace_context trace;

@@ -58,6 +58,8 @@ void lineage_write_text(const struct lineage_entry *entry, struct buffer *out)
 		buffer_printf(out, "event: %u of %u\n", entry->part + 1, entry->parts);
 	else if (entry->parts > 1)
 		buffer_printf(out, "events: %u\n", entry->parts);
+	if (entry->arm)
+		buffer_printf(out, "  arm: %s\n", entry->arm);
 	for (size_t i = 0; i < count; i++) {
 		buffer_printf(out, "  %s %s: ", i + 1 < count ? "├─" : "└─", steps[i].name);
 		write_time(out, entry, steps[i].at_ns);
@@ -132,6 +134,8 @@ void lineage_write_json(const struct lineage_entry *entry, struct buffer *out)
 		trace_context_id(&entry->trace, trace_id);
 		jsonw_text(&json, "trace_id", trace_id);
 	}
+	if (entry->arm)
+		jsonw_text(&json, "arm", entry->arm);
 	jsonw_int(&json, "status", entry->status);
 	jsonw_text(&json, "outcome", entry->timed_out ? "timed_out" : event_outcome_names[entry->outcome]);
 	jsonw_text(&json, "received_at", received);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory_limit.h"
+#include "serve/canary.h"
 #include "serve/observation.h"
 
 static void head(struct buffer *out, const char *name, const char *type, const char *help)
@@ -315,6 +316,8 @@ void metrics_write(struct service *service, struct buffer *out)
 	write_credentials(&service->credentials, out);
 	write_observation(service, out);
 	write_exports(service->exporter, out);
+	if (atomic_load(&service->reloader))
+		canary_write_metrics(service->canary, out);
 	write_value(out, "webhook_log_lines_dropped_total", "counter",
 	            "Log lines dropped because nobody read them or the disk was full.", (double)log_dropped());
 	write_info(service, out);

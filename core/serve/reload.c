@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/canary.h"
+#include "serve/canary_change.h"
 #include "serve/guard.h"
 #include "serve/history.h"
 #include "serve/reload_result.h"
@@ -51,8 +53,9 @@ struct reloader {
 	bool stopping;
 	atomic_bool refusing;
 	int64_t retiring_since_ns;
-	int64_t write_at_ns; /* the thread's */
-	struct guard guard;  /* the thread's */
+	int64_t write_at_ns;   /* the thread's */
+	struct guard guard;    /* the thread's */
+	struct canary *canary; /* the thread's */
 };
 
 static void fail(struct reload_result *result, int status, const struct sluice_error *error)
@@ -62,16 +65,9 @@ static void fail(struct reload_result *result, int status, const struct sluice_e
 	log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", error->text));
 }
 
-/* So that pages can show it. */
 static void show_latch(struct reloader *reloader)
 {
-	struct service *service = reloader->service;
-	const struct history_latch *latch = history_latch(reloader->history);
-	(void)pthread_rwlock_wrlock(&service->lock);
-	service->is_rolled_back = latch != NULL;
-	if (latch)
-		service->rolled_back = *latch;
-	(void)pthread_rwlock_unlock(&service->lock);
+	service_show_latch(reloader->service, history_latch(reloader->history));
 }
 
 static bool goes_back(struct reload_job job)
@@ -232,6 +228,36 @@ static void look_again(struct reloader *reloader, int64_t pause_ns)
 	(void)pthread_cond_timedwait(&reloader->changed, &reloader->lock, &until);
 }
 
+static struct canary_change canary_of(struct reloader *reloader)
+{
+	return (struct canary_change){
+		.service = reloader->service,
+		.server = reloader->server,
+		.request = reloader->request,
+		.history = reloader->history,
+		.canary = reloader->canary,
+		.refusing = &reloader->refusing,
+	};
+}
+
+/* With the lock, which is let go meanwhile. */
+static void look_at_canary(struct reloader *reloader)
+{
+	const struct canary_change canary = canary_of(reloader);
+	const enum canary_phase before = canary_phase(reloader->canary);
+	(void)pthread_mutex_unlock(&reloader->lock);
+	canary_change_look(&canary);
+	(void)pthread_mutex_lock(&reloader->lock);
+	if (canary_phase(reloader->canary) != before)
+		reloader->retiring_since_ns = clock_now_ns();
+}
+
+/* It goes on by itself, and will not be there any more. */
+static bool ends(enum canary_phase phase)
+{
+	return phase == CANARY_PROMOTED || phase == CANARY_LEAVING;
+}
+
 /* With the lock, which is let go meanwhile. The way back does not wait for events that the generation before still has: its
  * store may be what hangs. */
 static bool wait_for_retirement(struct reloader *reloader, bool goes_back, struct sluice_error *error)
@@ -241,6 +267,9 @@ static bool wait_for_retirement(struct reloader *reloader, bool goes_back, struc
 		(void)pthread_mutex_unlock(&reloader->lock);
 		bool is_alone = retire(reloader);
 		(void)pthread_mutex_lock(&reloader->lock);
+		if (ends(canary_phase(reloader->canary)))
+			look_at_canary(reloader);
+		is_alone = is_alone && canary_phase(reloader->canary) == CANARY_NONE;
 		if (is_alone || (goes_back && generations_have_room(reloader->service->generations)))
 			return true;
 		if (clock_now_ns() >= until_ns || atomic_load(&reloader->refusing))
@@ -251,19 +280,50 @@ static bool wait_for_retirement(struct reloader *reloader, bool goes_back, struc
 	                        generations_left(reloader->service->generations));
 }
 
+/* Whoever goes back leaves a canary as well; nothing else is changed beside one, nor does one begin under a guard. */
+static bool makes_way(struct reloader *reloader, struct reload_job job, struct reload_result *result)
+{
+	const enum canary_phase phase = canary_phase(reloader->canary);
+	const char *obstacle = NULL;
+	if (job.kind == RELOAD_CANARY_START && reloader->guard.until_ns)
+		obstacle = "a guard looks at the last change: try again when it has passed";
+	else if (!goes_back(job) && !canary_change_is(job) && phase != CANARY_NONE && !ends(phase))
+		obstacle = "a canary is on: promote or abort it first";
+	if (goes_back(job) && phase != CANARY_NONE && phase != CANARY_LEAVING) {
+		canary_leave(reloader->canary, NULL);
+		log_event(SLUICE_LOG_WARN, NULL, "canary_aborted", sluice_text("reason", "rollback"));
+	}
+	if (!obstacle)
+		return true;
+	result->status = STATUS_LATCHED;
+	(void)sluice_error_set(&result->error, "%s", obstacle);
+	return false;
+}
+
+static bool waits(struct reloader *reloader, struct reload_job job)
+{
+	const enum canary_phase phase = canary_phase(reloader->canary);
+	return !canary_change_is(job) || (job.kind == RELOAD_CANARY_START && (phase == CANARY_NONE || ends(phase)));
+}
+
 /* With the lock. */
 static void run_task(struct reloader *reloader)
 {
 	struct task *task = reloader->first;
+	const struct reload_job job = task->job;
 	struct reload_result result = {.status = STATUS_UNAVAILABLE};
 	if (atomic_load(&reloader->refusing))
 		(void)sluice_error_set(&result.error, SHUTTING_DOWN);
-	else if (!wait_for_retirement(reloader, goes_back(task->job), &result.error))
+	else if (!makes_way(reloader, job, &result) ||
+	         (waits(reloader, job) && !wait_for_retirement(reloader, goes_back(job), &result.error)))
 		log_event(SLUICE_LOG_ERROR, NULL, "reload_failed", sluice_text("reason", result.error.text));
 	const bool goes_on = !result.error.text[0];
 	(void)pthread_mutex_unlock(&reloader->lock);
-	if (goes_on)
-		change(reloader, task->job, NULL, &result);
+	const struct canary_change canary = canary_of(reloader);
+	if (goes_on && canary_change_is(job))
+		canary_change(&canary, job, &result);
+	else if (goes_on)
+		change(reloader, job, NULL, &result);
 	if (task->done)
 		task->done(task->context, &result);
 	buffer_finish(&result.body);
@@ -349,7 +409,12 @@ static void *run(void *argument)
 			keep_writing(reloader);
 		if (reloader->guard.until_ns)
 			look_at_guard(reloader);
-		if (!is_alone)
+		const enum canary_phase phase = canary_phase(reloader->canary);
+		if (phase != CANARY_NONE && !atomic_load(&reloader->refusing))
+			look_at_canary(reloader);
+		if (phase == CANARY_RUNNING)
+			look_again(reloader, CANARY_LOOK_MS * NS_PER_MS);
+		else if (!is_alone || phase != CANARY_NONE)
 			look_again(reloader, LOOK_MS * NS_PER_MS);
 		else if (reloader->guard.until_ns)
 			look_again(reloader, GUARD_LOOK_MS * NS_PER_MS);
@@ -369,6 +434,7 @@ struct reloader *reloader_start(const struct reloader_setup *setup, struct sluic
 	reloader->request = setup->request;
 	reloader->history = setup->history;
 	reloader->started = config_share(setup->service->config);
+	reloader->canary = setup->service->canary = canary_create(setup->service);
 	setup->service->ask_reloader = reloader_ask;
 	show_latch(reloader);
 	(void)pthread_mutex_init(&reloader->lock, NULL);
@@ -453,6 +519,8 @@ void reloader_free(struct reloader *reloader)
 		return;
 	(void)pthread_cond_destroy(&reloader->changed);
 	(void)pthread_mutex_destroy(&reloader->lock);
+	reloader->service->canary = NULL;
+	canary_destroy(reloader->canary);
 	config_free((struct config *)(uintptr_t)reloader->started);
 	free(reloader);
 }

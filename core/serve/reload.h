@@ -22,6 +22,11 @@ struct reloader;
 struct server;
 struct service;
 
+/* What the candidate is: another file, or what serves with other overlays; without either, the pipeline file. NULL: not said. */
+struct canary_request {
+	const char *file, *enable, *disable;
+};
+
 struct reload_job {
 	enum reload_kind {
 		RELOAD_NOTHING,
@@ -29,9 +34,15 @@ struct reload_job {
 		RELOAD_LIFT,     /* the same, and whoever went back has lifted that */
 		RELOAD_BACK,     /* an earlier generation; latched */
 		RELOAD_BASELINE, /* what serves, without any overlay; latched */
+		RELOAD_CANARY_START,
+		RELOAD_CANARY_STEP,
+		RELOAD_CANARY_PROMOTE,
+		RELOAD_CANARY_ABORT,
 	} kind;
 	int64_t number;   /* BACK: of the generation; 0: the one before */
 	int64_t guard_ns; /* FILE: how long a guard looks at it, and goes back if it trips (serve/guard.h); 0: none */
+	double weight;    /* CANARY_START, CANARY_STEP: its share of the traffic; 0: the next of the ramp */
+	const struct canary_request *canary; /* CANARY_START; there until it is done */
 };
 
 /* What came of it: an HTTP status, and JSON, or a sentence where the status is not 200. */

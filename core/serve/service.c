@@ -100,6 +100,15 @@ void service_follow(struct service *service, struct pipeline *pipeline)
 	atomic_store(&service->listen, listen_settings_keep(&service->listen_settings, &config->listen));
 }
 
+void service_show_latch(struct service *service, const struct history_latch *latch)
+{
+	(void)pthread_rwlock_wrlock(&service->lock);
+	service->is_rolled_back = latch != NULL;
+	if (latch)
+		service->rolled_back = *latch;
+	(void)pthread_rwlock_unlock(&service->lock);
+}
+
 void service_log_generation(const struct service *service)
 {
 	const struct config *config = service->config;

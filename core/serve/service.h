@@ -23,6 +23,7 @@
 #include "serve/stats.h"
 #include "trace/trace.h"
 
+struct canary;
 struct reloader;
 
 enum { SERVICE_STATUS_MAX = 600 };
@@ -43,6 +44,7 @@ struct service {
 	int64_t started_ns, started_wall_ns;
 	_Atomic(struct reloader *) reloader; /* NULL: the pipeline stays as it is */
 	reload_ask_fn ask_reloader;          /* set before it */
+	struct canary *canary;               /* likewise */
 
 	/* What runs. Who changes it writes under the lock; who shows it reads, beside others who read. */
 	pthread_rwlock_t lock;
@@ -73,6 +75,9 @@ bool service_export(struct service *service, const struct config *config, const 
 
 /* From here on this pipeline is what is shown, and its settings are in use. With the lock, to write. */
 void service_follow(struct service *service, struct pipeline *pipeline);
+
+/* So that pages can show it; NULL: nothing is latched. */
+void service_show_latch(struct service *service, const struct history_latch *latch);
 
 /* Says in the log which pipeline serves, and what is questionable about its settings. */
 void service_log_generation(const struct service *service);

@@ -29,7 +29,7 @@ _sluice() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags= takes= operands= files=
 	local values= each choices= head=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run check stages schema status reload rollback lineage dead listen providers prune new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run check stages schema status reload rollback canary lineage dead listen providers prune new-stage manual generate replay verify analyze compare gate evidence audit report conform --help --version" -- "$word"))
 		return
 	fi
 	! declare -F "_sluice_${COMP_WORDS[1]}" >/dev/null || "_sluice_${COMP_WORDS[1]}"
@@ -68,6 +68,7 @@ _sluice_schema() { flags="--stage-path --json --log-level --log-format --help" t
 _sluice_status() { flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_reload() { flags="--guard --admin --json --log-level --log-format --help" takes="--guard --admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_rollback() { flags="--baseline --lift --admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
+_sluice_canary() { flags="--weight --enable --disable --admin --json --log-level --log-format --help" takes="--weight --enable --disable --admin --log-level --log-format" values="--enable=OVERLAYS|none|file --disable=OVERLAYS|none|file --log-level=debug|info|warn|error --log-format=text|json" operands="plan start status step promote abort" files='*.yaml'; }
 _sluice_lineage() { flags="--admin --json --log-level --log-format --help" takes="--admin --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }
 _sluice_dead() { flags="--enable --disable --set --stage-path --json --log-level --log-format --help" takes="--enable --disable --set --stage-path --log-level --log-format" values="--enable=OVERLAYS --disable=OVERLAYS|all --log-level=debug|info|warn|error --log-format=text|json" operands="list show replay drop" files='*.yaml'; }
 _sluice_listen() { flags="--output --log-level --log-format --help" takes="--output --log-level --log-format" values="--log-level=debug|info|warn|error --log-format=text|json"; }

@@ -250,7 +250,7 @@ static const char *state_folder(const char *option, struct arena *arena)
 }
 
 /* What serves is the pipeline file: unless somebody went back to an earlier generation and nobody has lifted that, or the
- * last process crashed and the file is broken since. */
+ * last process crashed and the file is broken since, or something was being tried. */
 static struct config *choose_config(struct run *run, struct sluice_error *error)
 {
 	const struct history_latch *latch = history_latch(run->history);
@@ -267,13 +267,17 @@ static struct config *choose_config(struct run *run, struct sluice_error *error)
 				(long long)latch->left, cause.text);
 		return config;
 	}
-	struct config *config = config_load(run->request, error);
+	const bool was_trying = history_crashed(run->history) && history_had_canary(run->history);
+	struct config *config = was_trying ? NULL : config_load(run->request, error);
+	if (was_trying)
+		(void)sluice_error_set(error, "the last process ended in the middle of a canary");
 	if (config || !history_crashed(run->history))
 		return config;
 	config = history_find(run->history, HISTORY_LAST, NULL, &cause);
 	if (config)
 		log_event(SLUICE_LOG_ERROR, NULL, "started_last_good", sluice_text("reason", error->text),
-		          sluice_text("hint", "mend the pipeline file, then `sluice reload`"));
+		          sluice_text("hint", was_trying ? "`sluice reload` serves the pipeline file"
+		                                         : "mend the pipeline file, then `sluice reload`"));
 	if (config)
 		*error = (struct sluice_error){0};
 	return config;

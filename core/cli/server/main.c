@@ -15,6 +15,7 @@ const struct subcommand sluice_subcommands[] = {
 	{"status", cmd_status, "show what a running server is doing"},
 	{"reload", cmd_reload, "read the pipeline of a running server again, losing no request"},
 	{"rollback", cmd_rollback, "let a running server go back to an earlier generation, or to no overlay"},
+	{"canary", cmd_canary, "try a change on a share of a running server's traffic, with guards"},
 	{"lineage", cmd_lineage, "show where the time of one request went"},
 	{"dead", cmd_dead, "list, show, store again or forget events that the store refused"},
 	{"listen", cmd_listen, "write a pipeline for a known sender, with what to enter at its side"},
