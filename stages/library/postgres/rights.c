@@ -42,7 +42,8 @@ static bool check_grants(struct connection *connection, enum rights rights, stru
 		return false;
 	if (!grants[0])
 		return true;
-	return sluice_error_set(error, "url: the database role lacks rights; have an owner or a superuser run: %s",
+	return sluice_error_set(error, "url: the database role lacks rights; %shave an owner or a superuser run: %s",
+	                        rights == RIGHTS_MAKE_TABLES ? "set `schema:` to a schema that the role owns, or " : "",
 	                        grants);
 }
 
