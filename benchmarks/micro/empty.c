@@ -11,7 +11,14 @@ static void store_batch(struct sluice_stage *stage, struct sluice_batch *batch)
 		batch->verdicts[i] = SLUICE_PASS;
 }
 
-static const struct sluice_persist_ops ops = {.store = store_batch};
+static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
+                 struct sluice_error *error)
+{
+	(void)stage, (void)after_id, (void)each, (void)context, (void)error;
+	return true;
+}
+
+static const struct sluice_persist_ops ops = {.store = store_batch, .scan = scan};
 #else
 static enum sluice_verdict process(struct sluice_stage *stage, struct sluice_event *event)
 {

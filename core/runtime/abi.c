@@ -140,6 +140,21 @@ static const char *missing_function(const struct sluice_stage_ops *ops)
 	return NULL;
 }
 
+/* What was acknowledged as stored can be read again; a stage that keeps nothing says so. */
+static bool can_be_read(const struct sluice_stage_ops *ops, struct sluice_error *error)
+{
+	const struct sluice_write_only *write_only = abi_write_only(ops);
+	bool has_scan = ops->of.persist->scan != NULL;
+	if (has_scan && write_only)
+		return sluice_error_set(error, "has scan() and declares SLUICE_WRITE_ONLY: choose one");
+	if (!has_scan && !write_only)
+		return sluice_error_set(error, "has no scan(), so nobody could verify what it has stored: write one, or "
+		                               "declare SLUICE_WRITE_ONLY if it keeps nothing that could be read");
+	if (write_only && (!write_only->where || !*write_only->where))
+		return sluice_error_set(error, "declares SLUICE_WRITE_ONLY without saying where the events go");
+	return true;
+}
+
 static bool functions_fit(const struct sluice_stage_ops *ops, struct sluice_error *error)
 {
 	const char *missing = missing_function(ops);
@@ -148,7 +163,7 @@ static bool functions_fit(const struct sluice_stage_ops *ops, struct sluice_erro
 		                        kind_names[ops->kind]);
 	if (ops->kind == SLUICE_KIND_QUEUE && (ops->of.queue->flags & SLUICE_QUEUE_DURABLE) && !ops->of.queue->recover)
 		return sluice_error_set(error, "declares itself durable but has no recover()");
-	return true;
+	return ops->kind != SLUICE_KIND_PERSIST || can_be_read(ops, error);
 }
 
 process_fn abi_process(const struct sluice_stage_ops *ops)
@@ -180,6 +195,11 @@ const struct sluice_dead_letters *abi_dead_letters(const struct sluice_stage_ops
 const struct sluice_store_retention *abi_retention(const struct sluice_stage_ops *ops)
 {
 	return ops->kind == SLUICE_KIND_PERSIST ? sluice_extension_find(ops->extensions, SLUICE_STORE_RETENTION) : NULL;
+}
+
+const struct sluice_write_only *abi_write_only(const struct sluice_stage_ops *ops)
+{
+	return ops->kind == SLUICE_KIND_PERSIST ? sluice_extension_find(ops->extensions, SLUICE_WRITE_ONLY) : NULL;
 }
 
 const struct sluice_store_maintenance *abi_maintenance(const struct sluice_stage_ops *ops)

@@ -44,6 +44,9 @@ const struct sluice_dead_letters *abi_dead_letters(const struct sluice_stage_ops
 /* The store's function for removing old events, or NULL. */
 const struct sluice_store_retention *abi_retention(const struct sluice_stage_ops *ops);
 
+/* What a store declares that keeps nothing readable, or NULL. */
+const struct sluice_write_only *abi_write_only(const struct sluice_stage_ops *ops);
+
 /* The store's maintenance functions, or NULL. */
 const struct sluice_store_maintenance *abi_maintenance(const struct sluice_stage_ops *ops);
 

@@ -358,6 +358,13 @@ static bool check_ack(const struct load *load)
 	if (config->ack == ACK_STORED && !config->stages[SLUICE_KIND_PERSIST].present)
 		return yaml_fail(place, load->error,
 		                 "ack: stored requires a persist stage; add one, such as `- persist: sqlite`");
+	const struct stage_config *persist = &config->stages[SLUICE_KIND_PERSIST];
+	const struct sluice_write_only *write_only = persist->present ? abi_write_only(&persist->plugin->ops) : NULL;
+	if (config->ack == ACK_STORED && write_only)
+		return yaml_fail(
+			place, load->error,
+			"ack: stored requires a store that can be read, and persist/%s hands events on, %s; write `ack: queued` and use a durable queue, or use another store",
+			persist->plugin->ops.name, write_only->where);
 	if (config->ack == ACK_QUEUED && !queue->present)
 		return yaml_fail(place, load->error,
 		                 "ack: queued requires a durable queue stage; add one, or write `ack: stored`");

@@ -457,6 +457,13 @@ static void done(struct sluice_stage *stage, struct sluice_event *event, enum sl
 	(void)stage, (void)event, (void)verdict;
 }
 
+static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
+                 struct sluice_error *error)
+{
+	(void)stage, (void)after_id, (void)each, (void)context, (void)error;
+	return true;
+}
+
 static bool on_store(struct sluice_stage *stage, struct sluice_error *error)
 {
 	(void)stage, (void)error;
@@ -481,9 +488,12 @@ static const struct sluice_parse_ops no_parse;
 static const struct sluice_queue_ops no_done = {.put = process, .take = take};
 static const struct sluice_queue_ops no_recover = {
 	.put = process, .take = take, .done = done, .flags = SLUICE_QUEUE_DURABLE};
-static const struct sluice_persist_ops no_store, persist = {.store = store};
+static const struct sluice_persist_ops no_store, persist = {.store = store, .scan = scan}, no_scan = {.store = store};
 static const struct sluice_store_maintenance dropping = {.drop = on_store};
 static const struct sluice_extension extensions[] = {{SLUICE_STORE_MAINTENANCE, &dropping}, SLUICE_EXTENSION_END};
+static const struct sluice_write_only to_nobody = {.where = "to nobody"}, to_nowhere;
+static const struct sluice_extension sink[] = {{SLUICE_WRITE_ONLY, &to_nobody}, SLUICE_EXTENSION_END};
+static const struct sluice_extension silent_sink[] = {{SLUICE_WRITE_ONLY, &to_nowhere}, SLUICE_EXTENSION_END};
 
 #define NAMED .name = "x", .version = "1", .summary = "x"
 #define AUTH .kind = SLUICE_KIND_AUTH, .of.auth = &auth, NAMED
@@ -504,6 +514,12 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		{{QUEUE(no_done)}, "has no done(), which a stage of kind queue must have"},
 		{{QUEUE(no_recover)}, "declares itself durable but has no recover()"},
 		{{PERSIST(no_store)}, "has no store(), which a stage of kind persist must have"},
+		{{PERSIST(no_scan)},
+	         "has no scan(), so nobody could verify what it has stored: write one, or declare "
+	         "SLUICE_WRITE_ONLY if it keeps nothing that could be read"},
+		{{PERSIST(persist), .extensions = sink}, "has scan() and declares SLUICE_WRITE_ONLY: choose one"},
+		{{PERSIST(no_scan), .extensions = silent_sink},
+	         "declares SLUICE_WRITE_ONLY without saying where the events go"},
 		{{PERSIST(persist), .spans = (const char *const[]){"a", "b", "c", "d", "e", NULL}},
 	         "declares 5 spans: at most 4 can be timed"},
 		{{AUTH, OPTIONS(NUMBER(.help = "x"))}, "has an option without a name"},
@@ -551,6 +567,16 @@ START_TEST(test_table_that_breaks_a_rule_is_refused)
 		ck_assert_msg(!abi_check(&ops, &error), "case %zu was taken: %s", i, cases[i].sentence);
 		ck_assert_str_eq(error.text, cases[i].sentence);
 	}
+}
+END_TEST
+
+START_TEST(test_store_that_says_it_keeps_nothing_needs_no_scan)
+{
+	static const struct sluice_option no_options[] = {SLUICE_OPTION_END};
+	struct sluice_error error = {0};
+	ck_assert_msg(abi_check(&(struct sluice_stage_ops){PERSIST(no_scan), .options = no_options, .extensions = sink},
+	                        &error),
+	              "%s", error.text);
 }
 END_TEST
 
@@ -625,7 +651,8 @@ START_TEST(test_copy_of_a_table_points_to_the_copy_of_its_kind)
 	ck_assert_msg(abi_copy(&copy, &kind, &ops, ops.size, &error), "%s", error.text);
 	ck_assert_ptr_eq(copy.of.persist, &kind.persist);
 	ck_assert(copy.of.persist->store == store);
-	ck_assert(!copy.of.persist->scan);
+	ck_assert(copy.of.persist->scan == scan);
+	ck_assert(!copy.of.persist->audit_scan);
 	abi_finish(&copy);
 }
 END_TEST
@@ -668,6 +695,7 @@ static Suite *suite(void)
 	suite_add_tcase(suite, files);
 	TCase *tables = tcase_create("tables");
 	tcase_add_test(tables, test_table_that_breaks_a_rule_is_refused);
+	tcase_add_test(tables, test_store_that_says_it_keeps_nothing_needs_no_scan);
 	tcase_add_test(tables, test_table_of_impossible_size_is_refused);
 	tcase_add_test(tables, test_table_of_a_kind_that_does_not_fit_is_refused);
 	tcase_add_test(tables, test_copy_of_a_table_points_to_the_copy_of_its_kind);

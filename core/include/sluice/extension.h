@@ -142,6 +142,17 @@ struct sluice_store_retention {
 };
 
 /*
+ * persist: declares that the stage keeps nothing that could be read again, since it hands events on. A persist stage has
+ * scan() or this. Nobody can verify what it has stored, so `ack: stored` is refused: a durable queue before it, and
+ * `ack: queued`, keep the events until it has passed them.
+ */
+#define SLUICE_WRITE_ONLY "sluice.write-only/1"
+
+struct sluice_write_only {
+	const char *where; /* a phrase that says where the events go: "to the topic of a broker" */
+};
+
+/*
  * queue: what a durable queue has, so that its backlog is delivered also when a pipeline no longer uses it. `config` has
  * passed check().
  */

@@ -147,7 +147,8 @@ struct sluice_persist_ops {
 	 * fails its neighbours. After RETRY for one event all later ones of its stream get RETRY too and are not stored:
 	 * what is tried again must not be overtaken. */
 	void (*store)(struct sluice_stage *stage, struct sluice_batch *batch);
-	/* Every stored event with id > after_id, by id. May be NULL: then nothing can be verified. */
+	/* Every stored event with id > after_id, by id. May be NULL in a stage that declares SLUICE_WRITE_ONLY, which cannot
+	 * stand behind `ack: stored`. */
 	bool (*scan)(struct sluice_stage *stage, int64_t after_id, sluice_record_fn each, void *context,
 	             struct sluice_error *error);
 	/* Every row of the audit trail, writer by writer, each by position. May be NULL. */
