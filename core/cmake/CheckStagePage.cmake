@@ -1,4 +1,5 @@
-# Run with `cmake -P`: whether PAGE names every function of the tables in HEADERS, and every function and macro there.
+# Run with `cmake -P`: whether PAGE names every function of the tables in HEADERS, and every function and macro there; and of
+# each kind the members that RULES, the source that loads a stage, requires.
 
 file(READ "${PAGE}" page)
 string(REPLACE "\\-" "-" page "${page}")
@@ -21,4 +22,26 @@ foreach(header IN LISTS headers)
 endforeach()
 if(missing)
   message(FATAL_ERROR "${PAGE} does not name: ${missing}")
+endif()
+
+string(REGEX MATCH "\\.SS Members that each kind must have.*\\.SS Every stage" section "${page}")
+string(REGEX REPLACE "[^a-z_]+" " " section "${section}")
+file(READ "${RULES}" rules)
+string(REGEX MATCH "missing_function\\(.*can_be_read" rules "${rules}")
+string(REGEX MATCHALL "case SLUICE_KIND_[A-Z]+|\"[a-z_]+\"" words "${rules}")
+set(place 0)
+set(count 0)
+foreach(word IN LISTS words)
+  string(REGEX REPLACE "case SLUICE_KIND_|\"" "" word "${word}")
+  string(TOLOWER "${word}" word)
+  string(SUBSTRING "${section}" ${place} -1 rest) # they stand in the same order
+  string(FIND "${rest}" " ${word} " at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "${PAGE}: of the members that each kind must have, ${word} is missing, or not in its place")
+  endif()
+  math(EXPR place "${place} + ${at}")
+  math(EXPR count "${count} + 1")
+endforeach()
+if(count LESS 12) # five kinds, and seven members
+  message(FATAL_ERROR "${RULES}: expected the members that are required in missing_function(), found ${count} words")
 endif()

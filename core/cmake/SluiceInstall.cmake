@@ -16,6 +16,10 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/pipelines" DESTINATION "${CMAKE_INSTALL
 install(FILES "${PROJECT_SOURCE_DIR}/core/package/grafana/sluice.json" DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice/grafana")
 install(FILES "${PROJECT_SOURCE_DIR}/core/package/prometheus/sluice.rules.yml"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice/prometheus")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/benchmarks/gates" DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice")
+# The guides, the formats of files (docs/internals) and the examples, so that a page that is installed names none that is not.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/" DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.md" PATTERN "*.rs"
+  PATTERN "man" EXCLUDE)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/CHANGELOG.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/sluice-config.cmake.in" "${PROJECT_BINARY_DIR}/sluice-config.cmake"

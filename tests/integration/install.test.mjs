@@ -1,9 +1,9 @@
 // What is installed is enough: the program finds its stages from where it stands, and an author of a stage needs nothing else.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { after, before } from 'node:test';
 
 import { makeDirectory } from './support/cleanup.mjs';
@@ -50,6 +50,48 @@ test('everything is below the prefix: headers, pages, completion, pipelines', as
   assert.ok((await have('share/man/man5')).includes('sluice-pipeline.5'));
   assert.ok((await have('share/man/man3')).includes('sluice-stage.3'));
   assert.ok((await have('share/sluice/pipelines')).includes('quickstart.yaml'));
+  assert.ok((await have('share/sluice/gates')).includes('gate-a.yaml'));
+  assert.ok((await have('share/doc/sluice')).includes('writing-a-stage.md'));
+  assert.ok((await have('share/doc/sluice/internals')).includes('run-directory.md'));
+});
+
+test('an example gate judges a run as it is installed', async () => {
+  for (const name of await readdir(join(prefix, 'share/sluice/gates'))) {
+    const { code, stderr } = await execute(program, ['gate', join(place, 'no-run'), join(prefix, 'share/sluice/gates', name)]);
+    assert.equal(code, 2); // for there is no run, and not for the gate
+    assert.match(stderr, /no-run/, name);
+  }
+});
+
+// A path in a manual page is one of the reader's own, or of something that is installed below share/sluice.
+const ours = /(?<![\w./-])(?:benchmarks|core|docs|gates|pipelines|plugins|stages|tests)\/[\w./-]*\w/g;
+
+test('manual pages name no file that is not installed', async () => {
+  let count = 0;
+  for (const section of ['man1', 'man3', 'man5']) {
+    for (const page of await readdir(join(prefix, 'share/man', section))) {
+      const text = (await readFile(join(prefix, 'share/man', section, page), 'utf8')).replaceAll('\\-', '-');
+      for (const [path] of text.matchAll(ours)) {
+        await assert.doesNotReject(access(join(prefix, 'share/sluice', path)), `${page}: ${path}`);
+        count++;
+      }
+      for (const [, name] of text.matchAll(/([\w-]+\.md)/g))
+        await assert.doesNotReject(access(join(prefix, 'share/doc/sluice', name)), `${page}: ${name}`);
+    }
+  }
+  assert.ok(count > 3, `${count} paths`);
+});
+
+test('links between installed guides lead to what is installed', async () => {
+  const folder = join(prefix, 'share/doc/sluice');
+  for (const page of (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.md'))) {
+    const text = await readFile(join(folder, page), 'utf8');
+    for (const [, link] of text.matchAll(/\]\((?![a-z]+:)([^)#]+\.md)[^)]*\)/g)) {
+      const target = join(folder, dirname(page), link);
+      if (!target.startsWith(folder)) continue; // of the source tree
+      await assert.doesNotReject(access(target), `${page}: ${link}`);
+    }
+  }
 });
 
 for (const kind of kinds) {

@@ -109,7 +109,7 @@ int cmd_gate(int argc, char **argv)
 			"PROCEED (clean, go on to the next test), 11 CONDITIONAL (a target missed, not certified or not "
 			"measured), 12 FLAG (unlikely to meet a target, or a trade-off), 30 INVALID (the run was not "
 			"what the gate requires).",
-		.example = "sluice gate run-1/ benchmarks/gates/final-30k.yaml --baseline compare-1/",
+		.example = "sluice gate run-1/ gates/final-30k.yaml --baseline compare-1/",
 		.flags = flags,
 		.common = FLAGS_JSON,
 		.operands_min = 2,

@@ -1,0 +1,21 @@
+# Run with `cmake -P`: whether SOURCE, a stage in Rust, is compiled by RUSTC in WORK and conforms by SLUICE. Without a compiler
+# that runs the test is skipped.
+set(version 1)
+if(RUSTC)
+  execute_process(COMMAND "${RUSTC}" --version RESULT_VARIABLE version OUTPUT_QUIET ERROR_QUIET)
+endif()
+if(NOT version EQUAL 0)
+  message("skipped: there is no rustc here, so ${SOURCE} was not compiled")
+  return()
+endif()
+file(MAKE_DIRECTORY "${WORK}")
+get_filename_component(name "${SOURCE}" NAME_WE)
+execute_process(COMMAND "${RUSTC}" --edition 2021 --crate-type cdylib -O -C panic=abort -D warnings -A dead_code -o "${WORK}/${name}.so" "${SOURCE}"
+  RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "rustc: ${status}")
+endif()
+execute_process(COMMAND "${SLUICE}" conform "${WORK}/${name}.so" --set tokens=conform-token,other-token --quick RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "sluice conform: ${status}")
+endif()
