@@ -3,6 +3,7 @@
  */
 #include "conform/bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +215,39 @@ char *bench_observe(struct bench *bench)
 	if (bench->ops->observe)
 		bench->ops->observe(&bench->stage, &observation.pub);
 	return buffer_take(&observation.text);
+}
+
+struct search {
+	struct sluice_observer pub; /* must be first */
+	const char *name, *label_value;
+	double value;
+};
+
+static void compare_gauge(struct sluice_observer *observer, const char *name, const char *label,
+                          const char *label_value, double value, const char *help)
+{
+	struct search *search = (struct search *)(void *)observer;
+	(void)label, (void)help;
+	bool has_label = search->label_value ? label_value && strcmp(label_value, search->label_value) == 0
+	                                     : !label_value;
+	if (strcmp(name, search->name) == 0 && has_label)
+		search->value = value;
+}
+
+static void ignore_unhealthy(struct sluice_observer *observer, const char *reason)
+{
+	(void)observer, (void)reason;
+}
+
+double bench_gauge(struct bench *bench, const char *name, const char *label_value)
+{
+	struct search search = {.pub = {.gauge = compare_gauge, .unhealthy = ignore_unhealthy},
+	                        .name = name,
+	                        .label_value = label_value,
+	                        .value = NAN};
+	if (bench->ops->observe)
+		bench->ops->observe(&bench->stage, &search.pub);
+	return search.value;
 }
 
 const struct sluice_store_maintenance *bench_maintenance(const struct sluice_stage_ops *ops)

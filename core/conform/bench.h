@@ -36,6 +36,12 @@ void bench_on_breach(void (*breach)(const char *sentence));
 void bench_set_clock(int64_t wall_ns);
 void bench_advance_clock(int64_t ns);
 
+/* The wall clock is set forward, or back, also for those who ask the system instead of the host; the monotonic one stands. */
+void bench_jump_clock(int64_t ns);
+
+/* The monotonic clock begins anew, as where the machine was started again. No stage is open. */
+void bench_restart_clock(void);
+
 /* From now on what sluice_alloc() gives is not zero, no NUL follows what is not the body, and values of headers end at the
  * end of their pages. */
 void bench_be_strict(void);
@@ -88,6 +94,9 @@ unsigned bench_resumes(const struct sluice_event *event);
 
 /* Gauges as lines "name{label="value"} 1 # help" and, if it says so, "unhealthy: reason"; the caller frees it. */
 char *bench_observe(struct bench *bench);
+/* The gauge as observe() shows it now; `label_value` may be NULL. NAN: it does not show it. */
+double bench_gauge(struct bench *bench, const char *name, const char *label_value);
+
 /* The store's maintenance functions; those that it lacks are NULL. */
 const struct sluice_store_maintenance *bench_maintenance(const struct sluice_stage_ops *ops);
 

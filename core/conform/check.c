@@ -37,6 +37,7 @@ struct check {
 	unsigned long long unique;
 	struct bench *store;        /* beside the stage under test; NULL: none */
 	char *sizes[SIZES_MAX + 1]; /* check_use_least_sizes() */
+	char note[256];
 };
 
 /* For those who find a flaw where no check is at hand: a breach, a signal. */
@@ -68,6 +69,14 @@ void check_skip(struct check *check, const char *format, ...)
 	(void)vsnprintf(record.sentence, sizeof(record.sentence), format, arguments);
 	va_end(arguments);
 	end(check, &record);
+}
+
+void check_note(struct check *check, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(check->note, sizeof(check->note), format, arguments);
+	va_end(arguments);
 }
 
 static void on_breach(const char *sentence)
@@ -113,7 +122,9 @@ void check_main(const struct conform *conform, const struct check_entry *entry, 
 	bench_on_breach(on_breach);
 	catch_faults();
 	entry->run(&check);
-	end(&check, &(struct record){.outcome = CHECK_KEPT});
+	struct record record = {.outcome = CHECK_KEPT};
+	(void)snprintf(record.sentence, sizeof(record.sentence), "%s", check.note);
+	end(&check, &record);
 }
 
 /* It comes first, as in a pipeline, with those of the options that it has. */
@@ -218,6 +229,11 @@ int64_t check_patience_ns(const struct check *check)
 {
 	int64_t share_ns = check->conform->timeout_ns / 20, least_ns = 3 * NS_PER_S;
 	return share_ns > least_ns ? share_ns : least_ns;
+}
+
+int64_t check_budget_ns(const struct check *check)
+{
+	return check->conform->timeout_ns / 2;
 }
 
 size_t check_effort(const struct check *check, size_t quick, size_t usual, size_t with_long)
@@ -344,6 +360,11 @@ int check_in_process_apart(struct check *check, int (*work)(struct check *check,
 unsigned long long check_seed(const struct check *check)
 {
 	return check->conform->seed;
+}
+
+size_t check_scripts(const struct check *check)
+{
+	return check->conform->scripts;
 }
 
 const char *check_replay(const struct check *check)

@@ -43,11 +43,12 @@ enum check_flags {
 	CHECK_NEEDS_DURABLE = 1u << 0, /* skipped unless the stage declares SLUICE_QUEUE_DURABLE */
 	CHECK_NEEDS_OPTIONS = 1u << 1, /* skipped unless it has an option table */
 	CHECK_NEEDS_STORE = 1u << 2,   /* skipped unless the persist stage that it asks is given */
+	CHECK_NEEDS_SOURCES = 1u << 3, /* skipped unless its sources are given; see build.h */
 };
 
-/* The suites, each ending with a NULL name: what every stage promises, then by kind. */
+/* The suites, each ending with a NULL name: what every stage promises, then by kind, then what its sources show. */
 extern const struct check_entry suite_common[], suite_auth[], suite_parse[], suite_idempotency[], suite_queue[],
-	suite_persist[];
+	suite_persist[], suite_build[];
 
 /* The stage under test with the options given on the command line, plus `extra` ("name=value", NULL-terminated, may be
  * NULL). Ends the check if it cannot be created. Closed by bench_close(), or with the process. */
@@ -68,6 +69,9 @@ bool check_print_least_size(const struct sluice_option *option, struct buffer *o
 
 /* How long to wait for what ought to come at once: 3 s, or a twentieth of the check's time limit where that is more. */
 int64_t check_patience_ns(const struct check *check);
+
+/* After so long, what can be done any number of times is enough: half of the check's time limit. */
+int64_t check_budget_ns(const struct check *check);
 
 /* How often to do what may be done more often: in a quick run, a usual one, a long one. */
 size_t check_effort(const struct check *check, size_t quick, size_t usual, size_t with_long);
@@ -94,6 +98,8 @@ char *check_get_output(struct check *check);
 #define check_that(check, holds, ...) ((holds) ? (void)0 : check_fail((check), __FILE__, __LINE__, __VA_ARGS__))
 _Noreturn __attribute__((format(printf, 4, 5))) void check_fail(struct check *check, const char *file, int line,
                                                                 const char *format, ...);
+/* What there is to say of it if it is kept: how much it went through. */
+__attribute__((format(printf, 2, 3))) void check_note(struct check *check, const char *format, ...);
 _Noreturn __attribute__((format(printf, 2, 3))) void check_skip(struct check *check, const char *format, ...);
 
 /* A folder of the check's own, removed afterwards, which is also the working directory; and a number that differs from
@@ -112,8 +118,10 @@ int check_in_process(struct check *check, int (*work)(struct check *check, int o
 int check_in_process_apart(struct check *check, int (*work)(struct check *check, int out, void *context), void *context,
                            char *sentence, size_t room);
 
-/* Where random operations begin, and the script given with --replay or NULL. */
+/* Where random operations begin; how many scripts of them, 0: as many as the effort is for; and the script given with --replay
+ * or NULL. */
 unsigned long long check_seed(const struct check *check);
+size_t check_scripts(const struct check *check);
 const char *check_replay(const struct check *check);
 
 #endif

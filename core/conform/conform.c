@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,11 +20,12 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/process.h"
+#include "conform/build.h"
 #include "conform/files.h"
 #include "conform/record.h"
 #include "yaml/option.h"
 
-enum { FOLDER_SIZE = 256, FOLDER_DEPTH = 16, EXCERPT_MAX = 300 };
+enum { FOLDER_SIZE = 256, EXCERPT_MAX = 300 };
 
 const char *const check_outcome_names[CHECK_OUTCOMES] = {"ok", "BROKEN", "skipped"};
 
@@ -37,12 +37,18 @@ static const struct check_entry *const kind_suites[KIND_COUNT] = {
 	[SLUICE_KIND_PERSIST] = suite_persist,
 };
 
+const struct check_entry suite_build[] = {
+	{"thread-sanitizer", "its sources, compiled with ThreadSanitizer, have no data race", NULL,
+         CHECK_NEEDS_SOURCES},
+	{NULL, NULL, NULL, 0},
+};
+
 /* The number `i` of the checks for a kind: what every stage promises, then what this kind does. NULL behind the last.
  */
 static const struct check_entry *entry_at(enum sluice_kind kind, size_t i)
 {
-	const struct check_entry *const suites[] = {suite_common, kind_suites[kind]};
-	for (size_t s = 0; s < 2; s++) {
+	const struct check_entry *const suites[] = {suite_common, kind_suites[kind], suite_build};
+	for (size_t s = 0; s < sizeof(suites) / sizeof(suites[0]); s++) {
 		for (const struct check_entry *entry = suites[s]; entry->name; entry++) {
 			if (i-- == 0)
 				return entry;
@@ -76,12 +82,6 @@ struct run {
 	int output; /* what it writes to stdout and stderr */
 	char folder[FOLDER_SIZE];
 };
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-	(void)status, (void)type, (void)place;
-	return remove(path);
-}
 
 _Noreturn static void run_inside(const struct run *run, const struct conform *conform, const struct check_entry *entry,
                                  int out)
@@ -134,8 +134,12 @@ static char *read_output(const struct run *run)
 /* What a sanitizer, or else assert(), has to say in it; NULL if that is nothing. */
 static const char *find_alarm(const char *output)
 {
-	static const char *const marks[] = {
-		"AddressSanitizer: ", "ThreadSanitizer: ", "LeakSanitizer: ", "runtime error: ", "Assertion "};
+	static const char *const marks[] = {"SUMMARY: ThreadSanitizer: ",
+	                                    "AddressSanitizer: ",
+	                                    "ThreadSanitizer: ",
+	                                    "LeakSanitizer: ",
+	                                    "runtime error: ",
+	                                    "Assertion "};
 	const char *found = NULL;
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]) && !found; i++)
 		found = strstr(output, marks[i]);
@@ -223,7 +227,7 @@ static void finish(struct run *run)
 		if (descriptors[i] >= 0)
 			(void)close(descriptors[i]);
 	}
-	(void)nftw(run->folder, remove_one, FOLDER_DEPTH, FTW_DEPTH | FTW_PHYS);
+	files_remove(run->folder);
 }
 
 /* Why the check is not for this stage, or NULL. */
@@ -236,6 +240,8 @@ static const char *lacks(const struct conform *conform, unsigned flags)
 		return "it takes no options";
 	if ((flags & CHECK_NEEDS_STORE) && !conform->store)
 		return "of a stage that asks a store: see --store";
+	if ((flags & CHECK_NEEDS_SOURCES) && !conform->sources)
+		return "it needs its sources: see --build";
 	return NULL;
 }
 
@@ -250,6 +256,11 @@ void conform_run_check(const struct conform *conform, const struct check_entry *
 		return;
 	}
 	int64_t began = clock_now_ns();
+	if (!entry->run) {
+		build_check(conform, result_out);
+		result_out->took_ns = clock_now_ns() - began;
+		return;
+	}
 	if (start(&run, conform, entry, &error))
 		judge(&run, conform->timeout_ns, result_out);
 	else

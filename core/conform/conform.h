@@ -30,7 +30,9 @@ struct conform {
 	const char *start_folder; /* that relative paths in `expect` begin at; absolute */
 	int64_t timeout_ns;       /* of each check */
 	enum conform_effort effort;
+	const char *sources;     /* the folder with those of the stage, to be built once more, or NULL; absolute */
 	unsigned long long seed; /* of random operations */
+	size_t scripts;          /* of such; 0: as many as the effort is for */
 	const char *replay;      /* a script of such, or NULL: see model.h */
 };
 
@@ -40,7 +42,7 @@ extern const char *const check_outcome_names[CHECK_OUTCOMES]; /* "ok", "BROKEN",
 struct check_result {
 	const struct check_entry *entry;
 	enum check_outcome outcome;
-	char sentence[1024]; /* why; empty if it is kept */
+	char sentence[1024]; /* why; if it is kept, what it went through, or empty */
 	char where[64];      /* "suite_auth.c:120", or empty */
 	int64_t took_ns;
 };

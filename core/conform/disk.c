@@ -3,9 +3,9 @@
  * its content; what is synced of a folder is the list of the names in it.
  */
 #include "conform/disk.h"
+#include "conform/disk_calls.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,37 +53,6 @@ static struct disk {
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static atomic_long slowness_ns;
 static _Atomic enum { DETACHED, ATTACHED, REMEMBERS } state;
-
-/* The C library's. */
-static struct real {
-	int (*fsync)(int fd), (*fdatasync)(int fd), (*syncfs)(int fd), (*msync)(void *start, size_t size, int flags);
-	ssize_t (*read)(int fd, void *data, size_t size), (*pread)(int fd, void *data, size_t size, off_t at);
-	ssize_t (*write)(int fd, const void *data, size_t size);
-	ssize_t (*pwrite)(int fd, const void *data, size_t size, off_t at);
-	ssize_t (*writev)(int fd, const struct iovec *parts, int count);
-	ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t at);
-} real;
-
-static void find_real(void)
-{
-	*(void **)&real.fsync = dlsym(RTLD_NEXT, "fsync");
-	*(void **)&real.fdatasync = dlsym(RTLD_NEXT, "fdatasync");
-	*(void **)&real.syncfs = dlsym(RTLD_NEXT, "syncfs");
-	*(void **)&real.msync = dlsym(RTLD_NEXT, "msync");
-	*(void **)&real.read = dlsym(RTLD_NEXT, "read");
-	*(void **)&real.pread = dlsym(RTLD_NEXT, "pread");
-	*(void **)&real.write = dlsym(RTLD_NEXT, "write");
-	*(void **)&real.pwrite = dlsym(RTLD_NEXT, "pwrite");
-	*(void **)&real.writev = dlsym(RTLD_NEXT, "writev");
-	*(void **)&real.pwritev = dlsym(RTLD_NEXT, "pwritev");
-}
-
-static const struct real *get_real(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	(void)pthread_once(&once, find_real);
-	return &real;
-}
 
 _Noreturn static void give_up(const char *what)
 {
@@ -136,7 +104,7 @@ static void sync_file(int fd, const struct stat *status)
 	if (own < 0)
 		give_up("open");
 	buffer_empty(&file->synced);
-	for (ssize_t size; (size = get_real()->read(own, part, sizeof(part))) > 0;)
+	for (ssize_t size; (size = disk_real()->read(own, part, sizeof(part))) > 0;)
 		buffer_add(&file->synced, part, (size_t)size);
 	(void)close(own);
 }
@@ -218,7 +186,7 @@ void disk_attach(const char *folder)
 	char path[PATH_MAX];
 	if (!realpath(folder, path) || stat(path, &status) != 0)
 		give_up(folder);
-	(void)get_real();
+	(void)disk_real();
 	(void)pthread_mutex_lock(&disk.lock);
 	disk.folder_size = (size_t)snprintf(disk.folder, sizeof(disk.folder), "%s/", path);
 	disk.device = status.st_dev;
@@ -293,7 +261,7 @@ static void write_back(const char *path, const struct buffer *content)
 	if (fd < 0)
 		give_up(path);
 	for (size_t written = 0; written < content->size;) {
-		ssize_t size = get_real()->write(fd, content->data + written, content->size - written);
+		ssize_t size = disk_real()->write(fd, content->data + written, content->size - written);
 		if (size <= 0)
 			give_up(path);
 		written += (size_t)size;
@@ -364,7 +332,7 @@ static bool fails(bool is_sync)
 }
 
 /* False with errno: the sync fails. `fd` is on any disk. */
-static bool sync_or_fail(int fd, bool *is_ours_out)
+bool disk_sync(int fd, bool *is_ours_out)
 {
 	struct stat status;
 	char room[PATH_MAX];
@@ -384,7 +352,7 @@ static bool sync_or_fail(int fd, bool *is_ours_out)
 }
 
 /* What comes before a write of `size` bytes: how many it may write, or -1 with errno. */
-static ssize_t allow(int fd, size_t size)
+ssize_t disk_allow(int fd, size_t size)
 {
 	struct stat status;
 	char room[PATH_MAX];
@@ -406,12 +374,12 @@ static ssize_t allow(int fd, size_t size)
 }
 
 /* What comes behind a write: with O_DSYNC it is synced. */
-static ssize_t note(int fd, ssize_t written)
+ssize_t disk_note(int fd, ssize_t written, bool is_synced)
 {
 	struct stat status;
 	char room[PATH_MAX];
 	if (written <= 0 || atomic_load_explicit(&state, memory_order_relaxed) != REMEMBERS || fd <= STDERR_FILENO ||
-	    !(fcntl(fd, F_GETFL) & O_DSYNC))
+	    !(is_synced || (fcntl(fd, F_GETFL) & O_DSYNC)))
 		return written;
 	(void)pthread_mutex_lock(&disk.lock);
 	if (path_of(fd, &status, room) && S_ISREG(status.st_mode))
@@ -420,7 +388,7 @@ static ssize_t note(int fd, ssize_t written)
 	return written;
 }
 
-static bool read_fails(int fd)
+bool disk_read_fails(int fd)
 {
 	struct stat status;
 	char room[PATH_MAX];
@@ -437,7 +405,7 @@ static bool read_fails(int fd)
 }
 
 /* What the mapping at `start` is of; false with errno if it fails. */
-static bool sync_mapping(const void *start)
+bool disk_sync_mapping(const void *start)
 {
 	bool ok = true;
 	char line[PATH_MAX + 128], path[PATH_MAX];
@@ -449,7 +417,7 @@ static bool sync_mapping(const void *start)
 			continue;
 		bool is_ours;
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ok = fd < 0 || sync_or_fail(fd, &is_ours);
+		ok = fd < 0 || disk_sync(fd, &is_ours);
 		if (fd >= 0)
 			(void)close(fd);
 		break;
@@ -461,104 +429,15 @@ static bool sync_mapping(const void *start)
 	return ok;
 }
 
-/* What all of the process call instead of the C library's. Weak, since a program that has a write() of its own keeps it:
- * serve/wakeup.c, which writes with writev(). */
-#define INTERPOSED __attribute__((visibility("default"), weak))
-
-static int sync_with(int (*with)(int fd), int fd)
+void disk_sync_everything(void)
 {
-	bool is_ours = false;
-	if (atomic_load(&state) == DETACHED)
-		return with(fd);
-	if (!sync_or_fail(fd, &is_ours))
-		return -1;
-	return is_ours ? 0 : with(fd);
-}
-
-INTERPOSED int fsync(int fd)
-{
-	return sync_with(get_real()->fsync, fd);
-}
-
-INTERPOSED int fdatasync(int fd)
-{
-	return sync_with(get_real()->fdatasync, fd);
-}
-
-INTERPOSED int syncfs(int fd)
-{
-	if (atomic_load(&state) == DETACHED)
-		return get_real()->syncfs(fd);
 	(void)pthread_mutex_lock(&disk.lock);
 	if (atomic_load(&state) == REMEMBERS)
 		sync_all();
 	(void)pthread_mutex_unlock(&disk.lock);
-	return 0;
 }
 
-INTERPOSED int msync(void *start, size_t size, int flags)
+bool disk_is_attached(void)
 {
-	if (atomic_load(&state) == DETACHED)
-		return get_real()->msync(start, size, flags);
-	return (flags & MS_SYNC) && atomic_load(&state) == REMEMBERS && !sync_mapping(start) ? -1 : 0;
-}
-
-INTERPOSED ssize_t write(int fd, const void *data, size_t size)
-{
-	ssize_t allowed = allow(fd, size);
-	return allowed < 0 ? -1 : note(fd, get_real()->write(fd, data, (size_t)allowed));
-}
-
-INTERPOSED ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
-{
-	ssize_t allowed = allow(fd, size);
-	return allowed < 0 ? -1 : note(fd, get_real()->pwrite(fd, data, (size_t)allowed, at));
-}
-
-INTERPOSED ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
-{
-	return pwrite64(fd, data, size, at);
-}
-
-/* A short one takes half of the first part. */
-static int allow_parts(int fd, const struct iovec **parts, int count, struct iovec *half)
-{
-	size_t size = count > 0 ? (*parts)[0].iov_len : 0;
-	ssize_t allowed = size ? allow(fd, size) : 0;
-	if (allowed < 0)
-		return -1;
-	if ((size_t)allowed == size)
-		return count;
-	*half = (struct iovec){(*parts)[0].iov_base, (size_t)allowed};
-	*parts = half;
-	return 1;
-}
-
-INTERPOSED ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-	struct iovec half;
-	count = allow_parts(fd, &parts, count, &half);
-	return count < 0 ? -1 : note(fd, get_real()->writev(fd, parts, count));
-}
-
-INTERPOSED ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at)
-{
-	struct iovec half;
-	count = allow_parts(fd, &parts, count, &half);
-	return count < 0 ? -1 : note(fd, get_real()->pwritev(fd, parts, count, at));
-}
-
-INTERPOSED ssize_t read(int fd, void *data, size_t size)
-{
-	return read_fails(fd) ? -1 : get_real()->read(fd, data, size);
-}
-
-INTERPOSED ssize_t pread64(int fd, void *data, size_t size, off_t at)
-{
-	return read_fails(fd) ? -1 : get_real()->pread(fd, data, size, at);
-}
-
-INTERPOSED ssize_t pread(int fd, void *data, size_t size, off_t at)
-{
-	return pread64(fd, data, size, at);
+	return atomic_load(&state) != DETACHED;
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "conform/bench.h"
+#include "conform/clocks.h"
 #include "conform/concurrent.h"
 #include "conform/host.h"
 #include "conform/pages.h"
@@ -225,8 +226,7 @@ int64_t bench_span_ns(const struct sluice_event *event, unsigned span)
 bool bench_wait_resumed(struct sluice_event *event, int64_t timeout_ns, enum sluice_verdict *verdict_out)
 {
 	struct own_event *own = own_of(event);
-	struct timespec until;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	struct timespec until = clocks_true_wall();
 	int64_t ns = until.tv_nsec + timeout_ns;
 	until.tv_sec += (time_t)(ns / NS_PER_S);
 	until.tv_nsec = (long)(ns % NS_PER_S);

@@ -13,11 +13,12 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "conform/bench.h"
+#include "conform/clocks.h"
 #include "conform/concurrent.h"
 #include "runtime/loader.h"
 #include "runtime/store_identity.h"
 
-enum { NOTES_MAX = 4 << 20 };
+enum { NOTES_MAX = 4 << 20, RESTARTED_S = 5 /* after the machine has started */ };
 
 static void (*_Atomic on_breach)(const char *sentence);
 
@@ -67,6 +68,19 @@ void bench_advance_clock(int64_t ns)
 	assert(atomic_load(&fake_now_ns));
 	atomic_fetch_add(&fake_now_ns, ns);
 	atomic_fetch_add(&fake_wall_ns, ns);
+}
+
+void bench_jump_clock(int64_t ns)
+{
+	assert(atomic_load(&fake_now_ns));
+	atomic_fetch_add(&fake_wall_ns, ns);
+	clocks_jump(ns);
+}
+
+void bench_restart_clock(void)
+{
+	assert(atomic_load(&fake_now_ns));
+	atomic_store(&fake_now_ns, RESTARTED_S * NS_PER_S);
 }
 
 /* What stages say. */

@@ -1,7 +1,6 @@
 /* See model.h. */
 #include "conform/model.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "conform/disk.h"
+#include "conform/files.h"
 
-enum { LENGTH = 100 /* operations */, CRASHED = 99, SHORTER_TRIES = 300, SENTENCE_SIZE = 700, FOLDER_DEPTH = 16 };
+enum { LENGTH = 100 /* operations */, CRASHED = 99, SHORTER_TRIES = 300, SENTENCE_SIZE = 700 };
 
 static const enum sluice_verdict verdicts[] = {SLUICE_PASS, SLUICE_FAIL, SLUICE_RETRY, SLUICE_DONE, SLUICE_REJECT};
 
@@ -56,12 +57,6 @@ void model_crash(bool by_power_cut)
 	_exit(CRASHED);
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-	(void)status, (void)type, (void)place;
-	return remove(path);
-}
-
 /* Whether the stage does as the model; else what it did instead. */
 static bool holds(struct check *check, const struct script *script, char sentence[SENTENCE_SIZE])
 {
@@ -78,7 +73,7 @@ static bool holds(struct check *check, const struct script *script, char sentenc
 		end = check_in_process_apart(check, go_on, &run, sentence, SENTENCE_SIZE);
 	while (end == CRASHED);
 	check_that(check, chdir(check_folder(check)) == 0, "conform: cannot go back");
-	(void)nftw(folder, remove_one, FOLDER_DEPTH, FTW_DEPTH | FTW_PHYS);
+	files_remove(folder);
 	(void)munmap(progress, size);
 	if (end != 0 && !sentence[0])
 		(void)snprintf(sentence, SENTENCE_SIZE, "the process exited with status %d", end);
@@ -224,7 +219,10 @@ void model_check(struct check *check, const struct model_kind *kind, size_t scri
 		check_that(check, holds(check, &script, sentence), "%s", sentence);
 		return;
 	}
-	for (unsigned long i = 0; i < scripts; i++) {
+	int64_t until_ns = check_scripts(check) ? INT64_MAX : clock_now_ns() + check_budget_ns(check);
+	unsigned long i = 0;
+	scripts = check_scripts(check) ? check_scripts(check) : scripts;
+	for (; i < scripts && clock_now_ns() < until_ns; i++) {
 		script.number = i;
 		invent(&script, check_seed(check) + i);
 		if (holds(check, &script, sentence))
@@ -236,4 +234,6 @@ void model_check(struct check *check, const struct model_kind *kind, size_t scri
 		check_fail(check, __FILE__, __LINE__, "%s; with --seed %llu; shortened to --replay '%s'", sentence,
 		           seed, text.data ? text.data : "");
 	}
+	check_note(check, "%zu random operations, with seeds %llu to %llu", (size_t)i * LENGTH, check_seed(check),
+	           check_seed(check) + i - 1);
 }

@@ -210,6 +210,12 @@ static void advance(struct model *model, const uint8_t *arguments)
 		(void)check_ops(model->check)->tick(&model->bench->stage);
 }
 
+static void jump(struct model *model, const uint8_t *arguments)
+{
+	(void)model;
+	bench_jump_clock((arguments[0] ? -3 : 2) * INT64_C(86400) * NS_PER_S);
+}
+
 static void forget(struct model *model)
 {
 	struct kept *kept = kept_of(model);
@@ -243,9 +249,10 @@ static void crash(struct model *model, const uint8_t *arguments)
 }
 
 static const struct model_step steps[] = {
-	{"send", "nc", {IDS, 2}, 24, send}, {"settle", "nv", {IDS, 5}, 14, settle}, {"doubt", "", {0}, 1, doubt},
-	{"advance", "n", {3}, 1, advance},  {"restart", "", {0}, 1, restart},       {"crash", "", {0}, 1, crash},
-	{NULL, NULL, {0}, 0, NULL},
+	{"send", "nc", {IDS, 2}, 24, send}, {"settle", "nv", {IDS, 5}, 14, settle},
+	{"doubt", "", {0}, 1, doubt},       {"advance", "n", {3}, 1, advance},
+	{"jump", "n", {2}, 1, jump},        {"restart", "", {0}, 1, restart},
+	{"crash", "", {0}, 1, crash},       {NULL, NULL, {0}, 0, NULL},
 };
 
 const struct model_kind model_of_idempotency = {

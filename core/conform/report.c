@@ -98,6 +98,12 @@ static void add_command(const struct conform *conform, const char *only, struct 
 		buffer_add_text(out, " --expect ");
 		add_word(conform->expect, out);
 	}
+	if (conform->sources) {
+		buffer_add_text(out, " --build ");
+		add_word(conform->sources, out);
+	}
+	if (conform->scripts)
+		buffer_printf(out, " --scripts %zu", conform->scripts);
 	if (conform->seed != 1)
 		buffer_printf(out, " --seed %llu", conform->seed);
 	if (conform->replay) {

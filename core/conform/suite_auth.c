@@ -13,8 +13,11 @@
 #include "conform/networks.h"
 #include "conform/sample.h"
 #include "conform/stated.h"
+#include "conform/suite_auth.h"
 #include "conform/valid.h"
 #include "yaml/option.h"
+
+#define DAY_NS (INT64_C(86400) * NS_PER_S)
 
 enum { THREADS = 4, ROUNDS = 300, UNAUTHORIZED = 401, FORBIDDEN = 403 };
 
@@ -196,6 +199,46 @@ static void cut_header(struct check *check)
 	}
 }
 
+static struct buffer copy_of(const struct buffer *value)
+{
+	struct buffer copy = {0};
+	buffer_add(&copy, value->data, value->size);
+	return copy;
+}
+
+/* With one header more, which stands before the others or behind them. */
+static struct valid with_header(const struct valid *valid, const struct valid_header *more, bool is_first)
+{
+	struct valid other = *valid;
+	memmove(&other.headers[is_first], &other.headers[0], other.header_count * sizeof(other.headers[0]));
+	other.headers[is_first ? 0 : other.header_count] = *more;
+	other.header_count++;
+	return other;
+}
+
+/* Who reads the header after this stage may read the other of the two. */
+static void doubled_header(struct check *check)
+{
+	struct valid valid;
+	struct bench *bench = valid_open(check, &valid);
+	if (!valid.signs_body)
+		check_skip(check, "conform knows of no signature in what it verifies");
+	for (size_t i = 0; i < valid.header_count && valid.header_count < REQUEST_HEADERS_MAX; i++) {
+		struct valid_header forged = valid.headers[i];
+		if (!forged.matters || forged.value.size == 0)
+			continue;
+		forged.value = copy_of(&forged.value);
+		forged.value.data[forged.value.size - 1] ^= 1;
+		for (int is_first = 0; is_first < 2; is_first++) {
+			struct valid other = with_header(&valid, &forged, is_first);
+			char how[128];
+			(void)snprintf(how, sizeof(how), "with %s a second time, with another value, %s", forged.name,
+			               is_first ? "before the right one" : "behind the right one");
+			expect_refused(check, bench, &other, how);
+		}
+	}
+}
+
 /* Of a request from a file it is not known whether it has a time: then it has one if that makes a difference. */
 static void stale(struct check *check)
 {
@@ -212,6 +255,43 @@ static void stale(struct check *check)
 	expect_refused(check, bench, &valid, "two days ahead");
 	bench_advance_clock(48 * 3600 * NS_PER_S);
 	check_that(check, passes(check, bench, &valid), "with the clock set back, a valid request was rejected");
+}
+
+/* An event is as old as it was when it was received, and the wall clock says when that was. */
+static void clock_jumps(struct check *check)
+{
+	static const int64_t jumps_ns[] = {2 * DAY_NS, -2 * DAY_NS};
+	struct valid valid;
+	struct bench *bench = valid_open(check, &valid);
+	bool has_time = valid.has_time || valid.request.has_date;
+	if (!has_time)
+		bench_set_clock(clock_wall_ns());
+	for (size_t i = 0; i < sizeof(jumps_ns) / sizeof(jumps_ns[0]); i++) {
+		const char *where = i ? "back" : "ahead";
+		struct sluice_event *event = valid_event(bench, &valid);
+		bench_jump_clock(jumps_ns[i]);
+		enum sluice_verdict verdict = sample_run(check, bench, event);
+		check_that(check, verdict == SLUICE_PASS,
+		           "a valid request was received, the wall clock was set two days %s, and it got %s: go by "
+		           "event->received_at_ns",
+		           where, verdict_name(verdict));
+		if (valid.has_time)
+			expect_refused(check, bench, &valid, "received while the wall clock is two days off");
+		bench_jump_clock(-jumps_ns[i]);
+		check_that(check, passes(check, bench, &valid),
+		           "the wall clock was set two days %s and then right again, and a valid request was rejected",
+		           where);
+	}
+	bench_advance_clock(2 * DAY_NS);
+	bench_jump_clock(-2 * DAY_NS);
+	check_that(check, passes(check, bench, &valid),
+	           "two days after its start, a request that is valid by the wall clock was rejected");
+	bench_close(bench);
+	bench_restart_clock();
+	bench = check_open(check);
+	check_that(check, passes(check, bench, &valid),
+	           "the machine was started again, and a request that is valid by the wall clock was rejected");
+	bench_close(bench);
 }
 
 static void same_response(struct check *check)
@@ -257,57 +337,6 @@ static void challenge(struct check *check)
 		check_skip(check, "it rejects nothing with 401");
 }
 
-/* Shorter ones than this are in "secret-1" by chance. */
-enum { SECRET_MIN = 8 };
-
-/* Whether the label gives the secret away. */
-static bool shows(struct sluice_bytes label, const char *secret)
-{
-	size_t size = strlen(secret);
-	return size >= SECRET_MIN ? memmem(label.data, label.size, secret, size) != NULL
-	                          : size > 0 && label.size == size && memcmp(label.data, secret, size) == 0;
-}
-
-/* No value of a secret option may be in it. */
-static void expect_no_secret(struct check *check, struct sluice_bytes label)
-{
-	for (const struct sluice_option *option = check_ops(check)->options; option->type != SLUICE_TYPE_END;
-	     option++) {
-		const char *given = option->flags & SLUICE_OPTION_SECRET ? check_option(check, option->name) : NULL;
-		char *copy = given ? strdup(given) : NULL, *rest = copy;
-		for (char *item; (item = strsep(&rest, ","));)
-			check_that(check, !shows(label, item),
-			           "the credential is a label, and has the secret itself in it");
-		free(copy);
-	}
-}
-
-static void credential(struct check *check)
-{
-	struct valid valid;
-	struct bench *bench = valid_open(check, &valid);
-	struct sluice_event *event = valid_event(bench, &valid), *again = valid_event(bench, &valid);
-	struct sluice_bytes label, id;
-	(void)sample_wait(check, event, bench_process(bench, event));
-	(void)sample_wait(check, again, bench_process(bench, again));
-	label = event->credential;
-	id = event->authenticated_id;
-	check_that(check, bench_same_bytes(label, again->credential),
-	           "the same request twice: expected the same credential");
-	check_that(check, bench_same_bytes(id, again->authenticated_id),
-	           "the same request twice: expected the same authenticated_id");
-	check_that(check, !id.data || (id.size > 0 && id.size <= SLUICE_NAME_MAX && utf8_valid(id.data, id.size)),
-	           "authenticated_id: expected 1 to %d bytes of UTF-8, got %zu bytes", SLUICE_NAME_MAX, id.size);
-	check_that(check, !label.data || (label.size > 0 && utf8_valid(label.data, label.size)),
-	           "credential: expected a label, got %zu bytes", label.size);
-	if (label.data)
-		expect_no_secret(check, label);
-	bench_settle(bench, event, SLUICE_PASS);
-	bench_settle(bench, again, SLUICE_PASS);
-	if (!label.data && !id.data)
-		check_skip(check, "it sets neither credential nor authenticated_id");
-}
-
 /* Whether `event` is as it was before the stage had it, but for what is the stage's to write. */
 static bool is_untouched(const struct sluice_event *before, const struct sluice_event *event)
 {
@@ -349,7 +378,21 @@ struct senders {
 	struct check *check;
 	struct bench *bench;
 	const struct valid *requests[4]; /* valid and forged ones in turn */
+	struct buffer labels[4];         /* of the valid ones */
 };
+
+static bool passes_so(const struct senders *senders, unsigned which)
+{
+	struct sluice_event *event = valid_event(senders->bench, senders->requests[which]);
+	enum sluice_verdict verdict = sample_wait(senders->check, event, bench_process(senders->bench, event));
+	const struct buffer *label = &senders->labels[which];
+	struct sluice_bytes expected = {label->size ? label->data : NULL, label->size};
+	check_that(senders->check,
+	           verdict != SLUICE_PASS || which % 2 || sluice_bytes_equal(event->credential, expected),
+	           "on %d threads at once a request got the credential of another", THREADS);
+	bench_settle(senders->bench, event, verdict);
+	return verdict == SLUICE_PASS;
+}
 
 static void send_many(void *context, unsigned number)
 {
@@ -357,17 +400,9 @@ static void send_many(void *context, unsigned number)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		unsigned which = (i + number) % 4;
 		bool good = which % 2 == 0;
-		check_that(senders->check, passes(senders->check, senders->bench, senders->requests[which]) == good,
-		           "on %d threads at once a %s request %s", THREADS, good ? "valid" : "forged",
-		           good ? "was rejected" : "passed");
+		check_that(senders->check, passes_so(senders, which) == good, "on %d threads at once a %s request %s",
+		           THREADS, good ? "valid" : "forged", good ? "was rejected" : "passed");
 	}
-}
-
-static struct buffer copy_of(const struct buffer *value)
-{
-	struct buffer copy = {0};
-	buffer_add(&copy, value->data, value->size);
-	return copy;
 }
 
 static struct valid forge_proof(const struct valid *valid)
@@ -394,37 +429,22 @@ static struct valid forge_body(const struct valid *valid)
 /* Where the body is signed, one of the forgeries has another: what the stage computes then differs between threads. */
 static void many_threads(struct check *check)
 {
-	struct valid valid;
+	struct valid valid, other;
+	if (!check_request(check) && valid_use_item(check, 1)) {
+		(void)valid_open(check, &other);
+		(void)valid_use_item(check, 0);
+	}
 	struct bench *bench = valid_open(check, &valid);
+	if (check_request(check) || !valid_use_item(check, 1))
+		other = valid;
+	(void)valid_use_item(check, 0);
 	need_proof(check, &valid);
 	struct valid proof = forge_proof(&valid), body = forge_body(&valid);
 	bool signs_body = !passes(check, bench, &body);
-	struct senders senders = {check, bench, {&valid, &proof, &valid, signs_body ? &body : &proof}};
+	struct senders senders = {check, bench, {&valid, &proof, &other, signs_body ? &body : &proof}, {{0}}};
+	for (unsigned i = 0; i < 4; i += 2)
+		senders.labels[i] = auth_copy_label(check, bench, senders.requests[i]);
 	concurrent_collide(check, THREADS, send_many, &senders);
-}
-
-/* An empty item in a list may come of a variable that is not set. */
-static void refuses_an_empty_secret(struct check *check)
-{
-	size_t count = 0;
-	for (const struct sluice_option *option = check_ops(check)->options; option->type != SLUICE_TYPE_END;
-	     option++) {
-		const char *given = check_option(check, option->name);
-		if (!(option->flags & SLUICE_OPTION_SECRET) || !given)
-			continue;
-		const char *const values[] = {"", given};
-		for (size_t i = 0; i < (option->type == SLUICE_TYPE_STRINGS && option->max > 1 ? 2 : 1); i++, count++) {
-			struct buffer setting = {0};
-			struct sluice_error error = {0};
-			buffer_printf(&setting, "%s=%s%s", option->name, values[i], i ? "," : "");
-			check_that(check, !check_try(check, (const char *const[]){setting.data, NULL}, &error),
-			           "%s with an empty text%s was accepted: who knows no secret could then prove one",
-			           option->name, i ? " in its list" : "");
-			buffer_finish(&setting);
-		}
-	}
-	if (count == 0)
-		check_skip(check, "no secret option is given");
 }
 
 const struct check_entry suite_auth[] = {
@@ -436,10 +456,13 @@ const struct check_entry suite_auth[] = {
 	{"changed-body", "every one-bit change and every truncation of the body is rejected", changed_body, 0},
 	{"changed-header", "every one-bit change of the proof is rejected", changed_header, 0},
 	{"cut-header", "every truncation of the proof is rejected", cut_header, 0},
+	{"doubled-header", "a signed request with two values for a header of the proof is rejected", doubled_header, 0},
 	{"stale", "a request too old or too far in the future is rejected", stale, 0},
+	{"clock-jumps", "a request is as old as the wall clock said when it was received, however the clocks are set",
+         clock_jumps, 0},
 	{"same-response", "a rejection does not tell which part was wrong", same_response, 0},
-	{"credential", "the credential label is stable and holds no secret", credential, 0},
-	{"empty-secret", "an empty secret is refused at the start", refuses_an_empty_secret, CHECK_NEEDS_OPTIONS},
+	{"credential", "the credential label is stable and holds no secret", auth_labels_credentials, 0},
+	{"empty-secret", "an empty secret is refused at the start", auth_refuses_an_empty_secret, CHECK_NEEDS_OPTIONS},
 	{"networks", "an address is known by all its bits, and by nothing that a sender can write", networks_are_exact,
          0},
 	{"stated", "every request that was given comes out as its author states", stated_holds, 0},

@@ -1,6 +1,7 @@
 /*
  * What an idempotency stage promises: of all events with one id, one is in flight, and the others share its fate.
  */
+#include <math.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -452,6 +453,40 @@ static void store_doubted(struct check *check)
 	                   "a duplicate of an event that was in flight when the store came into doubt");
 }
 
+static void expect_gauge(struct check *check, struct bench *bench, const char *name, const char *state, double expected)
+{
+	double value = bench_gauge(bench, name, state);
+	check_that(check, isnan(value) || value == expected, "the gauge %s%s%s: expected %g, got %g", name,
+	           state ? " " : "", state ? state : "", expected, value);
+}
+
+/* Those who look at a dashboard take it for the same whatever the stage. */
+static void shows_what_is_inside(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	if (isnan(bench_gauge(bench, "idempotency_entries", "in_flight")))
+		check_skip(check, "it has no gauge idempotency_entries");
+	struct flight flight = take_off(check, bench, "one"), other = take_off(check, bench, "other");
+	expect_gauge(check, bench, "idempotency_entries", "in_flight", 2);
+	expect_gauge(check, bench, "idempotency_waiting", NULL, 2 * WAITERS);
+	idempotency_end(check, bench, flight.first, SLUICE_PASS);
+	expect_gauge(check, bench, "idempotency_entries", "in_flight", 1);
+	expect_gauge(check, bench, "idempotency_waiting", NULL, WAITERS);
+	idempotency_end(check, bench, other.first, SLUICE_FAIL);
+	expect_gauge(check, bench, "idempotency_entries", "in_flight", 1);
+	expect_gauge(check, bench, "idempotency_waiting", NULL, WAITERS - 1);
+	bool gone[WAITERS] = {false};
+	for (size_t left = WAITERS; left > 0; left--) {
+		size_t next = find_heir(check, &other, gone);
+		gone[next] = true;
+		idempotency_end(check, bench, other.waiters[next], SLUICE_RETRY);
+	}
+	expect_gauge(check, bench, "idempotency_entries", "in_flight", 0);
+	expect_gauge(check, bench, "idempotency_waiting", NULL, 0);
+	if (!check_store(check) && !idempotency_has_place(check) && !check_option(check, "url"))
+		expect_gauge(check, bench, "idempotency_entries", "kept", 1);
+}
+
 static void without_id(struct check *check)
 {
 	struct bench *bench = check_open(check);
@@ -488,6 +523,10 @@ const struct check_entry suite_idempotency[] = {
 	{"capacity", "the newest stored ids are remembered, and no claim is dropped", capacity, 0},
 	{"remembers", "one that has a place, or asks a store, knows the stored ids after a restart",
          idempotency_remembers, 0},
+	{"clock-jumps", "however the wall clock is set, a stored id is remembered for its ttl",
+         idempotency_ignores_the_clocks, 0},
+	{"older-copy", "with its files replaced by an older copy, what that lacks passes",
+         idempotency_starts_from_an_older_copy, 0},
 	{"read-error", "while it cannot read what is stored, no duplicate passes", idempotency_cannot_read, 0},
 	{"store-doubted", "in a new epoch of the store a remembered id passes, so that the store decides",
          store_doubted, 0},
@@ -500,6 +539,7 @@ const struct check_entry suite_idempotency[] = {
 	{"store-lacks", "in a new epoch of the store, an id that it lacks passes", idempotency_store_lacks,
          CHECK_NEEDS_STORE},
 	{"model", "after any operations it says what a model of it says", follows_its_model, 0},
+	{"gauges", "its gauges show what is in flight and what waits", shows_what_is_inside, 0},
 	{"without-id", "events without an id are not duplicates of each other", without_id, 0},
 	{NULL, NULL, NULL, 0},
 };

@@ -32,6 +32,8 @@ bool idempotency_has_place(struct check *check);
 void idempotency_heir_has_its_own_content(struct check *check);
 void idempotency_remembers(struct check *check);
 void idempotency_cannot_read(struct check *check);
+void idempotency_ignores_the_clocks(struct check *check);
+void idempotency_starts_from_an_older_copy(struct check *check);
 
 /* suite_idempotency_store.c */
 void idempotency_stored_before(struct check *check);

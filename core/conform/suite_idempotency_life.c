@@ -1,14 +1,18 @@
 /*
  * What an idempotency stage promises of fates that change: an heir with a content of its own, a restart, a place that
- * cannot be read.
+ * cannot be read or was replaced by an older copy, clocks that are set.
  */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "conform/disk.h"
 #include "conform/suite_idempotency.h"
+#include "conform/world.h"
+#include "yaml/option.h"
 
-enum { HEIRS = 4, IDS = 20, HEIR_TIMEOUT_S = 5 };
+#define DAY_NS (INT64_C(86400) * NS_PER_S)
+
+enum { HEIRS = 4, IDS = 20, HEIR_TIMEOUT_S = 5, START_S = 1700000000, TTL_S = 60 };
 
 /* The index of the one that is resumed with PASS. */
 static size_t find_heir(struct check *check, struct sluice_event *const *waiters)
@@ -132,4 +136,69 @@ void idempotency_cannot_read(struct check *check)
 		                   "a duplicate, once its file can be read again");
 	}
 	bench_close(bench);
+}
+
+/* A ttl is a duration: it is measured by the host's monotonic clock, and a day that was set is none that has passed. */
+void idempotency_ignores_the_clocks(struct check *check)
+{
+	static const int64_t jumps_ns[] = {2 * DAY_NS, -4 * DAY_NS, 400 * DAY_NS};
+	bool has_ttl = option_find(check_ops(check)->options, "ttl") != NULL;
+	const char *const extra[] = {has_ttl ? "ttl=60s" : NULL, NULL};
+	bench_set_clock(INT64_C(1) * START_S * NS_PER_S);
+	struct bench *bench = check_open_with(check, extra);
+	struct sluice_event *in_flight = idempotency_event(check, bench, "in flight", CONTENT);
+	idempotency_expect(check, bench_process(bench, in_flight), SLUICE_PASS, "the first event of an id");
+	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_PASS,
+	                   "the first event of an id");
+	for (size_t i = 0; i < sizeof(jumps_ns) / sizeof(jumps_ns[0]); i++) {
+		bench_jump_clock(jumps_ns[i]);
+		if (check_ops(check)->tick)
+			(void)check_ops(check)->tick(&bench->stage);
+		idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
+		                   "a duplicate, at once after the wall clock was set");
+		check_that(check,
+		           bench_process(bench, idempotency_event(check, bench, "in flight", CONTENT)) == SLUICE_WAIT,
+		           "the wall clock was set, and a duplicate of an event in flight did not wait");
+	}
+	bench_advance_clock(2 * TTL_S * NS_PER_S);
+	if (has_ttl && !check_store(check))
+		idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_PASS,
+		                   "with ttl=60s, after 120 s and with the wall clock set");
+	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
+	                   "a duplicate");
+	idempotency_end(check, bench, in_flight, SLUICE_PASS);
+	bench_close(bench);
+	bench_restart_clock();
+	bench_jump_clock(NS_PER_S);
+	bench = check_open_with(check, extra);
+	if (idempotency_has_place(check))
+		idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
+		                   "a duplicate, a second later in wall time, after the machine was started again");
+	bench_close(bench);
+}
+
+static void send_ids(struct check *check, const char *name, enum sluice_verdict expected, const char *what)
+{
+	struct bench *bench = check_open(check);
+	for (int i = 0; i < IDS; i++) {
+		char id[32];
+		(void)snprintf(id, sizeof(id), "%s-%d", name, i);
+		idempotency_expect(check, idempotency_send(check, bench, id, CONTENT, SLUICE_PASS), expected, what);
+	}
+	bench_close(bench);
+}
+
+void idempotency_starts_from_an_older_copy(struct check *check)
+{
+	world_enter(check, &(struct world){.number = 0});
+	send_ids(check, "old", SLUICE_PASS, "the first event of an id");
+	if (check_store(check))
+		check_skip(check, "it asks the store");
+	if (!idempotency_has_place(check) || !world_keep_copy(check))
+		check_skip(check, "it keeps no files in its folder");
+	send_ids(check, "new", SLUICE_PASS, "the first event of an id");
+	world_go_back(check);
+	send_ids(check, "old", SLUICE_DONE, "a duplicate of an event that its older copy has");
+	send_ids(check, "new", SLUICE_PASS, "an event that its older copy has not got: only the store can know it");
+	send_ids(check, "new", SLUICE_DONE, "a duplicate, after its files were replaced by an older copy");
 }

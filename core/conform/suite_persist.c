@@ -1,7 +1,7 @@
 /*
  * What a persist stage promises: its verdicts, and how what it stored is read. Further checks are in
- * suite_persist_content.c, suite_persist_concurrency.c, suite_persist_trouble.c, suite_persist_disk.c and
- * suite_persist_locations.c.
+ * suite_persist_content.c, suite_persist_concurrency.c, suite_persist_trouble.c, suite_persist_disk.c,
+ * suite_persist_restart.c and suite_persist_locations.c.
  */
 #include "conform/suite_persist.h"
 
@@ -214,7 +214,8 @@ static struct walk walk_from(struct check *check, struct bench *bench, int64_t a
 {
 	struct walk walk = {.check = check, .after_id = after_id, .enough = enough};
 	struct sluice_error error = {0};
-	check_that(check, bench->ops->of.persist->scan != NULL, "it has no scan()");
+	if (!bench->ops->of.persist->scan)
+		check_skip(check, "it declares SLUICE_WRITE_ONLY: it keeps nothing that could be read");
 	check_that(check, bench->ops->of.persist->scan(&bench->stage, after_id, step, &walk, &error),
 	           "scan() failed: %s", error.text);
 	return walk;
@@ -264,6 +265,42 @@ static void is_audited(struct check *check)
 	expect_verdict(check, bench, "its second", "{\"a\": 1}", SLUICE_PASS);
 	bench_close(bench);
 	store_expect_audited(check);
+}
+
+/* A tail that is cut off a chain shows by its head alone. */
+static void logs_its_heads(struct check *check)
+{
+	struct sluice_error error = {0};
+	struct audit_result result;
+	if (!check_ops(check)->of.persist->audit_scan)
+		check_skip(check, "it has no audit_scan()");
+	for (int life = 0; life < 2; life++) {
+		struct bench *bench = check_open(check);
+		expect_verdict(check, bench, life ? "of the second life" : "of the first life", "{}", SLUICE_PASS);
+		bench_close(bench);
+	}
+	char *log = bench_take_log();
+	struct bench *bench = check_open_read_only(check);
+	struct audit_source source = store_audit_source(bench);
+	check_that(check, audit_verify(&source, NULL, 0, NULL, NULL, &result, &error),
+	           "cannot read the audit trail: %s", error.text);
+	bool is_shared = check_option(check, "url") != NULL; /* with others, who have logs of their own */
+	size_t found = 0;
+	for (size_t i = 0; i < result.head_count; i++) {
+		struct buffer line = {0};
+		const struct audit_head *head = &result.heads[i];
+		buffer_printf(&line, "audit_head writer=%s position=%lld hash=", head->writer,
+		              (long long)head->position);
+		found += strstr(log, line.data) != NULL;
+		check_that(check, is_shared || strstr(log, line.data),
+		           "its chain of the writer %s ends at position %lld, and when it ended it had not logged: %s…",
+		           head->writer, (long long)head->position, line.data);
+		buffer_finish(&line);
+	}
+	check_that(check, found > 0, "it has not logged the head of its chain (audit_head) when it ended");
+	audit_result_finish(&result);
+	bench_close(bench);
+	free(log);
 }
 
 char *persist_look_into_folder(struct check *check)
@@ -367,6 +404,7 @@ const struct check_entry suite_persist[] = {
 	{"scan-after", "scan() begins after the id it is given", scans_from_an_id, 0},
 	{"scan-ends", "scan() ends when the callback returns false", scan_ends_early, 0},
 	{"audit", "the audit trail covers every event, and its chains are intact", is_audited, 0},
+	{"audit-heads", "when it ends, the head of each chain is in the log", logs_its_heads, 0},
 	{"read-only", "a read_only stage creates and changes nothing", only_reads, 0},
 	{"dead-letters", "a dead letter is not a stored event, and may be added twice", keeps_dead_letters_apart, 0},
 	{"letters", "dead letters are listed as they were acknowledged, and one is dropped at a time",
@@ -385,6 +423,10 @@ const struct check_entry suite_persist[] = {
          persist_survives_a_torn_write, 0},
 	{"many-files", "an event is known however many files were filled since, also after a restart",
          persist_remembers_in_all_its_files, 0},
+	{"clock-jumps", "however the clocks are set, no event is lost, doubled or reordered",
+         persist_ignores_the_clocks, 0},
+	{"older-copy", "with its store replaced by an older copy it goes on from there, as another store",
+         persist_starts_from_an_older_copy, 0},
 	{"two-processes", "two processes at one place lose and double nothing, or the second is refused",
          persist_shares_its_place, 0},
 	{"model", "after any operations it says and holds what a model of it says", follows_its_model, 0},

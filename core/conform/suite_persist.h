@@ -2,7 +2,7 @@
 #ifndef CONFORM_SUITE_PERSIST_H
 #define CONFORM_SUITE_PERSIST_H
 
-#include "conform/check.h"
+#include "conform/delivery.h"
 
 /* suite_persist_content.c */
 void persist_keeps_exact_bytes(struct check *check);
@@ -34,6 +34,10 @@ void persist_survives_a_torn_write(struct check *check);
 void persist_remembers_in_all_its_files(struct check *check);
 void persist_shares_its_place(struct check *check);
 
+/* suite_persist_restart.c */
+void persist_ignores_the_clocks(struct check *check);
+void persist_starts_from_an_older_copy(struct check *check);
+
 /* suite_persist_letters.c */
 void persist_lists_its_dead_letters(struct check *check);
 
@@ -43,6 +47,12 @@ void persist_maintains(struct check *check);
 void persist_shows_stats(struct check *check);
 void persist_drops_its_location(struct check *check);
 void persist_refuses_to_drop(struct check *check);
+
+/* Batches of 1, 2, 3 … 8, 1 … events, whose names tell the world. store_batch(): each gets PASS. expect_batches(): the first
+ * `count` are in the store, and known; `when` is for the sentence. */
+void persist_add_batch(struct delivery *delivery, size_t world, size_t round);
+void persist_store_batch(struct check *check, struct bench *bench, size_t world, size_t round);
+void persist_expect_batches(struct check *check, struct bench *bench, size_t world, size_t count, const char *when);
 
 /* The names in the check's folder, with what the files hold: the caller frees it. Ends the check unless they are still
  * the same, after `what` was done. */

@@ -19,17 +19,21 @@
 
 enum { TOGETHER = 12 /* batches */, ROTATING = 12, ROTATING_EVENTS = 16, ROTATING_SIZE = 4000 /* bytes each */ };
 
-/* Batches of 1, 2, 3 … 8, 1 … The name tells the world. */
+void persist_add_batch(struct delivery *delivery, size_t world, size_t round)
+{
+	char name[32];
+	(void)snprintf(name, sizeof(name), "world-%zu", world);
+	delivery_add_batch(delivery, name, round, round % 8 + 1);
+}
+
 static struct delivery make_batch(struct check *check, struct bench *bench, size_t world, size_t round)
 {
 	struct delivery delivery = {.check = check, .bench = bench};
-	char name[32];
-	(void)snprintf(name, sizeof(name), "world-%zu", world);
-	delivery_add_batch(&delivery, name, round, round % 8 + 1);
+	persist_add_batch(&delivery, world, round);
 	return delivery;
 }
 
-static void store_batch(struct check *check, struct bench *bench, size_t world, size_t round)
+void persist_store_batch(struct check *check, struct bench *bench, size_t world, size_t round)
 {
 	struct delivery delivery = make_batch(check, bench, world, round);
 	delivery_send(&delivery);
@@ -50,8 +54,7 @@ static void expect_once(const struct delivery *delivery, const char *when)
 	store_image_finish(&image);
 }
 
-/* The first `count` batches of the world are in the store, and known. */
-static void expect_batches(struct check *check, struct bench *bench, size_t world, size_t count, const char *when)
+void persist_expect_batches(struct check *check, struct bench *bench, size_t world, size_t count, const char *when)
 {
 	for (size_t round = 0; round < count; round++) {
 		struct delivery delivery = make_batch(check, bench, world, round);
@@ -70,11 +73,11 @@ static void expect_batches(struct check *check, struct bench *bench, size_t worl
 static void expect_to_go_on(struct check *check, size_t world, size_t count, const char *when)
 {
 	struct bench *bench = check_open(check);
-	expect_batches(check, bench, world, count, when);
-	store_batch(check, bench, world, count);
+	persist_expect_batches(check, bench, world, count, when);
+	persist_store_batch(check, bench, world, count);
 	bench_close(bench);
 	bench = check_open(check);
-	expect_batches(check, bench, world, count + 1, when);
+	persist_expect_batches(check, bench, world, count + 1, when);
 	bench_close(bench);
 	store_expect_audited(check);
 }
@@ -86,7 +89,7 @@ static int store_until_the_power_is_cut(struct check *check, int out, void *cont
 	disk_remember();
 	struct bench *bench = check_open(check);
 	for (size_t round = 0; round < world->before; round++)
-		store_batch(check, bench, world->number, round);
+		persist_store_batch(check, bench, world->number, round);
 	disk_cut_power(disk_calls() || files_size_of_largest() ? 0 : NOTHING_TO_SEE);
 }
 
@@ -144,7 +147,7 @@ static int store_on_a_failing_disk(struct check *check, int out, void *context)
 	(void)out;
 	disk_remember();
 	struct bench *bench = check_open(check);
-	store_batch(check, bench, world->number, 0);
+	persist_store_batch(check, bench, world->number, 0);
 	struct delivery delivery = make_twins(check, bench, world->number);
 	disk_break(world->fault, world->at);
 	delivery_send(&delivery);
@@ -162,7 +165,7 @@ static void expect_after_failure(struct check *check, const struct world *world)
 	(void)snprintf(when, sizeof(when), "%s, the batch was sent again, and then the power was cut",
 	               world_describe(world));
 	struct bench *bench = check_open(check);
-	expect_batches(check, bench, world->number, 1, when);
+	persist_expect_batches(check, bench, world->number, 1, when);
 	struct delivery delivery = make_twins(check, bench, world->number);
 	delivery_send_until_settled(&delivery);
 	for (size_t i = 0; i < delivery.count; i++)
@@ -195,7 +198,7 @@ void persist_cannot_read(struct check *check)
 {
 	disk_remember();
 	struct bench *bench = check_open(check);
-	store_batch(check, bench, 0, 7);
+	persist_store_batch(check, bench, 0, 7);
 	bench_close(bench);
 	bench = check_open(check);
 	struct delivery delivery = make_batch(check, bench, 0, 7);
@@ -222,7 +225,7 @@ static int store_until_a_write_is_torn(struct check *check, int out, void *conte
 	(void)out;
 	struct bench *bench = check_open(check);
 	for (size_t round = 0; round < world->before; round++)
-		store_batch(check, bench, world->number, round);
+		persist_store_batch(check, bench, world->number, round);
 	rlim_t largest = files_size_of_largest();
 	if (largest == 0)
 		return NOTHING_TO_SEE;
@@ -374,8 +377,8 @@ void persist_shares_its_place(struct check *check)
 	disk_slow_down(0);
 	check_that(check, atomic_load(&company->over), "the process that stores ended with %d", end);
 	struct bench *bench = check_open(check);
-	expect_batches(check, bench, 0, TOGETHER, "two processes stored in one place");
-	expect_batches(check, bench, 1, TOGETHER, "two processes stored in one place");
+	persist_expect_batches(check, bench, 0, TOGETHER, "two processes stored in one place");
+	persist_expect_batches(check, bench, 1, TOGETHER, "two processes stored in one place");
 	struct delivery common = {.check = check, .bench = bench};
 	for (size_t round = 0; round < TOGETHER; round++)
 		(void)delivery_add_numbered(&common, "common", 0, round, NULL, "{}");

@@ -2,6 +2,7 @@
  * What a queue stage promises. The checks do what the dispatcher does: put() from many threads, take() on one, done()
  * from wherever an event ends.
  */
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conform/clocks.h"
 #include "conform/concurrent.h"
 #include "conform/model.h"
 #include "conform/suite_queue.h"
@@ -181,9 +183,8 @@ static void expect_empty_at_once(struct check *check, struct bench *bench)
 {
 	pthread_t thread;
 	void *yielded;
-	struct timespec until;
 	check_that(check, pthread_create(&thread, NULL, take_one, bench) == 0, "cannot start a thread");
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	struct timespec until = clocks_true_wall();
 	until.tv_sec += 2;
 	check_that(check, pthread_timedjoin_np(thread, &yielded, &until) == 0,
 	           "take() of an empty queue: expected 0 at once, and it has not returned after 2 s");
@@ -443,6 +444,40 @@ static void resumes_once(struct check *check)
 		           (int)waited[i], bench_resumes(events[i]));
 }
 
+static void expect_inside(struct check *check, struct bench *bench, size_t count)
+{
+	static const char body[] = "{\"a\": 1}";
+	double inside = bench_gauge(bench, "queue_inside", NULL),
+	       bytes = bench_gauge(bench, "queue_inside_bytes", NULL);
+	check_that(check, inside == (double)count, "%zu events are inside, and the gauge queue_inside says %g", count,
+	           inside);
+	check_that(check, isnan(bytes) || bytes == (double)(count * strlen(body)),
+	           "%zu events are inside, of %zu bytes, and the gauge queue_inside_bytes says %g", count,
+	           count * strlen(body), bytes);
+}
+
+/* An event is inside from put() to done(). */
+static void shows_what_is_inside(struct check *check)
+{
+	struct bench *bench = queue_open_empty(check);
+	struct sluice_event *events[SOME];
+	if (isnan(bench_gauge(bench, "queue_inside", NULL)))
+		check_skip(check, "it has no gauge queue_inside");
+	for (int i = 0; i < SOME; i++) {
+		struct sluice_event *event = queue_make(bench, "s", i);
+		bench_set_body(event, "{\"a\": 1}", 8);
+		queue_must_put(check, bench, event);
+		expect_inside(check, bench, (size_t)i + 1);
+	}
+	queue_take_numbers(check, bench, events, SOME, 0);
+	expect_inside(check, bench, SOME);
+	for (size_t i = 0; i < SOME; i++) {
+		queue_finish_and_free(bench, &events[i], 1);
+		expect_inside(check, bench, SOME - 1 - i);
+	}
+	bench_close(bench);
+}
+
 static void drains(struct check *check)
 {
 	struct bench *bench = queue_open_empty(check);
@@ -478,7 +513,10 @@ const struct check_entry suite_queue[] = {
 	{"done-any-order", "done() may come in any order", done_in_any_order, 0},
 	{"many-threads", "with many threads at once nothing is lost, doubled or reordered", many_threads, 0},
 	{"wait", "an event parked by put() is resumed once, and not taken before", resumes_once, 0},
+	{"gauges", "its gauges show what is inside, from put() to done()", shows_what_is_inside, 0},
 	{"drain-yields", "events inside when drain() is called still come out", drains, 0},
+	{"clock-jumps", "however the clocks are set, no event is lost, doubled or reordered", queue_ignores_the_clocks,
+         0},
 	{"model", "after any operations it yields what a model of it says", follows_its_model, 0},
 	{"survives-kill", "every event that put() passed survives kill -9, in order and once", queue_survives_kill,
          CHECK_NEEDS_DURABLE},
@@ -488,6 +526,10 @@ const struct check_entry suite_queue[] = {
          queue_survives_a_failing_disk, CHECK_NEEDS_DURABLE},
 	{"torn-write", "a crash within a write loses no event before it", queue_survives_a_torn_write,
          CHECK_NEEDS_DURABLE},
+	{"read-error", "while it cannot read its files, nothing is lost or reordered within a stream",
+         queue_cannot_read, CHECK_NEEDS_DURABLE},
+	{"older-copy", "with its files replaced by an older copy it yields what that has",
+         queue_starts_from_an_older_copy, CHECK_NEEDS_DURABLE},
 	{"done-is-done", "an event that is done is not recovered", queue_forgets_what_is_done, CHECK_NEEDS_DURABLE},
 	{"retried", "an acknowledged event done with RETRY is recovered", queue_keeps_what_is_retried,
          CHECK_NEEDS_DURABLE},

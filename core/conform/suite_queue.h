@@ -39,5 +39,10 @@ void queue_tells_of_its_backlog(struct check *check);
 void queue_survives_a_power_cut(struct check *check);
 void queue_survives_a_failing_disk(struct check *check);
 void queue_survives_a_torn_write(struct check *check);
+void queue_cannot_read(struct check *check);
+
+/* suite_queue_restart.c */
+void queue_ignores_the_clocks(struct check *check);
+void queue_starts_from_an_older_copy(struct check *check);
 
 #endif

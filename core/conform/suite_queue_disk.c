@@ -13,7 +13,7 @@
 #include "conform/suite_queue.h"
 #include "conform/world.h"
 
-enum { EVENTS_MAX = 64, AMID = 6 };
+enum { EVENTS_MAX = 64, AMID = 6, BACKLOG = 12 };
 
 /* What a life has told of its events, where its end does not reach. */
 struct fates {
@@ -190,4 +190,64 @@ void queue_survives_a_torn_write(struct check *check)
 		(void)world_has_shown(check, check_in_process(check, put_more, &life, NULL));
 		expect_recovered(check, life.fates, "after a crash in the middle of a write, and more events");
 	}
+}
+
+/* Numbers of two streams in turn, as they come out. */
+struct streams {
+	struct check *check;
+	int64_t next[2], count;
+};
+
+static void take_in_order(struct streams *streams, struct bench *bench)
+{
+	struct sluice_event *event;
+	while (queue_take(bench, &event, 1) == 1) {
+		int64_t *next = &streams->next[event->sequence % 2];
+		check_that(
+			streams->check, event->sequence == *next,
+			"its files could not be read for a while, and of the stream of event %lld, event %lld came out",
+			(long long)*next, (long long)event->sequence);
+		*next += 2;
+		streams->count++;
+		queue_finish_and_free(bench, &event, 1);
+	}
+}
+
+static void put_numbers(struct check *check, struct bench *bench, int64_t from, int64_t to)
+{
+	for (int64_t number = from; number < to; number++)
+		queue_must_put(check, bench, queue_make(bench, number % 2 ? "a" : "b", number));
+}
+
+void queue_cannot_read(struct check *check)
+{
+	struct streams streams = {.check = check, .next = {0, 1}};
+	struct sluice_event *events[BACKLOG];
+	disk_remember();
+	struct bench *bench = queue_open_empty(check);
+	put_numbers(check, bench, 0, BACKLOG);
+	queue_take_numbers(check, bench, events, BACKLOG, 0);
+	for (size_t i = 0; i < BACKLOG; i++) {
+		events[i]->acknowledged = true;
+		queue_finish(bench, events[i], SLUICE_RETRY);
+		bench_free(events[i]);
+	}
+	bench_close(bench);
+	bench = queue_start(check, check_open(check));
+	disk_break(DISK_EIO_READ, 1);
+	take_in_order(&streams, bench);
+	bool has_failed = disk_mend();
+	take_in_order(&streams, bench); /* what could not be read just now is not overtaken by what can be */
+	put_numbers(check, bench, BACKLOG, 2 * BACKLOG);
+	int64_t until_ns = clock_now_ns() + check_patience_ns(check) + 10 * NS_PER_S;
+	while (streams.count < 2 * BACKLOG) {
+		check_that(check, clock_now_ns() < until_ns,
+		           "its files can be read again, and long after that only %lld of %d events have come out",
+		           (long long)streams.count, 2 * BACKLOG);
+		(void)nanosleep(&(struct timespec){.tv_nsec = 2 * NS_PER_MS}, NULL);
+		take_in_order(&streams, bench);
+	}
+	bench_close(bench);
+	if (!has_failed)
+		check_skip(check, "it reads no file in take()");
 }

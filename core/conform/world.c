@@ -5,11 +5,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conform/files.h"
+
 void world_enter(struct check *check, const struct world *world)
 {
 	char path[1024];
 	(void)snprintf(path, sizeof(path), "%s/%zu", check_folder(check), world->number);
 	check_that(check, mkdir(path, 0700) == 0 && chdir(path) == 0, "conform: cannot make the folder %s", path);
+}
+
+static void name_copy(struct check *check, char path[1024])
+{
+	(void)snprintf(path, 1024, "%s/older-copy", check_folder(check));
+}
+
+bool world_keep_copy(struct check *check)
+{
+	char path[1024];
+	name_copy(check, path);
+	return files_copy(".", path) > 0;
+}
+
+void world_go_back(struct check *check)
+{
+	char path[1024];
+	name_copy(check, path);
+	files_empty(".");
+	(void)files_copy(path, ".");
 }
 
 const char *world_describe(const struct world *world)

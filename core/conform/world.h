@@ -23,6 +23,11 @@ struct world {
 /* The folder becomes the working directory. */
 void world_enter(struct check *check, const struct world *world);
 
+/* Keeps a copy of the working directory, which is the world's; false: there is no file in it. world_go_back() makes it what it
+ * was then. No stage is open. */
+bool world_keep_copy(struct check *check);
+void world_go_back(struct check *check);
+
 /* "call 3 of a batch to the disk failed with EIO" */
 const char *world_describe(const struct world *world);
 

@@ -17,7 +17,7 @@ struct text {
 	size_t size, room;
 };
 
-static void text_add(struct text *text, const void *data, size_t size)
+static inline void text_add(struct text *text, const void *data, size_t size)
 {
 	if (text->size + size > text->room) {
 		text->room = 2 * text->room + size;
@@ -31,7 +31,7 @@ static void text_add(struct text *text, const void *data, size_t size)
 }
 
 /* False: there is no such file, or it cannot be read. */
-static bool text_read_file(struct text *text, const char *path)
+static inline bool text_read_file(struct text *text, const char *path)
 {
 	char part[65536];
 	ssize_t size;
@@ -93,7 +93,7 @@ static inline void frame_write_event(struct text *text, const struct sluice_reco
 }
 
 /* The frame at `offset`; false: there is no whole one. */
-static bool frame_at(const struct text *text, size_t offset, struct frame *frame_out)
+static inline bool frame_at(const struct text *text, size_t offset, struct frame *frame_out)
 {
 	size_t left = text->size - offset;
 	if (left < sizeof(*frame_out))
@@ -103,7 +103,7 @@ static bool frame_at(const struct text *text, size_t offset, struct frame *frame
 }
 
 /* The record points into the text. False: its sizes do not fit. */
-static bool frame_read_event(const char *at, struct sluice_record *record_out)
+static inline bool frame_read_event(const char *at, struct sluice_record *record_out)
 {
 	struct event_frame frame;
 	struct sluice_bytes *const fields[FRAME_FIELDS] = {&record_out->message_id, &record_out->event_type,

@@ -381,7 +381,7 @@ START_TEST(test_json_says_the_same)
 	json_t *report = json_loads(output.data, 0, NULL);
 	ck_assert_msg(report != NULL, "%s", output.data);
 	ck_assert(json_is_false(json_object_get(report, "conforms")));
-	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(report, "totals"), "BROKEN")), 1);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(report, "totals"), "BROKEN")), 2); /* stale, clock-jumps */
 	json_decref(report);
 	ck_assert_ptr_null(strstr(output.data, "hush-hush"));
 }

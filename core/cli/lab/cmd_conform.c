@@ -13,7 +13,7 @@
 #include "conform/report.h"
 #include "yaml/quantity.h"
 
-enum { TIMEOUT_DEFAULT_S = 60 };
+enum { TIMEOUT_DEFAULT_S = 60, TIMEOUT_LONG_S = 4 * 3600 };
 
 /* What has been found so far, and who is told of it as it comes. */
 struct session {
@@ -100,7 +100,7 @@ static int conform_file(const char *file, const char *store_file, const struct c
 int cmd_conform(int argc, char **argv)
 {
 	const char *only = NULL, *timeout = NULL, *request = NULL, *expect = NULL, *store = NULL, *seed = NULL,
-		   *replay = NULL;
+		   *replay = NULL, *scripts = NULL, *build = NULL;
 	bool quick = false, is_long = false;
 	const struct flag flags[] = {
 		{"only", "CHECK", "run only this check", NULL, &only},
@@ -111,8 +111,13 @@ int cmd_conform(int argc, char **argv)
 		{"expect", "LIST", "what becomes of the request: verdict=PASS,message_id=m1,payload=@FILE …", NULL,
 	         &expect},
 		{"store", "FILE.so", "idempotency that asks a store: the persist stage that fills it", NULL, &store},
-		{"timeout", "60s", "how long one check may take", NULL, &timeout},
+		{"build", "FOLDER",
+	         "its sources, a CMake project or C files: compiles them with ThreadSanitizer, and runs the\n"
+	         "checks with threads on that",
+	         NULL, &build},
+		{"timeout", "60s", "how long one check may take; 4h with --long", NULL, &timeout},
 		{"seed", "NUMBER", "where the random operations of the check model begin; 1 unless given", NULL, &seed},
+		{"scripts", "NUMBER", "how many random scripts of 100 operations the check model runs", NULL, &scripts},
 		{"replay", "SCRIPT", "of the check model: these operations alone", NULL, &replay},
 		{"quick", NULL, "fewer rounds: some seconds", &quick, NULL},
 		{"long", NULL, "more rounds: minutes, hours under load", &is_long, NULL},
@@ -123,7 +128,7 @@ int cmd_conform(int argc, char **argv)
 		.about = "Checks that a stage keeps the promises of its kind, each check in a process and a folder\n"
 			 "of its own. It writes to the store: give it a database of its own.\n\n"
 			 "Exit status: 0 all promises kept, 1 a promise broken, 2 not checked.",
-		.example = "sluice conform build/stages/auth/hmac.so --set scheme=github --set secrets=s",
+		.example = "sluice conform b/mine.so --set tokens=sesame --build .",
 		.flags = flags,
 		.common = FLAGS_OPTIONS | FLAGS_JSON,
 		.operands_min = 1,
@@ -133,15 +138,19 @@ int cmd_conform(int argc, char **argv)
 	int status;
 	if (!arguments_parse(&command, argc, argv, &arguments, &status))
 		return status;
-	struct conform conform = {
-		.options = arguments.request.sets, .only = only, .timeout_ns = TIMEOUT_DEFAULT_S * NS_PER_S};
+	struct conform conform = {.options = arguments.request.sets,
+	                          .only = only,
+	                          .timeout_ns = (is_long ? TIMEOUT_LONG_S : TIMEOUT_DEFAULT_S) * NS_PER_S};
 	char *request_path = request ? realpath(request, NULL) : NULL;
 	char *start_folder = realpath(".", NULL);
+	char *sources = build ? realpath(build, NULL) : NULL;
 	conform.request = request_path;
 	conform.expect = expect;
 	conform.start_folder = start_folder ? start_folder : "/";
 	conform.seed = seed ? strtoull(seed, NULL, 10) : 1;
 	conform.replay = replay;
+	conform.sources = sources;
+	conform.scripts = scripts ? strtoull(scripts, NULL, 10) : 0;
 	conform.effort = is_long ? CONFORM_LONG : quick ? CONFORM_QUICK : CONFORM_USUAL;
 	if (timeout && (!quantity_parse_duration(timeout, &conform.timeout_ns) || conform.timeout_ns <= 0))
 		status = refuse("--timeout: expected a duration such as 60s, got ", timeout);
@@ -149,10 +158,15 @@ int cmd_conform(int argc, char **argv)
 		status = refuse("--expect: needs --request", "");
 	else if (request && !request_path)
 		status = refuse("--request: no such file: ", request);
+	else if (build && !sources)
+		status = refuse("--build: no such folder: ", build);
+	else if (scripts && conform.scripts == 0)
+		status = refuse("--scripts: expected a number of scripts, got ", scripts);
 	else
 		status = conform_file(arguments.operands[0], store, &conform, arguments.json);
 	free(request_path);
 	free(start_folder);
+	free(sources);
 	arguments_finish(&arguments);
 	return status;
 }

@@ -141,6 +141,13 @@ static struct sluice_bytes find_header(const struct sluice_event *event)
 	return (struct sluice_bytes){NULL, 0};
 }
 
+static bool has_two(const struct sluice_event *event)
+{
+	size_t at = 0;
+	(void)sluice_next_header(event, "Stripe-Signature", &at);
+	return sluice_next_header(event, "Stripe-Signature", &at).data != NULL;
+}
+
 /* "t=TIME,v1=HEX" */
 static bool take_apart(struct sluice_bytes header, struct sluice_bytes *time_out, struct sluice_bytes *signature_out)
 {
@@ -176,6 +183,8 @@ static enum sluice_verdict verify(struct sluice_stage *stage, struct sluice_even
 	char own[HEX_SIZE];
 	char *hex = flaw == SHARES_A_BUFFER ? shared : own;
 	struct sluice_bytes header = find_header(event), time, signature;
+	if (has_two(event) && flaw != TAKES_THE_FIRST_OF_TWO)
+		return refuse(event, "two signatures");
 	if (!header.data && flaw == LETS_IN_UNSIGNED)
 		return SLUICE_PASS;
 	if (!take_apart(header, &time, &signature))
@@ -183,7 +192,7 @@ static enum sluice_verdict verify(struct sluice_stage *stage, struct sluice_even
 	sign(stage->config, time, event->body, hex);
 	if (!same(signature, hex))
 		return refuse(event, "the signature is wrong");
-	if (!is_recent(time, event->received_at_ns))
+	if (!is_recent(time, flaw == GOES_BY_THE_CLOCK ? stage->host->wall_ns() : event->received_at_ns))
 		return refuse(event, "the time is wrong");
 	const struct config *config = stage->config;
 	const char *label = flaw == LABELS_WITH_ITS_SECRET ? config->secrets.items[0] : "secret-1";

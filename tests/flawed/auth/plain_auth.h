@@ -12,6 +12,8 @@ enum flaw {
 	COMPARES_THE_START,
 	COMPARES_WHAT_IS_THERE,
 	IGNORES_TIME,
+	TAKES_THE_FIRST_OF_TWO, /* headers that contradict each other */
+	GOES_BY_THE_CLOCK,      /* and not by when the request was received */
 	TELLS_WHAT_IS_WRONG,
 	CHANGES_THE_BODY,
 	SHARES_A_BUFFER,

@@ -23,7 +23,7 @@ static bool decode(struct sluice_bytes text, char *out, size_t *size_out)
 	for (size_t i = 0; i < text.size; i++) {
 		int high = text.data[i] == '%' && i + 2 < text.size ? digit(text.data[i + 1]) : -1;
 		int low = high >= 0 ? digit(text.data[i + 2]) : -1;
-		if (text.data[i] == '%' && low < 0)
+		if (text.data[i] == '%' && (flaw == MISSES_ZEROS ? low <= 0 : low < 0))
 			return false;
 		if (text.data[i] == '%') {
 			out[size++] = (char)(high * 16 + low);

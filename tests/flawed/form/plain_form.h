@@ -9,6 +9,7 @@ enum flaw {
 	TAKES_LONG_IDS,
 	TAKES_ANY_BYTES,     /* for an id */
 	CONFUSES_ITS_FIELDS, /* the type with the stream */
+	MISSES_ZEROS,        /* as the second digit behind a percent sign */
 };
 
 extern const enum flaw flaw;

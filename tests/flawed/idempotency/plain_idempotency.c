@@ -51,11 +51,21 @@ static int unlock_with_flaw(pthread_mutex_t *lock)
 #undef sluice_store_epoch
 #pragma pop_macro("SLUICE_STAGE")
 
+static void count_by_the_wall_clock(struct sluice_stage *stage)
+{
+	static struct sluice_host host;
+	host = *stage->host;
+	host.now_ns = host.wall_ns;
+	stage->host = &host;
+}
+
 static bool create_with_flaw(struct sluice_stage *stage, struct sluice_error *error)
 {
 	struct config *config = (struct config *)(uintptr_t)stage->config;
 	if (flaw == NEVER_FORGETS)
 		config->ttl.ns = INT64_MAX / 2;
+	if (flaw == EXPIRES_BY_THE_CLOCK)
+		count_by_the_wall_clock(stage);
 	if (flaw == REMEMBERS_ONE)
 		config->capacity = 1;
 	return memory_stage.create(stage, error);
@@ -127,9 +137,23 @@ static void settle_with_flaw(struct sluice_stage *stage, struct sluice_event *ev
 	is_unlocked = false;
 }
 
+/* A gauge of which there is one more than it says. */
+static void observe_with_flaw(struct sluice_stage *stage, struct sluice_observer *observer)
+{
+	struct claims *claims = stage->state;
+	size_t added = flaw == COUNTS_ONE_MORE;
+	(void)pthread_mutex_lock(&claims->lock);
+	claims->claimed += added;
+	(void)pthread_mutex_unlock(&claims->lock);
+	observe(stage, observer);
+	(void)pthread_mutex_lock(&claims->lock);
+	claims->claimed -= added;
+	(void)pthread_mutex_unlock(&claims->lock);
+}
+
 static const struct sluice_idempotency_ops flawed_ops = {.process = process_with_flaw};
 
 SLUICE_STAGE(idempotency, flawed_ops, .name = "plain_idempotency", .version = "1.0.0",
              .summary = "remembers message ids", .options = options, .config_size = sizeof(struct config),
-             .create = create_with_flaw, .settle = settle_with_flaw, .tick = tick, .observe = observe,
+             .create = create_with_flaw, .settle = settle_with_flaw, .tick = tick, .observe = observe_with_flaw,
              .destroy = destroy);

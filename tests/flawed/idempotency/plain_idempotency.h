@@ -13,6 +13,7 @@ enum flaw {
 	FORGETS_TO_RELEASE,
 	CHECKS_THEN_INSERTS,
 	NEVER_FORGETS,
+	EXPIRES_BY_THE_CLOCK, /* on the wall */
 	REMEMBERS_ONE,
 	TAKES_NONE_FOR_AN_ID,
 	REJECTS_A_CONFLICT, /* by its status alone */
@@ -20,6 +21,7 @@ enum flaw {
 	GIVES_ITS_HEIR_ITS_CONTENT,
 	FORGETS_HEIRS, /* that are stored */
 	SETTLES_UNLOCKED,
+	COUNTS_ONE_MORE, /* in flight */
 };
 
 extern const enum flaw flaw;

@@ -2,9 +2,7 @@
  * A plain file as a store, and what can be wrong with one. Each stage of this folder is it with one of the flaws of
  * plain_store.h; without a flaw it keeps every promise of its kind.
  *
- * The file is a row of frames, each an event or an audit row, which ends a batch. A batch is appended with one write and
- * synced; a torn one is not looked at, and overwritten by the next. The file is read anew for every batch: slow, and
- * always right.
+ * The file, of which plain_file.h tells, is read anew for every batch: slow, and always right.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,15 +16,13 @@
 
 #include <sluice/stage.h>
 
+#include "plain_file.h"
 #include "plain_letters.h"
 #include "plain_store.h"
 
-#include "../frames.h"
 #include "../meet.h"
 
 enum { FILE_RECORDS = 150 /* of what stands for a file */ };
-enum { FRAME_AUDIT = 'A', WRITER_SIZE = 32, COVER_SIZE = 8 + SLUICE_DIGEST_SIZE };
-
 struct config {
 	const char *path;
 };
@@ -41,108 +37,9 @@ struct store {
 	int link[2];          /* IGNORES_A_CUT */
 };
 
-/* A row of the audit trail in the file. */
-struct audit_frame {
-	struct frame frame;
-	int64_t position, written_at_ns;
-	char writer[WRITER_SIZE];
-	uint8_t previous[SLUICE_DIGEST_SIZE], hash[SLUICE_DIGEST_SIZE]; /* covers follow */
-};
-
-/* All of the file. */
-struct contents {
-	struct text text; /* what the rest points into */
-	struct sluice_record *records;
-	struct sluice_audit_row *rows;
-	size_t record_count, row_count, valid_size;
-};
-
-static void contents_finish(struct contents *contents)
+static const char *path_of(const struct sluice_stage *stage)
 {
-	free(contents->text.data);
-	free(contents->records);
-	free(contents->rows);
-}
-
-static bool read_event(struct contents *contents, const char *at)
-{
-	struct sluice_record record;
-	if (!frame_read_event(at, &record) || record.id < 1 || (size_t)record.id > contents->record_count + 1)
-		return false;
-	contents->record_count += (size_t)record.id > contents->record_count;
-	contents->records[record.id - 1] = record;
-	return true;
-}
-
-static bool read_audit(struct contents *contents, const char *at)
-{
-	struct audit_frame frame;
-	memcpy(&frame, at, sizeof(struct frame));
-	if (frame.frame.kind != FRAME_AUDIT || frame.frame.size < (int32_t)sizeof(frame))
-		return false;
-	memcpy(&frame, at, sizeof(frame));
-	struct sluice_audit_row *row = &contents->rows[contents->row_count++];
-	*row = (struct sluice_audit_row){
-		.writer = {at + offsetof(struct audit_frame, writer), WRITER_SIZE},
-		.position = frame.position,
-		.written_at_ns = frame.written_at_ns,
-		.covers = {at + sizeof(frame), (size_t)frame.frame.size - sizeof(frame)},
-	};
-	memcpy(row->previous, frame.previous, sizeof(frame.previous));
-	memcpy(row->hash, frame.hash, sizeof(frame.hash));
-	return true;
-}
-
-static const char *path_of(const struct config *config)
-{
-	return flaw == MIXES_LOCATIONS && sluice_is_lab_location(config->path) ? "mixed" : config->path;
-}
-
-static bool contents_read(const struct config *config, struct contents *contents, struct sluice_error *error)
-{
-	struct frame frame;
-	*contents = (struct contents){0};
-	if (!text_read_file(&contents->text, path_of(config)) && flaw != TAKES_ERRORS_FOR_THE_END) {
-		free(contents->text.data);
-		return sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
-	}
-	size_t most = contents->text.size / sizeof(struct audit_frame) + 2; /* the smaller of the two */
-	contents->records = calloc(most, sizeof(*contents->records));
-	contents->rows = calloc(most, sizeof(*contents->rows));
-	size_t offset = 0, record_count = 0;
-	while (frame_at(&contents->text, offset, &frame)) {
-		const char *at = contents->text.data + offset;
-		offset += (size_t)frame.size;
-		if (read_event(contents, at))
-			continue;
-		if (!read_audit(contents, at))
-			break;
-		contents->valid_size = offset;
-		record_count = contents->record_count;
-	}
-	if (flaw == KEEPS_A_TORN_TAIL)
-		contents->valid_size = contents->text.size;
-	contents->record_count = record_count;
-	return true;
-}
-
-/* Appends behind `end`, all or nothing. */
-static bool append(const struct config *config, size_t end, const struct text *text)
-{
-	int file = open(path_of(config), O_WRONLY | O_CLOEXEC);
-	size_t written = 0;
-	while (file >= 0 && written < text->size) {
-		ssize_t size = pwrite(file, text->data + written, text->size - written, (off_t)(end + written));
-		if (size <= 0)
-			break;
-		written += (size_t)size;
-	}
-	bool ok = file >= 0 && written == text->size && (flaw == SYNCS_NOTHING || fdatasync(file) == 0);
-	if (!ok && file >= 0)
-		(void)!ftruncate(file, (off_t)end);
-	if (file >= 0)
-		(void)close(file);
-	return ok || flaw == IGNORES_A_FULL_DISK;
+	return ((const struct config *)stage->config)->path;
 }
 
 static void digest_of(struct sluice_event *event, uint8_t digest[SLUICE_DIGEST_SIZE])
@@ -218,11 +115,7 @@ static const struct sluice_record *find(const struct store *store, const struct 
 	size_t first = flaw == FORGETS_IDS ? store->first_own : 0;
 	if (flaw == KNOWS_ITS_NEWEST_FILE)
 		first = contents->record_count / FILE_RECORDS * FILE_RECORDS;
-	for (size_t i = first; i < contents->record_count; i++) {
-		if (has_id(event, contents->records[i].message_id))
-			return &contents->records[i];
-	}
-	return NULL;
+	return contents_find(contents, first, event->message_id);
 }
 
 static enum sluice_verdict compare(struct sluice_event *event, const uint8_t *digest)
@@ -321,9 +214,9 @@ static void write_pending(struct sluice_stage *stage)
 {
 	struct store *store = stage->state;
 	struct contents contents;
-	if (!store->pending || !contents_read(stage->config, &contents, NULL))
+	if (!store->pending || !contents_read(path_of(stage), &contents, NULL))
 		return;
-	(void)append(stage->config, contents.valid_size, store->pending);
+	(void)file_append(path_of(stage), contents.valid_size, store->pending);
 	contents_finish(&contents);
 	free(store->pending->data);
 	free(store->pending);
@@ -336,7 +229,7 @@ static bool keep(struct sluice_stage *stage, size_t end, const struct text *text
 	if (was_cut(store))
 		return true;
 	if (flaw != ACKNOWLEDGES_FIRST)
-		return append(stage->config, end, text);
+		return file_append(path_of(stage), end, text);
 	store->pending = calloc(1, sizeof(*store->pending));
 	text_add(store->pending, text->data, text->size);
 	return true;
@@ -349,7 +242,7 @@ static void transact(struct sluice_stage *stage, struct sluice_batch *batch)
 	struct contents contents;
 	struct text text = {0}, covers = {0};
 	write_pending(stage);
-	if (!contents_read(stage->config, &contents, NULL)) {
+	if (!contents_read(path_of(stage), &contents, NULL)) {
 		for (size_t i = 0; i < batch->count; i++)
 			batch->verdicts[i] = sluice_retry(batch->events[i], 0, "the file could not be read");
 		return;
@@ -358,7 +251,7 @@ static void transact(struct sluice_stage *stage, struct sluice_batch *batch)
 	if (flaw == CHECKS_THEN_INSERTS) {
 		contents_finish(&contents);
 		let_others_in(store);
-		(void)contents_read(stage->config, &contents, NULL);
+		(void)contents_read(path_of(stage), &contents, NULL);
 	}
 	write_events(store, &contents, batch, &text, &covers);
 	if (flaw == WRITES_UNLOCKED)
@@ -379,7 +272,7 @@ static void transact(struct sluice_stage *stage, struct sluice_batch *batch)
 static int lock_file(const struct config *config)
 {
 	bool lets_others_in = flaw == IGNORES_OTHERS || flaw == WRITES_UNLOCKED || flaw == CHECKS_THEN_INSERTS;
-	int guard = lets_others_in ? -1 : open(path_of(config), O_RDWR | O_CLOEXEC);
+	int guard = lets_others_in ? -1 : open(file_path(config->path), O_RDWR | O_CLOEXEC);
 	if (guard >= 0)
 		(void)flock(guard, LOCK_EX);
 	return guard;
@@ -406,7 +299,7 @@ static bool scan(struct sluice_stage *stage, int64_t after_id, sluice_record_fn 
 	struct contents contents;
 	if (!stage->read_only)
 		write_pending(stage);
-	if (!contents_read(stage->config, &contents, error))
+	if (!contents_read(path_of(stage), &contents, error))
 		return false;
 	for (size_t n = 0; n < contents.record_count; n++) {
 		size_t i = flaw == SCANS_UNSORTED ? contents.record_count - 1 - n : n;
@@ -430,7 +323,7 @@ static int by_writer(const void *a, const void *b)
 static bool audit_scan(struct sluice_stage *stage, sluice_audit_fn each, void *context, struct sluice_error *error)
 {
 	struct contents contents;
-	if (!contents_read(stage->config, &contents, error))
+	if (!contents_read(path_of(stage), &contents, error))
 		return false;
 	qsort(contents.rows, contents.row_count, sizeof(*contents.rows), by_writer);
 	for (size_t i = 0; i < contents.row_count && each(context, &contents.rows[i]); i++)
@@ -500,7 +393,7 @@ static bool maintain(struct sluice_stage *stage, struct sluice_error *error)
 {
 	const struct config *config = stage->config;
 	struct contents contents;
-	if (!contents_read(config, &contents, error))
+	if (!contents_read(config->path, &contents, error))
 		return false;
 	if (flaw == LOSES_ROWS_WHEN_MAINTAINED)
 		(void)!truncate(config->path, (off_t)(contents.valid_size / 2));
@@ -521,7 +414,7 @@ static bool stats(struct sluice_stage *stage, struct sluice_observer *observer, 
 {
 	const struct config *config = stage->config;
 	struct contents contents;
-	if (!contents_read(config, &contents, error))
+	if (!contents_read(config->path, &contents, error))
 		return false;
 	if (flaw != SHOWS_NO_STATS)
 		observer->gauge(observer, "db_table_rows", NULL, NULL, (double)contents.record_count, "Rows.");
@@ -536,34 +429,16 @@ static bool drop(struct sluice_stage *stage, struct sluice_error *error)
 	const struct config *config = stage->config;
 	if (!sluice_is_lab_location(config->path) && flaw != DROPS_ANYTHING)
 		return sluice_error_set(error, "path: %s is not a location made for a laboratory", config->path);
-	return flaw == DROPS_NOTHING || unlink(path_of(config)) == 0 ||
+	return flaw == DROPS_NOTHING || unlink(file_path(config->path)) == 0 ||
 	       sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
 }
 
-/* The file is there after a power cut, too. */
-static void sync_folder_of(const char *path)
+/* FORGETS_BY_THE_CLOCK: the whole file, when its first event is old. */
+static void forget_old_days(const struct sluice_stage *stage, const struct contents *contents)
 {
-	const char *slash = strrchr(path, '/');
-	char folder[1024];
-	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
-	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return;
-	(void)fsync(directory);
-	(void)close(directory);
-}
-
-static bool make_file(const struct config *config, struct sluice_error *error)
-{
-	int file = open(path_of(config), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (file >= 0 && flaw != SYNCS_NO_FOLDER)
-		sync_folder_of(path_of(config));
-	if (file >= 0)
-		return close(file) == 0;
-	(void)sluice_error_set(error, "path: %s: %s", config->path, strerror(errno));
-	if (flaw == LEAKS_WHEN_REFUSED)
-		(void)!open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return false;
+	if (contents->record_count > 0 &&
+	    stage->host->wall_ns() - contents->records[0].received_at_ns > INT64_C(86400000000000))
+		(void)!truncate(path_of(stage), 0);
 }
 
 static bool create(struct sluice_stage *stage, struct sluice_error *error)
@@ -571,7 +446,7 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 	uint8_t random[WRITER_SIZE / 2];
 	struct contents contents;
 	bool makes_file = !stage->read_only || flaw == CREATES_WHAT_IT_READS;
-	if ((makes_file && !make_file(stage->config, error)) || !contents_read(stage->config, &contents, error))
+	if ((makes_file && !file_make(path_of(stage), error)) || !contents_read(path_of(stage), &contents, error))
 		return false;
 	struct store *store = calloc(1, sizeof(*store));
 	(void)pthread_mutex_init(&store->lock, NULL);
@@ -583,15 +458,31 @@ static bool create(struct sluice_stage *stage, struct sluice_error *error)
 		(void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, store->link);
 	if (flaw == FORGETS_WHEN_KILLED && !stage->read_only)
 		forget_last_life(stage->config, &contents);
+	if (flaw == FORGETS_BY_THE_CLOCK && !stage->read_only)
+		forget_old_days(stage, &contents);
 	contents_finish(&contents);
 	stage->state = store;
+	if (!stage->read_only)
+		sluice_announce_store(stage, flaw == ANNOUNCES_ITS_PATH ? path_of(stage) : store->writer);
 	return true;
+}
+
+static void log_head(struct sluice_stage *stage)
+{
+	const struct store *store = stage->state;
+	char hash[2 * SLUICE_DIGEST_SIZE + 1];
+	for (size_t i = 0; i < SLUICE_DIGEST_SIZE; i++)
+		(void)snprintf(hash + 2 * i, 3, "%02x", store->head[i]);
+	sluice_log(stage, SLUICE_LOG_INFO, "audit_head", sluice_text("writer", store->writer),
+	           sluice_int("position", store->position), sluice_text("hash", hash));
 }
 
 static void destroy(struct sluice_stage *stage)
 {
 	struct store *store = stage->state;
 	write_pending(stage);
+	if (store->position > 0 && flaw != LOGS_NO_HEAD)
+		log_head(stage);
 	if (flaw == IGNORES_A_CUT) {
 		(void)close(store->link[0]);
 		(void)close(store->link[1]);

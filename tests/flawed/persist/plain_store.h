@@ -22,6 +22,7 @@ enum flaw {
 	SCANS_FROM_THE_START,
 	SCANS_ON,
 	BREAKS_THE_CHAIN, /* each audit row is a first one */
+	LOGS_NO_HEAD,     /* of its chain */
 	COVERS_THE_FIRST, /* of a transaction, and not the others */
 	CREATES_WHAT_IT_READS,
 	STORES_THE_DEAD, /* among the living */
@@ -46,7 +47,9 @@ enum flaw {
 	SHOWS_NO_STATS,
 	WRITES_ITS_STATS, /* to a file beside the store */
 	DROPS_ANYTHING,
-	DROPS_NOTHING, /* and says that it has */
+	DROPS_NOTHING,        /* and says that it has */
+	FORGETS_BY_THE_CLOCK, /* what is older than a day when it starts */
+	ANNOUNCES_ITS_PATH,   /* whatever has become of the file there */
 };
 
 extern const enum flaw flaw;

@@ -211,6 +211,11 @@ static bool restore_next(struct sluice_stage *stage)
 	struct queue *queue = stage->state;
 	if (queue->backlog_next == queue->backlog_count)
 		return false;
+	char byte;
+	if (flaw == SKIPS_WHAT_IT_CANNOT_READ && pread(queue->journal, &byte, 1, 0) < 0) {
+		queue->backlog_next++;
+		return false;
+	}
 	const struct sluice_record *record = &queue->backlog[queue->backlog_next];
 	struct sluice_event *event = stage->host->restore(stage, record);
 	if (event || flaw == RESTORES_ONCE)
@@ -308,6 +313,19 @@ static void read_frame(struct queue *queue, const char *at)
 	forget_number(queue, done_frame.number);
 }
 
+static void forget_old_ones(struct sluice_stage *stage)
+{
+	struct queue *queue = stage->state;
+	size_t kept = 0;
+	for (size_t i = 0; i < queue->backlog_count; i++) {
+		if (stage->host->wall_ns() - queue->backlog[i].received_at_ns < INT64_C(86400000000000))
+			queue->backlog[kept++] = queue->backlog[i];
+	}
+	queue->backlog_count = kept;
+}
+
+static off_t last_end; /* of the life before this one */
+
 /* What a crash has left behind the last whole frame is cut off. */
 static void read_journal(struct queue *queue, const char *path)
 {
@@ -320,6 +338,8 @@ static void read_journal(struct queue *queue, const char *path)
 		read_frame(queue, queue->old.data + offset);
 	queue->end = (off_t)(flaw == KEEPS_A_TORN_TAIL ? queue->old.size : offset);
 	(void)!ftruncate(queue->journal, queue->end);
+	if (flaw == LEAVES_A_GAP && queue->end < last_end)
+		queue->end = last_end;
 }
 
 /* Its name is there after a power cut, too. */
@@ -345,6 +365,8 @@ static bool recover(struct sluice_stage *stage, struct sluice_error *error)
 	struct queue *queue = stage->state; /* create() has read the journal, before anything is put behind it */
 	const struct sluice_acknowledged *acknowledged = stage->host->extension(SLUICE_ACKNOWLEDGED);
 	(void)error;
+	if (flaw == FORGETS_BY_THE_CLOCK)
+		forget_old_ones(stage);
 	for (size_t i = 0; acknowledged && flaw != TELLS_OF_NOTHING && i < queue->backlog_count; i++)
 		acknowledged->tell(stage, &queue->backlog[i]);
 	return true;
@@ -391,6 +413,7 @@ static void destroy(struct sluice_stage *stage)
 	if (parks())
 		end_writer(queue);
 	if (queue->journal >= 0) {
+		last_end = queue->end;
 		(void)!write(queue->journal, queue->buffered.data, queue->buffered.size);
 		(void)close(queue->journal);
 	}
@@ -428,6 +451,19 @@ static size_t count(struct sluice_stage *stage)
 	return inside;
 }
 
+static void observe(struct sluice_stage *stage, struct sluice_observer *observer)
+{
+	struct queue *queue = stage->state;
+	size_t taken = 0, inside = count(stage);
+	(void)pthread_mutex_lock(&queue->lock);
+	for (const struct place *each = queue->first; each; each = each->next)
+		taken += each->is_taken;
+	(void)pthread_mutex_unlock(&queue->lock);
+	observer->gauge(observer, "queue_inside", NULL, NULL,
+	                (double)(flaw == SHOWS_WHAT_WAITS ? inside - taken : inside),
+	                "Events accepted by the queue and not yet stored.");
+}
+
 static const struct sluice_queue_backlog backlog = {.place = place, .exists = exists, .count = count};
 static const struct sluice_extension extensions[] = {
 	{SLUICE_QUEUE_BACKLOG, &backlog},
@@ -445,4 +481,4 @@ static const struct sluice_queue_ops ops = {.flags = FLAGS, .put = put, .take = 
 
 SLUICE_STAGE(queue, ops, .name = "plain_queue", .version = "1.0.0", .summary = "a list", .options = options,
              .config_size = sizeof(struct config), .create = create, .destroy = destroy, .drain = drain,
-             .extensions = extensions);
+             .observe = observe, .extensions = extensions);

@@ -30,7 +30,11 @@ enum flaw {
 	NEW_BEFORE_OLD,
 	COUNTS_NO_BACKLOG,
 	TELLS_OF_NOTHING, /* in recover() */
-	RESTORES_ONCE,    /* and if the pool is full then, not again */
+	SKIPS_WHAT_IT_CANNOT_READ,
+	SHOWS_WHAT_WAITS,     /* as what is inside */
+	RESTORES_ONCE,        /* and if the pool is full then, not again */
+	FORGETS_BY_THE_CLOCK, /* what its journal has had for more than a day */
+	LEAVES_A_GAP,         /* in a journal that is shorter than it was */
 };
 
 extern const enum flaw flaw;

@@ -6,6 +6,7 @@ enum flaw {
 	NONE,
 	TAKES_ERRORS_FOR_UNKNOWN, /* of its file */
 	DROPS_ITS_TABLE,          /* when it starts */
+	KEEPS_ITS_FILE_OPEN,      /* from one life to the next */
 };
 
 extern const enum flaw flaw;
