@@ -319,7 +319,7 @@ static void take_time(int fd)
 static bool fails(bool is_sync)
 {
 	disk.calls++;
-	if (!disk.left || disk.fault == DISK_EIO_READ || (is_sync && disk.fault != DISK_EIO))
+	if (!disk.left || disk.fault >= DISK_EIO_READ || (is_sync && disk.fault != DISK_EIO))
 		return false;
 	if (disk.left > 1) {
 		disk.left--;
@@ -397,7 +397,9 @@ bool disk_read_fails(int fd)
 		return false;
 	int error = errno;
 	(void)pthread_mutex_lock(&disk.lock);
-	bool failed = disk.left && disk.fault == DISK_EIO_READ && path_of(fd, &status, room);
+	bool failed = disk.left && disk.fault >= DISK_EIO_READ && path_of(fd, &status, room);
+	if (failed && disk.fault == DISK_EIO_READ_ONCE)
+		failed = --disk.left == 0;
 	disk.has_failed |= failed;
 	(void)pthread_mutex_unlock(&disk.lock);
 	errno = failed ? EIO : error;

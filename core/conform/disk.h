@@ -19,10 +19,11 @@ void disk_attach(const char *folder);
 void disk_remember(void);
 
 enum disk_fault {
-	DISK_EIO,      /* a write or a sync fails, once */
-	DISK_ENOSPC,   /* likewise, writes alone, three times */
-	DISK_SHORT,    /* a write takes half of it */
-	DISK_EIO_READ, /* every read fails until disk_mend() */
+	DISK_EIO,           /* a write or a sync fails, once */
+	DISK_ENOSPC,        /* likewise, writes alone, three times */
+	DISK_SHORT,         /* a write takes half of it */
+	DISK_EIO_READ,      /* every read fails until disk_mend() */
+	DISK_EIO_READ_ONCE, /* one does */
 	DISK_FAULTS,
 };
 

@@ -41,6 +41,7 @@ const char *world_describe(const struct world *world)
 		[DISK_ENOSPC] = "failed with ENOSPC",
 		[DISK_SHORT] = "wrote half of what it was given",
 		[DISK_EIO_READ] = "failed with EIO",
+		[DISK_EIO_READ_ONCE] = "failed with EIO",
 	};
 	static _Thread_local char text[96];
 	(void)snprintf(text, sizeof(text), "call %zu to the disk %s", world->at, faults[world->fault]);
