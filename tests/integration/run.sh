@@ -69,6 +69,10 @@ trap 'exit 130' INT TERM
 SLUICE_TEST_POSTGRES=$("$root/tests/support/postgres.sh" start "$place/postgres" max_connections=200)
 export SLUICE_TEST_POSTGRES SLUICE_BUILD="$build"
 
+# What a test leaves behind goes, too.
+TMPDIR=$place
+export TMPDIR
+
 # Descriptors for ten thousand connections, if they may be had.
 ulimit -n "$(ulimit -H -n)" 2>/dev/null || true
 

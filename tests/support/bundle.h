@@ -15,8 +15,9 @@
 #include "lab/report/evidence.h"
 #include "lab/report/manifest.h"
 #include "support/paired.h"
+#include "support/scratch.h"
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static struct paired paired;
 static struct buffer said; /* what is missing, or what is at fault, a line each */
 static struct sluice_error error;
@@ -24,8 +25,7 @@ static struct sluice_error error;
 /* requests: of each block. */
 static inline void set_up_with(size_t requests)
 {
-	(void)strcpy(folder, "/tmp/sluice-bundle-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	error.text[0] = '\0';
 	paired_init(&paired, 6, requests);
 	paired_scale(&paired, 1, 0.7);

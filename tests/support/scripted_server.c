@@ -193,6 +193,8 @@ void scripted_take_ms(int ms)
 	(void)poll(NULL, 0, ms);
 }
 
+enum { HELD_BACK_MS = 150 };
+
 static void say(int fd, int status, const char *fields, int flags)
 {
 	char text[512];
@@ -205,10 +207,12 @@ void scripted_say(int fd, int status, const char *fields)
 	say(fd, status, fields, 0);
 }
 
-void scripted_say_last(int fd, int status)
+bool scripted_say_last(int fd, int status)
 {
-	say(fd, status, "", MSG_MORE); /* held back, until the FIN goes out with it */
+	int64_t began_ns = clock_now_ns();
+	say(fd, status, "", MSG_MORE); /* held back, until the FIN goes out with it: for 200 ms at most */
 	(void)shutdown(fd, SHUT_WR);
+	return clock_now_ns() - began_ns < HELD_BACK_MS * NS_PER_MS;
 }
 
 bool scripted_accept(struct scripted_server *server, const struct scripted_request *request, int fd)

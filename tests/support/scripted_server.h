@@ -66,8 +66,9 @@ void scripted_take_ms(int ms);
 /* Says "HTTP/1.1 STATUS x" with those header lines, each with its CRLF, and no body. */
 void scripted_say(int fd, int status, const char *fields);
 
-/* The same without header lines, and the end of the connection in one segment: who has read it has seen both. */
-void scripted_say_last(int fd, int status);
+/* The same without header lines, and the end of the connection in one segment: who has read it has seen both. False: the
+ * machine was so slow that they may have gone out one by one. */
+bool scripted_say_last(int fd, int status);
 
 /* The plainest script: 202, and the connection stays. */
 bool scripted_accept(struct scripted_server *server, const struct scripted_request *request, int fd);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/store.h"
 #include "support/wait.h"
 
@@ -22,14 +23,13 @@
 /* Fails the running test unless the condition comes true within ten seconds. */
 #define WAIT_UNTIL(condition) WAIT_WITHIN(10, condition)
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static char path[96];
 static char path_option[112];
 
 UNUSED static void make_folder(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-sqlite-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	(void)snprintf(path, sizeof(path), "%s/events.db", folder);
 	(void)snprintf(path_option, sizeof(path_option), "path=%s", path);
 }

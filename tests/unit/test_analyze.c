@@ -14,6 +14,7 @@
 #include "lab/report/recommend.h"
 #include "lab/report/tried.h"
 #include "lab/run/run.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define MS INT64_C(1000000)
@@ -682,8 +683,8 @@ START_TEST(test_unknown_condition_is_refused_where_it_stands)
 		{"persist.", "unknown condition \"persist.\""},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char path[] = "/tmp/sluice-treats-XXXXXX";
-		int fd = mkstemp(path);
+		char path[SCRATCH_SIZE];
+		int fd = scratch_file(path);
 		ck_assert_int_ge(fd, 0);
 		ck_assert_int_gt(dprintf(fd, "pipeline: p\noptimizations:\n  a:\n    treats: %s\n", rows[i].treats), 0);
 		ck_assert_int_eq(close(fd), 0);
@@ -739,12 +740,12 @@ static void run_command(const char *command, const char *folder)
 
 START_TEST(test_what_came_of_an_overlay_is_said)
 {
-	char folder[] = "/tmp/sluice-tried-XXXXXX";
+	char folder[SCRATCH_SIZE];
 	struct buffer text = {0};
 	struct sluice_error error = {0};
 	struct shape tail = plain;
 	struct recommendation list[RECOMMEND_MAX];
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	make_comparison(folder, "alone", "", "\"batched-writes\"", "better");
 	make_comparison(folder, "with", "\"lazy\"", "\"batched-writes\", \"lazy\"", "inconclusive");
 	make_comparison(folder, "two-at-once", "", "\"batched-writes\", \"lazy\"", "better");
@@ -758,7 +759,7 @@ START_TEST(test_what_came_of_an_overlay_is_said)
 	analyze();
 	size_t count = recommend(&result, overlays, NULL, list);
 	recommend_write_text(&result, list, count, trials, &text);
-	ck_assert_ptr_nonnull(strstr(text.data, "Tried on 2026-11-02: better, P95 -25.0 % [-30.0, -20.0] (/tmp/"));
+	ck_assert_ptr_nonnull(strstr(text.data, "Tried on 2026-11-02: better, P95 -25.0 % [-30.0, -20.0] (/"));
 	ck_assert_ptr_nonnull(strstr(text.data, "Tried on 2026-11-02 beside lazy: inconclusive"));
 	json_t *document = recommend_to_json(list, count, trials);
 	ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(document, 0), "tried")), 2);
@@ -776,9 +777,9 @@ END_TEST
 
 START_TEST(test_a_directory_without_a_comparison_is_refused)
 {
-	char folder[] = "/tmp/sluice-tried-XXXXXX";
+	char folder[SCRATCH_SIZE];
 	struct sluice_error error = {0};
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	ck_assert_ptr_null(tried_read(folder, &error));
 	ck_assert_ptr_nonnull(strstr(error.text, "no comparison (compare.json) here or in a directory inside it"));
 	error = (struct sluice_error){0};

@@ -7,10 +7,11 @@
 
 #include "base/digest.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/store.h"
 #include "support/unit.h"
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static char path[96];
 static char path_option[112];
 
@@ -38,8 +39,7 @@ static void store_batch(struct harness *h, int first, int count)
 /* Two writers. Events 1 to 9 in rows 1 to 3 of one, three in each; events 10 and 11 in rows 1 and 2 of the other. */
 static void make_store(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-audit-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	(void)snprintf(path, sizeof(path), "%s/events.db", folder);
 	(void)snprintf(path_option, sizeof(path_option), "path=%s", path);
 	struct harness *h = open_store();

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define REFUSED "the signature is missing, wrong, too old or too far ahead"
@@ -520,9 +521,8 @@ END_TEST
 /* A temporary file with a secret. */
 static const char *secret_file(const char *content)
 {
-	static char path[40];
-	strcpy(path, "/tmp/sluice-secret-XXXXXX");
-	int fd = mkstemp(path);
+	static char path[SCRATCH_SIZE];
+	int fd = scratch_file(path);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, content, strlen(content)), (ssize_t)strlen(content));
 	close(fd);

@@ -11,11 +11,12 @@
 
 #include "base/buffer.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define SLUICE TEST_BUILD_DIR "/sluice"
 
-static char folder[] = "/tmp/sluice-check-XXXXXX";
+static char folder[SCRATCH_SIZE];
 static struct buffer output;
 
 /* Runs `sluice ARGUMENTS` in the folder; what it says on both streams is in `output`. Returns its exit status. */
@@ -39,7 +40,7 @@ static int run(const char *arguments)
 
 static void write_pipeline(const char *text)
 {
-	char name[64];
+	char name[96];
 	(void)snprintf(name, sizeof(name), "%s/p.yaml", folder);
 	FILE *file = fopen(name, "w");
 	ck_assert_ptr_nonnull(file);
@@ -49,18 +50,17 @@ static void write_pipeline(const char *text)
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	write_pipeline("stages: [{persist: config_batch, url: hush}]\n"
 	               "optimizations: { doors: { listen: { threads: 7 } } }\n");
 }
 
 static void teardown(void)
 {
-	char name[64];
+	char name[96];
 	(void)snprintf(name, sizeof(name), "%s/p.yaml", folder);
 	ck_assert_int_eq(unlink(name), 0);
 	ck_assert_int_eq(rmdir(folder), 0);
-	strcpy(folder + strlen(folder) - 6, "XXXXXX");
 	buffer_finish(&output);
 }
 

@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "conform/conform.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define SLUICE TEST_BUILD_DIR "/sluice"
@@ -306,7 +307,7 @@ static void expect_said(const char *text)
 
 START_TEST(test_a_sound_stage_is_0)
 {
-	ck_assert_int_eq(sluice_conform(TEST_BUILD_DIR "/stages/auth/none.so"), 0);
+	ck_assert_int_eq(sluice_conform(TEST_BUILD_DIR "/stages/auth/none.so --quick"), 0);
 	expect_said("auth/none " SLUICE_VERSION);
 	expect_said("  ok       verdicts");
 	expect_said(" 0 BROKEN");
@@ -381,7 +382,7 @@ END_TEST
 
 START_TEST(test_json_says_the_same)
 {
-	ck_assert_int_eq(sluice_conform(FLAWED "auth/ignores_time.so --set secrets=hush-hush --json"), 1);
+	ck_assert_int_eq(sluice_conform(FLAWED "auth/ignores_time.so --set secrets=hush-hush --quick --json"), 1);
 	json_t *report = json_loads(output.data, 0, NULL);
 	ck_assert_msg(report != NULL, "%s", output.data);
 	ck_assert(json_is_false(json_object_get(report, "conforms")));
@@ -395,9 +396,9 @@ END_TEST
 /* Runs `sluice conform ARGUMENTS --request FILE` with a file of that content. */
 static int conform_with_request(const char *arguments, const char *content)
 {
-	char name[] = "/tmp/sluice-request-XXXXXX";
+	char name[SCRATCH_SIZE];
 	struct buffer all = {0};
-	int descriptor = mkstemp(name);
+	int descriptor = scratch_file(name);
 	ck_assert_int_ge(descriptor, 0);
 	FILE *file = fdopen(descriptor, "w");
 	(void)fputs(content, file);
@@ -450,7 +451,7 @@ END_TEST
 
 START_TEST(test_a_parser_of_another_format_is_checked_with_a_request_of_its_own)
 {
-	static const char stage[] = TEST_BUILD_DIR "/tests/stages/parse/line_parse.so";
+	static const char stage[] = TEST_BUILD_DIR "/tests/stages/parse/line_parse.so --quick";
 	int status = conform_with_request(
 		stage, "POST /lines?a=1 HTTP/1.1\r\nHost: lines.example:81\r\n\r\nid type some payload");
 	ck_assert_msg(status == 0, "%s", output.data);

@@ -19,6 +19,7 @@
 #include "lab/load/input.h"
 #include "lab/run/run.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 #include "trace/trace.h"
 
@@ -102,7 +103,7 @@ START_TEST(test_gates_that_are_shipped_are_read)
 }
 END_TEST
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static struct gate_facts facts;
 static struct sluice_error error;
 
@@ -217,8 +218,7 @@ static void write_about(json_t *about)
 
 static void set_up(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-gate-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	error.text[0] = '\0';
 	write_input();
 	write_about(about_run(1));
@@ -548,8 +548,8 @@ static void assert_judged_again(void)
 START_TEST(test_baseline_is_kept_for_who_judges_again)
 {
 	write_text("loose.yaml", "gate: loose\ncriteria: { p95: 120ms, baseline: not_worse }\n");
-	char other[] = "/tmp/sluice-gate-other-XXXXXX", command[1024];
-	ck_assert_ptr_nonnull(mkdtemp(other));
+	char other[SCRATCH_SIZE], command[1024];
+	scratch_folder(other);
 	char *path = run_file(other, RUN_COMPARE);
 	FILE *file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);

@@ -12,6 +12,7 @@
 #include "lab/load/generate.h"
 #include "lab/load/payload.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 static struct input input;
@@ -325,12 +326,11 @@ START_TEST(test_sizes_are_read_as_people_write_them)
 }
 END_TEST
 
-static char corpus_path[64];
+static char corpus_path[SCRATCH_SIZE];
 
 static struct corpus *read_corpus(const char *text, struct sluice_error *error)
 {
-	(void)strcpy(corpus_path, "/tmp/sluice-corpus-XXXXXX");
-	int fd = mkstemp(corpus_path);
+	int fd = scratch_file(corpus_path);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	(void)close(fd);

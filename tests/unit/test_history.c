@@ -11,9 +11,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/history.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
-static char directory[] = "/tmp/sluice-history-XXXXXX";
+static char directory[SCRATCH_SIZE];
 static char file[128], state[128];
 static struct config_request request = {.file = file, .stage_path = TEST_BUILD_DIR "/stages"};
 static struct history *history;
@@ -27,8 +28,7 @@ static struct history *open_history(void)
 static void set_up(void)
 {
 	log_setup(SLUICE_LOG_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO);
-	(void)strcpy(directory, "/tmp/sluice-history-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
+	scratch_folder(directory);
 	(void)snprintf(file, sizeof(file), "%s/pipeline.yaml", directory);
 	(void)snprintf(state, sizeof(state), "%s/state", directory);
 	history = open_history();

@@ -7,15 +7,15 @@
 
 #include "base/digest.h"
 #include "lab/load/input.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
-static char path[64];
+static char path[SCRATCH_SIZE];
 static struct input input;
 
 static void set_up(void)
 {
-	(void)strcpy(path, "/tmp/sluice-input-XXXXXX");
-	int fd = mkstemp(path);
+	int fd = scratch_file(path);
 	ck_assert_int_ge(fd, 0);
 	(void)close(fd);
 	input_init(&input);

@@ -12,6 +12,7 @@
 #include "runtime/abi.h"
 #include "runtime/loader.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define FIXTURES TEST_BUILD_DIR "/tests/stages"
@@ -20,12 +21,11 @@
 #define OLD_BINARY TEST_SOURCE_DIR "/tests/fixtures/abi-1.0/older_minor.so"
 #define UNRELEASED_BINARY TEST_SOURCE_DIR "/tests/fixtures/abi-1.0/unreleased.so"
 
-static char folder[] = "/tmp/sluice-loader-XXXXXX";
+static char folder[SCRATCH_SIZE];
 
 static void make_folder(void)
 {
-	strcpy(folder + strlen(folder) - 6, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 }
 
 static void remove_folder(void)

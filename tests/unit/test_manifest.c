@@ -9,9 +9,10 @@
 #include "base/buffer.h"
 #include "lab/report/manifest.h"
 #include "lab/run/run.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static struct buffer faults; /* "file: what" a line */
 static struct sluice_error error;
 
@@ -41,8 +42,7 @@ static int run_in_folder(const char *command)
 
 static void set_up(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-manifest-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	error.text[0] = '\0';
 	write_text("b.json", "{}");
 	write_text("a b.txt", "two words");

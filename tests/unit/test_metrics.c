@@ -9,10 +9,11 @@
 #include "serve/admin.h"
 #include "serve/metrics.h"
 #include "serve/server.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 #include "support/wire.h"
 
-static char directory[] = "/tmp/sluice-metrics-XXXXXX";
+static char directory[SCRATCH_SIZE];
 static char file[128];
 static struct config *config;
 static struct pipeline *pipeline;
@@ -24,8 +25,7 @@ static struct wire_answer answer;
 
 static void write_pipeline(void)
 {
-	(void)strcpy(directory, "/tmp/sluice-metrics-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
+	scratch_folder(directory);
 	(void)snprintf(file, sizeof(file), "%s/pipeline.yaml", directory);
 	FILE *out = fopen(file, "w");
 	(void)fprintf(out,

@@ -16,12 +16,13 @@
 #include <unistd.h>
 
 #include "serve/notify.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 enum { TIMEOUT_MS = 20000 };
 
-static char folder[] = "/tmp/sluice-notify-XXXXXX";
-static char path[64];
+static char folder[SCRATCH_SIZE];
+static char path[96];
 static int receiver = -1;
 
 /* A manager's socket, named as NOTIFY_SOCKET names it. */
@@ -41,7 +42,7 @@ static void listen_at(const char *name)
 
 static void set_up(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	(void)snprintf(path, sizeof(path), "%s/notify", folder);
 }
 

@@ -7,11 +7,12 @@
 #include <sys/wait.h>
 
 #include "support/postgres_store.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 static struct {
 	pid_t pid;
-	char directory[64];
+	char directory[SCRATCH_SIZE];
 	char url[OPTION_SIZE]; /* through it */
 	char option[OPTION_SIZE + 4];
 } bouncer;
@@ -47,8 +48,7 @@ static bool try_to_start_bouncer(const char *mode)
 {
 	char text[1200];
 	int port = some_port();
-	(void)strcpy(bouncer.directory, "/tmp/sluice-pgbouncer-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(bouncer.directory));
+	scratch_folder(bouncer.directory);
 	ck_assert_int_eq(chmod(bouncer.directory, 0755), 0);
 	(void)snprintf(
 		text, sizeof(text),

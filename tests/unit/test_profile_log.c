@@ -9,15 +9,15 @@
 
 #include "lab/run/profile_log.h"
 #include "lab/run/samples.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
-static char path[64];
+static char path[SCRATCH_SIZE];
 static struct profile_log log_read;
 
 static void make_path(void)
 {
-	(void)strcpy(path, "/tmp/sluice-log-XXXXXX");
-	int fd = mkstemp(path);
+	int fd = scratch_file(path);
 	ck_assert_int_ge(fd, 0);
 	(void)close(fd);
 }

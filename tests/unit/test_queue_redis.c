@@ -12,11 +12,12 @@
 #include "base/clock.h"
 #include "conform/conform.h"
 #include "support/harness.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 #include "support/wait.h"
 
 static struct {
-	char folder[64], port[16], setting[32];
+	char folder[SCRATCH_SIZE], port[16], setting[32];
 	pid_t pid;
 } server;
 
@@ -58,8 +59,7 @@ static bool wait_until_there(void)
 
 static void start_server(void)
 {
-	(void)strcpy(server.folder, "/tmp/sluice-redis-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(server.folder));
+	scratch_folder(server.folder);
 	do {
 		uint16_t random;
 		digest_random(&random, sizeof(random));

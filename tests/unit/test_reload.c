@@ -15,10 +15,11 @@
 #include "serve/history.h"
 #include "serve/reload.h"
 #include "serve/server.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 #include "support/wire.h"
 
-static char directory[64], file[128], state[128];
+static char directory[SCRATCH_SIZE], file[128], state[128];
 static struct config_request request = {.file = file, .stage_path = TEST_BUILD_DIR "/stages"};
 static struct config *config;
 static struct history *history;
@@ -57,8 +58,7 @@ static void set_up(void)
 {
 	struct sluice_error error = {0};
 	log_setup(SLUICE_LOG_ERROR, LOG_FORMAT_TEXT, STDERR_FILENO);
-	(void)strcpy(directory, "/tmp/sluice-reload-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
+	scratch_folder(directory);
 	(void)snprintf(file, sizeof(file), "%s/pipeline.yaml", directory);
 	(void)snprintf(state, sizeof(state), "%s/state", directory);
 	write_pipeline("one");

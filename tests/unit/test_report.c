@@ -11,6 +11,7 @@
 #include "lab/report/html.h"
 #include "lab/report/report.h"
 #include "lab/run/run.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define EVIL "</script><script>alert(1)</script><img src=x onerror=\\\"alert(2)\\\">\\u2028@SCRIPT@"
@@ -50,13 +51,12 @@ static const char verify_json[] =
 	"'reordered': 0, 'examples': [{'kind': 'lost', 'message_id': 'b-msg-17', 'stream': null, "
 	"'detail': 'no row holds it'}]}]}";
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static char *page;
 
 static void set_up(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-report-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	page = NULL;
 }
 

@@ -8,14 +8,14 @@
 
 #include "base/clock.h"
 #include "lab/run/run.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 
 static void set_up(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-run-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 }
 
 static void tear_down(void)

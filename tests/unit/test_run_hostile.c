@@ -12,15 +12,15 @@
 #include "lab/report/evidence.h"
 #include "lab/report/manifest.h"
 #include "support/paired.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 
 static void set_up(void)
 {
 	struct paired paired;
-	(void)strcpy(folder, "/tmp/sluice-hostile-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	paired_init(&paired, 2, 10);
 	paired_save(&paired, folder);
 	paired_finish(&paired);

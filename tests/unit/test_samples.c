@@ -9,20 +9,20 @@
 #include <sys/stat.h>
 
 #include "lab/run/samples.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define MS INT64_C(1000000)
 
 enum { REQUESTS = 10 };
 
-static char folder[64], trace_path[128];
+static char folder[SCRATCH_SIZE], trace_path[128];
 static struct samples samples;
 static struct sluice_error failure;
 
 static void make_folder(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-samples-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	(void)snprintf(trace_path, sizeof(trace_path), "%s/server.trace", folder);
 	failure = (struct sluice_error){0};
 }

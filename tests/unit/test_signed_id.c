@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/config.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define STANDARD "auth.secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -21,8 +22,8 @@ static const char pipeline[] = "pipeline: p\nstages:\n  - auth: hmac\n    secret
 /* Loads the pipeline with these settings; the first warning, or else the error. */
 static void load(const char *const *sets, char *warning, char *failure, size_t size)
 {
-	char file[] = "/tmp/sluice-signed-id-XXXXXX";
-	int fd = mkstemp(file);
+	char file[SCRATCH_SIZE];
+	int fd = scratch_file(file);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, pipeline, sizeof(pipeline) - 1), sizeof(pipeline) - 1);
 	(void)close(fd);

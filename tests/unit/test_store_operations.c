@@ -16,6 +16,7 @@
 #include "runtime/abi.h"
 #include "support/harness.h"
 #include "support/postgres.h"
+#include "support/scratch.h"
 #include "support/store.h"
 #include "support/unit.h"
 #include "support/wait.h"
@@ -130,12 +131,11 @@ static void tend_under_load(struct harness *h, struct harness *tended)
 
 /* SQLite. */
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 
 static void make_folder(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-operations-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	ck_assert_int_eq(chdir(folder), 0);
 	ck_assert_int_eq(mkdir("sluice_lab_folder", 0700), 0);
 }

@@ -9,15 +9,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 #include "trace/trace.h"
 
-static char path[64];
+static char path[SCRATCH_SIZE];
 
 static void make_path(void)
 {
-	(void)strcpy(path, "/tmp/sluice-trace-XXXXXX");
-	int fd = mkstemp(path);
+	int fd = scratch_file(path);
 	ck_assert_int_ge(fd, 0);
 	(void)close(fd);
 }

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "lab/judge/verify.h"
 #include "lab/load/generate.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 #define PREFIX "a-"
@@ -460,8 +461,8 @@ END_TEST
 
 START_TEST(test_each_arm_has_its_place_in_the_document)
 {
-	char folder[] = "/tmp/sluice-verify-XXXXXX";
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	char folder[SCRATCH_SIZE];
+	scratch_folder(folder);
 	char *requests = run_file(folder, RUN_REQUESTS), *about = run_file(folder, RUN_ABOUT);
 	json_t *empty = json_object();
 	ck_assert(run_write_json(folder, RUN_ABOUT, empty, NULL));
@@ -514,8 +515,8 @@ static void check_input(const char *sha256, const char *path, const char *senten
 
 START_TEST(test_the_input_must_be_what_was_sent)
 {
-	char path[] = "/tmp/sluice-verify-XXXXXX";
-	int fd = mkstemp(path);
+	char path[SCRATCH_SIZE];
+	int fd = scratch_file(path);
 	ck_assert_int_eq(write(fd, "{\"body\":\"\"}\n", 12), 12);
 	(void)close(fd);
 	uint8_t digest[SLUICE_DIGEST_SIZE];
