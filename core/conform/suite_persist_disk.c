@@ -17,7 +17,13 @@
 #include "conform/suite_persist.h"
 #include "conform/world.h"
 
-enum { TOGETHER = 12 /* batches */, ROTATING = 12, ROTATING_EVENTS = 16, ROTATING_SIZE = 4000 /* bytes each */ };
+enum {
+	BATCHES_MAX = 32, /* of a world */
+	TOGETHER = 12,    /* batches */
+	ROTATING = 12,
+	ROTATING_EVENTS = 16,
+	ROTATING_SIZE = 4000 /* bytes each */
+};
 
 void persist_add_batch(struct delivery *delivery, size_t world, size_t round)
 {
@@ -41,32 +47,47 @@ void persist_store_batch(struct check *check, struct bench *bench, size_t world,
 	delivery_end(&delivery);
 }
 
-static void expect_once(const struct delivery *delivery, const char *when)
+static void expect_once(const struct store_image *image, const struct delivery *delivery, const char *when)
 {
-	struct store_image image = store_read(delivery->check, delivery->bench);
 	for (size_t i = 0; i < delivery->count; i++) {
-		size_t count = store_count(&image, delivery->events[i]);
+		size_t count = store_count(image, delivery->events[i]);
 		check_that(delivery->check, count == 1,
 		           "%s: expected every event that got PASS in the store once, found one %zu times", when,
 		           count);
 	}
-	store_expect(&image, delivery);
+	store_expect(image, delivery);
+}
+
+static void expect_once_now(const struct delivery *delivery, const char *when)
+{
+	struct store_image image = store_read(delivery->check, delivery->bench);
+	expect_once(&image, delivery, when);
 	store_image_finish(&image);
 }
 
 void persist_expect_batches(struct check *check, struct bench *bench, size_t world, size_t count, const char *when)
 {
+	static struct delivery deliveries[BATCHES_MAX];
+	struct store_image image = store_read(check, bench);
 	for (size_t round = 0; round < count; round++) {
-		struct delivery delivery = make_batch(check, bench, world, round);
-		expect_once(&delivery, when);
-		delivery_send_until_settled(&delivery);
-		for (size_t i = 0; i < delivery.count; i++)
-			check_that(check, delivery.verdicts[i] == SLUICE_DONE,
-			           "%s: an event that is in the store was sent again: expected DONE, got %s", when,
-			           verdict_name(delivery.verdicts[i]));
-		expect_once(&delivery, when);
-		delivery_end(&delivery);
+		deliveries[round] = make_batch(check, bench, world, round);
+		expect_once(&image, &deliveries[round], when);
 	}
+	store_image_finish(&image);
+	for (size_t round = 0; round < count; round++) {
+		struct delivery *delivery = &deliveries[round];
+		delivery_send_until_settled(delivery);
+		for (size_t i = 0; i < delivery->count; i++)
+			check_that(check, delivery->verdicts[i] == SLUICE_DONE,
+			           "%s: an event that is in the store was sent again: expected DONE, got %s", when,
+			           verdict_name(delivery->verdicts[i]));
+	}
+	image = store_read(check, bench);
+	for (size_t round = 0; round < count; round++) {
+		expect_once(&image, &deliveries[round], when);
+		delivery_end(&deliveries[round]);
+	}
+	store_image_finish(&image);
 }
 
 /* The next life takes new events, and the one after it knows all of them. */
@@ -212,7 +233,7 @@ void persist_cannot_read(struct check *check)
 		           verdict_name(delivery.verdicts[i]));
 	delivery_send_until_settled(&delivery);
 	delivery_expect_all(&delivery, SLUICE_DONE);
-	expect_once(&delivery, "its files could not be read for a while");
+	expect_once_now(&delivery, "its files could not be read for a while");
 	delivery_end(&delivery);
 	bench_close(bench);
 	store_expect_audited(check);
@@ -382,7 +403,7 @@ void persist_shares_its_place(struct check *check)
 	struct delivery common = {.check = check, .bench = bench};
 	for (size_t round = 0; round < TOGETHER; round++)
 		(void)delivery_add_numbered(&common, "common", 0, round, NULL, "{}");
-	expect_once(&common, "two processes sent the same events to one place");
+	expect_once_now(&common, "two processes sent the same events to one place");
 	delivery_end(&common);
 	bench_close(bench);
 	store_expect_audited(check);
