@@ -90,7 +90,7 @@ static bool read_version(struct connection *connection, int *version_out, struct
 	if (!kind[0])
 		return true;
 	if (!ask(connection,
-	         "SELECT count(*)::text FROM information_schema.columns WHERE table_schema = $1 AND table_name = 'webhook_schema' AND column_name = 'version'",
+	         "SELECT count(*)::text FROM pg_attribute WHERE attname = 'version' AND attrelid = (SELECT oid FROM pg_class WHERE relname = 'webhook_schema' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1))",
 	         columns, sizeof(columns), error))
 		return false;
 	if (strcmp(kind, "r") != 0 || strcmp(columns, "1") != 0)
