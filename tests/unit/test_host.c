@@ -14,11 +14,12 @@
 #include "lab/judge/verdict.h"
 #include "support/host_record.h"
 #include "support/paired.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 enum { SECONDS = 60, AT = 45 /* the second of the stall */ };
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static struct host_record record;
 static struct host host;
 static struct paired paired;
@@ -27,8 +28,7 @@ static const struct host_span idle = {0, HOST_RECORD_IDLE_MS *NS_PER_MS};
 
 static void set_up(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-host-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	record = host_record_calm(SECONDS);
 	error.text[0] = '\0';
 }

@@ -14,18 +14,18 @@
 #include "lab/judge/host.h"
 #include "lab/trial/host_figures.h"
 #include "lab/trial/host_meter.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 #include "support/wait.h"
 
 enum { KERNEL = 2, THREAD = 30, LABORATORY = 100, METER = 101, SERVER = 102, CHILD = 103, STORE = 104, OTHER = 105 };
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static struct sluice_error error;
 
 static void set_up(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-meter-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 	error.text[0] = '\0';
 }
 

@@ -5,16 +5,16 @@
 #include <sys/stat.h>
 
 #include "base/memory_limit.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 enum { MACHINE = 1000000 };
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 
 static void make_folder(void)
 {
-	(void)strcpy(folder, "/tmp/sluice-memory-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	scratch_folder(folder);
 }
 
 static void remove_folder(void)

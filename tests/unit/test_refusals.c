@@ -3,6 +3,7 @@
  */
 #include "serve/request.h"
 #include "support/puppet.h"
+#include "support/scratch.h"
 #include "support/unit.h"
 
 START_TEST(test_conflicting_framing_is_refused_and_the_connection_closed)
@@ -196,8 +197,8 @@ END_TEST
 /* The log goes to a file of its own from here on. */
 static int divert_log(void)
 {
-	char name[] = "/tmp/sluice-refusals-XXXXXX";
-	int fd = mkstemp(name);
+	char name[SCRATCH_SIZE];
+	int fd = scratch_file(name);
 	ck_assert_int_ge(fd, 0);
 	(void)unlink(name);
 	log_setup(SLUICE_LOG_INFO, LOG_FORMAT_TEXT, fd);
