@@ -22,8 +22,11 @@ static size_t decode(struct sluice_bytes text, char *byte_out)
 	char c = text.data[0];
 	int high = c == '%' && text.size > 2 ? hex_digit(text.data[1]) : -1;
 	int low = high >= 0 ? hex_digit(text.data[2]) : -1;
-	*byte_out = low >= 0 ? (char)(high << 4 | low) : c == '+' ? ' ' : c;
-	return low >= 0 ? 3 : 1;
+	*byte_out = c == '+' ? ' ' : c;
+	if (low < 0)
+		return 1;
+	*byte_out = (char)(high << 4 | low);
+	return 3;
 }
 
 static struct sluice_bytes behind(struct sluice_bytes text, size_t size)
