@@ -65,8 +65,8 @@ const change = (amount, sign) => ({
 
 const names = { auth: 'none', parse: 'json', idempotency: 'memory', queue: 'memory', persist: 'sqlite' };
 
-/** A delay three times as long as all else takes, in each stage in turn. Enough threads and workers that it makes nothing wait
- * in another stage's name. */
+/** A delay three times as long as all else takes, in each stage in turn. Of 16 threads and workers four are in it at a time, so that
+ * it makes nothing wait in another stage's name. */
 const stages = {
   about: 'a delay in each stage in turn: does `sluice analyze` name it?',
   minutes: 12,
@@ -84,10 +84,11 @@ const stages = {
         listen: { threads: 16 },
         optimizations: { slower: delayed(stage, delay_ms) },
       });
-    const load = ['--block', '5s', '--rate', '100'];
-    const base_ms = base ?? (await lab.compare(await make(0.001), ['--aa', '--pairs', '2', ...load])).a;
+    const at = (rate) => ['--block', '5s', '--rate', `${rate}`];
+    const base_ms = base ?? (await lab.compare(await make(0.001), ['--aa', '--pairs', '2', ...at(100)])).a;
     const delay_ms = Math.max(10, 3 * base_ms);
-    const named = await lab.findHotspot(await make(delay_ms), ['--b', 'slower', ...load]);
+    const rate = Math.max(5, Math.min(100, Math.floor(4000 / delay_ms)));
+    const named = await lab.findHotspot(await make(delay_ms), ['--b', 'slower', ...at(rate)]);
     return { store, stage, base_ms, delay_ms, named };
   },
 };
