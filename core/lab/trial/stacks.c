@@ -77,6 +77,15 @@ static void add_frame(struct sample *sample, const char *line)
 		sample->frames[sample->count++] = take_name(line);
 }
 
+/* Threads that do the same are numbered: "sluice-work1" and its neighbours are one. */
+static char *take_thread(char *line)
+{
+	size_t size = strlen(line);
+	while (size > 1 && line[size - 1] >= '0' && line[size - 1] <= '9')
+		line[--size] = '\0';
+	return take_name(line);
+}
+
 static void read_samples(FILE *script, struct stacks *stacks)
 {
 	struct sample sample = {0};
@@ -90,7 +99,7 @@ static void read_samples(FILE *script, struct stacks *stacks)
 		else if (is_indented && sample.thread)
 			add_frame(&sample, line);
 		else if (line[0] && !is_indented && !sample.thread)
-			sample.thread = take_name(line);
+			sample.thread = take_thread(line);
 	}
 	if (sample.thread)
 		add_stack(stacks, &sample);
