@@ -42,10 +42,8 @@ async function changed(lab, store, delay_ms) {
 
 /** The P95 that the pipeline has without the delay: in the comparison before, or of itself where there was none. */
 async function calibrate(lab, store, before) {
-  const last = before.filter((result) => result?.store === store).at(-1);
-  if (last) return last.base_ms;
-  const { a } = await lab.compare(await changed(lab, store, 0.001), ['--aa', '--pairs', '5', '--block', '2s']);
-  return a;
+  const last = before.filter((result) => result?.store === store && result.base_ms > 0).at(-1);
+  return last?.base_ms ?? lab.measure(await changed(lab, store, 0.001), ['--pairs', '5', '--block', '2s']);
 }
 
 /** B's P95 is that many percent above A's, or below it: each request of one of them takes as much longer. */
@@ -58,8 +56,8 @@ const change = (amount, sign) => ({
     const arms = sign > 0 ? ['--a', 'none', '--b', 'slower'] : ['--a', 'slower', '--b', 'none'];
     const result = await lab.compare(await changed(lab, store, delay_ms), [...arms, ...seed(number), ...load]);
     const base_ms = sign > 0 ? result.a : result.b;
-    const truth = sign > 0 ? delay_ms / base_ms : -delay_ms / (base_ms + delay_ms);
-    return { ...result, store, delay_ms, base_ms, truth };
+    const share = sign > 0 ? delay_ms / base_ms : -delay_ms / (base_ms + delay_ms);
+    return { ...result, store, delay_ms, base_ms, truth: base_ms > 0 ? share : undefined };
   },
 });
 
@@ -85,10 +83,10 @@ const stages = {
         optimizations: { slower: delayed(stage, delay_ms) },
       });
     const at = (rate) => ['--block', '5s', '--rate', `${rate}`];
-    const base_ms = base ?? (await lab.compare(await make(0.001), ['--aa', '--pairs', '2', ...at(100)])).a;
+    const base_ms = base ?? (await lab.runAlone(await make(0.001), ['--b', 'none', ...at(100)])).p95_ms;
     const delay_ms = Math.max(10, 3 * base_ms);
     const rate = Math.max(5, Math.min(100, Math.floor(4000 / delay_ms)));
-    const named = await lab.findHotspot(await make(delay_ms), ['--b', 'slower', ...at(rate)]);
+    const { hotspot: named } = await lab.runAlone(await make(delay_ms), ['--b', 'slower', ...at(rate)]);
     return { store, stage, base_ms, delay_ms, named };
   },
 };

@@ -16,7 +16,8 @@ static const struct {
 	{"", "", 0},
 	{"http \n\t  7f01 inner\n\t  7f02 outer\n\n", "http;outer;inner 1\n", 1},
 	{"http \n\t 1 a\n\t 2 b\n\nworker\n\t 1 a\n\nhttp \n\t 3 a\n\t 4 b\n\n", "http;b;a 2\nworker;a 1\n", 3},
-	{"http 1 \n\t 1 operator new(unsigned long)\n", "http 1;operator new(unsigned long) 1\n",
+	{"work1\n\t 1 a\n\nwork12 \n\t 1 a\n\n7\n\n", "7 1\nwork;a 2\n", 3},
+	{"http x \n\t 1 operator new(unsigned long)\n", "http x;operator new(unsigned long) 1\n",
          1}, /* no empty line at the end */
 	{"http\n\t 1 a;b\n\t 2\n\n", "http;[unknown];a:b 1\n", 1},
 	{"http\n\t 1 [unknown]\n\t 2 [unknown]\n\t 3 a\n\t 4\n\n", "http;[unknown];a;[unknown] 1\n", 1},
