@@ -76,7 +76,7 @@ void bench_doubt_store(void);
 int bench_status(const struct sluice_event *event);
 bool bench_conflicts(const struct sluice_event *event);                                /* sluice_conflict() */
 bool bench_responds(const struct sluice_event *event);                                 /* sluice_respond() */
-struct sluice_bytes bench_response_body(const struct sluice_event *event);            /* of that */
+struct sluice_bytes bench_response_body(const struct sluice_event *event);             /* of that */
 const char *bench_response_header(const struct sluice_event *event, const char *name); /* NULL: not set */
 size_t bench_response_headers(const struct sluice_event *event);                       /* how many are set */
 const char *bench_detail(const struct sluice_event *event);

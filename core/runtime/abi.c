@@ -148,8 +148,9 @@ static bool can_be_read(const struct sluice_stage_ops *ops, struct sluice_error 
 	if (has_scan && write_only)
 		return sluice_error_set(error, "has scan() and declares SLUICE_WRITE_ONLY: choose one");
 	if (!has_scan && !write_only)
-		return sluice_error_set(error, "has no scan(), so nobody could verify what it has stored: write one, or "
-		                               "declare SLUICE_WRITE_ONLY if it keeps nothing that could be read");
+		return sluice_error_set(error,
+		                        "has no scan(), so nobody could verify what it has stored: write one, or "
+		                        "declare SLUICE_WRITE_ONLY if it keeps nothing that could be read");
 	if (write_only && (!write_only->where || !*write_only->where))
 		return sluice_error_set(error, "declares SLUICE_WRITE_ONLY without saying where the events go");
 	return true;

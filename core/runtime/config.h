@@ -137,7 +137,7 @@ struct config {
 	struct stage_config stages[KIND_COUNT]; /* by enum sluice_kind */
 	struct queue_config queue;
 	struct persist_config persist;
-	unsigned methods; /* besides POST that the auth stage answers; see methods.h */
+	unsigned methods;                 /* besides POST that the auth stage answers; see methods.h */
 	const char *const *optimizations; /* enabled overlays, in the file's order, NULL-terminated */
 	const char *const *treats;        /* what each of them treats, "" if it does not say */
 	const char *const *warnings;  /* what works and should be changed, file:line:column first; NULL-terminated */

@@ -61,19 +61,19 @@ struct pipeline {
 	process_fn process[KIND_COUNT];
 	void (*settle[KIND_COUNT])(struct sluice_stage *stage, struct sluice_event *event, enum sluice_verdict verdict);
 	struct generations *shared;
-	struct dispatcher *dispatcher; /* of the queue; NULL without one */
-	struct crew *crew;             /* NULL likewise */
-	struct ticker *ticker;         /* NULL: no stage ticks */
-	int64_t published_ns;          /* monotonic */
-	struct retention *retention;   /* NULL: events are kept for good */
+	struct dispatcher *dispatcher;          /* of the queue; NULL without one */
+	struct crew *crew;                      /* NULL likewise */
+	struct ticker *ticker;                  /* NULL: no stage ticks */
+	int64_t published_ns;                   /* monotonic */
+	struct retention *retention;            /* NULL: events are kept for good */
 	const struct sluice_sameness *sameness; /* of the parse stage; NULL: all of the content counts */
-	int64_t number;                /* of the order in which they were published */
-	bool is_open;                  /* its queue's workers have begun */
-	bool measures_cpu;             /* processor time per stage */
-	atomic_size_t *pins, *counted; /* of its slot */
-	bool is_candidate;             /* the arm of a canary beside the one that serves */
-	struct ticker *own_ticker;     /* of a candidate: for the stages that it has alone; NULL: none ticks */
-	atomic_bool closing;           /* what is inside is rejected with RETRY */
+	int64_t number;                         /* of the order in which they were published */
+	bool is_open;                           /* its queue's workers have begun */
+	bool measures_cpu;                      /* processor time per stage */
+	atomic_size_t *pins, *counted;          /* of its slot */
+	bool is_candidate;                      /* the arm of a canary beside the one that serves */
+	struct ticker *own_ticker;              /* of a candidate: for the stages that it has alone; NULL: none ticks */
+	atomic_bool closing;                    /* what is inside is rejected with RETRY */
 };
 
 static inline void flow_pin(struct pipeline *pipeline)

@@ -56,7 +56,7 @@ struct service {
 	bool is_rolled_back;
 	struct history_latch rolled_back;
 
-	atomic_uint methods; /* besides POST that the auth stage answers; see methods.h */
+	atomic_uint methods;                           /* besides POST that the auth stage answers; see methods.h */
 	atomic_bool draining;                          /* shutting down: responses end their connections */
 	atomic_bool refusing;                          /* nothing goes into the pipeline any more */
 	_Atomic uint64_t evicted;                      /* connections ended because others needed their place */

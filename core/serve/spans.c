@@ -67,8 +67,8 @@ static size_t add_own_spans(const struct lineage_entry *entry, int kind, char na
 	size_t count = 0;
 	for (; own && count < SLUICE_SPANS_MAX && own[count]; count++) {
 		(void)snprintf(names[count], OWN_NAME_SIZE, "sluice.%s_ns", own[count]);
-		attributes[count] = (struct span_attribute){
-			.name = names[count], .number = entry->times.stages[kind].spans_ns[count]};
+		attributes[count] = (struct span_attribute){.name = names[count],
+		                                            .number = entry->times.stages[kind].spans_ns[count]};
 	}
 	return count;
 }

@@ -106,7 +106,8 @@ static void drop_role(void)
 /* Opens the store, running each GRANT that a refusal asks for. The sentences, joined, are in `said`. */
 static struct harness *open_granting(const char *const *options, bool read_only, char said[2000])
 {
-	static const char lead[] = "url: the database role lacks rights; ", run[] = "have an owner or a superuser run: ";
+	static const char lead[] = "url: the database role lacks rights; ",
+			  run[] = "have an owner or a superuser run: ";
 	said[0] = '\0';
 	for (int i = 0; i < 5; i++) {
 		struct sluice_error error = {0};

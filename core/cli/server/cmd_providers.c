@@ -89,8 +89,8 @@ static void print_table(void)
 static void print_handshakes(void)
 {
 	for (size_t i = 0; i < HANDSHAKE_COUNT; i++)
-		(void)printf("%-16s %-7s %s%s\n", handshake_rows[i].name, handshake_rows[i].method, handshake_rows[i].about,
-		             handshake_rows[i].is_signed ? "; the request is signed" : "");
+		(void)printf("%-16s %-7s %s%s\n", handshake_rows[i].name, handshake_rows[i].method,
+		             handshake_rows[i].about, handshake_rows[i].is_signed ? "; the request is signed" : "");
 }
 
 static void print_line(const char *name, const char *value)

@@ -136,7 +136,8 @@ static bool check_template(const struct scheme *scheme, struct sluice_error *err
 		return sluice_error_set(error, "the form: signed: %s", cause.text);
 	for (size_t i = 0; i < count; i++)
 		if (parts[i].kind > PART_BODY)
-			return sluice_error_set(error, "the form: signed: expected {id}, {timestamp} and {body} in it, got %s",
+			return sluice_error_set(error,
+			                        "the form: signed: expected {id}, {timestamp} and {body} in it, got %s",
 			                        scheme->signed_text);
 	bool sends_time = is_given(scheme->headers[0].timestamp) || is_given(scheme->timestamp_prefix);
 	if (sends_time != (strstr(scheme->signed_text, "{timestamp}") != NULL))
