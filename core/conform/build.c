@@ -29,7 +29,7 @@ static const char *const checks[] = {"threads", "many-threads", "tick", "drain",
 
 struct build {
 	const struct conform *conform;
-	char folder[64];
+	char folder[PATH_MAX / 2];
 	char stage[PATH_MAX], library[PATH_MAX], program[PATH_MAX], prefix[PATH_MAX];
 	struct buffer output; /* of the last program that ran */
 };
@@ -195,8 +195,12 @@ static bool prepare(struct build *build, struct sluice_error *error)
 {
 	const char *parent = getenv("TMPDIR");
 	char lists[PATH_MAX + 16];
-	(void)snprintf(build->folder, sizeof(build->folder), "%.40s/sluice-build-XXXXXX",
-	               parent && *parent ? parent : "/tmp");
+	int size = snprintf(build->folder, sizeof(build->folder), "%s/sluice-build-XXXXXX",
+	                    parent && *parent ? parent : "/tmp");
+	if (size >= (int)sizeof(build->folder)) {
+		build->folder[0] = '\0';
+		return sluice_error_set(error, "TMPDIR is longer than %zu bytes", sizeof(build->folder) - 1);
+	}
 	if (!mkdtemp(build->folder))
 		return sluice_error_set(error, "%s: %s", build->folder, strerror(errno));
 	(void)snprintf(lists, sizeof(lists), "%s/CMakeLists.txt", build->conform->sources);

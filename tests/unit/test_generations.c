@@ -107,7 +107,7 @@ static struct config *fill(size_t number)
 	arena_init(&config->arena, 4096, NULL);
 	config->events = (struct events_config){.max = 100, .max_bytes = 1 << 20, .arena = 4096, .pool_count = 8};
 	config->queue = (struct queue_config){.workers = 1, .jobs = 1};
-	const int64_t pause_ns = number == 1 ? 2 * NS_PER_S : 2 * NS_PER_MS; /* time to look at the second meanwhile */
+	const int64_t pause_ns = number == 1 ? 5 * NS_PER_S : 2 * NS_PER_MS; /* time to look at the second meanwhile */
 	config->persist = (struct persist_config){
 		.max_batch = 1, .max_bytes = 1 << 20, .retry_min.ns = pause_ns, .retry_max.ns = pause_ns};
 	bench->persist = (struct plugin){.ops = stores[number]};

@@ -298,7 +298,7 @@ static void recommend(struct each *each)
 		return;
 	}
 	(void)printf("\nKeep %s: P95 %s", join(each, chosen->overlays), figure_change(expm1(chosen->change.mean)).text);
-	if (chosen != best)
+	if (best && chosen != best)
 		(void)printf("; the best, %s, comes to %s, which is within the margin of %s",
 		             join(each, best->overlays), figure_change(expm1(best->change.mean)).text,
 		             figure_given(100 * each->request->settings->margin, "%").text);
