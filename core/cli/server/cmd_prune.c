@@ -39,11 +39,12 @@ static bool count_one(void *context, const struct sluice_record *record)
 static bool count(struct config *config, struct retention_walk *walk, struct sluice_error *error)
 {
 	struct sluice_stage *stage = pipeline_open_store(config, error);
-	bool ok = stage && (stage->ops->of.persist->scan ||
-	                    sluice_error_set(error, "persist/%s cannot list its events", stage->ops->name));
-	ok = ok && stage->ops->of.persist->scan(stage, INT64_MIN, count_one, walk, error);
-	if (stage)
-		pipeline_close_store(stage);
+	if (!stage)
+		return false;
+	const struct sluice_persist_ops *persist = stage->ops->of.persist;
+	bool ok = persist->scan ? persist->scan(stage, INT64_MIN, count_one, walk, error)
+	                        : sluice_error_set(error, "persist/%s cannot list its events", stage->ops->name);
+	pipeline_close_store(stage);
 	return ok;
 }
 
