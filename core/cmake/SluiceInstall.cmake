@@ -20,7 +20,7 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/benchmarks/gates" DESTINATION "${CMAKE_
 # The guides, the formats of files (docs/internals) and the examples, so that a page that is installed names none that is not.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/" DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.md" PATTERN "*.rs"
   PATTERN "man" EXCLUDE)
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/CHANGELOG.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/CHANGELOG.md" "${PROJECT_SOURCE_DIR}/core/trace/trace.h" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/sluice-config.cmake.in" "${PROJECT_BINARY_DIR}/sluice-config.cmake"
   INSTALL_DESTINATION "${package_dir}")

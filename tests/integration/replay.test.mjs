@@ -13,7 +13,7 @@ import { pause, within } from './support/wait.mjs';
 
 const [yes, cannot, invalid] = [0, 2, 30];
 const headerSize = 1088;
-const recordSize = 544;
+const recordSize = 584;
 
 // A server with an empty store, and lines to send it.
 async function prepare(t, { generate = [], sections } = {}) {

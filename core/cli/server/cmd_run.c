@@ -331,7 +331,7 @@ int cmd_run(int argc, char **argv)
 	         "STATE_DIRECTORY",
 	         NULL, &state},
 		{"lift", NULL, "serve the pipeline file although an earlier process was rolled back", &lifts, NULL},
-		{"trace", "FILE", "write one record per request; core/trace/trace.h has the layout", NULL,
+		{"trace", "FILE", "write one record per request; trace.h in the documentation has the layout", NULL,
 	         &run.trace_file},
 		{NULL, NULL, NULL, NULL, NULL},
 	};
