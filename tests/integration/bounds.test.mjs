@@ -150,7 +150,9 @@ test('404, 405, 411 and 415 say what was expected, and the connection lives on',
   assert.equal(wrongMethod.headers.allow, 'POST');
   assertProblem(await connection.request({ method: 'PUT', body: webhook('a') }), 405);
   assertProblem(await connection.request({}), 411);
-  assertProblem(await connection.request({ body: 'xxxx', headers: { 'Content-Encoding': 'gzip' } }), 415);
+  const wrongCoding = await connection.request({ body: 'xxxx', headers: { 'Content-Encoding': 'br' } });
+  assertProblem(wrongCoding, 415);
+  assert.equal(wrongCoding.headers['accept-encoding'], 'gzip, deflate');
   assertProblem(await connection.request({ body: webhook('a'), headers: { 'Content-Type': 'text/html' } }), 415);
   const fine = await connection.request({ body: webhook('a'), headers: { 'Content-Encoding': 'identity' } });
   assert.equal(fine.status, 202);
