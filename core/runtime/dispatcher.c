@@ -285,11 +285,11 @@ static void conclude_lane(const struct crew *crew, const struct job *job, size_t
 	size_t retries = 0;
 	for (const struct event *event = again.first; event; event = event->next)
 		retries++;
-	atomic_fetch_add_explicit(&dispatcher->setup.counts->retries, retries, memory_order_relaxed);
-	atomic_fetch_add_explicit(&dispatcher->depth, (int64_t)retries, memory_order_relaxed);
-
 	if (retries > 0)
 		hold_or_leave_store(crew, &again);
+	atomic_fetch_add_explicit(&dispatcher->setup.counts->retries, retries, memory_order_release);
+	atomic_fetch_add_explicit(&dispatcher->depth, (int64_t)retries, memory_order_relaxed);
+
 	(void)pthread_mutex_lock(&dispatcher->lock);
 	if (rejects) {
 		pull_all(dispatcher);

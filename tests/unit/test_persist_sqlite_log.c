@@ -16,8 +16,9 @@ static void empty_log_in_place(void)
 /* `bytes` of zeros over what is `from` there on, of the log. */
 static void zero_log(int64_t from, int64_t bytes)
 {
-	shell("dd if=/dev/zero of=%s-wal bs=1 seek=%lld count=%lld conv=notrunc status=none", path, (long long)from,
-	      (long long)bytes);
+	/* In one write: the store may look, and write it again, between two. */
+	shell("dd if=/dev/zero of=%s-wal bs=%lld count=1 seek=%lld oflag=seek_bytes conv=notrunc status=none", path,
+	      (long long)bytes, (long long)from);
 }
 
 static void zero_header_of_log(void)

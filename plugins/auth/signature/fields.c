@@ -123,11 +123,14 @@ bool fields_read_bytes(struct sluice_bytes value, struct sluice_bytes *base64_ou
 
 bool fields_read_seconds(struct sluice_bytes value, int64_t *out)
 {
+	enum { DIGITS_MAX = 15 }; /* of an Integer, RFC 8941, 3.3.1 */
 	*out = 0;
+	if (value.size < 1 || value.size > DIGITS_MAX)
+		return false;
 	for (size_t i = 0; i < value.size; i++) {
 		if (value.data[i] < '0' || value.data[i] > '9')
 			return false;
 		*out = *out * 10 + (value.data[i] - '0');
 	}
-	return value.size >= 1 && value.size <= 15;
+	return true;
 }
