@@ -257,7 +257,8 @@ test('--each finds which overlays help each other, and recommends a set', async 
   assert.deepEqual(apart.map(({ overlays }) => overlays), [['early', 'other']]);
   assert.match(apart[0].reason, /exclude/);
   const [{ alone, expected, together, word }] = pairs;
-  for (const change of alone) assert.ok(change < -0.35 && change > -0.6, `${change}`);
+  // Half of the time, and what of the wait for a thread goes with it.
+  for (const change of alone) assert.ok(change < -0.35 && change > -0.7, `${change}`);
   assert.ok(Math.abs(expected - ((1 + alone[0]) * (1 + alone[1]) - 1)) < 1e-9);
   assert.ok(together < -0.75, `${together}`);
   assert.equal(word, 'help');
