@@ -92,6 +92,10 @@ struct sluice_event *bench_part(const struct sluice_event *event, size_t number)
 bool bench_wait_resumed(struct sluice_event *event, int64_t timeout_ns, enum sluice_verdict *verdict_out);
 unsigned bench_resumes(const struct sluice_event *event);
 
+/* From now on an event ends within sluice_resume(), as where another thread is quick. Returns how many have since the last
+ * call. */
+unsigned bench_end_resumed(void);
+
 /* Gauges as lines "name{label="value"} 1 # help" and, if it says so, "unhealthy: reason"; the caller frees it. */
 char *bench_observe(struct bench *bench);
 /* The gauge as observe() shows it now; `label_value` may be NULL. NAN: it does not show it. */

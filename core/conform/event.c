@@ -2,6 +2,7 @@
  * The bench's events: all of one lies in its pages, the struct itself included.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -345,8 +346,22 @@ void bench_event_forget_words(struct sluice_event *event)
 	own->detail[0] = '\0';
 }
 
+static atomic_bool ends_resumed;
+static atomic_uint ended;
+
+unsigned bench_end_resumed(void)
+{
+	atomic_store(&ends_resumed, true);
+	return atomic_exchange(&ended, 0);
+}
+
 void bench_event_resume(struct sluice_event *event, enum sluice_verdict verdict)
 {
+	if (atomic_load(&ends_resumed)) {
+		atomic_fetch_add(&ended, 1);
+		bench_free(event);
+		return;
+	}
 	concurrent_give_way();
 	struct own_event *own = own_of(event);
 	if (verdict == SLUICE_WAIT)

@@ -385,7 +385,15 @@ static void expiry(struct check *check)
 	bench_advance_clock(59 * NS_PER_S);
 	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_DONE,
 	                   "with ttl=60s, after 59 s");
+	for (int i = 0; i < IDS; i++) {
+		char id[32];
+		(void)snprintf(id, sizeof(id), "expires-%d", i);
+		(void)idempotency_send(check, bench, id, CONTENT, SLUICE_PASS);
+	}
 	bench_advance_clock(62 * NS_PER_S);
+	if (check_ops(check)->tick)
+		check_that(check, check_ops(check)->tick(&bench->stage) > 0,
+		           "tick() with ids that have expired: expected a time above 0 until the next call");
 	idempotency_expect(check, idempotency_send(check, bench, "stored", CONTENT, SLUICE_PASS), SLUICE_PASS,
 	                   "with ttl=60s, after 121 s");
 	struct sluice_event *late = idempotency_event(check, bench, "in flight", CONTENT);
@@ -487,6 +495,22 @@ static void shows_what_is_inside(struct check *check)
 		expect_gauge(check, bench, "idempotency_entries", "kept", 1);
 }
 
+/* Who has been resumed is in other hands at once, and may have ended. */
+static void lets_go_of_the_resumed(struct check *check)
+{
+	struct bench *bench = check_open(check);
+	struct flight stored = take_off(check, bench, "stored"), failed = take_off(check, bench, "failed");
+	int64_t until_ns = clock_now_ns() + RESUME_TIMEOUT_S * NS_PER_S;
+	unsigned count = bench_end_resumed();
+	idempotency_end(check, bench, stored.first, SLUICE_PASS);
+	idempotency_end(check, bench, failed.first, SLUICE_FAIL);
+	while ((count += bench_end_resumed()) < WAITERS + 1 && clock_now_ns() < until_ns)
+		(void)sched_yield();
+	check_that(check, count == WAITERS + 1,
+	           "an event was stored for which %d waited, and one failed: expected %d resumes, got %u", WAITERS,
+	           WAITERS + 1, count);
+}
+
 static void without_id(struct check *check)
 {
 	struct bench *bench = check_open(check);
@@ -539,6 +563,7 @@ const struct check_entry suite_idempotency[] = {
 	{"store-lacks", "in a new epoch of the store, an id that it lacks passes", idempotency_store_lacks,
          CHECK_NEEDS_STORE},
 	{"model", "after any operations it says what a model of it says", follows_its_model, 0},
+	{"resumed-is-gone", "an event that it has resumed is not touched again", lets_go_of_the_resumed, 0},
 	{"gauges", "its gauges show what is in flight and what waits", shows_what_is_inside, 0},
 	{"without-id", "events without an id are not duplicates of each other", without_id, 0},
 	{NULL, NULL, NULL, 0},

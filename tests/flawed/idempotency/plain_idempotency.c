@@ -21,6 +21,8 @@ static inline void resume_with_flaw(struct sluice_event *event, enum sluice_verd
 	if (flaw == RESUMES_TWICE)
 		sluice_resume(event, verdict);
 	sluice_resume(event, verdict);
+	if (flaw == LOOKS_BACK)
+		*(volatile uint32_t *)&event->attempt;
 }
 
 /* Of the thread that is in settle(), where that has no lock. */

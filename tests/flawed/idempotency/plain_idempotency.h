@@ -21,6 +21,7 @@ enum flaw {
 	GIVES_ITS_HEIR_ITS_CONTENT,
 	FORGETS_HEIRS, /* that are stored */
 	SETTLES_UNLOCKED,
+	LOOKS_BACK,      /* at what it has resumed */
 	COUNTS_ONE_MORE, /* in flight */
 };
 
